@@ -1,0 +1,47 @@
+# Every target installs what it needs into .venv first. Nothing outside this folder is touched.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test check bench regen clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/base: pyproject.toml
+	@echo "==> installing tidegate into $(VENV)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || ($(PYTHON) -m pip install -q virtualenv && $(PYTHON) -m virtualenv -q $(VENV))
+	@$(BIN)/python -m pip install -q -e . boto3
+	@touch $@
+
+$(VENV)/dev: pyproject.toml
+	@echo "==> installing tidegate and its development tools into $(VENV)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || ($(PYTHON) -m pip install -q virtualenv && $(PYTHON) -m virtualenv -q $(VENV))
+	@$(BIN)/python -m pip install -q -e '.[dev]'
+	@touch $@ $(VENV)/base
+
+demo: $(VENV)/base ## Roll a job template out to a fleet of simulated devices, on loopback
+	@$(BIN)/tidegate demo
+
+run: $(VENV)/base ## Start a server on loopback (Ctrl-C stops it)
+	@$(BIN)/tidegate serve
+
+test: check ## Check the code and run every test
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/dev ## Lint, types, layers, generated files
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+bench: $(VENV)/dev ## Measure against baselines in the same run (minutes)
+	@$(BIN)/python -m bench
+
+regen: $(VENV)/dev ## Regenerate the wire modules and docs/parity.md
+	@$(BIN)/python -m tools.regen
+
+clean: ## Remove the local environment and caches
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .demo
