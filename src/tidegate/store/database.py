@@ -1,0 +1,106 @@
+"""The store's seam: what a handler may do inside a transaction, and what an edge may ask of an engine.
+
+A *work* is a function of a transaction. ``Database.commit`` runs several works and makes them durable together; a work that
+raises leaves no trace and does not harm its neighbours. A work may be run again from the start (a serialisation conflict), so
+it must not do anything but talk to its ``Tx``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeVar
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
+Params = Mapping[str, Any]
+
+
+class StoreError(Exception):
+    """The database could not do what it was asked; the message says what to look at."""
+
+
+class StoreUnavailable(StoreError):
+    """The database cannot be written or reached just now (disk full, connection lost, too much contention)."""
+
+
+class Conflict(Exception):
+    """A compare-and-set found another writer's value: the work is run again from the start."""
+
+
+class Tx(Protocol):
+    """One work's view of the database.
+
+    ``effects`` collects what must happen once the work is durable (notices to devices, wake-ups of the engine); the values
+    are opaque to the store.
+    """
+
+    effects: list[Any]
+
+    def one(self, query: str, params: Params) -> Row | None:
+        """The first row of a named query, or None."""
+        ...
+
+    def all(self, query: str, params: Params) -> list[Row]:
+        """Every row of a named query."""
+        ...
+
+    def run(self, query: str, params: Params) -> int:
+        """Run a named statement; returns how many rows it touched."""
+        ...
+
+    def many(self, query: str, rows: Sequence[Params]) -> None:
+        """Run a named statement once for each row of parameters."""
+        ...
+
+
+Work = Callable[[Tx], T]
+
+
+class Outcome(Generic[T]):
+    """What became of one work: its value and effects, or the exception it raised."""
+
+    __slots__ = ("effects", "error", "value")
+
+    def __init__(self, value: T | None, effects: list[Any], error: Exception | None = None) -> None:
+        self.value = value
+        self.effects = effects
+        self.error = error
+
+    def result(self) -> T:
+        """The value; raises what the work raised."""
+        if self.error is not None:
+            raise self.error
+        return self.value  # type: ignore[return-value]
+
+
+class Database(Protocol):
+    """An engine. Both drivers pass one conformance suite (``tests/store``)."""
+
+    concurrent: bool
+    """True if works may be given from several threads at once; false if one thread owns the database."""
+
+    def commit(self, works: Sequence[Work[Any]]) -> list[Outcome[Any]]:
+        """Run works in order and make them durable before returning.
+
+        Raises:
+            StoreUnavailable: nothing was kept, of any of them.
+        """
+        ...
+
+    def read(self, work: Work[T]) -> T:
+        """Run a work that only reads, on committed state."""
+        ...
+
+    def reset(self) -> None:
+        """Delete every row of every table (the schema stays)."""
+        ...
+
+    def close(self) -> None:
+        """Release files and connections."""
+        ...
+
+
+def transact(database: Database, work: Work[T]) -> T:
+    """Run one work by itself and return its value once it is durable (tests, commands, start-up)."""
+    outcome: Outcome[T] = database.commit([work])[0]
+    return outcome.result()

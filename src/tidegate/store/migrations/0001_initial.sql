@@ -1,0 +1,218 @@
+-- The first schema. Macros (@id@, @name@, @flat@) are explained in migrations.py.
+-- Instants are epoch milliseconds; JSON is opaque text; what is filtered on is a column. Integer ids stay inside.
+
+CREATE TABLE scope (
+  id @id@,
+  account @name@ NOT NULL,
+  region @name@ NOT NULL,
+  UNIQUE (account, region)
+);
+
+CREATE TABLE access_key (
+  id @id@,
+  key_id @name@ NOT NULL UNIQUE,
+  secret TEXT NOT NULL,
+  principal TEXT NOT NULL,
+  created_at BIGINT NOT NULL
+);
+
+CREATE TABLE tag (
+  scope_id BIGINT NOT NULL,
+  resource_arn @name@ NOT NULL,
+  tag_key @name@ NOT NULL,
+  tag_value TEXT NOT NULL,
+  PRIMARY KEY (scope_id, resource_arn, tag_key)
+);
+
+-- Job templates. config is the encoded template configuration (everything that is not a column).
+CREATE TABLE job_template (
+  id @id@,
+  scope_id BIGINT NOT NULL,
+  name @name@ NOT NULL,
+  description TEXT NOT NULL,
+  document TEXT,
+  document_source TEXT,
+  config TEXT NOT NULL,
+  created_at BIGINT NOT NULL,
+  UNIQUE (scope_id, name)
+);
+
+-- Jobs. wake_at is when the engine must look at the job again; null means not before somebody acts on it.
+CREATE TABLE job (
+  id @id@,
+  scope_id BIGINT NOT NULL,
+  name @name@ NOT NULL,
+  status TEXT NOT NULL,
+  stage TEXT NOT NULL,
+  target_selection TEXT NOT NULL,
+  namespace @name@,
+  description TEXT,
+  template_arn TEXT,
+  document_source TEXT,
+  config TEXT NOT NULL,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  completed_at BIGINT,
+  reason_code TEXT,
+  comment TEXT,
+  force_canceled BIGINT,
+  rollout_started_at BIGINT,
+  rollout_position BIGINT NOT NULL,
+  rollout_group_id BIGINT NOT NULL,
+  rollout_thing_id BIGINT NOT NULL,
+  wake_at BIGINT,
+  UNIQUE (scope_id, name)
+);
+CREATE INDEX job_by_age ON job (scope_id, id);
+CREATE INDEX job_by_wake ON job (wake_at, id) WHERE wake_at IS NOT NULL;
+
+-- A job's document, once per job and out of the row that changes.
+CREATE TABLE job_document (
+  job_id BIGINT PRIMARY KEY,
+  document TEXT NOT NULL
+);
+
+CREATE TABLE job_target (
+  job_id BIGINT NOT NULL,
+  position BIGINT NOT NULL,
+  arn TEXT NOT NULL,
+  thing_id BIGINT,
+  group_id BIGINT,
+  PRIMARY KEY (job_id, position)
+);
+CREATE INDEX job_target_by_group ON job_target (group_id, job_id) WHERE group_id IS NOT NULL;
+
+-- Executions by status. On PostgreSQL each connection adds to a shard of its own, so that no row is hot.
+CREATE TABLE job_counter (
+  job_id BIGINT NOT NULL,
+  status BIGINT NOT NULL,
+  shard BIGINT NOT NULL,
+  count BIGINT NOT NULL,
+  PRIMARY KEY (job_id, status, shard)
+) @flat@;
+
+-- What was released when: the memory of the rollout rate.
+CREATE TABLE job_release (
+  job_id BIGINT NOT NULL,
+  released_at BIGINT NOT NULL,
+  count BIGINT NOT NULL,
+  PRIMARY KEY (job_id, released_at)
+) @flat@;
+
+-- Executions lie by thing, so that a device's pending list is one short range. status is in no index: it changes.
+CREATE TABLE execution (
+  thing_id BIGINT NOT NULL,
+  job_id BIGINT NOT NULL,
+  number BIGINT NOT NULL,
+  status BIGINT NOT NULL,
+  version BIGINT NOT NULL,
+  queued_at BIGINT NOT NULL,
+  started_at BIGINT,
+  updated_at BIGINT NOT NULL,
+  attempt BIGINT NOT NULL,
+  forced BIGINT,
+  PRIMARY KEY (thing_id, job_id, number)
+) @flat@;
+CREATE INDEX execution_by_job ON execution (job_id, queued_at, thing_id, number);
+
+CREATE TABLE execution_details (
+  thing_id BIGINT NOT NULL,
+  job_id BIGINT NOT NULL,
+  number BIGINT NOT NULL,
+  details TEXT NOT NULL,
+  PRIMARY KEY (thing_id, job_id, number)
+);
+
+-- Things. A deleted thing keeps its row while executions refer to it; only living names are unique.
+CREATE TABLE thing (
+  id @id@,
+  scope_id BIGINT NOT NULL,
+  name @name@ NOT NULL,
+  uuid TEXT NOT NULL,
+  attributes TEXT NOT NULL,
+  version BIGINT NOT NULL,
+  created_at BIGINT NOT NULL,
+  deleted_at BIGINT
+);
+CREATE UNIQUE INDEX thing_by_name ON thing (scope_id, name) WHERE deleted_at IS NULL;
+
+CREATE TABLE thing_attribute (
+  scope_id BIGINT NOT NULL,
+  name @name@ NOT NULL,
+  value @name@ NOT NULL,
+  thing_id BIGINT NOT NULL,
+  PRIMARY KEY (scope_id, name, value, thing_id)
+);
+CREATE INDEX thing_attribute_by_thing ON thing_attribute (thing_id);
+
+CREATE TABLE thing_group (
+  id @id@,
+  scope_id BIGINT NOT NULL,
+  name @name@ NOT NULL,
+  uuid TEXT NOT NULL,
+  parent_id BIGINT,
+  description TEXT,
+  attributes TEXT NOT NULL,
+  version BIGINT NOT NULL,
+  created_at BIGINT NOT NULL,
+  UNIQUE (scope_id, name)
+);
+CREATE INDEX thing_group_by_parent ON thing_group (parent_id) WHERE parent_id IS NOT NULL;
+
+CREATE TABLE group_member (
+  group_id BIGINT NOT NULL,
+  thing_id BIGINT NOT NULL,
+  joined_at BIGINT NOT NULL,
+  PRIMARY KEY (group_id, thing_id)
+) @flat@;
+CREATE INDEX group_member_by_thing ON group_member (thing_id, group_id);
+
+CREATE TABLE certificate (
+  id @id@,
+  scope_id BIGINT NOT NULL,
+  certificate_id @name@ NOT NULL,
+  pem TEXT NOT NULL,
+  status TEXT NOT NULL,
+  mode TEXT NOT NULL,
+  not_before BIGINT NOT NULL,
+  not_after BIGINT NOT NULL,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  version BIGINT NOT NULL,
+  UNIQUE (certificate_id, scope_id)
+);
+
+CREATE TABLE thing_principal (
+  thing_id BIGINT NOT NULL,
+  certificate_id BIGINT NOT NULL,
+  exclusive BIGINT NOT NULL,
+  PRIMARY KEY (thing_id, certificate_id)
+);
+CREATE INDEX thing_principal_by_certificate ON thing_principal (certificate_id);
+
+CREATE TABLE policy (
+  id @id@,
+  scope_id BIGINT NOT NULL,
+  name @name@ NOT NULL,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  UNIQUE (scope_id, name)
+);
+
+CREATE TABLE policy_version (
+  policy_id BIGINT NOT NULL,
+  version BIGINT NOT NULL,
+  document TEXT NOT NULL,
+  is_default BIGINT NOT NULL,
+  created_at BIGINT NOT NULL,
+  PRIMARY KEY (policy_id, version)
+);
+
+-- A policy is attached to a certificate or to a thing group; the target is kept as the ARN it was named by.
+CREATE TABLE policy_target (
+  policy_id BIGINT NOT NULL,
+  scope_id BIGINT NOT NULL,
+  target_arn @name@ NOT NULL,
+  PRIMARY KEY (policy_id, target_arn)
+);
+CREATE INDEX policy_target_by_target ON policy_target (scope_id, target_arn);

@@ -1,0 +1,8 @@
+-- name: scope_get
+SELECT id FROM scope WHERE account = :account AND region = :region;
+
+-- name: scope_insert
+INSERT INTO scope (account, region) VALUES (:account, :region) ON CONFLICT DO NOTHING RETURNING id;
+
+-- name: scope_name
+SELECT account, region FROM scope WHERE id = :id;

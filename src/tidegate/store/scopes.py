@@ -1,0 +1,29 @@
+"""Scopes: an account and a region. Every other row belongs to one."""
+
+from __future__ import annotations
+
+from tidegate.store.database import Conflict, Tx
+
+
+def find(tx: Tx, account: str, region: str) -> int | None:
+    """The id of a scope that has been used before."""
+    row = tx.one("scope_get", {"account": account, "region": region})
+    return row[0] if row else None
+
+
+def ensure(tx: Tx, account: str, region: str) -> int:
+    """The id of a scope, made if need be."""
+    known = find(tx, account, region)
+    if known is not None:
+        return known
+    row = tx.one("scope_insert", {"account": account, "region": region})
+    if row is None:
+        raise Conflict
+    scope: int = row[0]
+    return scope
+
+
+def name(tx: Tx, scope: int) -> tuple[str, str] | None:
+    """(account, region) of a scope id."""
+    row = tx.one("scope_name", {"id": scope})
+    return (row[0], row[1]) if row else None
