@@ -37,7 +37,8 @@ CREATE TABLE job_template (
   UNIQUE (scope_id, name)
 );
 
--- Jobs. wake_at is when the engine must look at the job again; null means not before somebody acts on it.
+-- Jobs. stage is what the engine is spreading over several transactions, stage_cursor how far it got;
+-- wake_at is when the engine must look at the job again; null means not before somebody acts on it.
 CREATE TABLE job (
   id @id@,
   scope_id BIGINT NOT NULL,
@@ -57,9 +58,7 @@ CREATE TABLE job (
   comment TEXT,
   force_canceled BIGINT,
   rollout_started_at BIGINT,
-  rollout_position BIGINT NOT NULL,
-  rollout_group_id BIGINT NOT NULL,
-  rollout_thing_id BIGINT NOT NULL,
+  stage_cursor TEXT,
   wake_at BIGINT,
   UNIQUE (scope_id, name)
 );

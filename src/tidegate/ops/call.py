@@ -1,0 +1,48 @@
+"""What every operation is told about the call it serves."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tidegate.clock import Ids
+
+
+class Limits(NamedTuple):
+    """What a self-hosted server may set differently from AWS."""
+
+    rollout_per_minute: int = 1000
+    """The highest rollout rate accepted, and the rate of a job that names none."""
+    job_templates: int = 100
+    targets_per_job: int = 100
+    document_bytes: int = 32_768
+    deleting_jobs: int = 10
+    active_jobs: int = 100_000
+
+
+class Endpoints(NamedTuple):
+    """What DescribeEndpoint answers: ``host[:port]`` by endpoint type."""
+
+    data: str = "localhost:8883"
+    jobs: str = "localhost:8443"
+    credential_provider: str = "localhost:8443"
+
+
+class Call(NamedTuple):
+    """Who calls, where, and when.
+
+    ``scope`` is the stored id of (account, region); ``now`` is epoch ms and the only present a handler knows.
+    """
+
+    scope: int
+    account: str
+    region: str
+    now: int
+    ids: Ids
+    principal: str = "anonymous"
+    partition: str = "aws"
+    limits: Limits = Limits()
+    endpoints: Endpoints = Endpoints()
+
+    def arn(self, resource: str) -> str:
+        """The ARN of a resource of this scope, ``resource`` being ``type/name`` (control reference 1.8)."""
+        return f"arn:{self.partition}:iot:{self.region}:{self.account}:{resource}"

@@ -1,0 +1,68 @@
+"""What must happen once a transaction is durable: values that a handler appends to ``tx.effects``, and the edges act on."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tidegate.core.pending import Change
+
+
+class EngineDue(NamedTuple):
+    """A job wants the engine's attention at an instant (epoch ms)."""
+
+    at: int
+
+
+class PendingChanged(NamedTuple):
+    """A thing's pending list changed: publish its notifications from committed state."""
+
+    thing_id: int
+    change: Change
+
+
+class ExecutionsQueued(NamedTuple):
+    """A set of things got a new execution of a job at the end of their lists.
+
+    Everyone is sent ``notify``; ``notify-next`` goes to those for whom the new execution is the head.
+    """
+
+    job_id: int
+    thing_ids: list[int]
+
+
+class ThingNamed(NamedTuple):
+    """A thing came to exist under this name, or (id None) no longer does."""
+
+    scope: int
+    name: str
+    thing_id: int | None
+
+
+class PrincipalChanged(NamedTuple):
+    """A certificate's state, policies or things changed: what its connections may do must be looked up again."""
+
+    scope: int
+    certificate_id: str
+
+
+class PoliciesChanged(NamedTuple):
+    """A policy or a group's membership changed: every connection of the scope must look again."""
+
+    scope: int
+
+
+class CertificateTrusted(NamedTuple):
+    """A certificate from a foreign CA was registered: the TLS listeners must trust it."""
+
+    pem: str
+
+
+Effect = (
+    EngineDue
+    | PendingChanged
+    | ExecutionsQueued
+    | ThingNamed
+    | PrincipalChanged
+    | PoliciesChanged
+    | CertificateTrusted
+)

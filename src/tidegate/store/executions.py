@@ -1,0 +1,224 @@
+"""Executions: one job on one thing, once. The widest table, and the only one that devices write to."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tidegate.core.lifecycle import ExecutionStatus, JobStatus, Stage
+from tidegate.core.pending import Entry
+from tidegate.store.database import Tx
+
+FIRST = (1 << 62, 1 << 62, 1 << 62)
+"""Where a list that runs from new to old begins."""
+
+_STATUS = list(ExecutionStatus)
+_JOB_STATUS = {str(status): status for status in JobStatus}
+_STAGE = {str(stage): stage for stage in Stage}
+
+
+class Execution(NamedTuple):
+    """A stored execution; instants are epoch ms."""
+
+    thing_id: int
+    job_id: int
+    number: int
+    status: ExecutionStatus
+    version: int
+    queued_at: int
+    started_at: int | None
+    updated_at: int
+    attempt: int
+    forced: int | None
+
+
+class Pending(NamedTuple):
+    """A QUEUED or IN_PROGRESS execution of a thing, with what a device operation needs of its job."""
+
+    thing_id: int
+    job_id: int
+    number: int
+    status: ExecutionStatus
+    version: int
+    queued_at: int
+    started_at: int | None
+    updated_at: int
+    job_name: str
+    job_status: JobStatus
+    job_stage: Stage
+
+    def entry(self) -> Entry:
+        """Its place in the pending list."""
+        return Entry(self.job_id, self.number, self.status, self.queued_at)
+
+
+class Summary(NamedTuple):
+    """What a list shows; ``owner`` is the inner id of the thing or job it is listed by, ``name`` that one's name."""
+
+    owner: int
+    number: int
+    status: ExecutionStatus
+    queued_at: int
+    started_at: int | None
+    updated_at: int
+    attempt: int
+    name: str
+
+
+class Chunk(NamedTuple):
+    """One row of a walk through a job's executions."""
+
+    thing_id: int
+    number: int
+    status: ExecutionStatus
+    version: int
+    queued_at: int
+    started_at: int | None
+
+
+class Active(NamedTuple):
+    """A QUEUED or IN_PROGRESS execution of a thing that is going away."""
+
+    job_id: int
+    number: int
+    status: ExecutionStatus
+    version: int
+    started_at: int | None
+
+
+def release_group(tx: Tx, job_id: int, group_id: int, *, after: int, joined_by: int, limit: int, now: int) -> list[int]:  # noqa: PLR0913
+    """Queue executions for a group's next members; the ids of the things that had none of this job yet."""
+    values = {"job": job_id, "group": group_id, "after": after, "joined_by": joined_by, "limit": limit, "now": now}
+    return [row[0] for row in tx.all("execution_release_group", values)]
+
+
+def group_cursor(tx: Tx, group_id: int, *, after: int, joined_by: int, limit: int) -> tuple[int | None, int]:
+    """(last thing id, how many) of a group's next members: where the release above ends."""
+    row = tx.one("execution_group_cursor", {"group": group_id, "after": after, "joined_by": joined_by, "limit": limit})
+    assert row is not None
+    return row[0], row[1]
+
+
+def release_thing(tx: Tx, job_id: int, thing_id: int, *, now: int) -> bool:
+    """Queue an execution for one thing; False if it is gone or has one."""
+    return tx.one("execution_release_thing", {"job": job_id, "thing": thing_id, "now": now}) is not None
+
+
+def pending(tx: Tx, scope: int, thing_name: str) -> tuple[int | None, list[Pending]]:
+    """(thing id, its QUEUED and IN_PROGRESS executions in no order); (None, []) if there is no such thing."""
+    return _pending(tx.all("execution_pending", {"scope": scope, "thing_name": thing_name}))
+
+
+def pending_by_id(tx: Tx, thing_id: int) -> list[Pending]:
+    """The same for a thing already known."""
+    return _pending(tx.all("execution_pending_by_id", {"thing": thing_id}))[1]
+
+
+def _pending(rows: list[tuple[object, ...]]) -> tuple[int | None, list[Pending]]:
+    if not rows:
+        return None, []
+    thing_id: int = rows[0][0]  # type: ignore[assignment]
+    if rows[0][1] is None:
+        return thing_id, []
+    return thing_id, [
+        Pending(
+            *row[:3],  # type: ignore[arg-type]
+            _STATUS[row[3]],  # type: ignore[call-overload]
+            *row[4:9],
+            _JOB_STATUS[row[9]],  # type: ignore[index]
+            _STAGE[row[10]],  # type: ignore[index]
+        )
+        for row in rows
+    ]
+
+
+def _execution(row: tuple[object, ...] | None) -> Execution | None:
+    if row is None:
+        return None
+    execution = Execution(*row)  # type: ignore[arg-type]
+    return execution._replace(status=ExecutionStatus(execution.status))
+
+
+def get(tx: Tx, thing_id: int, job_id: int, number: int | None = None) -> Execution | None:
+    """One execution; without a number the latest of that job on that thing."""
+    key = {"thing": thing_id, "job": job_id}
+    if number is None:
+        return _execution(tx.one("execution_latest", key))
+    return _execution(tx.one("execution_get", {**key, "number": number}))
+
+
+def set_status(  # noqa: PLR0913
+    tx: Tx,
+    key: tuple[int, int, int],
+    version: int,
+    status: ExecutionStatus,
+    *,
+    started_at: int | None,
+    now: int,
+    forced: bool | None = None,
+) -> bool:
+    """Move (thing, job, number) on from a version; False if another writer was first."""
+    values = {"thing": key[0], "job": key[1], "number": key[2], "version": version, "status": int(status)}
+    times = {"started_at": started_at, "updated_at": now, "forced": None if forced is None else int(forced)}
+    return tx.run("execution_set", {**values, **times}) == 1
+
+
+def page_by_job(
+    tx: Tx, job_id: int, status: ExecutionStatus | None, before: tuple[int, int, int], limit: int
+) -> list[Summary]:
+    """A job's executions, latest queued first, before (queued_at, thing id, number)."""
+    place = {"queued_at": before[0], "thing": before[1], "number": before[2]}
+    rows = tx.all("execution_list_by_job", {"job": job_id, "status": status, "limit": limit, **place})
+    return [Summary(*row[:2], ExecutionStatus(row[2]), *row[3:]) for row in rows]
+
+
+def page_by_thing(  # noqa: PLR0913
+    tx: Tx,
+    thing_id: int,
+    *,
+    status: ExecutionStatus | None,
+    namespace: str | None,
+    job_name: str | None,
+    before: tuple[int, int, int],
+    limit: int,
+) -> list[Summary]:
+    """A thing's executions, latest queued first, before (queued_at, job id, number)."""
+    place = {"queued_at": before[0], "job": before[1], "number": before[2]}
+    wanted = {"thing": thing_id, "status": status, "namespace": namespace, "job_name": job_name, "limit": limit}
+    rows = tx.all("execution_list_by_thing", {**wanted, **place})
+    return [Summary(*row[:2], ExecutionStatus(row[2]), *row[3:]) for row in rows]
+
+
+def chunk_of_job(tx: Tx, job_id: int, after: tuple[int, int, int], limit: int) -> list[Chunk]:
+    """A job's next executions, earliest queued first, after (queued_at, thing id, number)."""
+    place = {"queued_at": after[0], "thing": after[1], "number": after[2]}
+    rows = tx.all("execution_chunk_of_job", {"job": job_id, "limit": limit, **place})
+    return [Chunk(row[0], row[1], ExecutionStatus(row[2]), *row[3:]) for row in rows]
+
+
+def active_of_thing(tx: Tx, thing_id: int) -> list[Active]:
+    """A thing's QUEUED and IN_PROGRESS executions."""
+    rows = tx.all("execution_active_of_thing", {"thing": thing_id})
+    return [Active(row[0], row[1], ExecutionStatus(row[2]), *row[3:]) for row in rows]
+
+
+def delete(tx: Tx, keys: list[tuple[int, int, int]]) -> None:
+    """Remove executions (thing, job, number) and their details."""
+    rows = [{"thing": thing, "job": job, "number": number} for thing, job, number in keys]
+    tx.many("execution_details_delete", rows)
+    tx.many("execution_delete", rows)
+
+
+def any_of_thing(tx: Tx, thing_id: int) -> bool:
+    """True if some execution refers to a thing."""
+    return tx.one("execution_exists_for_thing", {"thing": thing_id}) is not None
+
+
+def put_details(tx: Tx, key: tuple[int, int, int], details: str) -> None:
+    """Replace the status details (JSON text) of (thing, job, number)."""
+    tx.run("execution_details_put", {"thing": key[0], "job": key[1], "number": key[2], "details": details})
+
+
+def details(tx: Tx, key: tuple[int, int, int]) -> str | None:
+    """The status details (JSON text) of (thing, job, number), if it has any."""
+    row = tx.one("execution_details_get", {"thing": key[0], "job": key[1], "number": key[2]})
+    return row[0] if row else None

@@ -1,0 +1,219 @@
+"""Jobs: the row, its document, its targets, its counters and the memory of its releases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from tidegate.core.lifecycle import ExecutionStatus, JobStatus, Stage
+from tidegate.store.database import Tx
+
+
+class Job(NamedTuple):
+    """A stored job. Instants are epoch ms; ``config`` is the encoded configuration, ``stage_cursor`` the engine's bookmark."""
+
+    id: int
+    scope: int
+    name: str
+    status: JobStatus
+    stage: Stage
+    target_selection: str
+    namespace: str | None
+    description: str | None
+    template_arn: str | None
+    document_source: str | None
+    config: str
+    created_at: int
+    updated_at: int
+    completed_at: int | None
+    reason_code: str | None
+    comment: str | None
+    force_canceled: int | None
+    rollout_started_at: int | None
+    stage_cursor: str | None
+
+
+class NewJob(NamedTuple):
+    """What a job starts with."""
+
+    name: str
+    status: JobStatus
+    stage: Stage
+    target_selection: str
+    namespace: str | None
+    description: str | None
+    template_arn: str | None
+    document_source: str | None
+    config: str
+    created_at: int
+    wake_at: int | None
+
+
+class Target(NamedTuple):
+    """One target: its ARN as given and the thing or the group it names."""
+
+    position: int
+    arn: str
+    thing_id: int | None
+    group_id: int | None
+
+
+class JobSummary(NamedTuple):
+    """What a list shows."""
+
+    id: int
+    name: str
+    status: JobStatus
+    stage: Stage
+    target_selection: str
+    created_at: int
+    updated_at: int
+    completed_at: int | None
+
+
+class Filter(NamedTuple):
+    """Which jobs a list shows; None is every one."""
+
+    status: str | None = None
+    target_selection: str | None = None
+    namespace: str | None = None
+    group_id: int | None = None
+
+
+def _job(row: tuple[object, ...] | None) -> Job | None:
+    if row is None:
+        return None
+    job = Job(*row)  # type: ignore[arg-type]
+    return job._replace(status=JobStatus(job.status), stage=Stage(job.stage))
+
+
+def insert(tx: Tx, scope: int, job: NewJob) -> int | None:
+    """Keep a new job; its id, or None if the name is taken."""
+    row = tx.one("job_insert", {"scope": scope, **job._asdict()})
+    return row[0] if row else None
+
+
+def get(tx: Tx, scope: int, name: str) -> Job | None:
+    """One job by its id in the API."""
+    return _job(tx.one("job_get", {"scope": scope, "name": name}))
+
+
+def lock(tx: Tx, job_id: int) -> Job | None:
+    """One job by its inner id, held until the end of the transaction."""
+    return _job(tx.one("job_lock", {"id": job_id}))
+
+
+def claim_due(tx: Tx, now: int) -> Job | None:
+    """The job that has waited longest for the engine, held until the end of the transaction."""
+    return _job(tx.one("job_claim", {"now": now}))
+
+
+def next_wake(tx: Tx) -> int | None:
+    """When (epoch ms) the engine must look at some job again; None if at none."""
+    row = tx.one("job_next_wake", {})
+    return row[0] if row else None
+
+
+def set_status(  # noqa: PLR0913
+    tx: Tx, job_id: int, status: JobStatus, stage: Stage, *, updated_at: int, completed_at: int | None, wake_at: int | None
+) -> None:
+    """Move a job to another status; the engine's bookmark is cleared."""
+    values = {"id": job_id, "status": status, "stage": stage, "updated_at": updated_at}
+    tx.run("job_set_status", {**values, "completed_at": completed_at, "wake_at": wake_at})
+
+
+def set_cancel(  # noqa: PLR0913
+    tx: Tx, job_id: int, *, reason_code: str | None, comment: str | None, force: bool, now: int
+) -> None:
+    """Mark a job canceled, its executions to be canceled by the engine at once."""
+    values = {"id": job_id, "status": JobStatus.CANCELED, "stage": Stage.CANCEL, "updated_at": now, "wake_at": now}
+    tx.run("job_set_cancel", {**values, "reason_code": reason_code, "comment": comment, "force_canceled": int(force)})
+
+
+def set_stage(  # noqa: PLR0913
+    tx: Tx, job: Job, stage: Stage, *, cursor: str | None, started_at: int | None, updated_at: int, wake_at: int | None
+) -> None:
+    """Note how far the engine got with a job, and when it must go on."""
+    values = {"id": job.id, "stage": stage, "stage_cursor": cursor, "rollout_started_at": started_at}
+    tx.run("job_set_stage", {**values, "updated_at": updated_at, "wake_at": wake_at})
+
+
+def set_wake(tx: Tx, job_id: int, wake_at: int | None) -> None:
+    """Change only when the engine must look again."""
+    tx.run("job_set_wake", {"id": job_id, "wake_at": wake_at})
+
+
+def page(tx: Tx, scope: int, wanted: Filter, before: int, limit: int) -> list[JobSummary]:
+    """Jobs, newest first, older than the inner id ``before``."""
+    rows = tx.all("job_list", {"scope": scope, **wanted._asdict(), "before": before, "limit": limit})
+    return [JobSummary(*row) for row in rows]
+
+
+def count_active(tx: Tx, scope: int) -> int:
+    """How many are SCHEDULED or IN_PROGRESS."""
+    row = tx.one("job_count_active", {"scope": scope})
+    return row[0] if row else 0
+
+
+def count_deleting(tx: Tx, scope: int) -> int:
+    """How many are DELETION_IN_PROGRESS."""
+    row = tx.one("job_count_deleting", {"scope": scope})
+    return row[0] if row else 0
+
+
+def delete(tx: Tx, job_id: int) -> None:
+    """Remove a job that has no executions left, with all that hangs on it."""
+    for statement in ("job_document_delete", "job_target_delete", "job_counter_delete", "job_release_delete"):
+        tx.run(statement, {"job": job_id})
+    tx.run("job_delete", {"id": job_id})
+
+
+def put_document(tx: Tx, job_id: int, document: str) -> None:
+    """Keep the document a job was created with."""
+    tx.run("job_document_insert", {"job": job_id, "document": document})
+
+
+def document(tx: Tx, job_id: int) -> str:
+    """A job's document."""
+    row = tx.one("job_document_get", {"job": job_id})
+    assert row is not None, f"job {job_id} has no document"
+    text: str = row[0]
+    return text
+
+
+def put_targets(tx: Tx, job_id: int, targets: Iterable[Target]) -> None:
+    """Keep what a job was aimed at, in the order of the request."""
+    tx.many("job_target_insert", [{"job": job_id, **target._asdict()} for target in targets])
+
+
+def targets(tx: Tx, job_id: int) -> list[Target]:
+    """What a job is aimed at, in the order of the request."""
+    return [Target(*row) for row in tx.all("job_target_list", {"job": job_id})]
+
+
+def count_move(tx: Tx, job_id: int, source: ExecutionStatus, target: ExecutionStatus) -> None:
+    """One execution went from a status to another."""
+    if source != target:
+        tx.run("job_counter_move", {"job": job_id, "source": int(source), "target": int(target)})
+
+
+def count_add(tx: Tx, job_id: int, deltas: Mapping[ExecutionStatus, int]) -> None:
+    """Change several counters of a job by sums."""
+    rows = [{"job": job_id, "status": int(status), "delta": delta} for status, delta in sorted(deltas.items()) if delta]
+    tx.many("job_counter_add", rows)
+
+
+def counts(tx: Tx, job_id: int) -> dict[ExecutionStatus, int]:
+    """Executions of a job by status, every status named."""
+    found = {ExecutionStatus(status): int(count) for status, count in tx.all("job_counter_list", {"job": job_id})}
+    return {status: found.get(status, 0) for status in ExecutionStatus}
+
+
+def put_release(tx: Tx, job_id: int, released_at: int, count: int) -> None:
+    """Remember how many executions were released at an instant."""
+    tx.run("job_release_put", {"job": job_id, "released_at": released_at, "count": count})
+
+
+def releases(tx: Tx, job_id: int, after: int) -> list[tuple[int, int]]:
+    """(instant, count) of the releases later than an instant."""
+    return [(row[0], row[1]) for row in tx.all("job_release_recent", {"job": job_id, "after": after})]

@@ -1,0 +1,90 @@
+-- name: execution_release_group
+INSERT INTO execution (thing_id, job_id, number, status, version, queued_at, updated_at, attempt)
+SELECT m.thing_id, :job, 1, 0, 1, :now, :now, 0 FROM group_member m
+WHERE m.group_id = :group AND m.thing_id > :after AND m.joined_at <= :joined_by
+ORDER BY m.thing_id LIMIT :limit
+ON CONFLICT DO NOTHING RETURNING thing_id;
+
+-- name: execution_group_cursor
+SELECT max(thing_id), count(*) FROM (
+  SELECT m.thing_id FROM group_member m
+  WHERE m.group_id = :group AND m.thing_id > :after AND m.joined_at <= :joined_by
+  ORDER BY m.thing_id LIMIT :limit) AS chunk;
+
+-- name: execution_release_thing
+INSERT INTO execution (thing_id, job_id, number, status, version, queued_at, updated_at, attempt)
+SELECT id, :job, 1, 0, 1, :now, :now, 0 FROM thing WHERE id = :thing AND deleted_at IS NULL
+ON CONFLICT DO NOTHING RETURNING thing_id;
+
+-- name: execution_pending
+SELECT t.id, e.job_id, e.number, e.status, e.version, e.queued_at, e.started_at, e.updated_at, j.name, j.status, j.stage
+FROM thing t
+LEFT JOIN execution e ON e.thing_id = t.id AND e.status <= 1
+LEFT JOIN job j ON j.id = e.job_id
+WHERE t.scope_id = :scope AND t.name = :thing_name AND t.deleted_at IS NULL;
+
+-- name: execution_pending_by_id
+SELECT t.id, e.job_id, e.number, e.status, e.version, e.queued_at, e.started_at, e.updated_at, j.name, j.status, j.stage
+FROM thing t
+LEFT JOIN execution e ON e.thing_id = t.id AND e.status <= 1
+LEFT JOIN job j ON j.id = e.job_id
+WHERE t.id = :thing;
+
+-- name: execution_get
+SELECT thing_id, job_id, number, status, version, queued_at, started_at, updated_at, attempt, forced
+FROM execution WHERE thing_id = :thing AND job_id = :job AND number = :number;
+
+-- name: execution_latest
+SELECT thing_id, job_id, number, status, version, queued_at, started_at, updated_at, attempt, forced
+FROM execution WHERE thing_id = :thing AND job_id = :job ORDER BY number DESC LIMIT 1;
+
+-- name: execution_set
+UPDATE execution SET status = :status, version = version + 1, started_at = :started_at, updated_at = :updated_at,
+  forced = :forced
+WHERE thing_id = :thing AND job_id = :job AND number = :number AND version = :version;
+
+-- name: execution_list_by_job
+SELECT e.thing_id, e.number, e.status, e.queued_at, e.started_at, e.updated_at, e.attempt, t.name
+FROM execution e JOIN thing t ON t.id = e.thing_id
+WHERE e.job_id = :job AND (e.queued_at, e.thing_id, e.number) < (:queued_at, :thing, :number)
+  AND (CAST(:status AS BIGINT) IS NULL OR e.status = :status)
+ORDER BY e.queued_at DESC, e.thing_id DESC, e.number DESC LIMIT :limit;
+
+-- name: execution_list_by_thing
+SELECT e.job_id, e.number, e.status, e.queued_at, e.started_at, e.updated_at, e.attempt, j.name
+FROM execution e JOIN job j ON j.id = e.job_id
+WHERE e.thing_id = :thing AND (e.queued_at, e.job_id, e.number) < (:queued_at, :job, :number)
+  AND (CAST(:status AS BIGINT) IS NULL OR e.status = :status)
+  AND (CAST(:namespace AS TEXT) IS NULL OR j.namespace = :namespace)
+  AND (CAST(:job_name AS TEXT) IS NULL OR j.name = :job_name)
+ORDER BY e.queued_at DESC, e.job_id DESC, e.number DESC LIMIT :limit;
+
+-- name: execution_chunk_of_job
+SELECT thing_id, number, status, version, queued_at, started_at FROM execution
+WHERE job_id = :job AND (queued_at, thing_id, number) > (:queued_at, :thing, :number)
+ORDER BY queued_at, thing_id, number LIMIT :limit;
+
+-- name: execution_active_of_thing
+SELECT job_id, number, status, version, started_at FROM execution WHERE thing_id = :thing AND status <= 1;
+
+-- name: execution_of_job
+SELECT thing_id, number, status FROM execution WHERE job_id = :job LIMIT :limit;
+
+-- name: execution_delete
+DELETE FROM execution WHERE thing_id = :thing AND job_id = :job AND number = :number;
+
+-- name: execution_details_put
+INSERT INTO execution_details (thing_id, job_id, number, details) VALUES (:thing, :job, :number, :details)
+ON CONFLICT (thing_id, job_id, number) DO UPDATE SET details = excluded.details;
+
+-- name: execution_details_get
+SELECT details FROM execution_details WHERE thing_id = :thing AND job_id = :job AND number = :number;
+
+-- name: execution_details_delete
+DELETE FROM execution_details WHERE thing_id = :thing AND job_id = :job AND number = :number;
+
+-- name: execution_details_delete_job
+DELETE FROM execution_details WHERE job_id = :job;
+
+-- name: execution_exists_for_thing
+SELECT 1 FROM execution WHERE thing_id = :thing LIMIT 1;

@@ -1,0 +1,25 @@
+-- name: job_lock
+-- Differs: several writers; whoever decides about a whole job holds its row.
+SELECT id, scope_id, name, status, stage, target_selection, namespace, description, template_arn, document_source,
+  config, created_at, updated_at, completed_at, reason_code, comment, force_canceled,
+  rollout_started_at, stage_cursor
+FROM job WHERE id = :id FOR UPDATE;
+
+-- name: job_claim
+-- Differs: several engines; a job that another one is working on is passed over.
+SELECT id, scope_id, name, status, stage, target_selection, namespace, description, template_arn, document_source,
+  config, created_at, updated_at, completed_at, reason_code, comment, force_canceled,
+  rollout_started_at, stage_cursor
+FROM job WHERE wake_at IS NOT NULL AND wake_at <= :now ORDER BY wake_at, id LIMIT 1 FOR UPDATE SKIP LOCKED;
+
+-- name: job_counter_add
+-- Differs: a shard by connection, so that devices that finish at once do not wait for one row.
+INSERT INTO job_counter (job_id, status, shard, count) VALUES (:job, :status, pg_backend_pid() % 16, :delta)
+ON CONFLICT (job_id, status, shard) DO UPDATE SET count = job_counter.count + excluded.count;
+
+-- name: job_counter_move
+-- Differs: a shard by connection, as above; in the order of the key, against deadlock.
+INSERT INTO job_counter (job_id, status, shard, count)
+SELECT :job, status, pg_backend_pid() % 16, delta
+FROM (VALUES (CAST(:source AS BIGINT), -1), (CAST(:target AS BIGINT), 1)) AS moved (status, delta) ORDER BY status
+ON CONFLICT (job_id, status, shard) DO UPDATE SET count = job_counter.count + excluded.count;

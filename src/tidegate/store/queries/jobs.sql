@@ -1,0 +1,106 @@
+-- name: job_insert
+INSERT INTO job (scope_id, name, status, stage, target_selection, namespace, description, template_arn, document_source,
+  config, created_at, updated_at, wake_at)
+VALUES (:scope, :name, :status, :stage, :target_selection, :namespace, :description, :template_arn, :document_source,
+  :config, :created_at, :created_at, :wake_at)
+ON CONFLICT DO NOTHING RETURNING id;
+
+-- name: job_get
+SELECT id, scope_id, name, status, stage, target_selection, namespace, description, template_arn, document_source,
+  config, created_at, updated_at, completed_at, reason_code, comment, force_canceled,
+  rollout_started_at, stage_cursor
+FROM job WHERE scope_id = :scope AND name = :name;
+
+-- name: job_lock
+SELECT id, scope_id, name, status, stage, target_selection, namespace, description, template_arn, document_source,
+  config, created_at, updated_at, completed_at, reason_code, comment, force_canceled,
+  rollout_started_at, stage_cursor
+FROM job WHERE id = :id;
+
+-- name: job_claim
+SELECT id, scope_id, name, status, stage, target_selection, namespace, description, template_arn, document_source,
+  config, created_at, updated_at, completed_at, reason_code, comment, force_canceled,
+  rollout_started_at, stage_cursor
+FROM job WHERE wake_at IS NOT NULL AND wake_at <= :now ORDER BY wake_at, id LIMIT 1;
+
+-- name: job_next_wake
+SELECT min(wake_at) FROM job WHERE wake_at IS NOT NULL;
+
+-- name: job_set_status
+UPDATE job SET status = :status, stage = :stage, stage_cursor = NULL, updated_at = :updated_at, completed_at = :completed_at, wake_at = :wake_at
+WHERE id = :id;
+
+-- name: job_set_cancel
+UPDATE job SET status = :status, stage = :stage, stage_cursor = NULL, updated_at = :updated_at, wake_at = :wake_at,
+  reason_code = :reason_code, comment = :comment, force_canceled = :force_canceled
+WHERE id = :id;
+
+-- name: job_set_stage
+UPDATE job SET stage = :stage, rollout_started_at = :rollout_started_at, stage_cursor = :stage_cursor,
+  updated_at = :updated_at, wake_at = :wake_at
+WHERE id = :id;
+
+-- name: job_set_wake
+UPDATE job SET wake_at = :wake_at WHERE id = :id;
+
+-- name: job_list
+SELECT j.id, j.name, j.status, j.stage, j.target_selection, j.created_at, j.updated_at, j.completed_at
+FROM job j
+WHERE j.scope_id = :scope AND j.id < :before
+  AND (CAST(:status AS TEXT) IS NULL OR j.status = :status)
+  AND (CAST(:target_selection AS TEXT) IS NULL OR j.target_selection = :target_selection)
+  AND (CAST(:namespace AS TEXT) IS NULL OR j.namespace = :namespace)
+  AND (CAST(:group_id AS BIGINT) IS NULL
+    OR EXISTS (SELECT 1 FROM job_target t WHERE t.group_id = :group_id AND t.job_id = j.id))
+ORDER BY j.id DESC LIMIT :limit;
+
+-- name: job_count_active
+SELECT count(*) FROM job WHERE scope_id = :scope AND status IN ('SCHEDULED', 'IN_PROGRESS');
+
+-- name: job_count_deleting
+SELECT count(*) FROM job WHERE scope_id = :scope AND status = 'DELETION_IN_PROGRESS';
+
+-- name: job_delete
+DELETE FROM job WHERE id = :id;
+
+-- name: job_document_insert
+INSERT INTO job_document (job_id, document) VALUES (:job, :document);
+
+-- name: job_document_get
+SELECT document FROM job_document WHERE job_id = :job;
+
+-- name: job_document_delete
+DELETE FROM job_document WHERE job_id = :job;
+
+-- name: job_target_insert
+INSERT INTO job_target (job_id, position, arn, thing_id, group_id) VALUES (:job, :position, :arn, :thing_id, :group_id);
+
+-- name: job_target_list
+SELECT position, arn, thing_id, group_id FROM job_target WHERE job_id = :job ORDER BY position;
+
+-- name: job_target_delete
+DELETE FROM job_target WHERE job_id = :job;
+
+-- name: job_counter_add
+INSERT INTO job_counter (job_id, status, shard, count) VALUES (:job, :status, 0, :delta)
+ON CONFLICT (job_id, status, shard) DO UPDATE SET count = job_counter.count + excluded.count;
+
+-- name: job_counter_move
+INSERT INTO job_counter (job_id, status, shard, count) VALUES (:job, :source, 0, -1), (:job, :target, 0, 1)
+ON CONFLICT (job_id, status, shard) DO UPDATE SET count = job_counter.count + excluded.count;
+
+-- name: job_counter_list
+SELECT status, sum(count) FROM job_counter WHERE job_id = :job GROUP BY status;
+
+-- name: job_counter_delete
+DELETE FROM job_counter WHERE job_id = :job;
+
+-- name: job_release_put
+INSERT INTO job_release (job_id, released_at, count) VALUES (:job, :released_at, :count)
+ON CONFLICT (job_id, released_at) DO UPDATE SET count = job_release.count + excluded.count;
+
+-- name: job_release_recent
+SELECT released_at, count FROM job_release WHERE job_id = :job AND released_at > :after;
+
+-- name: job_release_delete
+DELETE FROM job_release WHERE job_id = :job;
