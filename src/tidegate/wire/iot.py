@@ -1,0 +1,4190 @@
+"""Shapes, errors and operations of AWS IoT (``iot``), version 2015-05-28.
+
+Generated from the service model of botocore 1.44.5 by ``python -m tools.regen``. Do not edit: the tables to change are at
+the top of ``tools/generate_wire.py``.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, ClassVar
+
+from msgspec import field
+
+from tidegate.wire.errors import WireError
+from tidegate.wire.shapes import Integer, Long, Number, Operation, Shape, Size, Text, header, label, query
+
+AbortAction = Annotated[str, Text(enum=("CANCEL",))]
+AbortThresholdPercentage = Annotated[Decimal, Number(max=100)]
+ActionType = Annotated[str, Text(enum=("PUBLISH", "SUBSCRIBE", "RECEIVE", "CONNECT"))]
+AggregationField = Annotated[str, Text(min=1)]
+AttributeName = Annotated[str, Text(max=128, pattern="[a-zA-Z0-9_.,@/:#-]+")]
+AttributeValue = Annotated[str, Text(max=800, pattern=r"[a-zA-Z0-9_.,@/:#=\[\]-]*")]
+AuthDecision = Annotated[str, Text(enum=("ALLOWED", "EXPLICIT_DENY", "IMPLICIT_DENY"))]
+AutoRegistrationStatus = Annotated[str, Text(enum=("ENABLE", "DISABLE"))]
+AwsAccountId = Annotated[str, Text(min=12, max=12, pattern="[0-9]+")]
+BillingGroupDescription = Annotated[str, Text(max=2028, pattern=r"[\p{Graph}\x20]*")]
+BillingGroupId = Annotated[str, Text(min=1, max=128, pattern=r"[a-zA-Z0-9\-]+")]
+BillingGroupName = Annotated[str, Text(min=1, max=128, pattern="[a-zA-Z0-9:_-]+")]
+CACertificateStatus = Annotated[str, Text(enum=("ACTIVE", "INACTIVE"))]
+CertificateId = Annotated[str, Text(min=64, max=64, pattern="(0x)?[a-fA-F0-9]+")]
+CertificateMode = Annotated[str, Text(enum=("DEFAULT", "SNI_ONLY"))]
+CertificatePem = Annotated[str, Text(min=1, max=65536, pattern=r"[\s\S]*")]
+CertificateSigningRequest = Annotated[str, Text(min=1, max=4096, pattern=r"[\s\S]*")]
+CertificateStatus = Annotated[str, Text(enum=("ACTIVE", "INACTIVE", "REVOKED", "PENDING_TRANSFER", "REGISTER_INACTIVE", "PENDING_ACTIVATION"))]
+ClientToken = Annotated[str, Text(min=36, max=64, pattern=r"\S{36,64}")]
+Comment = Annotated[str, Text(max=2028, pattern=r"[^\p{C}]+")]
+ConnectionAttributeName = Annotated[str, Text(max=128, pattern="[a-zA-Z0-9:.]+")]
+CronExpression = Annotated[str, Text(min=1, max=256)]
+CustomerVersion = Annotated[Integer, Number(min=1)]
+DetailsKey = Annotated[str, Text(min=1, max=128, pattern="[a-zA-Z0-9:_-]+")]
+DetailsValue = Annotated[str, Text(min=1, pattern=r"[^\p{C}]+", max=1024)]
+DeviceDefenderIndexingMode = Annotated[str, Text(enum=("OFF", "VIOLATIONS"))]
+DurationInMinutes = Annotated[Integer, Number(min=1, max=1430)]
+DynamicGroupStatus = Annotated[str, Text(enum=("ACTIVE", "BUILDING", "REBUILDING"))]
+EndpointType = Annotated[str, Text(max=128, pattern=r"[\s\S]*")]
+Environment = Annotated[str, Text(pattern=r"[^\p{C}]+")]
+EventType = Annotated[str, Text(enum=("THING", "THING_GROUP", "THING_TYPE", "THING_GROUP_MEMBERSHIP", "THING_GROUP_HIERARCHY", "THING_TYPE_ASSOCIATION", "JOB", "JOB_EXECUTION", "POLICY", "CERTIFICATE", "CA_CERTIFICATE"))]
+Example = Annotated[str, Text(pattern=r"[^\p{C}]+")]
+ExpiresInSec = Annotated[Long, Number(min=60, max=3600)]
+FieldType = Annotated[str, Text(enum=("Number", "String", "Boolean"))]
+FleetIndexingApi = Annotated[str, Text(enum=("GET_THING_CONNECTIVITY_DATA",))]
+IncrementFactor = Annotated[Decimal, Number(min=Decimal("1.1"), max=5)]
+IndexName = Annotated[str, Text(min=1, max=128, pattern="[a-zA-Z0-9:_-]+")]
+IndexStatus = Annotated[str, Text(enum=("ACTIVE", "BUILDING", "REBUILDING"))]
+JobDescription = Annotated[str, Text(max=2028, pattern=r"[^\p{C}]+")]
+JobDocument = Annotated[str, Text(max=32768)]
+JobDocumentSource = Annotated[str, Text(min=1, max=1350)]
+JobEndBehavior = Annotated[str, Text(enum=("STOP_ROLLOUT", "CANCEL", "FORCE_CANCEL"))]
+JobExecutionFailureType = Annotated[str, Text(enum=("FAILED", "REJECTED", "TIMED_OUT", "ALL"))]
+JobExecutionStatus = Annotated[str, Text(enum=("QUEUED", "IN_PROGRESS", "SUCCEEDED", "FAILED", "TIMED_OUT", "REJECTED", "REMOVED", "CANCELED"))]
+JobId = Annotated[str, Text(min=1, max=64, pattern="[a-zA-Z0-9_-]+")]
+JobStatus = Annotated[str, Text(enum=("IN_PROGRESS", "CANCELED", "COMPLETED", "DELETION_IN_PROGRESS", "SCHEDULED"))]
+JobTemplateArn = Annotated[str, Text(min=1, max=1600, pattern="^arn:[!-~]+$")]
+JobTemplateId = Annotated[str, Text(min=1, max=64, pattern="[a-zA-Z0-9_-]+")]
+LaserMaxResults = Annotated[Integer, Number(min=1, max=250)]
+ManagedJobTemplateName = Annotated[str, Text(min=1, max=64)]
+ManagedTemplateVersion = Annotated[str, Text(pattern="^[1-9]+.[0-9]+")]
+Marker = Annotated[str, Text(max=1024, pattern="[A-Za-z0-9+/]+={0,2}")]
+MaxJobExecutionsPerMin = Annotated[Integer, Number(min=1)]
+Message = Annotated[str, Text(max=128, pattern=r"[\s\S]*")]
+MinimumNumberOfExecutedThings = Annotated[Integer, Number(min=1)]
+NamedShadowIndexingMode = Annotated[str, Text(enum=("OFF", "ON"))]
+NamespaceId = Annotated[str, Text(pattern="[a-zA-Z0-9_-]+", max=64)]
+NumberOfRetries = Annotated[Integer, Number(min=0, max=10)]
+NumberOfThings = Annotated[Integer, Number(min=1)]
+PackageCatalogMaxResults = Annotated[Integer, Number(min=1, max=100)]
+PackageName = Annotated[str, Text(min=1, max=128, pattern="[a-zA-Z0-9-_.]+")]
+PackageVersionAction = Annotated[str, Text(enum=("PUBLISH", "DEPRECATE"))]
+PackageVersionArn = Annotated[str, Text(min=1, max=1600, pattern="^arn:[!-~]+$")]
+PackageVersionRecipe = Annotated[str, Text(max=3072)]
+PackageVersionStatus = Annotated[str, Text(enum=("DRAFT", "PUBLISHED", "DEPRECATED"))]
+PageSize = Annotated[Integer, Number(min=1, max=250)]
+ParameterKey = Annotated[str, Text(min=1, max=128, pattern="[a-zA-Z0-9_-]+")]
+ParameterValue = Annotated[str, Text(min=1, max=30720, pattern=r"[^\p{C}]+")]
+PolicyDocument = Annotated[str, Text(min=0, max=404600, pattern=r"[\s\S]*")]
+PolicyName = Annotated[str, Text(min=1, max=128, pattern=r"[\w+=,.@-]+")]
+PolicyVersionId = Annotated[str, Text(pattern="[0-9]+")]
+PrivateKey = Annotated[str, Text(min=1)]
+PublicKey = Annotated[str, Text(min=1)]
+QueryMaxResults = Annotated[Integer, Number(min=1, max=500)]
+QueryString = Annotated[str, Text(min=1)]
+ReasonCode = Annotated[str, Text(max=128, pattern=r"[\p{Upper}\p{Digit}_]+")]
+RegistrationCode = Annotated[str, Text(min=64, max=64, pattern="(0x)?[a-fA-F0-9]+")]
+RegistryMaxResults = Annotated[Integer, Number(min=1, max=250)]
+Resource = Annotated[str, Text(max=2048, pattern=r"[\s\S]*")]
+ResourceAttributeKey = Annotated[str, Text(min=1, pattern="[a-zA-Z0-9:_-]+")]
+ResourceAttributeValue = Annotated[str, Text(min=1, pattern=r"[^\p{C}]+")]
+ResourceDescription = Annotated[str, Text(min=0, max=1024, pattern=r"[^\p{C}]+", or_empty=True)]
+RetryableFailureType = Annotated[str, Text(enum=("FAILED", "TIMED_OUT", "ALL"))]
+RoleArn = Annotated[str, Text(min=20, max=2048)]
+RolloutRatePerMinute = Annotated[Integer, Number(min=1, max=1000)]
+S3Bucket = Annotated[str, Text(min=1)]
+S3Key = Annotated[str, Text(min=1)]
+SbomValidationErrorCode = Annotated[str, Text(enum=("INCOMPATIBLE_FORMAT", "FILE_SIZE_LIMIT_EXCEEDED"))]
+SbomValidationResult = Annotated[str, Text(enum=("FAILED", "SUCCEEDED"))]
+SbomValidationStatus = Annotated[str, Text(enum=("IN_PROGRESS", "FAILED", "SUCCEEDED"))]
+SearchQueryMaxResults = Annotated[Integer, Number(min=1)]
+ShadowName = Annotated[str, Text(min=1, max=64, pattern="[$a-zA-Z0-9:_-]+")]
+StringDateTime = Annotated[str, Text(min=1, max=64)]
+TagKey = Annotated[str, Text(min=1, max=128, pattern=r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$")]
+TagValue = Annotated[str, Text(min=0, max=256)]
+TargetArn = Annotated[str, Text(max=2048)]
+TargetFieldOrder = Annotated[str, Text(enum=("LatLon", "LonLat"))]
+TargetSelection = Annotated[str, Text(enum=("CONTINUOUS", "SNAPSHOT"))]
+TemplateBody = Annotated[str, Text(min=0, max=10240, pattern=r"[\s\S]*")]
+TemplateName = Annotated[str, Text(min=1, max=36, pattern="^[0-9A-Za-z_-]+$")]
+ThingConnectivityIndexingMode = Annotated[str, Text(enum=("OFF", "STATUS"))]
+ThingGroupDescription = Annotated[str, Text(max=2028, pattern=r"[\p{Graph}\x20]*")]
+ThingGroupId = Annotated[str, Text(min=1, max=128, pattern=r"[a-zA-Z0-9\-]+")]
+ThingGroupIndexingMode = Annotated[str, Text(enum=("OFF", "ON"))]
+ThingGroupName = Annotated[str, Text(min=1, max=128, pattern="[a-zA-Z0-9:_-]+")]
+ThingIndexingMode = Annotated[str, Text(enum=("OFF", "REGISTRY", "REGISTRY_AND_SHADOW"))]
+ThingName = Annotated[str, Text(min=1, max=128, pattern="[a-zA-Z0-9:_-]+")]
+ThingPrincipalType = Annotated[str, Text(enum=("EXCLUSIVE_THING", "NON_EXCLUSIVE_THING"))]
+ThingTypeDescription = Annotated[str, Text(max=2028, pattern=r"[\p{Graph}\x20]*")]
+ThingTypeName = Annotated[str, Text(min=1, max=128, pattern="[a-zA-Z0-9:_-]+")]
+UserPropertyKeyName = Annotated[str, Text(max=128, pattern="[a-zA-Z0-9:$.]+")]
+VersionName = Annotated[str, Text(min=1, max=64, pattern="[a-zA-Z0-9-_.]+")]
+
+
+class AbortConfig(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("criteria_list",)
+    criteria_list: AbortCriteriaList | None = None
+
+
+class AbortCriteria(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("failure_type", "action", "threshold_percentage", "min_number_of_executed_things")
+    failure_type: JobExecutionFailureType | None = None
+    action: AbortAction | None = None
+    threshold_percentage: AbortThresholdPercentage | None = None
+    min_number_of_executed_things: MinimumNumberOfExecutedThings | None = None
+
+
+class AddThingToBillingGroupRequest(Shape):
+    billing_group_name: BillingGroupName | None = None
+    billing_group_arn: str | None = None
+    thing_name: ThingName | None = None
+    thing_arn: str | None = None
+
+
+class AddThingToBillingGroupResponse(Shape):
+    pass
+
+
+class AddThingToThingGroupRequest(Shape):
+    thing_group_name: ThingGroupName | None = None
+    thing_group_arn: str | None = None
+    thing_name: ThingName | None = None
+    thing_arn: str | None = None
+    override_dynamic_groups: bool | None = None
+
+
+class AddThingToThingGroupResponse(Shape):
+    pass
+
+
+class Allowed(Shape):
+    policies: list[Policy] | None = None
+
+
+class AssociateSbomWithPackageVersionRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("package_name", "version_name", "sbom")
+    package_name: PackageName | None = None
+    version_name: VersionName | None = None
+    sbom: Sbom | None = None
+    client_token: ClientToken | None = None
+
+
+class AssociateSbomWithPackageVersionResponse(Shape):
+    package_name: PackageName | None = None
+    version_name: VersionName | None = None
+    sbom: Sbom | None = None
+    sbom_validation_status: SbomValidationStatus | None = None
+
+
+class AssociateTargetsWithJobRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("targets", "job_id")
+    targets: JobTargets | None = None
+    job_id: JobId | None = None
+    comment: Comment | None = None
+    namespace_id: NamespaceId | None = None
+
+
+class AssociateTargetsWithJobResponse(Shape):
+    job_arn: str | None = None
+    job_id: JobId | None = None
+    description: JobDescription | None = None
+
+
+class AttachPolicyRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("policy_name", "target")
+    policy_name: PolicyName | None = None
+    target: str | None = None
+
+
+class AttachPrincipalPolicyRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("policy_name", "principal")
+    policy_name: PolicyName | None = None
+    principal: str | None = None
+
+
+class AttachThingPrincipalRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("thing_name", "principal")
+    thing_name: ThingName | None = None
+    principal: str | None = None
+    thing_principal_type: ThingPrincipalType | None = None
+
+
+class AttachThingPrincipalResponse(Shape):
+    pass
+
+
+class AttributePayload(Shape):
+    attributes: dict[AttributeName, AttributeValue] | None = None
+    merge: bool | None = None
+
+
+class AuthInfo(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("resources",)
+    action_type: ActionType | None = None
+    resources: list[Resource] | None = None
+
+
+class AuthResult(Shape):
+    auth_info: AuthInfo | None = None
+    allowed: Allowed | None = None
+    denied: Denied | None = None
+    auth_decision: AuthDecision | None = None
+    missing_context_values: list[str] | None = None
+
+
+class BillingGroupMetadata(Shape):
+    creation_date: float | None = None
+
+
+class BillingGroupProperties(Shape):
+    billing_group_description: BillingGroupDescription | None = None
+
+
+class CACertificate(Shape):
+    certificate_arn: str | None = None
+    certificate_id: CertificateId | None = None
+    status: CACertificateStatus | None = None
+    creation_date: float | None = None
+
+
+class CACertificateDescription(Shape):
+    certificate_arn: str | None = None
+    certificate_id: CertificateId | None = None
+    status: CACertificateStatus | None = None
+    certificate_pem: CertificatePem | None = None
+    owned_by: AwsAccountId | None = None
+    creation_date: float | None = None
+    auto_registration_status: AutoRegistrationStatus | None = None
+    last_modified_date: float | None = None
+    customer_version: CustomerVersion | None = None
+    generation_id: str | None = None
+    validity: CertificateValidity | None = None
+    certificate_mode: CertificateMode | None = None
+
+
+class CancelJobExecutionRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("job_id", "thing_name")
+    job_id: JobId | None = None
+    thing_name: ThingName | None = None
+    force: bool | None = None
+    expected_version: Long | None = None
+    status_details: DetailsMap | None = None
+
+
+class CancelJobRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("job_id",)
+    job_id: JobId | None = None
+    reason_code: ReasonCode | None = None
+    comment: Comment | None = None
+    force: bool | None = None
+
+
+class CancelJobResponse(Shape):
+    job_arn: str | None = None
+    job_id: JobId | None = None
+    description: JobDescription | None = None
+
+
+class Certificate(Shape):
+    certificate_arn: str | None = None
+    certificate_id: CertificateId | None = None
+    status: CertificateStatus | None = None
+    certificate_mode: CertificateMode | None = None
+    creation_date: float | None = None
+
+
+class CertificateDescription(Shape):
+    certificate_arn: str | None = None
+    certificate_id: CertificateId | None = None
+    ca_certificate_id: CertificateId | None = None
+    status: CertificateStatus | None = None
+    certificate_pem: CertificatePem | None = None
+    owned_by: AwsAccountId | None = None
+    previous_owned_by: AwsAccountId | None = None
+    creation_date: float | None = None
+    last_modified_date: float | None = None
+    customer_version: CustomerVersion | None = None
+    transfer_data: TransferData | None = None
+    generation_id: str | None = None
+    validity: CertificateValidity | None = None
+    certificate_mode: CertificateMode | None = None
+
+
+class CertificateValidity(Shape):
+    not_before: float | None = None
+    not_after: float | None = None
+
+
+class Configuration(Shape):
+    enabled: bool | None = field(default=None, name="Enabled")
+
+
+class ConnectivityFilter(Shape):
+    include_socket_information: list[FleetIndexingApi] | None = None
+
+
+class CreateBillingGroupRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("billing_group_name",)
+    billing_group_name: BillingGroupName | None = None
+    billing_group_properties: BillingGroupProperties | None = None
+    tags: list[Tag] | None = None
+
+
+class CreateBillingGroupResponse(Shape):
+    billing_group_name: BillingGroupName | None = None
+    billing_group_arn: str | None = None
+    billing_group_id: BillingGroupId | None = None
+
+
+class CreateCertificateFromCsrRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("certificate_signing_request",)
+    certificate_signing_request: CertificateSigningRequest | None = None
+    set_as_active: bool | None = None
+
+
+class CreateCertificateFromCsrResponse(Shape):
+    certificate_arn: str | None = None
+    certificate_id: CertificateId | None = None
+    certificate_pem: CertificatePem | None = None
+
+
+class CreateDynamicThingGroupRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("thing_group_name", "query_string")
+    thing_group_name: ThingGroupName | None = None
+    thing_group_properties: ThingGroupProperties | None = None
+    index_name: IndexName | None = None
+    query_string: QueryString | None = None
+    query_version: str | None = None
+    tags: list[Tag] | None = None
+
+
+class CreateDynamicThingGroupResponse(Shape):
+    thing_group_name: ThingGroupName | None = None
+    thing_group_arn: str | None = None
+    thing_group_id: ThingGroupId | None = None
+    index_name: IndexName | None = None
+    query_string: QueryString | None = None
+    query_version: str | None = None
+
+
+class CreateJobRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("job_id", "targets")
+    job_id: JobId | None = None
+    targets: JobTargets | None = None
+    document_source: JobDocumentSource | None = None
+    document: JobDocument | None = None
+    description: JobDescription | None = None
+    presigned_url_config: PresignedUrlConfig | None = None
+    target_selection: TargetSelection | None = None
+    job_executions_rollout_config: JobExecutionsRolloutConfig | None = None
+    abort_config: AbortConfig | None = None
+    timeout_config: TimeoutConfig | None = None
+    tags: list[Tag] | None = None
+    namespace_id: NamespaceId | None = None
+    job_template_arn: JobTemplateArn | None = None
+    job_executions_retry_config: JobExecutionsRetryConfig | None = None
+    document_parameters: dict[ParameterKey, ParameterValue] | None = None
+    scheduling_config: SchedulingConfig | None = None
+    destination_package_versions: DestinationPackageVersions | None = None
+
+
+class CreateJobResponse(Shape):
+    job_arn: str | None = None
+    job_id: JobId | None = None
+    description: JobDescription | None = None
+
+
+class CreateJobTemplateRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("job_template_id", "description")
+    job_template_id: JobTemplateId | None = None
+    job_arn: str | None = None
+    document_source: JobDocumentSource | None = None
+    document: JobDocument | None = None
+    description: JobDescription | None = None
+    presigned_url_config: PresignedUrlConfig | None = None
+    job_executions_rollout_config: JobExecutionsRolloutConfig | None = None
+    abort_config: AbortConfig | None = None
+    timeout_config: TimeoutConfig | None = None
+    tags: list[Tag] | None = None
+    job_executions_retry_config: JobExecutionsRetryConfig | None = None
+    maintenance_windows: list[MaintenanceWindow] | None = None
+    destination_package_versions: DestinationPackageVersions | None = None
+
+
+class CreateJobTemplateResponse(Shape):
+    job_template_arn: JobTemplateArn | None = None
+    job_template_id: JobTemplateId | None = None
+
+
+class CreateKeysAndCertificateRequest(Shape):
+    set_as_active: bool | None = None
+
+
+class CreateKeysAndCertificateResponse(Shape):
+    certificate_arn: str | None = None
+    certificate_id: CertificateId | None = None
+    certificate_pem: CertificatePem | None = None
+    key_pair: KeyPair | None = None
+
+
+class CreatePackageRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("package_name",)
+    package_name: PackageName | None = None
+    description: ResourceDescription | None = None
+    tags: TagMap | None = None
+    client_token: ClientToken | None = None
+
+
+class CreatePackageResponse(Shape):
+    package_name: PackageName | None = None
+    package_arn: str | None = None
+    description: ResourceDescription | None = None
+
+
+class CreatePackageVersionRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("package_name", "version_name")
+    package_name: PackageName | None = None
+    version_name: VersionName | None = None
+    description: ResourceDescription | None = None
+    attributes: dict[ResourceAttributeKey, ResourceAttributeValue] | None = None
+    artifact: PackageVersionArtifact | None = None
+    recipe: PackageVersionRecipe | None = None
+    tags: TagMap | None = None
+    client_token: ClientToken | None = None
+
+
+class CreatePackageVersionResponse(Shape):
+    package_version_arn: PackageVersionArn | None = None
+    package_name: PackageName | None = None
+    version_name: VersionName | None = None
+    description: ResourceDescription | None = None
+    attributes: dict[ResourceAttributeKey, ResourceAttributeValue] | None = None
+    status: PackageVersionStatus | None = None
+    error_reason: str | None = None
+
+
+class CreatePolicyRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("policy_name", "policy_document")
+    policy_name: PolicyName | None = None
+    policy_document: PolicyDocument | None = None
+    tags: list[Tag] | None = None
+
+
+class CreatePolicyResponse(Shape):
+    policy_name: PolicyName | None = None
+    policy_arn: str | None = None
+    policy_document: PolicyDocument | None = None
+    policy_version_id: PolicyVersionId | None = None
+
+
+class CreatePolicyVersionRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("policy_name", "policy_document")
+    policy_name: PolicyName | None = None
+    policy_document: PolicyDocument | None = None
+    set_as_default: bool | None = None
+
+
+class CreatePolicyVersionResponse(Shape):
+    policy_arn: str | None = None
+    policy_document: PolicyDocument | None = None
+    policy_version_id: PolicyVersionId | None = None
+    is_default_version: bool | None = None
+
+
+class CreateThingGroupRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("thing_group_name",)
+    thing_group_name: ThingGroupName | None = None
+    parent_group_name: ThingGroupName | None = None
+    thing_group_properties: ThingGroupProperties | None = None
+    tags: list[Tag] | None = None
+
+
+class CreateThingGroupResponse(Shape):
+    thing_group_name: ThingGroupName | None = None
+    thing_group_arn: str | None = None
+    thing_group_id: ThingGroupId | None = None
+
+
+class CreateThingRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("thing_name",)
+    thing_name: ThingName | None = None
+    thing_type_name: ThingTypeName | None = None
+    attribute_payload: AttributePayload | None = None
+    billing_group_name: BillingGroupName | None = None
+
+
+class CreateThingResponse(Shape):
+    thing_name: ThingName | None = None
+    thing_arn: str | None = None
+    thing_id: str | None = None
+
+
+class CreateThingTypeRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("thing_type_name",)
+    thing_type_name: ThingTypeName | None = None
+    thing_type_properties: ThingTypeProperties | None = None
+    tags: list[Tag] | None = None
+
+
+class CreateThingTypeResponse(Shape):
+    thing_type_name: ThingTypeName | None = None
+    thing_type_arn: str | None = None
+    thing_type_id: str | None = None
+
+
+class DeleteBillingGroupRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("billing_group_name",)
+    billing_group_name: BillingGroupName | None = None
+    expected_version: Long | None = None
+
+
+class DeleteBillingGroupResponse(Shape):
+    pass
+
+
+class DeleteCACertificateRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("certificate_id",)
+    certificate_id: CertificateId | None = None
+
+
+class DeleteCACertificateResponse(Shape):
+    pass
+
+
+class DeleteCertificateRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("certificate_id",)
+    certificate_id: CertificateId | None = None
+    force_delete: bool | None = None
+
+
+class DeleteDynamicThingGroupRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("thing_group_name",)
+    thing_group_name: ThingGroupName | None = None
+    expected_version: Long | None = None
+
+
+class DeleteDynamicThingGroupResponse(Shape):
+    pass
+
+
+class DeleteJobExecutionRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("job_id", "thing_name", "execution_number")
+    job_id: JobId | None = None
+    thing_name: ThingName | None = None
+    execution_number: Long | None = None
+    force: bool | None = None
+    namespace_id: NamespaceId | None = None
+
+
+class DeleteJobRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("job_id",)
+    job_id: JobId | None = None
+    force: bool | None = None
+    namespace_id: NamespaceId | None = None
+
+
+class DeleteJobTemplateRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("job_template_id",)
+    job_template_id: JobTemplateId | None = None
+
+
+class DeletePackageRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("package_name",)
+    package_name: PackageName | None = None
+    client_token: ClientToken | None = None
+
+
+class DeletePackageResponse(Shape):
+    pass
+
+
+class DeletePackageVersionRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("package_name", "version_name")
+    package_name: PackageName | None = None
+    version_name: VersionName | None = None
+    client_token: ClientToken | None = None
+
+
+class DeletePackageVersionResponse(Shape):
+    pass
+
+
+class DeletePolicyRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("policy_name",)
+    policy_name: PolicyName | None = None
+
+
+class DeletePolicyVersionRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("policy_name", "policy_version_id")
+    policy_name: PolicyName | None = None
+    policy_version_id: PolicyVersionId | None = None
+
+
+class DeleteRegistrationCodeRequest(Shape):
+    pass
+
+
+class DeleteRegistrationCodeResponse(Shape):
+    pass
+
+
+class DeleteThingGroupRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("thing_group_name",)
+    thing_group_name: ThingGroupName | None = None
+    expected_version: Long | None = None
+
+
+class DeleteThingGroupResponse(Shape):
+    pass
+
+
+class DeleteThingRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("thing_name",)
+    thing_name: ThingName | None = None
+    expected_version: Long | None = None
+
+
+class DeleteThingResponse(Shape):
+    pass
+
+
+class DeleteThingTypeRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("thing_type_name",)
+    thing_type_name: ThingTypeName | None = None
+
+
+class DeleteThingTypeResponse(Shape):
+    pass
+
+
+class Denied(Shape):
+    implicit_deny: ImplicitDeny | None = None
+    explicit_deny: ExplicitDeny | None = None
+
+
+class DeprecateThingTypeRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("thing_type_name",)
+    thing_type_name: ThingTypeName | None = None
+    undo_deprecate: bool | None = None
+
+
+class DeprecateThingTypeResponse(Shape):
+    pass
+
+
+class DescribeBillingGroupRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("billing_group_name",)
+    billing_group_name: BillingGroupName | None = None
+
+
+class DescribeBillingGroupResponse(Shape):
+    billing_group_name: BillingGroupName | None = None
+    billing_group_id: BillingGroupId | None = None
+    billing_group_arn: str | None = None
+    version: Long | None = None
+    billing_group_properties: BillingGroupProperties | None = None
+    billing_group_metadata: BillingGroupMetadata | None = None
+
+
+class DescribeCACertificateRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("certificate_id",)
+    certificate_id: CertificateId | None = None
+
+
+class DescribeCACertificateResponse(Shape):
+    certificate_description: CACertificateDescription | None = None
+    registration_config: RegistrationConfig | None = None
+
+
+class DescribeCertificateRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("certificate_id",)
+    certificate_id: CertificateId | None = None
+
+
+class DescribeCertificateResponse(Shape):
+    certificate_description: CertificateDescription | None = None
+
+
+class DescribeEndpointRequest(Shape):
+    endpoint_type: EndpointType | None = None
+
+
+class DescribeEndpointResponse(Shape):
+    endpoint_address: str | None = None
+
+
+class DescribeEventConfigurationsRequest(Shape):
+    pass
+
+
+class DescribeEventConfigurationsResponse(Shape):
+    event_configurations: dict[EventType, Configuration] | None = None
+    creation_date: float | None = None
+    last_modified_date: float | None = None
+
+
+class DescribeIndexRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("index_name",)
+    index_name: IndexName | None = None
+
+
+class DescribeIndexResponse(Shape):
+    index_name: IndexName | None = None
+    index_status: IndexStatus | None = None
+    schema: str | None = None
+
+
+class DescribeJobExecutionRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("job_id", "thing_name")
+    job_id: JobId | None = None
+    thing_name: ThingName | None = None
+    execution_number: Long | None = None
+
+
+class DescribeJobExecutionResponse(Shape):
+    execution: JobExecution | None = None
+
+
+class DescribeJobRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("job_id",)
+    job_id: JobId | None = None
+    before_substitution: bool | None = None
+
+
+class DescribeJobResponse(Shape):
+    document_source: JobDocumentSource | None = None
+    job: Job | None = None
+
+
+class DescribeJobTemplateRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("job_template_id",)
+    job_template_id: JobTemplateId | None = None
+
+
+class DescribeJobTemplateResponse(Shape):
+    job_template_arn: JobTemplateArn | None = None
+    job_template_id: JobTemplateId | None = None
+    description: JobDescription | None = None
+    document_source: JobDocumentSource | None = None
+    document: JobDocument | None = None
+    created_at: float | None = None
+    presigned_url_config: PresignedUrlConfig | None = None
+    job_executions_rollout_config: JobExecutionsRolloutConfig | None = None
+    abort_config: AbortConfig | None = None
+    timeout_config: TimeoutConfig | None = None
+    job_executions_retry_config: JobExecutionsRetryConfig | None = None
+    maintenance_windows: list[MaintenanceWindow] | None = None
+    destination_package_versions: DestinationPackageVersions | None = None
+
+
+class DescribeManagedJobTemplateRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("template_name",)
+    template_name: ManagedJobTemplateName | None = None
+    template_version: ManagedTemplateVersion | None = None
+
+
+class DescribeManagedJobTemplateResponse(Shape):
+    template_name: ManagedJobTemplateName | None = None
+    template_arn: JobTemplateArn | None = None
+    description: JobDescription | None = None
+    template_version: ManagedTemplateVersion | None = None
+    environments: list[Environment] | None = None
+    document_parameters: list[DocumentParameter] | None = None
+    document: JobDocument | None = None
+
+
+class DescribeThingGroupRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("thing_group_name",)
+    thing_group_name: ThingGroupName | None = None
+
+
+class DescribeThingGroupResponse(Shape):
+    thing_group_name: ThingGroupName | None = None
+    thing_group_id: ThingGroupId | None = None
+    thing_group_arn: str | None = None
+    version: Long | None = None
+    thing_group_properties: ThingGroupProperties | None = None
+    thing_group_metadata: ThingGroupMetadata | None = None
+    index_name: IndexName | None = None
+    query_string: QueryString | None = None
+    query_version: str | None = None
+    status: DynamicGroupStatus | None = None
+
+
+class DescribeThingRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("thing_name",)
+    thing_name: ThingName | None = None
+
+
+class DescribeThingResponse(Shape):
+    default_client_id: str | None = None
+    thing_name: ThingName | None = None
+    thing_id: str | None = None
+    thing_arn: str | None = None
+    thing_type_name: ThingTypeName | None = None
+    attributes: dict[AttributeName, AttributeValue] | None = None
+    version: Long | None = None
+    billing_group_name: BillingGroupName | None = None
+
+
+class DescribeThingTypeRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("thing_type_name",)
+    thing_type_name: ThingTypeName | None = None
+
+
+class DescribeThingTypeResponse(Shape):
+    thing_type_name: ThingTypeName | None = None
+    thing_type_id: str | None = None
+    thing_type_arn: str | None = None
+    thing_type_properties: ThingTypeProperties | None = None
+    thing_type_metadata: ThingTypeMetadata | None = None
+
+
+class DetachPolicyRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("policy_name", "target")
+    policy_name: PolicyName | None = None
+    target: str | None = None
+
+
+class DetachPrincipalPolicyRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("policy_name", "principal")
+    policy_name: PolicyName | None = None
+    principal: str | None = None
+
+
+class DetachThingPrincipalRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("thing_name", "principal")
+    thing_name: ThingName | None = None
+    principal: str | None = None
+
+
+class DetachThingPrincipalResponse(Shape):
+    pass
+
+
+class DisassociateSbomFromPackageVersionRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("package_name", "version_name")
+    package_name: PackageName | None = None
+    version_name: VersionName | None = None
+    client_token: ClientToken | None = None
+
+
+class DisassociateSbomFromPackageVersionResponse(Shape):
+    pass
+
+
+class DocumentParameter(Shape):
+    key: ParameterKey | None = None
+    description: JobDescription | None = None
+    regex: str | None = None
+    example: Example | None = None
+    optional: bool | None = None
+
+
+class EffectivePolicy(Shape):
+    policy_name: PolicyName | None = None
+    policy_arn: str | None = None
+    policy_document: PolicyDocument | None = None
+
+
+class ExplicitDeny(Shape):
+    policies: list[Policy] | None = None
+
+
+class ExponentialRolloutRate(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("base_rate_per_minute", "increment_factor", "rate_increase_criteria")
+    base_rate_per_minute: RolloutRatePerMinute | None = None
+    increment_factor: IncrementFactor | None = None
+    rate_increase_criteria: RateIncreaseCriteria | None = None
+
+
+class Field(Shape):
+    name: str | None = None
+    type: FieldType | None = None
+
+
+class GeoLocationTarget(Shape):
+    name: str | None = None
+    order: TargetFieldOrder | None = None
+
+
+class GetCardinalityRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("query_string",)
+    index_name: IndexName | None = None
+    query_string: QueryString | None = None
+    aggregation_field: AggregationField | None = None
+    query_version: str | None = None
+
+
+class GetCardinalityResponse(Shape):
+    cardinality: Integer | None = None
+
+
+class GetEffectivePoliciesRequest(Shape):
+    principal: str | None = None
+    cognito_identity_pool_id: str | None = None
+    thing_name: ThingName | None = None
+
+
+class GetEffectivePoliciesResponse(Shape):
+    effective_policies: list[EffectivePolicy] | None = None
+
+
+class GetIndexingConfigurationRequest(Shape):
+    pass
+
+
+class GetIndexingConfigurationResponse(Shape):
+    thing_indexing_configuration: ThingIndexingConfiguration | None = None
+    thing_group_indexing_configuration: ThingGroupIndexingConfiguration | None = None
+
+
+class GetJobDocumentRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("job_id",)
+    job_id: JobId | None = None
+    before_substitution: bool | None = None
+
+
+class GetJobDocumentResponse(Shape):
+    document: JobDocument | None = None
+
+
+class GetPackageConfigurationRequest(Shape):
+    pass
+
+
+class GetPackageConfigurationResponse(Shape):
+    version_update_by_jobs_config: VersionUpdateByJobsConfig | None = None
+
+
+class GetPackageRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("package_name",)
+    package_name: PackageName | None = None
+
+
+class GetPackageResponse(Shape):
+    package_name: PackageName | None = None
+    package_arn: str | None = None
+    description: ResourceDescription | None = None
+    default_version_name: VersionName | None = None
+    creation_date: float | None = None
+    last_modified_date: float | None = None
+
+
+class GetPackageVersionRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("package_name", "version_name")
+    package_name: PackageName | None = None
+    version_name: VersionName | None = None
+
+
+class GetPackageVersionResponse(Shape):
+    package_version_arn: PackageVersionArn | None = None
+    package_name: PackageName | None = None
+    version_name: VersionName | None = None
+    description: ResourceDescription | None = None
+    attributes: dict[ResourceAttributeKey, ResourceAttributeValue] | None = None
+    artifact: PackageVersionArtifact | None = None
+    status: PackageVersionStatus | None = None
+    error_reason: str | None = None
+    creation_date: float | None = None
+    last_modified_date: float | None = None
+    sbom: Sbom | None = None
+    sbom_validation_status: SbomValidationStatus | None = None
+    recipe: PackageVersionRecipe | None = None
+
+
+class GetPolicyRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("policy_name",)
+    policy_name: PolicyName | None = None
+
+
+class GetPolicyResponse(Shape):
+    policy_name: PolicyName | None = None
+    policy_arn: str | None = None
+    policy_document: PolicyDocument | None = None
+    default_version_id: PolicyVersionId | None = None
+    creation_date: float | None = None
+    last_modified_date: float | None = None
+    generation_id: str | None = None
+
+
+class GetPolicyVersionRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("policy_name", "policy_version_id")
+    policy_name: PolicyName | None = None
+    policy_version_id: PolicyVersionId | None = None
+
+
+class GetPolicyVersionResponse(Shape):
+    policy_arn: str | None = None
+    policy_name: PolicyName | None = None
+    policy_document: PolicyDocument | None = None
+    policy_version_id: PolicyVersionId | None = None
+    is_default_version: bool | None = None
+    creation_date: float | None = None
+    last_modified_date: float | None = None
+    generation_id: str | None = None
+
+
+class GetRegistrationCodeRequest(Shape):
+    pass
+
+
+class GetRegistrationCodeResponse(Shape):
+    registration_code: RegistrationCode | None = None
+
+
+class GetStatisticsRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("query_string",)
+    index_name: IndexName | None = None
+    query_string: QueryString | None = None
+    aggregation_field: AggregationField | None = None
+    query_version: str | None = None
+
+
+class GetStatisticsResponse(Shape):
+    statistics: Statistics | None = None
+
+
+class GroupNameAndArn(Shape):
+    group_name: ThingGroupName | None = None
+    group_arn: str | None = None
+
+
+class ImplicitDeny(Shape):
+    policies: list[Policy] | None = None
+
+
+class IndexingFilter(Shape):
+    named_shadow_names: list[ShadowName] | None = None
+    geo_locations: list[GeoLocationTarget] | None = None
+    connectivity: ConnectivityFilter | None = None
+
+
+class Job(Shape):
+    job_arn: str | None = None
+    job_id: JobId | None = None
+    target_selection: TargetSelection | None = None
+    status: JobStatus | None = None
+    force_canceled: bool | None = None
+    reason_code: ReasonCode | None = None
+    comment: Comment | None = None
+    targets: JobTargets | None = None
+    description: JobDescription | None = None
+    presigned_url_config: PresignedUrlConfig | None = None
+    job_executions_rollout_config: JobExecutionsRolloutConfig | None = None
+    abort_config: AbortConfig | None = None
+    created_at: float | None = None
+    last_updated_at: float | None = None
+    completed_at: float | None = None
+    job_process_details: JobProcessDetails | None = None
+    timeout_config: TimeoutConfig | None = None
+    namespace_id: NamespaceId | None = None
+    job_template_arn: JobTemplateArn | None = None
+    job_executions_retry_config: JobExecutionsRetryConfig | None = None
+    document_parameters: dict[ParameterKey, ParameterValue] | None = None
+    is_concurrent: bool | None = None
+    scheduling_config: SchedulingConfig | None = None
+    scheduled_job_rollouts: list[ScheduledJobRollout] | None = None
+    destination_package_versions: DestinationPackageVersions | None = None
+
+
+class JobExecution(Shape):
+    job_id: JobId | None = None
+    status: JobExecutionStatus | None = None
+    force_canceled: bool | None = None
+    status_details: JobExecutionStatusDetails | None = None
+    thing_arn: str | None = None
+    queued_at: float | None = None
+    started_at: float | None = None
+    last_updated_at: float | None = None
+    execution_number: Long | None = None
+    version_number: Long | None = None
+    approximate_seconds_before_timed_out: Long | None = None
+
+
+class JobExecutionStatusDetails(Shape):
+    details_map: DetailsMap | None = None
+
+
+class JobExecutionSummary(Shape):
+    status: JobExecutionStatus | None = None
+    queued_at: float | None = None
+    started_at: float | None = None
+    last_updated_at: float | None = None
+    execution_number: Long | None = None
+    retry_attempt: Integer | None = None
+
+
+class JobExecutionSummaryForJob(Shape):
+    thing_arn: str | None = None
+    job_execution_summary: JobExecutionSummary | None = None
+
+
+class JobExecutionSummaryForThing(Shape):
+    job_id: JobId | None = None
+    job_execution_summary: JobExecutionSummary | None = None
+
+
+class JobExecutionsRetryConfig(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("criteria_list",)
+    criteria_list: RetryCriteriaList | None = None
+
+
+class JobExecutionsRolloutConfig(Shape):
+    maximum_per_minute: MaxJobExecutionsPerMin | None = None
+    exponential_rate: ExponentialRolloutRate | None = None
+
+
+class JobProcessDetails(Shape):
+    processing_targets: list[str] | None = None
+    number_of_canceled_things: Integer | None = None
+    number_of_succeeded_things: Integer | None = None
+    number_of_failed_things: Integer | None = None
+    number_of_rejected_things: Integer | None = None
+    number_of_queued_things: Integer | None = None
+    number_of_in_progress_things: Integer | None = None
+    number_of_removed_things: Integer | None = None
+    number_of_timed_out_things: Integer | None = None
+
+
+class JobSummary(Shape):
+    job_arn: str | None = None
+    job_id: JobId | None = None
+    thing_group_id: ThingGroupId | None = None
+    target_selection: TargetSelection | None = None
+    status: JobStatus | None = None
+    created_at: float | None = None
+    last_updated_at: float | None = None
+    completed_at: float | None = None
+    is_concurrent: bool | None = None
+
+
+class JobTemplateSummary(Shape):
+    job_template_arn: JobTemplateArn | None = None
+    job_template_id: JobTemplateId | None = None
+    description: JobDescription | None = None
+    created_at: float | None = None
+
+
+class KeyPair(Shape):
+    public_key: PublicKey | None = field(default=None, name="PublicKey")
+    private_key: PrivateKey | None = field(default=None, name="PrivateKey")
+
+
+class ListAttachedPoliciesRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("target",)
+    target: str | None = None
+    recursive: bool | None = None
+    marker: Marker | None = None
+    page_size: PageSize | None = None
+
+
+class ListAttachedPoliciesResponse(Shape):
+    policies: list[Policy] | None = None
+    next_marker: Marker | None = None
+
+
+class ListBillingGroupsRequest(Shape):
+    next_token: str | None = None
+    max_results: RegistryMaxResults | None = None
+    name_prefix_filter: BillingGroupName | None = None
+
+
+class ListBillingGroupsResponse(Shape):
+    billing_groups: list[GroupNameAndArn] | None = None
+    next_token: str | None = None
+
+
+class ListCACertificatesRequest(Shape):
+    page_size: PageSize | None = None
+    marker: Marker | None = None
+    ascending_order: bool | None = None
+    template_name: TemplateName | None = None
+
+
+class ListCACertificatesResponse(Shape):
+    certificates: list[CACertificate] | None = None
+    next_marker: Marker | None = None
+
+
+class ListCertificatesByCARequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("ca_certificate_id",)
+    ca_certificate_id: CertificateId | None = None
+    page_size: PageSize | None = None
+    marker: Marker | None = None
+    ascending_order: bool | None = None
+
+
+class ListCertificatesByCAResponse(Shape):
+    certificates: list[Certificate] | None = None
+    next_marker: Marker | None = None
+
+
+class ListCertificatesRequest(Shape):
+    page_size: PageSize | None = None
+    marker: Marker | None = None
+    ascending_order: bool | None = None
+
+
+class ListCertificatesResponse(Shape):
+    certificates: list[Certificate] | None = None
+    next_marker: Marker | None = None
+
+
+class ListIndicesRequest(Shape):
+    next_token: str | None = None
+    max_results: QueryMaxResults | None = None
+
+
+class ListIndicesResponse(Shape):
+    index_names: list[IndexName] | None = None
+    next_token: str | None = None
+
+
+class ListJobExecutionsForJobRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("job_id",)
+    job_id: JobId | None = None
+    status: JobExecutionStatus | None = None
+    max_results: LaserMaxResults | None = None
+    next_token: str | None = None
+
+
+class ListJobExecutionsForJobResponse(Shape):
+    execution_summaries: list[JobExecutionSummaryForJob] | None = None
+    next_token: str | None = None
+
+
+class ListJobExecutionsForThingRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("thing_name",)
+    thing_name: ThingName | None = None
+    status: JobExecutionStatus | None = None
+    namespace_id: NamespaceId | None = None
+    max_results: LaserMaxResults | None = None
+    next_token: str | None = None
+    job_id: JobId | None = None
+
+
+class ListJobExecutionsForThingResponse(Shape):
+    execution_summaries: list[JobExecutionSummaryForThing] | None = None
+    next_token: str | None = None
+
+
+class ListJobTemplatesRequest(Shape):
+    max_results: LaserMaxResults | None = None
+    next_token: str | None = None
+
+
+class ListJobTemplatesResponse(Shape):
+    job_templates: list[JobTemplateSummary] | None = None
+    next_token: str | None = None
+
+
+class ListJobsRequest(Shape):
+    status: JobStatus | None = None
+    target_selection: TargetSelection | None = None
+    max_results: LaserMaxResults | None = None
+    next_token: str | None = None
+    thing_group_name: ThingGroupName | None = None
+    thing_group_id: ThingGroupId | None = None
+    namespace_id: NamespaceId | None = None
+
+
+class ListJobsResponse(Shape):
+    jobs: list[JobSummary] | None = None
+    next_token: str | None = None
+
+
+class ListManagedJobTemplatesRequest(Shape):
+    template_name: ManagedJobTemplateName | None = None
+    max_results: LaserMaxResults | None = None
+    next_token: str | None = None
+
+
+class ListManagedJobTemplatesResponse(Shape):
+    managed_job_templates: list[ManagedJobTemplateSummary] | None = None
+    next_token: str | None = None
+
+
+class ListPackageVersionsRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("package_name",)
+    package_name: PackageName | None = None
+    status: PackageVersionStatus | None = None
+    max_results: PackageCatalogMaxResults | None = None
+    next_token: str | None = None
+
+
+class ListPackageVersionsResponse(Shape):
+    package_version_summaries: list[PackageVersionSummary] | None = None
+    next_token: str | None = None
+
+
+class ListPackagesRequest(Shape):
+    max_results: PackageCatalogMaxResults | None = None
+    next_token: str | None = None
+
+
+class ListPackagesResponse(Shape):
+    package_summaries: list[PackageSummary] | None = None
+    next_token: str | None = None
+
+
+class ListPoliciesRequest(Shape):
+    marker: Marker | None = None
+    page_size: PageSize | None = None
+    ascending_order: bool | None = None
+
+
+class ListPoliciesResponse(Shape):
+    policies: list[Policy] | None = None
+    next_marker: Marker | None = None
+
+
+class ListPolicyPrincipalsRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("policy_name",)
+    policy_name: PolicyName | None = None
+    marker: Marker | None = None
+    page_size: PageSize | None = None
+    ascending_order: bool | None = None
+
+
+class ListPolicyPrincipalsResponse(Shape):
+    principals: list[str] | None = None
+    next_marker: Marker | None = None
+
+
+class ListPolicyVersionsRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("policy_name",)
+    policy_name: PolicyName | None = None
+
+
+class ListPolicyVersionsResponse(Shape):
+    policy_versions: list[PolicyVersion] | None = None
+
+
+class ListPrincipalPoliciesRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("principal",)
+    principal: str | None = None
+    marker: Marker | None = None
+    page_size: PageSize | None = None
+    ascending_order: bool | None = None
+
+
+class ListPrincipalPoliciesResponse(Shape):
+    policies: list[Policy] | None = None
+    next_marker: Marker | None = None
+
+
+class ListPrincipalThingsRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("principal",)
+    next_token: str | None = None
+    max_results: RegistryMaxResults | None = None
+    principal: str | None = None
+
+
+class ListPrincipalThingsResponse(Shape):
+    things: list[ThingName] | None = None
+    next_token: str | None = None
+
+
+class ListPrincipalThingsV2Request(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("principal",)
+    next_token: str | None = None
+    max_results: RegistryMaxResults | None = None
+    principal: str | None = None
+    thing_principal_type: ThingPrincipalType | None = None
+
+
+class ListPrincipalThingsV2Response(Shape):
+    principal_thing_objects: list[PrincipalThingObject] | None = None
+    next_token: str | None = None
+
+
+class ListSbomValidationResultsRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("package_name", "version_name")
+    package_name: PackageName | None = None
+    version_name: VersionName | None = None
+    validation_result: SbomValidationResult | None = None
+    max_results: PackageCatalogMaxResults | None = None
+    next_token: str | None = None
+
+
+class ListSbomValidationResultsResponse(Shape):
+    validation_result_summaries: list[SbomValidationResultSummary] | None = None
+    next_token: str | None = None
+
+
+class ListTagsForResourceRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("resource_arn",)
+    resource_arn: str | None = None
+    next_token: str | None = None
+
+
+class ListTagsForResourceResponse(Shape):
+    tags: list[Tag] | None = None
+    next_token: str | None = None
+
+
+class ListTargetsForPolicyRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("policy_name",)
+    policy_name: PolicyName | None = None
+    marker: Marker | None = None
+    page_size: PageSize | None = None
+
+
+class ListTargetsForPolicyResponse(Shape):
+    targets: list[str] | None = None
+    next_marker: Marker | None = None
+
+
+class ListThingGroupsForThingRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("thing_name",)
+    thing_name: ThingName | None = None
+    next_token: str | None = None
+    max_results: RegistryMaxResults | None = None
+
+
+class ListThingGroupsForThingResponse(Shape):
+    thing_groups: list[GroupNameAndArn] | None = None
+    next_token: str | None = None
+
+
+class ListThingGroupsRequest(Shape):
+    next_token: str | None = None
+    max_results: RegistryMaxResults | None = None
+    parent_group: ThingGroupName | None = None
+    name_prefix_filter: ThingGroupName | None = None
+    recursive: bool | None = None
+
+
+class ListThingGroupsResponse(Shape):
+    thing_groups: list[GroupNameAndArn] | None = None
+    next_token: str | None = None
+
+
+class ListThingPrincipalsRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("thing_name",)
+    next_token: str | None = None
+    max_results: RegistryMaxResults | None = None
+    thing_name: ThingName | None = None
+
+
+class ListThingPrincipalsResponse(Shape):
+    principals: list[str] | None = None
+    next_token: str | None = None
+
+
+class ListThingPrincipalsV2Request(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("thing_name",)
+    next_token: str | None = None
+    max_results: RegistryMaxResults | None = None
+    thing_name: ThingName | None = None
+    thing_principal_type: ThingPrincipalType | None = None
+
+
+class ListThingPrincipalsV2Response(Shape):
+    thing_principal_objects: list[ThingPrincipalObject] | None = None
+    next_token: str | None = None
+
+
+class ListThingTypesRequest(Shape):
+    next_token: str | None = None
+    max_results: RegistryMaxResults | None = None
+    thing_type_name: ThingTypeName | None = None
+
+
+class ListThingTypesResponse(Shape):
+    thing_types: list[ThingTypeDefinition] | None = None
+    next_token: str | None = None
+
+
+class ListThingsInBillingGroupRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("billing_group_name",)
+    billing_group_name: BillingGroupName | None = None
+    next_token: str | None = None
+    max_results: RegistryMaxResults | None = None
+
+
+class ListThingsInBillingGroupResponse(Shape):
+    things: list[ThingName] | None = None
+    next_token: str | None = None
+
+
+class ListThingsInThingGroupRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("thing_group_name",)
+    thing_group_name: ThingGroupName | None = None
+    recursive: bool | None = None
+    next_token: str | None = None
+    max_results: RegistryMaxResults | None = None
+
+
+class ListThingsInThingGroupResponse(Shape):
+    things: list[ThingName] | None = None
+    next_token: str | None = None
+
+
+class ListThingsRequest(Shape):
+    next_token: str | None = None
+    max_results: RegistryMaxResults | None = None
+    attribute_name: AttributeName | None = None
+    attribute_value: AttributeValue | None = None
+    thing_type_name: ThingTypeName | None = None
+    use_prefix_attribute_value: bool | None = None
+
+
+class ListThingsResponse(Shape):
+    things: list[ThingAttribute] | None = None
+    next_token: str | None = None
+
+
+class MaintenanceWindow(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("start_time", "duration_in_minutes")
+    start_time: CronExpression | None = None
+    duration_in_minutes: DurationInMinutes | None = None
+
+
+class ManagedJobTemplateSummary(Shape):
+    template_arn: JobTemplateArn | None = None
+    template_name: ManagedJobTemplateName | None = None
+    description: JobDescription | None = None
+    environments: list[Environment] | None = None
+    template_version: ManagedTemplateVersion | None = None
+
+
+class Mqtt5Configuration(Shape):
+    propagating_attributes: list[PropagatingAttribute] | None = None
+
+
+class PackageSummary(Shape):
+    package_name: PackageName | None = None
+    default_version_name: VersionName | None = None
+    creation_date: float | None = None
+    last_modified_date: float | None = None
+
+
+class PackageVersionArtifact(Shape):
+    s3_location: S3Location | None = None
+
+
+class PackageVersionSummary(Shape):
+    package_name: PackageName | None = None
+    version_name: VersionName | None = None
+    status: PackageVersionStatus | None = None
+    creation_date: float | None = None
+    last_modified_date: float | None = None
+
+
+class Policy(Shape):
+    policy_name: PolicyName | None = None
+    policy_arn: str | None = None
+
+
+class PolicyVersion(Shape):
+    version_id: PolicyVersionId | None = None
+    is_default_version: bool | None = None
+    create_date: float | None = None
+
+
+class PresignedUrlConfig(Shape):
+    role_arn: RoleArn | None = None
+    expires_in_sec: ExpiresInSec | None = None
+
+
+class PrincipalThingObject(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("thing_name",)
+    thing_name: ThingName | None = None
+    thing_principal_type: ThingPrincipalType | None = None
+
+
+class PropagatingAttribute(Shape):
+    user_property_key: UserPropertyKeyName | None = None
+    thing_attribute: AttributeName | None = None
+    connection_attribute: ConnectionAttributeName | None = None
+
+
+class RateIncreaseCriteria(Shape):
+    number_of_notified_things: NumberOfThings | None = None
+    number_of_succeeded_things: NumberOfThings | None = None
+
+
+class RegisterCACertificateRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("ca_certificate",)
+    ca_certificate: CertificatePem | None = None
+    verification_certificate: CertificatePem | None = None
+    set_as_active: bool | None = None
+    allow_auto_registration: bool | None = None
+    registration_config: RegistrationConfig | None = None
+    tags: list[Tag] | None = None
+    certificate_mode: CertificateMode | None = None
+
+
+class RegisterCACertificateResponse(Shape):
+    certificate_arn: str | None = None
+    certificate_id: CertificateId | None = None
+
+
+class RegisterCertificateRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("certificate_pem",)
+    certificate_pem: CertificatePem | None = None
+    ca_certificate_pem: CertificatePem | None = None
+    set_as_active: bool | None = None
+    status: CertificateStatus | None = None
+
+
+class RegisterCertificateResponse(Shape):
+    certificate_arn: str | None = None
+    certificate_id: CertificateId | None = None
+
+
+class RegisterCertificateWithoutCARequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("certificate_pem",)
+    certificate_pem: CertificatePem | None = None
+    status: CertificateStatus | None = None
+
+
+class RegisterCertificateWithoutCAResponse(Shape):
+    certificate_arn: str | None = None
+    certificate_id: CertificateId | None = None
+
+
+class RegistrationConfig(Shape):
+    template_body: TemplateBody | None = None
+    role_arn: RoleArn | None = None
+    template_name: TemplateName | None = None
+
+
+class RemoveThingFromBillingGroupRequest(Shape):
+    billing_group_name: BillingGroupName | None = None
+    billing_group_arn: str | None = None
+    thing_name: ThingName | None = None
+    thing_arn: str | None = None
+
+
+class RemoveThingFromBillingGroupResponse(Shape):
+    pass
+
+
+class RemoveThingFromThingGroupRequest(Shape):
+    thing_group_name: ThingGroupName | None = None
+    thing_group_arn: str | None = None
+    thing_name: ThingName | None = None
+    thing_arn: str | None = None
+
+
+class RemoveThingFromThingGroupResponse(Shape):
+    pass
+
+
+class RetryCriteria(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("failure_type", "number_of_retries")
+    failure_type: RetryableFailureType | None = None
+    number_of_retries: NumberOfRetries | None = None
+
+
+class S3Location(Shape):
+    bucket: S3Bucket | None = None
+    key: S3Key | None = None
+    version: str | None = None
+
+
+class Sbom(Shape):
+    s3_location: S3Location | None = None
+
+
+class SbomValidationResultSummary(Shape):
+    file_name: str | None = None
+    validation_result: SbomValidationResult | None = None
+    error_code: SbomValidationErrorCode | None = None
+    error_message: str | None = None
+
+
+class ScheduledJobRollout(Shape):
+    start_time: StringDateTime | None = None
+
+
+class SchedulingConfig(Shape):
+    start_time: StringDateTime | None = None
+    end_time: StringDateTime | None = None
+    end_behavior: JobEndBehavior | None = None
+    maintenance_windows: list[MaintenanceWindow] | None = None
+
+
+class SearchIndexRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("query_string",)
+    index_name: IndexName | None = None
+    query_string: QueryString | None = None
+    next_token: str | None = None
+    max_results: SearchQueryMaxResults | None = None
+    query_version: str | None = None
+
+
+class SearchIndexResponse(Shape):
+    next_token: str | None = None
+    things: list[ThingDocument] | None = None
+    thing_groups: list[ThingGroupDocument] | None = None
+
+
+class SetDefaultPolicyVersionRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("policy_name", "policy_version_id")
+    policy_name: PolicyName | None = None
+    policy_version_id: PolicyVersionId | None = None
+
+
+class Statistics(Shape):
+    count: Integer | None = None
+    average: Decimal | None = None
+    sum: Decimal | None = None
+    minimum: Decimal | None = None
+    maximum: Decimal | None = None
+    sum_of_squares: Decimal | None = None
+    variance: Decimal | None = None
+    std_deviation: Decimal | None = None
+
+
+class Tag(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("key",)
+    key: TagKey | None = field(default=None, name="Key")
+    value: TagValue | None = field(default=None, name="Value")
+
+
+class TagResourceRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("resource_arn", "tags")
+    resource_arn: str | None = None
+    tags: list[Tag] | None = None
+
+
+class TagResourceResponse(Shape):
+    pass
+
+
+class TestAuthorizationRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("auth_infos",)
+    principal: str | None = None
+    cognito_identity_pool_id: str | None = None
+    auth_infos: AuthInfos | None = None
+    client_id: str | None = None
+    policy_names_to_add: list[PolicyName] | None = None
+    policy_names_to_skip: list[PolicyName] | None = None
+
+
+class TestAuthorizationResponse(Shape):
+    auth_results: list[AuthResult] | None = None
+
+
+class ThingAttribute(Shape):
+    thing_name: ThingName | None = None
+    thing_type_name: ThingTypeName | None = None
+    thing_arn: str | None = None
+    attributes: dict[AttributeName, AttributeValue] | None = None
+    version: Long | None = None
+
+
+class ThingConnectivity(Shape):
+    connected: bool | None = None
+    timestamp: Long | None = None
+    disconnect_reason: str | None = None
+    keep_alive_duration: Integer | None = None
+    clean_session: bool | None = None
+    session_expiry: Long | None = None
+    client_id: str | None = None
+
+
+class ThingDocument(Shape):
+    thing_name: ThingName | None = None
+    thing_id: str | None = None
+    thing_type_name: ThingTypeName | None = None
+    thing_group_names: list[ThingGroupName] | None = None
+    attributes: dict[AttributeName, AttributeValue] | None = None
+    shadow: str | None = None
+    device_defender: str | None = None
+    connectivity: ThingConnectivity | None = None
+
+
+class ThingGroupDocument(Shape):
+    thing_group_name: ThingGroupName | None = None
+    thing_group_id: ThingGroupId | None = None
+    thing_group_description: ThingGroupDescription | None = None
+    attributes: dict[AttributeName, AttributeValue] | None = None
+    parent_group_names: list[ThingGroupName] | None = None
+
+
+class ThingGroupIndexingConfiguration(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("thing_group_indexing_mode",)
+    thing_group_indexing_mode: ThingGroupIndexingMode | None = None
+    managed_fields: list[Field] | None = None
+    custom_fields: list[Field] | None = None
+
+
+class ThingGroupMetadata(Shape):
+    parent_group_name: ThingGroupName | None = None
+    root_to_parent_thing_groups: list[GroupNameAndArn] | None = None
+    creation_date: float | None = None
+
+
+class ThingGroupProperties(Shape):
+    thing_group_description: ThingGroupDescription | None = None
+    attribute_payload: AttributePayload | None = None
+
+
+class ThingIndexingConfiguration(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("thing_indexing_mode",)
+    thing_indexing_mode: ThingIndexingMode | None = None
+    thing_connectivity_indexing_mode: ThingConnectivityIndexingMode | None = None
+    device_defender_indexing_mode: DeviceDefenderIndexingMode | None = None
+    named_shadow_indexing_mode: NamedShadowIndexingMode | None = None
+    managed_fields: list[Field] | None = None
+    custom_fields: list[Field] | None = None
+    filter: IndexingFilter | None = None
+
+
+class ThingPrincipalObject(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("principal",)
+    principal: str | None = None
+    thing_principal_type: ThingPrincipalType | None = None
+
+
+class ThingTypeDefinition(Shape):
+    thing_type_name: ThingTypeName | None = None
+    thing_type_arn: str | None = None
+    thing_type_properties: ThingTypeProperties | None = None
+    thing_type_metadata: ThingTypeMetadata | None = None
+
+
+class ThingTypeMetadata(Shape):
+    deprecated: bool | None = None
+    deprecation_date: float | None = None
+    creation_date: float | None = None
+
+
+class ThingTypeProperties(Shape):
+    thing_type_description: ThingTypeDescription | None = None
+    searchable_attributes: list[AttributeName] | None = None
+    mqtt5_configuration: Mqtt5Configuration | None = None
+
+
+class TimeoutConfig(Shape):
+    in_progress_timeout_in_minutes: Long | None = None
+
+
+class TransferData(Shape):
+    transfer_message: Message | None = None
+    reject_reason: Message | None = None
+    transfer_date: float | None = None
+    accept_date: float | None = None
+    reject_date: float | None = None
+
+
+class UntagResourceRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("resource_arn", "tag_keys")
+    resource_arn: str | None = None
+    tag_keys: list[TagKey] | None = None
+
+
+class UntagResourceResponse(Shape):
+    pass
+
+
+class UpdateBillingGroupRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("billing_group_name", "billing_group_properties")
+    billing_group_name: BillingGroupName | None = None
+    billing_group_properties: BillingGroupProperties | None = None
+    expected_version: Long | None = None
+
+
+class UpdateBillingGroupResponse(Shape):
+    version: Long | None = None
+
+
+class UpdateCACertificateRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("certificate_id",)
+    certificate_id: CertificateId | None = None
+    new_status: CACertificateStatus | None = None
+    new_auto_registration_status: AutoRegistrationStatus | None = None
+    registration_config: RegistrationConfig | None = None
+    remove_auto_registration: bool | None = None
+
+
+class UpdateCertificateRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("certificate_id", "new_status")
+    certificate_id: CertificateId | None = None
+    new_status: CertificateStatus | None = None
+
+
+class UpdateDynamicThingGroupRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("thing_group_name", "thing_group_properties")
+    thing_group_name: ThingGroupName | None = None
+    thing_group_properties: ThingGroupProperties | None = None
+    expected_version: Long | None = None
+    index_name: IndexName | None = None
+    query_string: QueryString | None = None
+    query_version: str | None = None
+
+
+class UpdateDynamicThingGroupResponse(Shape):
+    version: Long | None = None
+
+
+class UpdateEventConfigurationsRequest(Shape):
+    event_configurations: dict[EventType, Configuration] | None = None
+
+
+class UpdateEventConfigurationsResponse(Shape):
+    pass
+
+
+class UpdateIndexingConfigurationRequest(Shape):
+    thing_indexing_configuration: ThingIndexingConfiguration | None = None
+    thing_group_indexing_configuration: ThingGroupIndexingConfiguration | None = None
+
+
+class UpdateIndexingConfigurationResponse(Shape):
+    pass
+
+
+class UpdateJobRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("job_id",)
+    job_id: JobId | None = None
+    description: JobDescription | None = None
+    presigned_url_config: PresignedUrlConfig | None = None
+    job_executions_rollout_config: JobExecutionsRolloutConfig | None = None
+    abort_config: AbortConfig | None = None
+    timeout_config: TimeoutConfig | None = None
+    namespace_id: NamespaceId | None = None
+    job_executions_retry_config: JobExecutionsRetryConfig | None = None
+
+
+class UpdatePackageConfigurationRequest(Shape):
+    version_update_by_jobs_config: VersionUpdateByJobsConfig | None = None
+    client_token: ClientToken | None = None
+
+
+class UpdatePackageConfigurationResponse(Shape):
+    pass
+
+
+class UpdatePackageRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("package_name",)
+    package_name: PackageName | None = None
+    description: ResourceDescription | None = None
+    default_version_name: VersionName | None = None
+    unset_default_version: bool | None = None
+    client_token: ClientToken | None = None
+
+
+class UpdatePackageResponse(Shape):
+    pass
+
+
+class UpdatePackageVersionRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("package_name", "version_name")
+    package_name: PackageName | None = None
+    version_name: VersionName | None = None
+    description: ResourceDescription | None = None
+    attributes: dict[ResourceAttributeKey, ResourceAttributeValue] | None = None
+    artifact: PackageVersionArtifact | None = None
+    action: PackageVersionAction | None = None
+    recipe: PackageVersionRecipe | None = None
+    client_token: ClientToken | None = None
+
+
+class UpdatePackageVersionResponse(Shape):
+    pass
+
+
+class UpdateThingGroupRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("thing_group_name", "thing_group_properties")
+    thing_group_name: ThingGroupName | None = None
+    thing_group_properties: ThingGroupProperties | None = None
+    expected_version: Long | None = None
+
+
+class UpdateThingGroupResponse(Shape):
+    version: Long | None = None
+
+
+class UpdateThingGroupsForThingRequest(Shape):
+    thing_name: ThingName | None = None
+    thing_groups_to_add: list[ThingGroupName] | None = None
+    thing_groups_to_remove: list[ThingGroupName] | None = None
+    override_dynamic_groups: bool | None = None
+
+
+class UpdateThingGroupsForThingResponse(Shape):
+    pass
+
+
+class UpdateThingRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("thing_name",)
+    thing_name: ThingName | None = None
+    thing_type_name: ThingTypeName | None = None
+    attribute_payload: AttributePayload | None = None
+    expected_version: Long | None = None
+    remove_thing_type: bool | None = None
+
+
+class UpdateThingResponse(Shape):
+    pass
+
+
+class UpdateThingTypeRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("thing_type_name",)
+    thing_type_name: ThingTypeName | None = None
+    thing_type_properties: ThingTypeProperties | None = None
+
+
+class UpdateThingTypeResponse(Shape):
+    pass
+
+
+class VersionUpdateByJobsConfig(Shape):
+    enabled: bool | None = None
+    role_arn: RoleArn | None = None
+
+
+AbortCriteriaList = Annotated[list[AbortCriteria], Size(min=1)]
+AuthInfos = Annotated[list[AuthInfo], Size(min=1, max=10)]
+DestinationPackageVersions = Annotated[list[PackageVersionArn], Size(max=25)]
+DetailsMap = Annotated[dict[DetailsKey, DetailsValue], Size(max=10)]
+JobTargets = Annotated[list[TargetArn], Size(min=1)]
+RetryCriteriaList = Annotated[list[RetryCriteria], Size(min=1, max=2)]
+TagMap = Annotated[dict[TagKey, TagValue], Size(min=1, max=50)]
+
+
+class CertificateConflictException(WireError):
+    code = "CertificateConflictException"
+    http_status = 409
+    plane = "iot"
+
+
+class CertificateStateException(WireError):
+    code = "CertificateStateException"
+    http_status = 406
+    plane = "iot"
+
+
+class CertificateValidationException(WireError):
+    code = "CertificateValidationException"
+    http_status = 400
+    plane = "iot"
+
+
+class ConflictException(WireError):
+    code = "ConflictException"
+    http_status = 409
+    plane = "iot"
+
+
+class DeleteConflictException(WireError):
+    code = "DeleteConflictException"
+    http_status = 409
+    plane = "iot"
+
+
+class IndexNotReadyException(WireError):
+    code = "IndexNotReadyException"
+    http_status = 400
+    plane = "iot"
+
+
+class InternalFailureException(WireError):
+    code = "InternalFailureException"
+    http_status = 500
+    plane = "iot"
+
+
+class InternalServerException(WireError):
+    code = "InternalServerException"
+    http_status = 500
+    plane = "iot"
+
+
+class InvalidAggregationException(WireError):
+    code = "InvalidAggregationException"
+    http_status = 400
+    plane = "iot"
+
+
+class InvalidQueryException(WireError):
+    code = "InvalidQueryException"
+    http_status = 400
+    plane = "iot"
+
+
+class InvalidRequestException(WireError):
+    code = "InvalidRequestException"
+    http_status = 400
+    plane = "iot"
+
+
+class InvalidStateTransitionException(WireError):
+    code = "InvalidStateTransitionException"
+    http_status = 409
+    plane = "iot"
+
+
+class LimitExceededException(WireError):
+    code = "LimitExceededException"
+    http_status = 410
+    plane = "iot"
+
+
+class MalformedPolicyException(WireError):
+    code = "MalformedPolicyException"
+    http_status = 400
+    plane = "iot"
+
+
+class RegistrationCodeValidationException(WireError):
+    code = "RegistrationCodeValidationException"
+    http_status = 400
+    plane = "iot"
+
+
+class ResourceAlreadyExistsException(WireError):
+    code = "ResourceAlreadyExistsException"
+    http_status = 409
+    plane = "iot"
+
+
+class ResourceNotFoundException(WireError):
+    code = "ResourceNotFoundException"
+    http_status = 404
+    plane = "iot"
+
+
+class ServiceQuotaExceededException(WireError):
+    code = "ServiceQuotaExceededException"
+    http_status = 402
+    plane = "iot"
+
+
+class ServiceUnavailableException(WireError):
+    code = "ServiceUnavailableException"
+    http_status = 503
+    plane = "iot"
+
+
+class ThrottlingException(WireError):
+    code = "ThrottlingException"
+    http_status = 400
+    plane = "iot"
+
+
+class UnauthorizedException(WireError):
+    code = "UnauthorizedException"
+    http_status = 401
+    plane = "iot"
+
+
+class ValidationException(WireError):
+    code = "ValidationException"
+    http_status = 400
+    plane = "iot"
+
+
+class VersionConflictException(WireError):
+    code = "VersionConflictException"
+    http_status = 409
+    plane = "iot"
+
+
+class VersionsLimitExceededException(WireError):
+    code = "VersionsLimitExceededException"
+    http_status = 409
+    plane = "iot"
+
+
+OPERATIONS: dict[str, Operation] = {
+    "CreateJobTemplate": Operation(
+        name="CreateJobTemplate",
+        plane="iot",
+        method="PUT",
+        path="/job-templates/{jobTemplateId}",
+        request=CreateJobTemplateRequest,
+        response=CreateJobTemplateResponse,
+        outside=(
+            label("job_template_id", "jobTemplateId"),
+        ),
+        has_body=True,
+        errors=(
+            InvalidRequestException, ResourceNotFoundException, ConflictException, LimitExceededException,
+            ThrottlingException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DescribeJobTemplate": Operation(
+        name="DescribeJobTemplate",
+        plane="iot",
+        method="GET",
+        path="/job-templates/{jobTemplateId}",
+        request=DescribeJobTemplateRequest,
+        response=DescribeJobTemplateResponse,
+        outside=(
+            label("job_template_id", "jobTemplateId"),
+        ),
+        errors=(
+            InvalidRequestException, ResourceNotFoundException, ThrottlingException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "ListJobTemplates": Operation(
+        name="ListJobTemplates",
+        plane="iot",
+        method="GET",
+        path="/job-templates",
+        request=ListJobTemplatesRequest,
+        response=ListJobTemplatesResponse,
+        outside=(
+            query("max_results", "maxResults", "int"),
+            query("next_token", "nextToken"),
+        ),
+        errors=(
+            InvalidRequestException, ThrottlingException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DeleteJobTemplate": Operation(
+        name="DeleteJobTemplate",
+        plane="iot",
+        method="DELETE",
+        path="/job-templates/{jobTemplateId}",
+        request=DeleteJobTemplateRequest,
+        outside=(
+            label("job_template_id", "jobTemplateId"),
+        ),
+        errors=(
+            InvalidRequestException, ResourceNotFoundException, ThrottlingException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "ListManagedJobTemplates": Operation(
+        name="ListManagedJobTemplates",
+        plane="iot",
+        method="GET",
+        path="/managed-job-templates",
+        request=ListManagedJobTemplatesRequest,
+        response=ListManagedJobTemplatesResponse,
+        outside=(
+            query("template_name", "templateName"),
+            query("max_results", "maxResults", "int"),
+            query("next_token", "nextToken"),
+        ),
+        errors=(
+            InvalidRequestException, ResourceNotFoundException, ThrottlingException, InternalServerException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DescribeManagedJobTemplate": Operation(
+        name="DescribeManagedJobTemplate",
+        plane="iot",
+        method="GET",
+        path="/managed-job-templates/{templateName}",
+        request=DescribeManagedJobTemplateRequest,
+        response=DescribeManagedJobTemplateResponse,
+        outside=(
+            label("template_name", "templateName"),
+            query("template_version", "templateVersion"),
+        ),
+        errors=(
+            InvalidRequestException, ResourceNotFoundException, ThrottlingException, InternalServerException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "CreateJob": Operation(
+        name="CreateJob",
+        plane="iot",
+        method="PUT",
+        path="/jobs/{jobId}",
+        request=CreateJobRequest,
+        response=CreateJobResponse,
+        outside=(
+            label("job_id", "jobId"),
+        ),
+        has_body=True,
+        errors=(
+            InvalidRequestException, ResourceNotFoundException, ResourceAlreadyExistsException,
+            LimitExceededException, ThrottlingException, ServiceUnavailableException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DescribeJob": Operation(
+        name="DescribeJob",
+        plane="iot",
+        method="GET",
+        path="/jobs/{jobId}",
+        request=DescribeJobRequest,
+        response=DescribeJobResponse,
+        outside=(
+            label("job_id", "jobId"),
+            query("before_substitution", "beforeSubstitution", "bool"),
+        ),
+        errors=(
+            InvalidRequestException, ResourceNotFoundException, ThrottlingException, ServiceUnavailableException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "UpdateJob": Operation(
+        name="UpdateJob",
+        plane="iot",
+        method="PATCH",
+        path="/jobs/{jobId}",
+        request=UpdateJobRequest,
+        outside=(
+            label("job_id", "jobId"),
+            query("namespace_id", "namespaceId"),
+        ),
+        has_body=True,
+        errors=(
+            InvalidRequestException, ResourceNotFoundException, ThrottlingException, ServiceUnavailableException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "CancelJob": Operation(
+        name="CancelJob",
+        plane="iot",
+        method="PUT",
+        path="/jobs/{jobId}/cancel",
+        request=CancelJobRequest,
+        response=CancelJobResponse,
+        outside=(
+            label("job_id", "jobId"),
+            query("force", "force", "bool"),
+        ),
+        has_body=True,
+        errors=(
+            InvalidRequestException, ResourceNotFoundException, ThrottlingException, ServiceUnavailableException,
+            LimitExceededException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DeleteJob": Operation(
+        name="DeleteJob",
+        plane="iot",
+        method="DELETE",
+        path="/jobs/{jobId}",
+        request=DeleteJobRequest,
+        outside=(
+            label("job_id", "jobId"),
+            query("force", "force", "bool"),
+            query("namespace_id", "namespaceId"),
+        ),
+        errors=(
+            InvalidRequestException, InvalidStateTransitionException, ResourceNotFoundException,
+            LimitExceededException, ThrottlingException, ServiceUnavailableException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "AssociateTargetsWithJob": Operation(
+        name="AssociateTargetsWithJob",
+        plane="iot",
+        method="POST",
+        path="/jobs/{jobId}/targets",
+        request=AssociateTargetsWithJobRequest,
+        response=AssociateTargetsWithJobResponse,
+        outside=(
+            label("job_id", "jobId"),
+            query("namespace_id", "namespaceId"),
+        ),
+        has_body=True,
+        errors=(
+            InvalidRequestException, ResourceNotFoundException, LimitExceededException, ThrottlingException,
+            ServiceUnavailableException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "GetJobDocument": Operation(
+        name="GetJobDocument",
+        plane="iot",
+        method="GET",
+        path="/jobs/{jobId}/job-document",
+        request=GetJobDocumentRequest,
+        response=GetJobDocumentResponse,
+        outside=(
+            label("job_id", "jobId"),
+            query("before_substitution", "beforeSubstitution", "bool"),
+        ),
+        errors=(
+            InvalidRequestException, ResourceNotFoundException, ThrottlingException, ServiceUnavailableException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "ListJobs": Operation(
+        name="ListJobs",
+        plane="iot",
+        method="GET",
+        path="/jobs",
+        request=ListJobsRequest,
+        response=ListJobsResponse,
+        outside=(
+            query("status", "status"),
+            query("target_selection", "targetSelection"),
+            query("max_results", "maxResults", "int"),
+            query("next_token", "nextToken"),
+            query("thing_group_name", "thingGroupName"),
+            query("thing_group_id", "thingGroupId"),
+            query("namespace_id", "namespaceId"),
+        ),
+        errors=(
+            InvalidRequestException, ResourceNotFoundException, ThrottlingException, ServiceUnavailableException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DescribeJobExecution": Operation(
+        name="DescribeJobExecution",
+        plane="iot",
+        method="GET",
+        path="/things/{thingName}/jobs/{jobId}",
+        request=DescribeJobExecutionRequest,
+        response=DescribeJobExecutionResponse,
+        outside=(
+            label("job_id", "jobId"),
+            label("thing_name", "thingName"),
+            query("execution_number", "executionNumber", "long"),
+        ),
+        errors=(
+            InvalidRequestException, ResourceNotFoundException, ThrottlingException, ServiceUnavailableException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "ListJobExecutionsForJob": Operation(
+        name="ListJobExecutionsForJob",
+        plane="iot",
+        method="GET",
+        path="/jobs/{jobId}/things",
+        request=ListJobExecutionsForJobRequest,
+        response=ListJobExecutionsForJobResponse,
+        outside=(
+            label("job_id", "jobId"),
+            query("status", "status"),
+            query("max_results", "maxResults", "int"),
+            query("next_token", "nextToken"),
+        ),
+        errors=(
+            InvalidRequestException, ResourceNotFoundException, ThrottlingException, ServiceUnavailableException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "ListJobExecutionsForThing": Operation(
+        name="ListJobExecutionsForThing",
+        plane="iot",
+        method="GET",
+        path="/things/{thingName}/jobs",
+        request=ListJobExecutionsForThingRequest,
+        response=ListJobExecutionsForThingResponse,
+        outside=(
+            label("thing_name", "thingName"),
+            query("status", "status"),
+            query("namespace_id", "namespaceId"),
+            query("max_results", "maxResults", "int"),
+            query("next_token", "nextToken"),
+            query("job_id", "jobId"),
+        ),
+        errors=(
+            InvalidRequestException, ResourceNotFoundException, ThrottlingException, ServiceUnavailableException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "CancelJobExecution": Operation(
+        name="CancelJobExecution",
+        plane="iot",
+        method="PUT",
+        path="/things/{thingName}/jobs/{jobId}/cancel",
+        request=CancelJobExecutionRequest,
+        outside=(
+            label("job_id", "jobId"),
+            label("thing_name", "thingName"),
+            query("force", "force", "bool"),
+        ),
+        has_body=True,
+        errors=(
+            InvalidRequestException, InvalidStateTransitionException, ResourceNotFoundException,
+            ThrottlingException, ServiceUnavailableException, VersionConflictException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DeleteJobExecution": Operation(
+        name="DeleteJobExecution",
+        plane="iot",
+        method="DELETE",
+        path="/things/{thingName}/jobs/{jobId}/executionNumber/{executionNumber}",
+        request=DeleteJobExecutionRequest,
+        outside=(
+            label("job_id", "jobId"),
+            label("thing_name", "thingName"),
+            label("execution_number", "executionNumber", "long"),
+            query("force", "force", "bool"),
+            query("namespace_id", "namespaceId"),
+        ),
+        errors=(
+            InvalidRequestException, InvalidStateTransitionException, ResourceNotFoundException,
+            ThrottlingException, ServiceUnavailableException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "CreateThing": Operation(
+        name="CreateThing",
+        plane="iot",
+        method="POST",
+        path="/things/{thingName}",
+        request=CreateThingRequest,
+        response=CreateThingResponse,
+        outside=(
+            label("thing_name", "thingName"),
+        ),
+        has_body=True,
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, ServiceUnavailableException,
+            InternalFailureException, ResourceAlreadyExistsException, ResourceNotFoundException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DescribeThing": Operation(
+        name="DescribeThing",
+        plane="iot",
+        method="GET",
+        path="/things/{thingName}",
+        request=DescribeThingRequest,
+        response=DescribeThingResponse,
+        outside=(
+            label("thing_name", "thingName"),
+        ),
+        errors=(
+            ResourceNotFoundException, InvalidRequestException, ThrottlingException, UnauthorizedException,
+            ServiceUnavailableException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "UpdateThing": Operation(
+        name="UpdateThing",
+        plane="iot",
+        method="PATCH",
+        path="/things/{thingName}",
+        request=UpdateThingRequest,
+        response=UpdateThingResponse,
+        outside=(
+            label("thing_name", "thingName"),
+        ),
+        has_body=True,
+        errors=(
+            InvalidRequestException, VersionConflictException, ThrottlingException, UnauthorizedException,
+            ServiceUnavailableException, InternalFailureException, ResourceNotFoundException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DeleteThing": Operation(
+        name="DeleteThing",
+        plane="iot",
+        method="DELETE",
+        path="/things/{thingName}",
+        request=DeleteThingRequest,
+        response=DeleteThingResponse,
+        outside=(
+            label("thing_name", "thingName"),
+            query("expected_version", "expectedVersion", "long"),
+        ),
+        errors=(
+            ResourceNotFoundException, VersionConflictException, InvalidRequestException, ThrottlingException,
+            UnauthorizedException, ServiceUnavailableException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "ListThings": Operation(
+        name="ListThings",
+        plane="iot",
+        method="GET",
+        path="/things",
+        request=ListThingsRequest,
+        response=ListThingsResponse,
+        outside=(
+            query("next_token", "nextToken"),
+            query("max_results", "maxResults", "int"),
+            query("attribute_name", "attributeName"),
+            query("attribute_value", "attributeValue"),
+            query("thing_type_name", "thingTypeName"),
+            query("use_prefix_attribute_value", "usePrefixAttributeValue", "bool"),
+        ),
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, ServiceUnavailableException,
+            InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "CreateThingType": Operation(
+        name="CreateThingType",
+        plane="iot",
+        method="POST",
+        path="/thing-types/{thingTypeName}",
+        request=CreateThingTypeRequest,
+        response=CreateThingTypeResponse,
+        outside=(
+            label("thing_type_name", "thingTypeName"),
+        ),
+        has_body=True,
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, ServiceUnavailableException,
+            InternalFailureException, ResourceAlreadyExistsException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DescribeThingType": Operation(
+        name="DescribeThingType",
+        plane="iot",
+        method="GET",
+        path="/thing-types/{thingTypeName}",
+        request=DescribeThingTypeRequest,
+        response=DescribeThingTypeResponse,
+        outside=(
+            label("thing_type_name", "thingTypeName"),
+        ),
+        errors=(
+            ResourceNotFoundException, InvalidRequestException, ThrottlingException, UnauthorizedException,
+            ServiceUnavailableException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "UpdateThingType": Operation(
+        name="UpdateThingType",
+        plane="iot",
+        method="PATCH",
+        path="/thing-types/{thingTypeName}",
+        request=UpdateThingTypeRequest,
+        response=UpdateThingTypeResponse,
+        outside=(
+            label("thing_type_name", "thingTypeName"),
+        ),
+        has_body=True,
+        errors=(
+            ResourceNotFoundException, InvalidRequestException, ThrottlingException, UnauthorizedException,
+            ServiceUnavailableException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DeleteThingType": Operation(
+        name="DeleteThingType",
+        plane="iot",
+        method="DELETE",
+        path="/thing-types/{thingTypeName}",
+        request=DeleteThingTypeRequest,
+        response=DeleteThingTypeResponse,
+        outside=(
+            label("thing_type_name", "thingTypeName"),
+        ),
+        errors=(
+            ResourceNotFoundException, InvalidRequestException, ThrottlingException, UnauthorizedException,
+            ServiceUnavailableException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DeprecateThingType": Operation(
+        name="DeprecateThingType",
+        plane="iot",
+        method="POST",
+        path="/thing-types/{thingTypeName}/deprecate",
+        request=DeprecateThingTypeRequest,
+        response=DeprecateThingTypeResponse,
+        outside=(
+            label("thing_type_name", "thingTypeName"),
+        ),
+        has_body=True,
+        errors=(
+            ResourceNotFoundException, InvalidRequestException, ThrottlingException, UnauthorizedException,
+            ServiceUnavailableException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "ListThingTypes": Operation(
+        name="ListThingTypes",
+        plane="iot",
+        method="GET",
+        path="/thing-types",
+        request=ListThingTypesRequest,
+        response=ListThingTypesResponse,
+        outside=(
+            query("next_token", "nextToken"),
+            query("max_results", "maxResults", "int"),
+            query("thing_type_name", "thingTypeName"),
+        ),
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, ServiceUnavailableException,
+            InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "CreateThingGroup": Operation(
+        name="CreateThingGroup",
+        plane="iot",
+        method="POST",
+        path="/thing-groups/{thingGroupName}",
+        request=CreateThingGroupRequest,
+        response=CreateThingGroupResponse,
+        outside=(
+            label("thing_group_name", "thingGroupName"),
+        ),
+        has_body=True,
+        errors=(
+            InvalidRequestException, ResourceAlreadyExistsException, ThrottlingException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DescribeThingGroup": Operation(
+        name="DescribeThingGroup",
+        plane="iot",
+        method="GET",
+        path="/thing-groups/{thingGroupName}",
+        request=DescribeThingGroupRequest,
+        response=DescribeThingGroupResponse,
+        outside=(
+            label("thing_group_name", "thingGroupName"),
+        ),
+        errors=(
+            InvalidRequestException, ThrottlingException, InternalFailureException, ResourceNotFoundException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "UpdateThingGroup": Operation(
+        name="UpdateThingGroup",
+        plane="iot",
+        method="PATCH",
+        path="/thing-groups/{thingGroupName}",
+        request=UpdateThingGroupRequest,
+        response=UpdateThingGroupResponse,
+        outside=(
+            label("thing_group_name", "thingGroupName"),
+        ),
+        has_body=True,
+        errors=(
+            InvalidRequestException, VersionConflictException, ThrottlingException, InternalFailureException,
+            ResourceNotFoundException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DeleteThingGroup": Operation(
+        name="DeleteThingGroup",
+        plane="iot",
+        method="DELETE",
+        path="/thing-groups/{thingGroupName}",
+        request=DeleteThingGroupRequest,
+        response=DeleteThingGroupResponse,
+        outside=(
+            label("thing_group_name", "thingGroupName"),
+            query("expected_version", "expectedVersion", "long"),
+        ),
+        errors=(
+            InvalidRequestException, VersionConflictException, ThrottlingException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "ListThingGroups": Operation(
+        name="ListThingGroups",
+        plane="iot",
+        method="GET",
+        path="/thing-groups",
+        request=ListThingGroupsRequest,
+        response=ListThingGroupsResponse,
+        outside=(
+            query("next_token", "nextToken"),
+            query("max_results", "maxResults", "int"),
+            query("parent_group", "parentGroup"),
+            query("name_prefix_filter", "namePrefixFilter"),
+            query("recursive", "recursive", "bool"),
+        ),
+        errors=(
+            InvalidRequestException, InternalFailureException, ResourceNotFoundException, ThrottlingException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "AddThingToThingGroup": Operation(
+        name="AddThingToThingGroup",
+        plane="iot",
+        method="PUT",
+        path="/thing-groups/addThingToThingGroup",
+        request=AddThingToThingGroupRequest,
+        response=AddThingToThingGroupResponse,
+        has_body=True,
+        errors=(
+            InvalidRequestException, ThrottlingException, InternalFailureException, ResourceNotFoundException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "RemoveThingFromThingGroup": Operation(
+        name="RemoveThingFromThingGroup",
+        plane="iot",
+        method="PUT",
+        path="/thing-groups/removeThingFromThingGroup",
+        request=RemoveThingFromThingGroupRequest,
+        response=RemoveThingFromThingGroupResponse,
+        has_body=True,
+        errors=(
+            InvalidRequestException, ThrottlingException, InternalFailureException, ResourceNotFoundException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "ListThingsInThingGroup": Operation(
+        name="ListThingsInThingGroup",
+        plane="iot",
+        method="GET",
+        path="/thing-groups/{thingGroupName}/things",
+        request=ListThingsInThingGroupRequest,
+        response=ListThingsInThingGroupResponse,
+        outside=(
+            label("thing_group_name", "thingGroupName"),
+            query("recursive", "recursive", "bool"),
+            query("next_token", "nextToken"),
+            query("max_results", "maxResults", "int"),
+        ),
+        errors=(
+            InvalidRequestException, InternalFailureException, ResourceNotFoundException, ThrottlingException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "ListThingGroupsForThing": Operation(
+        name="ListThingGroupsForThing",
+        plane="iot",
+        method="GET",
+        path="/things/{thingName}/thing-groups",
+        request=ListThingGroupsForThingRequest,
+        response=ListThingGroupsForThingResponse,
+        outside=(
+            label("thing_name", "thingName"),
+            query("next_token", "nextToken"),
+            query("max_results", "maxResults", "int"),
+        ),
+        errors=(
+            InvalidRequestException, InternalFailureException, ResourceNotFoundException, ThrottlingException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "UpdateThingGroupsForThing": Operation(
+        name="UpdateThingGroupsForThing",
+        plane="iot",
+        method="PUT",
+        path="/thing-groups/updateThingGroupsForThing",
+        request=UpdateThingGroupsForThingRequest,
+        response=UpdateThingGroupsForThingResponse,
+        has_body=True,
+        errors=(
+            InvalidRequestException, ThrottlingException, InternalFailureException, ResourceNotFoundException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "CreateDynamicThingGroup": Operation(
+        name="CreateDynamicThingGroup",
+        plane="iot",
+        method="POST",
+        path="/dynamic-thing-groups/{thingGroupName}",
+        request=CreateDynamicThingGroupRequest,
+        response=CreateDynamicThingGroupResponse,
+        outside=(
+            label("thing_group_name", "thingGroupName"),
+        ),
+        has_body=True,
+        errors=(
+            InvalidRequestException, ResourceAlreadyExistsException, ResourceNotFoundException, ThrottlingException,
+            InternalFailureException, InvalidQueryException, LimitExceededException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "UpdateDynamicThingGroup": Operation(
+        name="UpdateDynamicThingGroup",
+        plane="iot",
+        method="PATCH",
+        path="/dynamic-thing-groups/{thingGroupName}",
+        request=UpdateDynamicThingGroupRequest,
+        response=UpdateDynamicThingGroupResponse,
+        outside=(
+            label("thing_group_name", "thingGroupName"),
+        ),
+        has_body=True,
+        errors=(
+            InvalidRequestException, VersionConflictException, ThrottlingException, InternalFailureException,
+            ResourceNotFoundException, InvalidQueryException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DeleteDynamicThingGroup": Operation(
+        name="DeleteDynamicThingGroup",
+        plane="iot",
+        method="DELETE",
+        path="/dynamic-thing-groups/{thingGroupName}",
+        request=DeleteDynamicThingGroupRequest,
+        response=DeleteDynamicThingGroupResponse,
+        outside=(
+            label("thing_group_name", "thingGroupName"),
+            query("expected_version", "expectedVersion", "long"),
+        ),
+        errors=(
+            InvalidRequestException, VersionConflictException, ThrottlingException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "CreateBillingGroup": Operation(
+        name="CreateBillingGroup",
+        plane="iot",
+        method="POST",
+        path="/billing-groups/{billingGroupName}",
+        request=CreateBillingGroupRequest,
+        response=CreateBillingGroupResponse,
+        outside=(
+            label("billing_group_name", "billingGroupName"),
+        ),
+        has_body=True,
+        errors=(
+            InvalidRequestException, ResourceAlreadyExistsException, ThrottlingException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DescribeBillingGroup": Operation(
+        name="DescribeBillingGroup",
+        plane="iot",
+        method="GET",
+        path="/billing-groups/{billingGroupName}",
+        request=DescribeBillingGroupRequest,
+        response=DescribeBillingGroupResponse,
+        outside=(
+            label("billing_group_name", "billingGroupName"),
+        ),
+        errors=(
+            InvalidRequestException, ThrottlingException, InternalFailureException, ResourceNotFoundException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "UpdateBillingGroup": Operation(
+        name="UpdateBillingGroup",
+        plane="iot",
+        method="PATCH",
+        path="/billing-groups/{billingGroupName}",
+        request=UpdateBillingGroupRequest,
+        response=UpdateBillingGroupResponse,
+        outside=(
+            label("billing_group_name", "billingGroupName"),
+        ),
+        has_body=True,
+        errors=(
+            InvalidRequestException, VersionConflictException, ThrottlingException, InternalFailureException,
+            ResourceNotFoundException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DeleteBillingGroup": Operation(
+        name="DeleteBillingGroup",
+        plane="iot",
+        method="DELETE",
+        path="/billing-groups/{billingGroupName}",
+        request=DeleteBillingGroupRequest,
+        response=DeleteBillingGroupResponse,
+        outside=(
+            label("billing_group_name", "billingGroupName"),
+            query("expected_version", "expectedVersion", "long"),
+        ),
+        errors=(
+            InvalidRequestException, VersionConflictException, ThrottlingException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "ListBillingGroups": Operation(
+        name="ListBillingGroups",
+        plane="iot",
+        method="GET",
+        path="/billing-groups",
+        request=ListBillingGroupsRequest,
+        response=ListBillingGroupsResponse,
+        outside=(
+            query("next_token", "nextToken"),
+            query("max_results", "maxResults", "int"),
+            query("name_prefix_filter", "namePrefixFilter"),
+        ),
+        errors=(
+            InvalidRequestException, InternalFailureException, ResourceNotFoundException, ThrottlingException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "AddThingToBillingGroup": Operation(
+        name="AddThingToBillingGroup",
+        plane="iot",
+        method="PUT",
+        path="/billing-groups/addThingToBillingGroup",
+        request=AddThingToBillingGroupRequest,
+        response=AddThingToBillingGroupResponse,
+        has_body=True,
+        errors=(
+            InvalidRequestException, ThrottlingException, InternalFailureException, ResourceNotFoundException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "RemoveThingFromBillingGroup": Operation(
+        name="RemoveThingFromBillingGroup",
+        plane="iot",
+        method="PUT",
+        path="/billing-groups/removeThingFromBillingGroup",
+        request=RemoveThingFromBillingGroupRequest,
+        response=RemoveThingFromBillingGroupResponse,
+        has_body=True,
+        errors=(
+            InvalidRequestException, ThrottlingException, InternalFailureException, ResourceNotFoundException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "ListThingsInBillingGroup": Operation(
+        name="ListThingsInBillingGroup",
+        plane="iot",
+        method="GET",
+        path="/billing-groups/{billingGroupName}/things",
+        request=ListThingsInBillingGroupRequest,
+        response=ListThingsInBillingGroupResponse,
+        outside=(
+            label("billing_group_name", "billingGroupName"),
+            query("next_token", "nextToken"),
+            query("max_results", "maxResults", "int"),
+        ),
+        errors=(
+            InvalidRequestException, InternalFailureException, ResourceNotFoundException, ThrottlingException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "SearchIndex": Operation(
+        name="SearchIndex",
+        plane="iot",
+        method="POST",
+        path="/indices/search",
+        request=SearchIndexRequest,
+        response=SearchIndexResponse,
+        has_body=True,
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, ServiceUnavailableException,
+            InternalFailureException, ResourceNotFoundException, InvalidQueryException, IndexNotReadyException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "GetIndexingConfiguration": Operation(
+        name="GetIndexingConfiguration",
+        plane="iot",
+        method="GET",
+        path="/indexing/config",
+        request=GetIndexingConfigurationRequest,
+        response=GetIndexingConfigurationResponse,
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, ServiceUnavailableException,
+            InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "UpdateIndexingConfiguration": Operation(
+        name="UpdateIndexingConfiguration",
+        plane="iot",
+        method="POST",
+        path="/indexing/config",
+        request=UpdateIndexingConfigurationRequest,
+        response=UpdateIndexingConfigurationResponse,
+        has_body=True,
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, ServiceUnavailableException,
+            InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DescribeIndex": Operation(
+        name="DescribeIndex",
+        plane="iot",
+        method="GET",
+        path="/indices/{indexName}",
+        request=DescribeIndexRequest,
+        response=DescribeIndexResponse,
+        outside=(
+            label("index_name", "indexName"),
+        ),
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, ServiceUnavailableException,
+            InternalFailureException, ResourceNotFoundException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "ListIndices": Operation(
+        name="ListIndices",
+        plane="iot",
+        method="GET",
+        path="/indices",
+        request=ListIndicesRequest,
+        response=ListIndicesResponse,
+        outside=(
+            query("next_token", "nextToken"),
+            query("max_results", "maxResults", "int"),
+        ),
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, ServiceUnavailableException,
+            InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "GetStatistics": Operation(
+        name="GetStatistics",
+        plane="iot",
+        method="POST",
+        path="/indices/statistics",
+        request=GetStatisticsRequest,
+        response=GetStatisticsResponse,
+        has_body=True,
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, ServiceUnavailableException,
+            InternalFailureException, ResourceNotFoundException, InvalidQueryException, InvalidAggregationException,
+            IndexNotReadyException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "GetCardinality": Operation(
+        name="GetCardinality",
+        plane="iot",
+        method="POST",
+        path="/indices/cardinality",
+        request=GetCardinalityRequest,
+        response=GetCardinalityResponse,
+        has_body=True,
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, ServiceUnavailableException,
+            InternalFailureException, ResourceNotFoundException, InvalidQueryException, InvalidAggregationException,
+            IndexNotReadyException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "CreateKeysAndCertificate": Operation(
+        name="CreateKeysAndCertificate",
+        plane="iot",
+        method="POST",
+        path="/keys-and-certificate",
+        request=CreateKeysAndCertificateRequest,
+        response=CreateKeysAndCertificateResponse,
+        outside=(
+            query("set_as_active", "setAsActive", "bool"),
+        ),
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, ServiceUnavailableException,
+            InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "CreateCertificateFromCsr": Operation(
+        name="CreateCertificateFromCsr",
+        plane="iot",
+        method="POST",
+        path="/certificates",
+        request=CreateCertificateFromCsrRequest,
+        response=CreateCertificateFromCsrResponse,
+        outside=(
+            query("set_as_active", "setAsActive", "bool"),
+        ),
+        has_body=True,
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, ServiceUnavailableException,
+            InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "RegisterCertificate": Operation(
+        name="RegisterCertificate",
+        plane="iot",
+        method="POST",
+        path="/certificate/register",
+        request=RegisterCertificateRequest,
+        response=RegisterCertificateResponse,
+        outside=(
+            query("set_as_active", "setAsActive", "bool"),
+        ),
+        has_body=True,
+        errors=(
+            ResourceAlreadyExistsException, InvalidRequestException, CertificateValidationException,
+            CertificateStateException, CertificateConflictException, ThrottlingException, UnauthorizedException,
+            ServiceUnavailableException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "RegisterCertificateWithoutCA": Operation(
+        name="RegisterCertificateWithoutCA",
+        plane="iot",
+        method="POST",
+        path="/certificate/register-no-ca",
+        request=RegisterCertificateWithoutCARequest,
+        response=RegisterCertificateWithoutCAResponse,
+        has_body=True,
+        errors=(
+            ResourceAlreadyExistsException, InvalidRequestException, CertificateStateException,
+            CertificateValidationException, ThrottlingException, UnauthorizedException, ServiceUnavailableException,
+            InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DescribeCertificate": Operation(
+        name="DescribeCertificate",
+        plane="iot",
+        method="GET",
+        path="/certificates/{certificateId}",
+        request=DescribeCertificateRequest,
+        response=DescribeCertificateResponse,
+        outside=(
+            label("certificate_id", "certificateId"),
+        ),
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, ServiceUnavailableException,
+            InternalFailureException, ResourceNotFoundException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "UpdateCertificate": Operation(
+        name="UpdateCertificate",
+        plane="iot",
+        method="PUT",
+        path="/certificates/{certificateId}",
+        request=UpdateCertificateRequest,
+        outside=(
+            label("certificate_id", "certificateId"),
+            query("new_status", "newStatus"),
+        ),
+        errors=(
+            ResourceNotFoundException, CertificateStateException, InvalidRequestException, ThrottlingException,
+            UnauthorizedException, ServiceUnavailableException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DeleteCertificate": Operation(
+        name="DeleteCertificate",
+        plane="iot",
+        method="DELETE",
+        path="/certificates/{certificateId}",
+        request=DeleteCertificateRequest,
+        outside=(
+            label("certificate_id", "certificateId"),
+            query("force_delete", "forceDelete", "bool"),
+        ),
+        errors=(
+            CertificateStateException, DeleteConflictException, InvalidRequestException, ThrottlingException,
+            UnauthorizedException, ServiceUnavailableException, InternalFailureException, ResourceNotFoundException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "ListCertificates": Operation(
+        name="ListCertificates",
+        plane="iot",
+        method="GET",
+        path="/certificates",
+        request=ListCertificatesRequest,
+        response=ListCertificatesResponse,
+        outside=(
+            query("page_size", "pageSize", "int"),
+            query("marker", "marker"),
+            query("ascending_order", "isAscendingOrder", "bool"),
+        ),
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, ServiceUnavailableException,
+            InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "ListCertificatesByCA": Operation(
+        name="ListCertificatesByCA",
+        plane="iot",
+        method="GET",
+        path="/certificates-by-ca/{caCertificateId}",
+        request=ListCertificatesByCARequest,
+        response=ListCertificatesByCAResponse,
+        outside=(
+            label("ca_certificate_id", "caCertificateId"),
+            query("page_size", "pageSize", "int"),
+            query("marker", "marker"),
+            query("ascending_order", "isAscendingOrder", "bool"),
+        ),
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, ServiceUnavailableException,
+            InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "RegisterCACertificate": Operation(
+        name="RegisterCACertificate",
+        plane="iot",
+        method="POST",
+        path="/cacertificate",
+        request=RegisterCACertificateRequest,
+        response=RegisterCACertificateResponse,
+        outside=(
+            query("set_as_active", "setAsActive", "bool"),
+            query("allow_auto_registration", "allowAutoRegistration", "bool"),
+        ),
+        has_body=True,
+        errors=(
+            ResourceNotFoundException, ResourceAlreadyExistsException, RegistrationCodeValidationException,
+            InvalidRequestException, CertificateValidationException, ThrottlingException, LimitExceededException,
+            UnauthorizedException, ServiceUnavailableException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DescribeCACertificate": Operation(
+        name="DescribeCACertificate",
+        plane="iot",
+        method="GET",
+        path="/cacertificate/{caCertificateId}",
+        request=DescribeCACertificateRequest,
+        response=DescribeCACertificateResponse,
+        outside=(
+            label("certificate_id", "caCertificateId"),
+        ),
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, ServiceUnavailableException,
+            InternalFailureException, ResourceNotFoundException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "UpdateCACertificate": Operation(
+        name="UpdateCACertificate",
+        plane="iot",
+        method="PUT",
+        path="/cacertificate/{caCertificateId}",
+        request=UpdateCACertificateRequest,
+        outside=(
+            label("certificate_id", "caCertificateId"),
+            query("new_status", "newStatus"),
+            query("new_auto_registration_status", "newAutoRegistrationStatus"),
+        ),
+        has_body=True,
+        errors=(
+            ResourceNotFoundException, InvalidRequestException, ThrottlingException, UnauthorizedException,
+            ServiceUnavailableException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DeleteCACertificate": Operation(
+        name="DeleteCACertificate",
+        plane="iot",
+        method="DELETE",
+        path="/cacertificate/{caCertificateId}",
+        request=DeleteCACertificateRequest,
+        response=DeleteCACertificateResponse,
+        outside=(
+            label("certificate_id", "caCertificateId"),
+        ),
+        errors=(
+            InvalidRequestException, CertificateStateException, ThrottlingException, UnauthorizedException,
+            ServiceUnavailableException, InternalFailureException, ResourceNotFoundException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "ListCACertificates": Operation(
+        name="ListCACertificates",
+        plane="iot",
+        method="GET",
+        path="/cacertificates",
+        request=ListCACertificatesRequest,
+        response=ListCACertificatesResponse,
+        outside=(
+            query("page_size", "pageSize", "int"),
+            query("marker", "marker"),
+            query("ascending_order", "isAscendingOrder", "bool"),
+            query("template_name", "templateName"),
+        ),
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, ServiceUnavailableException,
+            InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "GetRegistrationCode": Operation(
+        name="GetRegistrationCode",
+        plane="iot",
+        method="GET",
+        path="/registrationcode",
+        request=GetRegistrationCodeRequest,
+        response=GetRegistrationCodeResponse,
+        errors=(
+            ThrottlingException, UnauthorizedException, ServiceUnavailableException, InternalFailureException,
+            InvalidRequestException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DeleteRegistrationCode": Operation(
+        name="DeleteRegistrationCode",
+        plane="iot",
+        method="DELETE",
+        path="/registrationcode",
+        request=DeleteRegistrationCodeRequest,
+        response=DeleteRegistrationCodeResponse,
+        errors=(
+            ThrottlingException, ResourceNotFoundException, UnauthorizedException, ServiceUnavailableException,
+            InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "AttachThingPrincipal": Operation(
+        name="AttachThingPrincipal",
+        plane="iot",
+        method="PUT",
+        path="/things/{thingName}/principals",
+        request=AttachThingPrincipalRequest,
+        response=AttachThingPrincipalResponse,
+        outside=(
+            label("thing_name", "thingName"),
+            header("principal", "x-amzn-principal"),
+            query("thing_principal_type", "thingPrincipalType"),
+        ),
+        errors=(
+            ResourceNotFoundException, InvalidRequestException, ThrottlingException, UnauthorizedException,
+            ServiceUnavailableException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DetachThingPrincipal": Operation(
+        name="DetachThingPrincipal",
+        plane="iot",
+        method="DELETE",
+        path="/things/{thingName}/principals",
+        request=DetachThingPrincipalRequest,
+        response=DetachThingPrincipalResponse,
+        outside=(
+            label("thing_name", "thingName"),
+            header("principal", "x-amzn-principal"),
+        ),
+        errors=(
+            ResourceNotFoundException, InvalidRequestException, ThrottlingException, UnauthorizedException,
+            ServiceUnavailableException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "ListThingPrincipals": Operation(
+        name="ListThingPrincipals",
+        plane="iot",
+        method="GET",
+        path="/things/{thingName}/principals",
+        request=ListThingPrincipalsRequest,
+        response=ListThingPrincipalsResponse,
+        outside=(
+            query("next_token", "nextToken"),
+            query("max_results", "maxResults", "int"),
+            label("thing_name", "thingName"),
+        ),
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, ServiceUnavailableException,
+            InternalFailureException, ResourceNotFoundException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "ListThingPrincipalsV2": Operation(
+        name="ListThingPrincipalsV2",
+        plane="iot",
+        method="GET",
+        path="/things/{thingName}/principals-v2",
+        request=ListThingPrincipalsV2Request,
+        response=ListThingPrincipalsV2Response,
+        outside=(
+            query("next_token", "nextToken"),
+            query("max_results", "maxResults", "int"),
+            label("thing_name", "thingName"),
+            query("thing_principal_type", "thingPrincipalType"),
+        ),
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, ServiceUnavailableException,
+            InternalFailureException, ResourceNotFoundException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "ListPrincipalThings": Operation(
+        name="ListPrincipalThings",
+        plane="iot",
+        method="GET",
+        path="/principals/things",
+        request=ListPrincipalThingsRequest,
+        response=ListPrincipalThingsResponse,
+        outside=(
+            query("next_token", "nextToken"),
+            query("max_results", "maxResults", "int"),
+            header("principal", "x-amzn-principal"),
+        ),
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, ServiceUnavailableException,
+            InternalFailureException, ResourceNotFoundException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "ListPrincipalThingsV2": Operation(
+        name="ListPrincipalThingsV2",
+        plane="iot",
+        method="GET",
+        path="/principals/things-v2",
+        request=ListPrincipalThingsV2Request,
+        response=ListPrincipalThingsV2Response,
+        outside=(
+            query("next_token", "nextToken"),
+            query("max_results", "maxResults", "int"),
+            header("principal", "x-amzn-principal"),
+            query("thing_principal_type", "thingPrincipalType"),
+        ),
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, ServiceUnavailableException,
+            InternalFailureException, ResourceNotFoundException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "CreatePolicy": Operation(
+        name="CreatePolicy",
+        plane="iot",
+        method="POST",
+        path="/policies/{policyName}",
+        request=CreatePolicyRequest,
+        response=CreatePolicyResponse,
+        outside=(
+            label("policy_name", "policyName"),
+        ),
+        has_body=True,
+        errors=(
+            ResourceAlreadyExistsException, MalformedPolicyException, InvalidRequestException, ThrottlingException,
+            UnauthorizedException, ServiceUnavailableException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "GetPolicy": Operation(
+        name="GetPolicy",
+        plane="iot",
+        method="GET",
+        path="/policies/{policyName}",
+        request=GetPolicyRequest,
+        response=GetPolicyResponse,
+        outside=(
+            label("policy_name", "policyName"),
+        ),
+        errors=(
+            ResourceNotFoundException, InvalidRequestException, ThrottlingException, UnauthorizedException,
+            ServiceUnavailableException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DeletePolicy": Operation(
+        name="DeletePolicy",
+        plane="iot",
+        method="DELETE",
+        path="/policies/{policyName}",
+        request=DeletePolicyRequest,
+        outside=(
+            label("policy_name", "policyName"),
+        ),
+        errors=(
+            DeleteConflictException, ResourceNotFoundException, InvalidRequestException, ThrottlingException,
+            UnauthorizedException, ServiceUnavailableException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "ListPolicies": Operation(
+        name="ListPolicies",
+        plane="iot",
+        method="GET",
+        path="/policies",
+        request=ListPoliciesRequest,
+        response=ListPoliciesResponse,
+        outside=(
+            query("marker", "marker"),
+            query("page_size", "pageSize", "int"),
+            query("ascending_order", "isAscendingOrder", "bool"),
+        ),
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, ServiceUnavailableException,
+            InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "CreatePolicyVersion": Operation(
+        name="CreatePolicyVersion",
+        plane="iot",
+        method="POST",
+        path="/policies/{policyName}/version",
+        request=CreatePolicyVersionRequest,
+        response=CreatePolicyVersionResponse,
+        outside=(
+            label("policy_name", "policyName"),
+            query("set_as_default", "setAsDefault", "bool"),
+        ),
+        has_body=True,
+        errors=(
+            ResourceNotFoundException, MalformedPolicyException, VersionsLimitExceededException,
+            InvalidRequestException, ThrottlingException, UnauthorizedException, ServiceUnavailableException,
+            InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "ListPolicyVersions": Operation(
+        name="ListPolicyVersions",
+        plane="iot",
+        method="GET",
+        path="/policies/{policyName}/version",
+        request=ListPolicyVersionsRequest,
+        response=ListPolicyVersionsResponse,
+        outside=(
+            label("policy_name", "policyName"),
+        ),
+        errors=(
+            ResourceNotFoundException, InvalidRequestException, ThrottlingException, UnauthorizedException,
+            ServiceUnavailableException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "GetPolicyVersion": Operation(
+        name="GetPolicyVersion",
+        plane="iot",
+        method="GET",
+        path="/policies/{policyName}/version/{policyVersionId}",
+        request=GetPolicyVersionRequest,
+        response=GetPolicyVersionResponse,
+        outside=(
+            label("policy_name", "policyName"),
+            label("policy_version_id", "policyVersionId"),
+        ),
+        errors=(
+            ResourceNotFoundException, InvalidRequestException, ThrottlingException, UnauthorizedException,
+            ServiceUnavailableException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "SetDefaultPolicyVersion": Operation(
+        name="SetDefaultPolicyVersion",
+        plane="iot",
+        method="PATCH",
+        path="/policies/{policyName}/version/{policyVersionId}",
+        request=SetDefaultPolicyVersionRequest,
+        outside=(
+            label("policy_name", "policyName"),
+            label("policy_version_id", "policyVersionId"),
+        ),
+        errors=(
+            ResourceNotFoundException, InvalidRequestException, ThrottlingException, UnauthorizedException,
+            ServiceUnavailableException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DeletePolicyVersion": Operation(
+        name="DeletePolicyVersion",
+        plane="iot",
+        method="DELETE",
+        path="/policies/{policyName}/version/{policyVersionId}",
+        request=DeletePolicyVersionRequest,
+        outside=(
+            label("policy_name", "policyName"),
+            label("policy_version_id", "policyVersionId"),
+        ),
+        errors=(
+            DeleteConflictException, ResourceNotFoundException, InvalidRequestException, ThrottlingException,
+            UnauthorizedException, ServiceUnavailableException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "AttachPolicy": Operation(
+        name="AttachPolicy",
+        plane="iot",
+        method="PUT",
+        path="/target-policies/{policyName}",
+        request=AttachPolicyRequest,
+        outside=(
+            label("policy_name", "policyName"),
+        ),
+        has_body=True,
+        errors=(
+            ResourceNotFoundException, InvalidRequestException, ThrottlingException, UnauthorizedException,
+            ServiceUnavailableException, InternalFailureException, LimitExceededException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DetachPolicy": Operation(
+        name="DetachPolicy",
+        plane="iot",
+        method="POST",
+        path="/target-policies/{policyName}",
+        request=DetachPolicyRequest,
+        outside=(
+            label("policy_name", "policyName"),
+        ),
+        has_body=True,
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, ServiceUnavailableException,
+            InternalFailureException, LimitExceededException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "ListAttachedPolicies": Operation(
+        name="ListAttachedPolicies",
+        plane="iot",
+        method="POST",
+        path="/attached-policies/{target}",
+        request=ListAttachedPoliciesRequest,
+        response=ListAttachedPoliciesResponse,
+        outside=(
+            label("target", "target"),
+            query("recursive", "recursive", "bool"),
+            query("marker", "marker"),
+            query("page_size", "pageSize", "int"),
+        ),
+        errors=(
+            ResourceNotFoundException, InvalidRequestException, ThrottlingException, UnauthorizedException,
+            ServiceUnavailableException, InternalFailureException, LimitExceededException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "ListTargetsForPolicy": Operation(
+        name="ListTargetsForPolicy",
+        plane="iot",
+        method="POST",
+        path="/policy-targets/{policyName}",
+        request=ListTargetsForPolicyRequest,
+        response=ListTargetsForPolicyResponse,
+        outside=(
+            label("policy_name", "policyName"),
+            query("marker", "marker"),
+            query("page_size", "pageSize", "int"),
+        ),
+        errors=(
+            ResourceNotFoundException, InvalidRequestException, ThrottlingException, UnauthorizedException,
+            ServiceUnavailableException, InternalFailureException, LimitExceededException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "ListPolicyPrincipals": Operation(
+        name="ListPolicyPrincipals",
+        plane="iot",
+        method="GET",
+        path="/policy-principals",
+        request=ListPolicyPrincipalsRequest,
+        response=ListPolicyPrincipalsResponse,
+        outside=(
+            header("policy_name", "x-amzn-iot-policy"),
+            query("marker", "marker"),
+            query("page_size", "pageSize", "int"),
+            query("ascending_order", "isAscendingOrder", "bool"),
+        ),
+        errors=(
+            ResourceNotFoundException, InvalidRequestException, ThrottlingException, UnauthorizedException,
+            ServiceUnavailableException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "AttachPrincipalPolicy": Operation(
+        name="AttachPrincipalPolicy",
+        plane="iot",
+        method="PUT",
+        path="/principal-policies/{policyName}",
+        request=AttachPrincipalPolicyRequest,
+        outside=(
+            label("policy_name", "policyName"),
+            header("principal", "x-amzn-iot-principal"),
+        ),
+        errors=(
+            ResourceNotFoundException, InvalidRequestException, ThrottlingException, UnauthorizedException,
+            ServiceUnavailableException, InternalFailureException, LimitExceededException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DetachPrincipalPolicy": Operation(
+        name="DetachPrincipalPolicy",
+        plane="iot",
+        method="DELETE",
+        path="/principal-policies/{policyName}",
+        request=DetachPrincipalPolicyRequest,
+        outside=(
+            label("policy_name", "policyName"),
+            header("principal", "x-amzn-iot-principal"),
+        ),
+        errors=(
+            ResourceNotFoundException, InvalidRequestException, ThrottlingException, UnauthorizedException,
+            ServiceUnavailableException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "ListPrincipalPolicies": Operation(
+        name="ListPrincipalPolicies",
+        plane="iot",
+        method="GET",
+        path="/principal-policies",
+        request=ListPrincipalPoliciesRequest,
+        response=ListPrincipalPoliciesResponse,
+        outside=(
+            header("principal", "x-amzn-iot-principal"),
+            query("marker", "marker"),
+            query("page_size", "pageSize", "int"),
+            query("ascending_order", "isAscendingOrder", "bool"),
+        ),
+        errors=(
+            ResourceNotFoundException, InvalidRequestException, ThrottlingException, UnauthorizedException,
+            ServiceUnavailableException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "TestAuthorization": Operation(
+        name="TestAuthorization",
+        plane="iot",
+        method="POST",
+        path="/test-authorization",
+        request=TestAuthorizationRequest,
+        response=TestAuthorizationResponse,
+        outside=(
+            query("client_id", "clientId"),
+        ),
+        has_body=True,
+        errors=(
+            ResourceNotFoundException, InvalidRequestException, ThrottlingException, UnauthorizedException,
+            ServiceUnavailableException, InternalFailureException, LimitExceededException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "GetEffectivePolicies": Operation(
+        name="GetEffectivePolicies",
+        plane="iot",
+        method="POST",
+        path="/effective-policies",
+        request=GetEffectivePoliciesRequest,
+        response=GetEffectivePoliciesResponse,
+        outside=(
+            query("thing_name", "thingName"),
+        ),
+        has_body=True,
+        errors=(
+            ResourceNotFoundException, InvalidRequestException, ThrottlingException, UnauthorizedException,
+            ServiceUnavailableException, InternalFailureException, LimitExceededException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DescribeEndpoint": Operation(
+        name="DescribeEndpoint",
+        plane="iot",
+        method="GET",
+        path="/endpoint",
+        request=DescribeEndpointRequest,
+        response=DescribeEndpointResponse,
+        outside=(
+            query("endpoint_type", "endpointType"),
+        ),
+        errors=(
+            InternalFailureException, InvalidRequestException, UnauthorizedException, ThrottlingException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "TagResource": Operation(
+        name="TagResource",
+        plane="iot",
+        method="POST",
+        path="/tags",
+        request=TagResourceRequest,
+        response=TagResourceResponse,
+        has_body=True,
+        errors=(
+            InvalidRequestException, InternalFailureException, ResourceNotFoundException, ThrottlingException,
+            LimitExceededException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "UntagResource": Operation(
+        name="UntagResource",
+        plane="iot",
+        method="POST",
+        path="/untag",
+        request=UntagResourceRequest,
+        response=UntagResourceResponse,
+        has_body=True,
+        errors=(
+            InvalidRequestException, InternalFailureException, ResourceNotFoundException, ThrottlingException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "ListTagsForResource": Operation(
+        name="ListTagsForResource",
+        plane="iot",
+        method="GET",
+        path="/tags",
+        request=ListTagsForResourceRequest,
+        response=ListTagsForResourceResponse,
+        outside=(
+            query("resource_arn", "resourceArn"),
+            query("next_token", "nextToken"),
+        ),
+        errors=(
+            InvalidRequestException, InternalFailureException, ResourceNotFoundException, ThrottlingException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "UpdateEventConfigurations": Operation(
+        name="UpdateEventConfigurations",
+        plane="iot",
+        method="PATCH",
+        path="/event-configurations",
+        request=UpdateEventConfigurationsRequest,
+        response=UpdateEventConfigurationsResponse,
+        has_body=True,
+        errors=(
+            InvalidRequestException, InternalFailureException, ThrottlingException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DescribeEventConfigurations": Operation(
+        name="DescribeEventConfigurations",
+        plane="iot",
+        method="GET",
+        path="/event-configurations",
+        request=DescribeEventConfigurationsRequest,
+        response=DescribeEventConfigurationsResponse,
+        errors=(
+            InternalFailureException, ThrottlingException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "CreatePackage": Operation(
+        name="CreatePackage",
+        plane="iot",
+        method="PUT",
+        path="/packages/{packageName}",
+        request=CreatePackageRequest,
+        response=CreatePackageResponse,
+        outside=(
+            label("package_name", "packageName"),
+            query("client_token", "clientToken"),
+        ),
+        has_body=True,
+        errors=(
+            ThrottlingException, ConflictException, InternalServerException, ValidationException,
+            ServiceQuotaExceededException,
+        ),
+        invalid=ValidationException,
+    ),
+    "GetPackage": Operation(
+        name="GetPackage",
+        plane="iot",
+        method="GET",
+        path="/packages/{packageName}",
+        request=GetPackageRequest,
+        response=GetPackageResponse,
+        outside=(
+            label("package_name", "packageName"),
+        ),
+        errors=(
+            ThrottlingException, InternalServerException, ValidationException, ResourceNotFoundException,
+        ),
+        invalid=ValidationException,
+    ),
+    "UpdatePackage": Operation(
+        name="UpdatePackage",
+        plane="iot",
+        method="PATCH",
+        path="/packages/{packageName}",
+        request=UpdatePackageRequest,
+        response=UpdatePackageResponse,
+        outside=(
+            label("package_name", "packageName"),
+            query("client_token", "clientToken"),
+        ),
+        has_body=True,
+        errors=(
+            ThrottlingException, ConflictException, InternalServerException, ValidationException,
+            ResourceNotFoundException,
+        ),
+        invalid=ValidationException,
+    ),
+    "DeletePackage": Operation(
+        name="DeletePackage",
+        plane="iot",
+        method="DELETE",
+        path="/packages/{packageName}",
+        request=DeletePackageRequest,
+        response=DeletePackageResponse,
+        outside=(
+            label("package_name", "packageName"),
+            query("client_token", "clientToken"),
+        ),
+        errors=(
+            ThrottlingException, InternalServerException, ValidationException,
+        ),
+        invalid=ValidationException,
+    ),
+    "ListPackages": Operation(
+        name="ListPackages",
+        plane="iot",
+        method="GET",
+        path="/packages",
+        request=ListPackagesRequest,
+        response=ListPackagesResponse,
+        outside=(
+            query("max_results", "maxResults", "int"),
+            query("next_token", "nextToken"),
+        ),
+        errors=(
+            ThrottlingException, InternalServerException, ValidationException,
+        ),
+        invalid=ValidationException,
+    ),
+    "CreatePackageVersion": Operation(
+        name="CreatePackageVersion",
+        plane="iot",
+        method="PUT",
+        path="/packages/{packageName}/versions/{versionName}",
+        request=CreatePackageVersionRequest,
+        response=CreatePackageVersionResponse,
+        outside=(
+            label("package_name", "packageName"),
+            label("version_name", "versionName"),
+            query("client_token", "clientToken"),
+        ),
+        has_body=True,
+        errors=(
+            ThrottlingException, ConflictException, InternalServerException, ValidationException,
+            ServiceQuotaExceededException,
+        ),
+        invalid=ValidationException,
+    ),
+    "GetPackageVersion": Operation(
+        name="GetPackageVersion",
+        plane="iot",
+        method="GET",
+        path="/packages/{packageName}/versions/{versionName}",
+        request=GetPackageVersionRequest,
+        response=GetPackageVersionResponse,
+        outside=(
+            label("package_name", "packageName"),
+            label("version_name", "versionName"),
+        ),
+        errors=(
+            ThrottlingException, InternalServerException, ValidationException, ResourceNotFoundException,
+        ),
+        invalid=ValidationException,
+    ),
+    "UpdatePackageVersion": Operation(
+        name="UpdatePackageVersion",
+        plane="iot",
+        method="PATCH",
+        path="/packages/{packageName}/versions/{versionName}",
+        request=UpdatePackageVersionRequest,
+        response=UpdatePackageVersionResponse,
+        outside=(
+            label("package_name", "packageName"),
+            label("version_name", "versionName"),
+            query("client_token", "clientToken"),
+        ),
+        has_body=True,
+        errors=(
+            ThrottlingException, ConflictException, InternalServerException, ValidationException,
+            ResourceNotFoundException,
+        ),
+        invalid=ValidationException,
+    ),
+    "DeletePackageVersion": Operation(
+        name="DeletePackageVersion",
+        plane="iot",
+        method="DELETE",
+        path="/packages/{packageName}/versions/{versionName}",
+        request=DeletePackageVersionRequest,
+        response=DeletePackageVersionResponse,
+        outside=(
+            label("package_name", "packageName"),
+            label("version_name", "versionName"),
+            query("client_token", "clientToken"),
+        ),
+        errors=(
+            ThrottlingException, InternalServerException, ValidationException,
+        ),
+        invalid=ValidationException,
+    ),
+    "ListPackageVersions": Operation(
+        name="ListPackageVersions",
+        plane="iot",
+        method="GET",
+        path="/packages/{packageName}/versions",
+        request=ListPackageVersionsRequest,
+        response=ListPackageVersionsResponse,
+        outside=(
+            label("package_name", "packageName"),
+            query("status", "status"),
+            query("max_results", "maxResults", "int"),
+            query("next_token", "nextToken"),
+        ),
+        errors=(
+            ThrottlingException, InternalServerException, ValidationException,
+        ),
+        invalid=ValidationException,
+    ),
+    "GetPackageConfiguration": Operation(
+        name="GetPackageConfiguration",
+        plane="iot",
+        method="GET",
+        path="/package-configuration",
+        request=GetPackageConfigurationRequest,
+        response=GetPackageConfigurationResponse,
+        errors=(
+            ThrottlingException, InternalServerException,
+        ),
+        invalid=ValidationException,
+    ),
+    "UpdatePackageConfiguration": Operation(
+        name="UpdatePackageConfiguration",
+        plane="iot",
+        method="PATCH",
+        path="/package-configuration",
+        request=UpdatePackageConfigurationRequest,
+        response=UpdatePackageConfigurationResponse,
+        outside=(
+            query("client_token", "clientToken"),
+        ),
+        has_body=True,
+        errors=(
+            ThrottlingException, ConflictException, InternalServerException, ValidationException,
+        ),
+        invalid=ValidationException,
+    ),
+    "AssociateSbomWithPackageVersion": Operation(
+        name="AssociateSbomWithPackageVersion",
+        plane="iot",
+        method="PUT",
+        path="/packages/{packageName}/versions/{versionName}/sbom",
+        request=AssociateSbomWithPackageVersionRequest,
+        response=AssociateSbomWithPackageVersionResponse,
+        outside=(
+            label("package_name", "packageName"),
+            label("version_name", "versionName"),
+            query("client_token", "clientToken"),
+        ),
+        has_body=True,
+        errors=(
+            ThrottlingException, ConflictException, InternalServerException, ValidationException,
+            ServiceQuotaExceededException, ResourceNotFoundException,
+        ),
+        invalid=ValidationException,
+    ),
+    "DisassociateSbomFromPackageVersion": Operation(
+        name="DisassociateSbomFromPackageVersion",
+        plane="iot",
+        method="DELETE",
+        path="/packages/{packageName}/versions/{versionName}/sbom",
+        request=DisassociateSbomFromPackageVersionRequest,
+        response=DisassociateSbomFromPackageVersionResponse,
+        outside=(
+            label("package_name", "packageName"),
+            label("version_name", "versionName"),
+            query("client_token", "clientToken"),
+        ),
+        errors=(
+            ThrottlingException, ConflictException, InternalServerException, ValidationException,
+            ResourceNotFoundException,
+        ),
+        invalid=ValidationException,
+    ),
+    "ListSbomValidationResults": Operation(
+        name="ListSbomValidationResults",
+        plane="iot",
+        method="GET",
+        path="/packages/{packageName}/versions/{versionName}/sbom-validation-results",
+        request=ListSbomValidationResultsRequest,
+        response=ListSbomValidationResultsResponse,
+        outside=(
+            label("package_name", "packageName"),
+            label("version_name", "versionName"),
+            query("validation_result", "validationResult"),
+            query("max_results", "maxResults", "int"),
+            query("next_token", "nextToken"),
+        ),
+        errors=(
+            ThrottlingException, InternalServerException, ValidationException, ResourceNotFoundException,
+        ),
+        invalid=ValidationException,
+    ),
+}

@@ -1,0 +1,1 @@
+"""Development tools: run with ``python -m tools.<name>``. Nothing here is shipped."""
