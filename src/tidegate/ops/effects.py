@@ -58,11 +58,5 @@ class CertificateTrusted(NamedTuple):
 
 
 Effect = (
-    EngineDue
-    | PendingChanged
-    | ExecutionsQueued
-    | ThingNamed
-    | PrincipalChanged
-    | PoliciesChanged
-    | CertificateTrusted
+    EngineDue | PendingChanged | ExecutionsQueued | ThingNamed | PrincipalChanged | PoliciesChanged | CertificateTrusted
 )

@@ -119,16 +119,19 @@ def _pending(rows: list[tuple[object, ...]]) -> tuple[int | None, list[Pending]]
     thing_id: int = rows[0][0]  # type: ignore[assignment]
     if rows[0][1] is None:
         return thing_id, []
-    return thing_id, [
-        Pending(
-            *row[:3],  # type: ignore[arg-type]
-            _STATUS[row[3]],  # type: ignore[call-overload]
-            *row[4:9],
-            _JOB_STATUS[row[9]],  # type: ignore[index]
-            _STAGE[row[10]],  # type: ignore[index]
-        )
-        for row in rows
-    ]
+    return (
+        thing_id,
+        [
+            Pending(
+                *row[:3],  # type: ignore[arg-type]
+                _STATUS[row[3]],  # type: ignore[call-overload]
+                *row[4:9],
+                _JOB_STATUS[row[9]],  # type: ignore[index]
+                _STAGE[row[10]],  # type: ignore[index]
+            )
+            for row in rows
+        ],
+    )
 
 
 def _execution(row: tuple[object, ...] | None) -> Execution | None:

@@ -115,7 +115,14 @@ def next_wake(tx: Tx) -> int | None:
 
 
 def set_status(  # noqa: PLR0913
-    tx: Tx, job_id: int, status: JobStatus, stage: Stage, *, updated_at: int, completed_at: int | None, wake_at: int | None
+    tx: Tx,
+    job_id: int,
+    status: JobStatus,
+    stage: Stage,
+    *,
+    updated_at: int,
+    completed_at: int | None,
+    wake_at: int | None,
 ) -> None:
     """Move a job to another status; the engine's bookmark is cleared."""
     values = {"id": job_id, "status": status, "stage": stage, "updated_at": updated_at}

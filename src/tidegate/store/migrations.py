@@ -71,7 +71,9 @@ def pending(dialect: Dialect, applied: list[tuple[int, str]]) -> list[Migration]
     for number, checksum in applied:
         step = known.pop(number, None)
         if step is None:
-            raise StoreError(f"the database has migration {number}, which this tidegate does not know: use a newer tidegate")
+            raise StoreError(
+                f"the database has migration {number}, which this tidegate does not know: use a newer tidegate"
+            )
         if step.checksum != checksum:
             raise StoreError(f"migration {number} ({step.name}) differs from the one this database was made with")
     return sorted(known.values())

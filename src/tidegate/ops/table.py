@@ -1,0 +1,10 @@
+"""Every operation this server answers, by (plane, name)."""
+
+from __future__ import annotations
+
+from tidegate.ops import templates
+from tidegate.ops.handler import Handler
+
+HANDLERS: dict[tuple[str, str], Handler] = {
+    **templates.HANDLERS,
+}

