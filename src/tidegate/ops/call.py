@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from tidegate.clock import Ids
 
@@ -11,7 +11,7 @@ class Limits(NamedTuple):
     """What a self-hosted server may set differently from AWS."""
 
     rollout_per_minute: int = 1000
-    """The highest rollout rate accepted, and the rate of a job that names none."""
+    """The highest rollout rate that is accepted and applied."""
     job_templates: int = 100
     targets_per_job: int = 100
     document_bytes: int = 32_768
@@ -25,6 +25,14 @@ class Endpoints(NamedTuple):
     data: str = "localhost:8883"
     jobs: str = "localhost:8443"
     credential_provider: str = "localhost:8443"
+
+
+class Authority(Protocol):
+    """The certificate authority that signs device certificates."""
+
+    def issue(self, public_key_pem: str) -> str:
+        """A certificate (PEM) for a device's public key (PEM)."""
+        ...
 
 
 class Call(NamedTuple):
@@ -42,6 +50,7 @@ class Call(NamedTuple):
     partition: str = "aws"
     limits: Limits = Limits()
     endpoints: Endpoints = Endpoints()
+    authority: Authority | None = None
 
     def arn(self, resource: str) -> str:
         """The ARN of a resource of this scope, ``resource`` being ``type/name`` (control reference 1.8)."""
