@@ -17,6 +17,8 @@ class Limits(NamedTuple):
     document_bytes: int = 32_768
     deleting_jobs: int = 10
     active_jobs: int = 100_000
+    schedule_lead: int = 30 * 60_000
+    """How far ahead (ms) a job's start and end must be."""
 
 
 class Endpoints(NamedTuple):

@@ -10,18 +10,18 @@ from collections.abc import Mapping
 
 import msgspec
 
+from tidegate.core import checks, texts
 from tidegate.core import pending as pending_list
 from tidegate.core.lifecycle import ACTIVE, DEVICE_REPORTS, EXECUTION_MOVES, Act, ExecutionStatus
 from tidegate.ops import transitions
 from tidegate.ops.call import Call
 from tidegate.ops.handler import Handler
-from tidegate.store import executions, jobs, things
+from tidegate.store import executions, jobs
 from tidegate.store.database import Conflict, Tx
 from tidegate.store.executions import Execution, Pending
 from tidegate.wire import jobs_data
 
 NEXT = "$next"
-DETAILS_PAIRS = 10
 _DETAILS = msgspec.json.Decoder(dict[str, str])
 
 
@@ -47,8 +47,7 @@ def start_next_pending_job_execution(
 ) -> jobs_data.StartNextPendingJobExecutionResponse:
     """Start the head of the list, or return it unchanged if it is running already."""
     assert request.thing_name is not None
-    _check_details(request.status_details)
-    _check_step_timeout(request.step_timeout_in_minutes, cancellable=False)
+    _check(request.status_details, request.step_timeout_in_minutes, cancellable=False)
     _, found = executions.pending(tx, call.scope, request.thing_name)
     before = transitions.visible(found)
     if not before:
@@ -84,7 +83,7 @@ def describe_job_execution(
     one = _addressed(tx, call, request.thing_name, thing_id, found, request.job_id, request.execution_number)
     if isinstance(one, Execution):
         raise jobs_data.TerminalStateException(
-            "Job Execution has reached terminal state. It is neither IN_PROGRESS nor QUEUED",
+            texts.DEVICE_TERMINAL,
             execution_state=state_of(tx, one),
         )
     execution = described(tx, one, request.thing_name, with_document=with_document)
@@ -105,23 +104,22 @@ def update_job_execution(
     assert request.thing_name is not None
     assert request.job_id is not None
     assert request.status is not None
-    _check_details(request.status_details)
-    _check_step_timeout(request.step_timeout_in_minutes, cancellable=True)
+    _check(request.status_details, request.step_timeout_in_minutes, cancellable=True)
     thing_id, found = executions.pending(tx, call.scope, request.thing_name)
     one = _addressed(tx, call, request.thing_name, thing_id, found, request.job_id, request.execution_number)
     if request.expected_version is not None and request.expected_version != one.version:
         raise VersionMismatch(
-            f"Expected version {request.expected_version} but found version {one.version}",
+            texts.device_version_mismatch(request.expected_version, one.version),
             execution_state=state_of(tx, one),
         )
     act = DEVICE_REPORTS.get(request.status)
     if act is None:
         raise jobs_data.InvalidStateTransitionException(
-            f"The status of job execution cannot be changed to be {request.status}", execution_state=state_of(tx, one)
+            texts.device_status_not_allowed(request.status), execution_state=state_of(tx, one)
         )
     if isinstance(one, Execution):
         raise jobs_data.InvalidStateTransitionException(
-            f"Job {request.job_id} for {request.thing_name} has already finished with status {one.status.name}",
+            texts.device_already_finished(request.thing_name, request.job_id, one.status.name),
             execution_state=state_of(tx, one),
         )
     before = transitions.visible(found)
@@ -214,7 +212,7 @@ def _addressed(  # noqa: PLR0913
     job = jobs.get(tx, call.scope, job_name)
     ended = executions.get(tx, thing_id, job.id, number) if job and thing_id else None
     if ended is None:
-        raise jobs_data.ResourceNotFoundException(f"Job {job_name} not found for {thing_name}")
+        raise jobs_data.ResourceNotFoundException(texts.device_execution_missing(thing_name, job_name))
     return ended
 
 
@@ -223,15 +221,12 @@ def _details(tx: Tx, key: tuple[int, int, int]) -> dict[str, str]:
     return _DETAILS.decode(text) if text else {}
 
 
-def _check_details(details: Mapping[str, str] | None) -> None:
-    if details is not None and len(details) > DETAILS_PAIRS:
-        raise jobs_data.InvalidRequestException(f"statusDetails may have at most {DETAILS_PAIRS} entries")
-
-
-def _check_step_timeout(minutes: int | None, *, cancellable: bool) -> None:
-    if minutes is None or 1 <= minutes <= 10_080 or (cancellable and minutes == -1):
-        return
-    raise jobs_data.InvalidRequestException("stepTimeoutInMinutes must be between 1 and 10080")
+def _check(details: Mapping[str, str] | None, step_timeout: int | None, *, cancellable: bool) -> None:
+    problems = checks.status_details(details or {})
+    if step_timeout is not None:
+        problems += checks.step_timeout(step_timeout, cancellable=cancellable)
+    if problems:
+        raise jobs_data.InvalidRequestException(" ".join(problems))
 
 
 HANDLERS = {

@@ -35,7 +35,7 @@ def sweep(tx: Tx, now: int, limits: Limits, partition: str = "aws") -> int | Non
     if job.stage == Stage.ROLLOUT:
         _release(tx, job, now, limits)
     elif job.stage == Stage.CANCEL:
-        _cancel(tx, job, now)
+        cancel(tx, job, now)
     elif job.stage == Stage.DELETE:
         _delete(tx, job, partition)
     elif not transitions.complete(tx, job, now):
@@ -145,7 +145,7 @@ class _Walk:
         self._position, self._group, self._thing = self._position + 1, 0, 0
 
 
-def _cancel(tx: Tx, job: Job, now: int) -> None:
+def cancel(tx: Tx, job: Job, now: int) -> None:
     """Cancel the next executions of a canceled job: QUEUED ones, with force those IN_PROGRESS too."""
     after = tuple(json.loads(job.stage_cursor)) if job.stage_cursor else (-1, -1, -1)
     chunk = executions.chunk_of_job(tx, job.id, after, CANCEL_CHUNK)
