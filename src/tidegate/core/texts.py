@@ -1,0 +1,315 @@
+"""Every sentence the service says about a request that is well formed and still wrong.
+
+One module, so that a capture from the live service replaces a sentence in one place. Each names its evidence:
+
+* [D] printed in AWS's documents;
+* [third hand] given by another implementation that says it compares with the live service: better than a guess;
+* [R] ours: AWS's sentence is not known. It names the member, the value and the limit.
+
+Not here: the sentences of shape constraints ("1 validation error detected: ..."), which ``wire`` derives from the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Final
+
+# --- documents and their source (control reference 3.2, 5.1, 6.1) ---------------------------------------------------
+
+JOB_WITHOUT_DOCUMENT: Final = "document is required if you do not specify a value for documentSource"
+"""[third hand] CreateJob."""
+
+TEMPLATE_WITHOUT_DOCUMENT: Final = "Neither job document nor job document source is specified."
+"""[third hand] CreateJobTemplate."""
+
+DOCUMENT_AND_SOURCE: Final = "Job document and job document source cannot be specified at the same time."
+"""[third hand] CreateJob and CreateJobTemplate."""
+
+INPUT: Final = "request input"
+"""[third hand] Where a document given inline is said to be located."""
+
+DOCUMENT_PARAMETERS_NEED_MANAGED: Final = "Document parameters are only supported for managed job templates."
+"""Reported by users of the live service."""
+
+
+def document_invalid(location: str = INPUT) -> str:
+    """[third hand] A document that is no JSON; ``location`` is the URL of a fetched one ([R])."""
+    return f"Job document located at {location} is an invalid JSON document."
+
+
+def document_too_long(size: int, limit: int) -> str:
+    """[R] ``size`` and ``limit`` in bytes of UTF-8."""
+    return f"Job document of {size} bytes is longer than the limit of {limit} bytes."
+
+
+def document_too_deep(limit: int) -> str:
+    """[R] A document no device could parse."""
+    return f"Job document is nested deeper than {limit} levels."
+
+
+def document_source_invalid(source: str) -> str:
+    """[R]"""
+    return f"Job document source {source} is not a valid S3 URL."
+
+
+def document_source_too_long(length: int, limit: int) -> str:
+    """[R]"""
+    return f"Job document source of {length} characters is longer than the limit of {limit} characters."
+
+
+# --- timeouts (12) --------------------------------------------------------------------------------------------------
+
+TIMEOUT_ZERO: Final = "Provide valid timeout value, inProgressTimeoutInMinutes cannot be 0."
+"""[third hand]"""
+
+
+def timeout_out_of_range(member: str, minutes: int, least: int, most: int) -> str:
+    """[R] The in-progress and the step timer."""
+    return f"Provide valid timeout value, {member} must be between {least} and {most}, not {minutes}."
+
+
+# --- rollout and abort (2.1, 9, 10) ---------------------------------------------------------------------------------
+
+
+def rate_above_limit(member: str, per_minute: int, limit: int) -> str:
+    """[R] ``maximumPerMinute`` or ``baseRatePerMinute`` beyond what the server allows."""
+    return f"{member} must be at most {limit}, not {per_minute}."
+
+
+def too_many_digits(member: str, value: Decimal, most: int) -> str:
+    """[R]"""
+    digits = "digit" if most == 1 else "digits"
+    return f"{member} can have at most {most} {digits} after the decimal point: {value}."
+
+
+RATE_WITHOUT_CRITERION: Final = "rateIncreaseCriteria needs numberOfNotifiedThings or numberOfSucceededThings."
+"""[R]"""
+
+
+def threshold_not_positive(value: Decimal) -> str:
+    """[R]"""
+    return f"thresholdPercentage must be greater than 0, not {value}."
+
+
+# --- retries (11) ---------------------------------------------------------------------------------------------------
+
+RETRIES_ONLY_TO_ZERO: Final = "The number of retries cannot be updated to any number other than 0."
+"""[third hand] UpdateJob."""
+
+RETRY_ALL_WITH_OTHERS: Final = "Retry criteria for failure type ALL cannot be combined with other failure types."
+"""[R]"""
+
+
+def retry_duplicate(failure_type: str) -> str:
+    """[R]"""
+    return f"Failure type {failure_type} appears more than once in the retry criteria."
+
+
+def retries_above_limit(total: int, limit: int) -> str:
+    """[R]"""
+    return f"The total number of retries must be at most {limit}, not {total}."
+
+
+# --- scheduling (8) -------------------------------------------------------------------------------------------------
+
+
+def time_invalid(member: str, text: str) -> str:
+    """[R]"""
+    return f"{member} {text} is not a valid time. Use the format YYYY-MM-DD HH:MM (UTC)."
+
+
+def time_too_early(member: str, text: str, minutes: int) -> str:
+    """[R]"""
+    return f"{member} {text} must be at least {minutes} minutes from now."
+
+
+def time_too_late(member: str, text: str, years: int) -> str:
+    """[R]"""
+    return f"{member} {text} must be at most {_years(years)} from now."
+
+
+def times_too_close(minutes: int) -> str:
+    """[R]"""
+    return f"endTime must be at least {minutes} minutes after startTime."
+
+
+def times_too_far_apart(years: int) -> str:
+    """[R]"""
+    return f"endTime must be at most {_years(years)} after startTime."
+
+
+WINDOWS_NEED_CONTINUOUS: Final = "Maintenance windows are only supported for continuous jobs."
+"""[R] for the rule [D]."""
+
+
+def window_invalid(expression: str, reason: str) -> str:
+    """[R] ``reason`` is one of the cron sentences below."""
+    return f"Invalid cron expression {expression}: {reason}"
+
+
+def window_duration(minutes: int, least: int, most: int) -> str:
+    """[R]"""
+    return f"durationInMinutes must be between {least} and {most}, not {minutes}."
+
+
+def cron_field_count(count: int) -> str:
+    """[R]"""
+    return (
+        f"it must have six fields (minutes, hours, day-of-month, month, day-of-week, year), "
+        f"or seven led by seconds, not {count}."
+    )
+
+
+def cron_field(field: str, text: str, reason: str) -> str:
+    """[R] ``reason`` is one of the clauses below."""
+    return f"{field} {text}: {reason}."
+
+
+# All sentences and clauses about cron are [R].
+CRON_WRAPPER: Final = "the closing parenthesis of cron(...) is missing."
+CRON_BOTH_DAYS: Final = "one of day-of-month and day-of-week must be ?, because the other is not."
+CRON_NO_DAYS: Final = "only one of day-of-month and day-of-week can be ?."
+
+CRON_EMPTY: Final = "a value is missing"
+CRON_QUESTION_ALONE: Final = "? must stand alone"
+CRON_SECONDS: Final = "seconds must be a single value from 0 to 59"
+CRON_RANGE_BACKWARDS: Final = "the range ends before it begins"
+CRON_HASH_ALONE: Final = "# allows only one expression in the field"
+CRON_HASH_RANGE: Final = "the number after # must be from 1 to 5"
+
+
+def cron_not_a_value(text: str) -> str:
+    """[R]"""
+    return f"{text} is not a value of this field"
+
+
+def cron_out_of_range(least: int, most: int) -> str:
+    """[R]"""
+    return f"values must be from {least} to {most}"
+
+
+def cron_step(most: int) -> str:
+    """[R]"""
+    return f"the increment must be from 1 to {most}"
+
+
+def _years(count: int) -> str:
+    return "1 year" if count == 1 else f"{count} years"
+
+
+# --- package versions and tags (16.3, 19) ---------------------------------------------------------------------------
+
+
+def too_many_package_versions(count: int, limit: int) -> str:
+    """[R]"""
+    return f"destinationPackageVersions can have at most {limit} elements, not {count}."
+
+
+def package_version_invalid(arn: str) -> str:
+    """[R]"""
+    return f"{arn} is not the ARN of a package version."
+
+
+def package_twice(name: str) -> str:
+    """[R]"""
+    return f"destinationPackageVersions names package {name} more than once."
+
+
+def tags_duplicate(keys: Iterable[str]) -> str:
+    """[R]"""
+    return f"Duplicate tag keys: {', '.join(keys)}."
+
+
+def tag_reserved(key: str) -> str:
+    """[R]"""
+    return f"Tag key {key} begins with aws:, which is reserved."
+
+
+# --- what exists and what does not (third hand, all of them) --------------------------------------------------------
+
+
+def job_exists(job_id: str) -> str:
+    """[third hand] CreateJob."""
+    return f"Job {job_id} already exists"
+
+
+def template_exists(template_id: str) -> str:
+    """[third hand] CreateJobTemplate."""
+    return f"Job Template {template_id} already exists."
+
+
+def thing_missing(thing_name: str) -> str:
+    """[third hand] A target of CreateJob."""
+    return f"Thing {thing_name} cannot be found."
+
+
+def template_missing(template_id: str) -> str:
+    """[third hand]"""
+    return f"Job Template {template_id} cannot be found."
+
+
+def job_missing(job_id: str) -> str:
+    """[third hand], also reported by users of the live service."""
+    return f"Job {job_id} cannot be found."
+
+
+def execution_of_missing_job(job_id: str) -> str:
+    """[third hand] DescribeJobExecution on the control plane."""
+    return f"Job execution cannot be found as the Job {job_id} does not exist."
+
+
+def execution_missing(thing_name: str, job_id: str) -> str:
+    """[third hand] DescribeJobExecution on the control plane."""
+    return f"Job execution for thing {thing_name} cannot be found within job {job_id}."
+
+
+def device_execution_missing(thing_name: str, job_id: str) -> str:
+    """[third hand] DescribeJobExecution on the device plane."""
+    return f"Job {job_id} not found for {thing_name}"
+
+
+# --- what a state does not allow (third hand, all of them) ----------------------------------------------------------
+
+
+def job_not_deletable(job_id: str, status: str) -> str:
+    """[third hand] DeleteJob without force."""
+    return f"Job {job_id} is in status {status} and cannot be deleted without force"
+
+
+def job_not_cancelable(job_id: str, status: str) -> str:
+    """[third hand] CancelJob."""
+    return f"Job {job_id} is in status {status} and cannot be canceled"
+
+
+def job_not_updatable(job_id: str, status: str) -> str:
+    """[third hand] UpdateJob."""
+    return f"Job {job_id} in status {status} cannot be updated."
+
+
+EXECUTION_NEEDS_FORCE: Final = "Job execution is IN_PROGRESS and cannot be canceled without force"
+"""[third hand] CancelJobExecution."""
+
+
+def execution_not_cancelable(thing_name: str, job_id: str) -> str:
+    """[third hand] CancelJobExecution of a terminal execution."""
+    return f"Job execution for thing {thing_name} within job {job_id} cannot be canceled."
+
+
+DEVICE_TERMINAL: Final = "Job Execution has reached terminal state. It is neither IN_PROGRESS nor QUEUED"
+"""[third hand] DescribeJobExecution on the device plane."""
+
+
+def device_version_mismatch(expected: int, found: int) -> str:
+    """[third hand] UpdateJobExecution."""
+    return f"Expected version {expected} but found version {found}"
+
+
+def device_status_not_allowed(status: str) -> str:
+    """[third hand] UpdateJobExecution to a status that only the service sets."""
+    return f"The status of job execution cannot be changed to be {status}"
+
+
+def device_already_finished(thing_name: str, job_id: str, status: str) -> str:
+    """[third hand] UpdateJobExecution of a terminal execution."""
+    return f"Job {job_id} for {thing_name} has already finished with status {status}"
