@@ -1,9 +1,10 @@
 r"""The model's patterns in Python.
 
-The models hold Java regular expressions, matched against the whole string even when unanchored (control reference 1.6). Eight of
-those we need do not compile in ``re`` and others mean something else there: ``\w`` and ``\S`` are ASCII in Java, ``.`` leaves out
-five line terminators instead of one, ``$`` lets a trailing newline through. So each one is written down here, reviewed, and used
-with ``fullmatch`` only. A pattern of a new model that is missing below fails at its first use and in the tests.
+The models hold Java regular expressions, matched against the whole string even when unanchored (control reference 1.6).
+Several do not compile in ``re`` and others mean something else there: ``\w`` and ``\S`` are ASCII in Java, ``.`` leaves
+out five line terminators instead of one, ``$`` lets a trailing newline through. So each one is written down here,
+reviewed, and used with ``fullmatch`` only. A pattern of a new model that is missing below fails at its first use and in
+the tests.
 
 ``\p{C}`` and ``\p{L}\p{Z}\p{N}`` are Unicode categories, which ``re`` has no words for: those two are functions.
 """
@@ -14,6 +15,8 @@ import re
 import unicodedata
 from collections.abc import Callable
 from functools import cache
+
+from tidegate.wire.shapes import Text
 
 Matcher = Callable[[str], object]
 """Truthy when the whole string matches."""
@@ -82,3 +85,13 @@ def matcher(pattern: str) -> Matcher:
     """The whole-string test for a pattern of the model. ``KeyError``: the pattern has no reviewed translation."""
     function = FUNCTIONS.get(pattern)
     return re.compile(TRANSLATIONS[pattern]).fullmatch if function is None else function
+
+
+def test_of(rule: Text) -> Matcher:
+    """The test of a string's pattern, with the leniency its rule grants."""
+    assert rule.pattern is not None
+    matches = matcher(rule.pattern)
+    if rule.multiline:
+        assert matches is without_other, "only this pattern has a lenient form"
+        matches = without_other_but_lines
+    return (lambda value: value == "" or matches(value)) if rule.or_empty else matches
