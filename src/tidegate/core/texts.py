@@ -6,7 +6,7 @@ One module, so that a capture from the live service replaces a sentence in one p
 * [third hand] given by another implementation that says it compares with the live service: better than a guess;
 * [R] ours: AWS's sentence is not known. It names the member, the value and the limit.
 
-Not here: the sentences of shape constraints ("1 validation error detected: ..."), which ``wire`` derives from the model.
+Not here: the sentences of shape constraints ("1 validation error detected: ..."): ``wire`` derives them from the model.
 """
 
 from __future__ import annotations
