@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple, NoReturn
 from urllib.parse import SplitResult, urlsplit
@@ -26,6 +26,7 @@ DOCUMENT_DEPTH: Final = 500
 """Levels of nesting: what device agents with an ordinary JSON parser still read."""
 DOCUMENT_SOURCE_LENGTH: Final = 1350
 PACKAGE_VERSIONS: Final = 25
+DETAILS_ENTRIES: Final = 10
 WINDOW_MINUTES: Final = (1, 1430)
 
 _FACTOR_DIGITS = 1
@@ -41,9 +42,14 @@ def timeout(in_progress_minutes: int | None) -> list[str]:
     return _timer("inProgressTimeoutInMinutes", in_progress_minutes)
 
 
-def step_timeout(minutes: int | None) -> list[str]:
-    """``stepTimeoutInMinutes`` of an update; -1 stops the timer (device reference 3.7)."""
-    return [] if minutes == timers.CLEAR else _timer("stepTimeoutInMinutes", minutes)
+def step_timeout(minutes: int | None, *, cancellable: bool = True) -> list[str]:
+    """``stepTimeoutInMinutes``; -1 stops the timer in an update, but means nothing in start-next (device reference 3.5)."""
+    return [] if cancellable and minutes == timers.CLEAR else _timer("stepTimeoutInMinutes", minutes)
+
+
+def status_details(details: Mapping[str, str]) -> list[str]:
+    """``statusDetails``: at most ten entries (control reference 2.1)."""
+    return [] if len(details) <= DETAILS_ENTRIES else [texts.too_many_details(len(details), DETAILS_ENTRIES)]
 
 
 def _timer(member: str, minutes: int | None) -> list[str]:

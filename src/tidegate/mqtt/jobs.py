@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -18,7 +19,7 @@ from tidegate.mqtt.topics import JobsRequest, Operation
 from tidegate.ops import device
 from tidegate.ops.call import Call
 from tidegate.runtime.service import Service
-from tidegate.store.database import Tx, locks_rows
+from tidegate.store.database import Tx, Work, locks_rows
 from tidegate.wire import constraints, jobs_data
 from tidegate.wire.errors import WireError
 
@@ -211,7 +212,7 @@ class JobRequests:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._latest: dict[int, asyncio.Future[Reply]] = {}
+        self._latest: WeakKeyDictionary[Identity, asyncio.Future[Reply]] = WeakKeyDictionary()
 
     def request(self, identity: Identity, topic: JobsRequest, payload: bytes) -> Awaitable[Reply]:
         """Carry out one request; the reply is to be sent when it resolves, the change being durable by then."""
@@ -233,7 +234,21 @@ class JobRequests:
                 return _refused(error, timestamp, body.client_token)
             return Reply(accepted=True, payload=encode(shape.reply(response, timestamp, body.client_token)))
 
-        return service.unit.transact(locks_rows(work))
+        if service.unit.ordered:
+            return service.unit.transact(locks_rows(work))
+        return self._after_the_latest(identity, locks_rows(work))
+
+    def _after_the_latest(self, identity: Identity, work: Work[Reply]) -> asyncio.Future[Reply]:
+        """Requests of one connection are carried out in order even where the store runs several at once."""
+        latest = self._latest.get(identity)
+
+        async def run() -> Reply:
+            if latest is not None:
+                await asyncio.wait([latest])
+            return await self._service.unit.transact(work)
+
+        self._latest[identity] = future = asyncio.ensure_future(run())
+        return future
 
 
 def _body(payload: bytes) -> _Body:
