@@ -43,11 +43,11 @@ ALPHABETS = {
     r"[a-zA-Z0-9_.,@/:#=\[\]-]*": ALPHANUMERIC + "_.,@/:#=[]-",
     r"\S{36,64}": ALPHANUMERIC + "-",
     r"^[0-9A-Za-z_-]+$": ALPHANUMERIC + "_-",
-    r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$": "aé 漢_.:/=+-@１",
+    r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$": "aé 漢_.:/=+-@\uff11",
     r"^[^$].*": ALPHANUMERIC + " /%é",
 }
 SAMPLES = {r"^[1-9]+.[0-9]+": ["1.0", "12.34"], r"^arn:[!-~]+$": ["arn:aws:iot:eu-west-1:123456789012:thing/t"]}
-SHORTEST = {r"\S{36,64}": 36}
+SHORTEST = {r"\S{36,64}": 36, r"[A-Za-z0-9+/]+={0,2}": 1}
 
 
 @cache
