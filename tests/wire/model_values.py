@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tidegate.wire import iot, iot_data, jobs_data
 from tidegate.wire.shapes import Operation, Plane
-from tools.generate_wire import class_name
+from tools.generate_wire import BEYOND_THE_MODEL, class_name
 
 MODULES: dict[Plane, ModuleType] = {"iot": iot, "iot-jobs-data": jobs_data, "iot-data": iot_data}
 OPERATIONS: list[Operation] = [operation for module in MODULES.values() for operation in module.OPERATIONS.values()]
@@ -85,7 +85,8 @@ def structures(shape: Shape) -> st.SearchStrategy[dict[str, Any]]:
 
 
 def scalars(shape: Shape, location: str | None) -> st.SearchStrategy[Any]:
-    low, high = shape.metadata.get("min"), shape.metadata.get("max")
+    rules = shape.metadata | BEYOND_THE_MODEL.get(("iot", shape.name), {})
+    low, high = rules.get("min"), rules.get("max")
     if shape.type_name == "string":
         return texts(shape, location)
     if shape.type_name in ("integer", "long"):

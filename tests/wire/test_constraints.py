@@ -123,6 +123,10 @@ ONE = [
         ),
     ),
     (
+        iot.SearchIndexRequest(query_string="*", max_results=501),
+        failed("'501'", "maxResults", "Member must have value less than or equal to 500"),
+    ),
+    (
         iot.ListJobsRequest(max_results=251),
         failed("'251'", "maxResults", "Member must have value less than or equal to 250"),
     ),
