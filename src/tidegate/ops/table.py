@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tidegate.ops import device, executions, jobs, templates
+from tidegate.ops import device, executions, groups, jobs, templates, things
 from tidegate.ops.handler import Handler
 
 HANDLERS: dict[tuple[str, str], Handler] = {
@@ -10,4 +10,6 @@ HANDLERS: dict[tuple[str, str], Handler] = {
     **jobs.HANDLERS,
     **executions.HANDLERS,
     **device.HANDLERS,
+    **things.HANDLERS,
+    **groups.HANDLERS,
 }
