@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from tidegate.clock import Ids
+from tidegate.clock import Ids, Millis
 
 
 class Limits(NamedTuple):
@@ -17,6 +17,10 @@ class Limits(NamedTuple):
     document_bytes: int = 32_768
     deleting_jobs: int = 10
     active_jobs: int = 100_000
+    policies_per_target: int = 10
+    policy_versions: int = 5
+    policy_characters: int = 2048
+    """White space is not counted."""
 
 
 class Endpoints(NamedTuple):
@@ -25,6 +29,14 @@ class Endpoints(NamedTuple):
     data: str = "localhost:8883"
     jobs: str = "localhost:8443"
     credential_provider: str = "localhost:8443"
+
+
+class Authority(Protocol):
+    """The certificate authority that signs what this server issues."""
+
+    def issue_device(self, public_key_pem: str, *, now: Millis) -> str:
+        """A certificate (PEM) for a device's public key, valid from ``now``."""
+        ...
 
 
 class Call(NamedTuple):
@@ -42,6 +54,8 @@ class Call(NamedTuple):
     partition: str = "aws"
     limits: Limits = Limits()
     endpoints: Endpoints = Endpoints()
+    authority: Authority | None = None
+    """None where no certificates are issued."""
 
     def arn(self, resource: str) -> str:
         """The ARN of a resource of this scope, ``resource`` being ``type/name`` (control reference 1.8)."""
