@@ -1,8 +1,8 @@
 """Writes ``src/tidegate/wire/{iot,jobs_data,iot_data}.py`` from botocore's service models.
 
-The models say what travels where; the tables at the top say which operations are ours and where the documents of AWS know
-more than its models. Everything else is mechanical: one struct per reachable shape, one alias per constrained scalar, list or
-map, one class per error, one record per operation.
+The models say what travels where; the tables at the top say which operations are ours and where the documents of AWS
+know more than its models. Everything else is mechanical: one struct per reachable shape, one alias per constrained
+scalar, list or map, one class per error, one record per operation.
 """
 
 from __future__ import annotations
@@ -20,10 +20,13 @@ import botocore
 from botocore import xform_name
 
 Model = dict[str, Any]
+# ruff: noqa: SIM905 - the lists of operations are read and edited as text
+
 ROOT = Path(__file__).resolve().parent.parent
 
 JOBS = """
-CreateJobTemplate DescribeJobTemplate ListJobTemplates DeleteJobTemplate ListManagedJobTemplates DescribeManagedJobTemplate
+CreateJobTemplate DescribeJobTemplate ListJobTemplates DeleteJobTemplate
+ListManagedJobTemplates DescribeManagedJobTemplate
 CreateJob DescribeJob UpdateJob CancelJob DeleteJob AssociateTargetsWithJob GetJobDocument ListJobs
 DescribeJobExecution ListJobExecutionsForJob ListJobExecutionsForThing CancelJobExecution DeleteJobExecution
 """.split()
@@ -44,12 +47,14 @@ CreateKeysAndCertificate CreateCertificateFromCsr RegisterCertificate RegisterCe
 UpdateCertificate DeleteCertificate ListCertificates ListCertificatesByCA
 RegisterCACertificate DescribeCACertificate UpdateCACertificate DeleteCACertificate ListCACertificates
 GetRegistrationCode DeleteRegistrationCode
-AttachThingPrincipal DetachThingPrincipal ListThingPrincipals ListThingPrincipalsV2 ListPrincipalThings ListPrincipalThingsV2
+AttachThingPrincipal DetachThingPrincipal
+ListThingPrincipals ListThingPrincipalsV2 ListPrincipalThings ListPrincipalThingsV2
 """.split()
 POLICIES = """
 CreatePolicy GetPolicy DeletePolicy ListPolicies CreatePolicyVersion ListPolicyVersions GetPolicyVersion
 SetDefaultPolicyVersion DeletePolicyVersion AttachPolicy DetachPolicy ListAttachedPolicies ListTargetsForPolicy
-ListPolicyPrincipals AttachPrincipalPolicy DetachPrincipalPolicy ListPrincipalPolicies TestAuthorization GetEffectivePolicies
+ListPolicyPrincipals AttachPrincipalPolicy DetachPrincipalPolicy ListPrincipalPolicies
+TestAuthorization GetEffectivePolicies
 """.split()
 ACCOUNT = """
 DescribeEndpoint TagResource UntagResource ListTagsForResource UpdateEventConfigurations DescribeEventConfigurations
@@ -75,7 +80,7 @@ PLANES: dict[str, tuple[str, list[str]]] = {
 # Topics hold slashes, and the services take them unescaped although the model's label is an ordinary one.
 GREEDY = {"/topics/{topic}": "/topics/{topic+}", "/retainedMessage/{topic}": "/retainedMessage/{topic+}"}
 
-# Where the documents of AWS limit a value in the form of a shape constraint and the model does not: by module and shape.
+# Where the documents of AWS limit a value by a shape constraint and the model does not: by module and shape.
 BEYOND_THE_MODEL: dict[tuple[str, str], dict[str, Any]] = {
     ("iot", "DetailsValue"): {"max": 1024},  # control reference 2.1
     ("iot", "DetailsMap"): {"max": 10},  # control reference 2.1
@@ -103,8 +108,8 @@ LOCATIONS = {"uri": "label", "querystring": "query", "header": "header"}
 
 HEADER = '''"""{title}, version {version}.
 
-Generated from the service model of botocore {botocore} by ``python -m tools.regen``. Do not edit: the tables to change are at
-the top of ``tools/generate_wire.py``.
+Generated from the service model of botocore {botocore} by ``python -m tools.regen``. Do not edit: the tables to change
+are at the top of ``tools/generate_wire.py``.
 """
 
 from __future__ import annotations
@@ -202,10 +207,7 @@ class Generator:
         shape, rules = self.shapes[name], self.constraints(name)
         arguments = []
         for key, value in rules.items():
-            if key == "enum":
-                value = tuple(value)
-            text = f'Decimal("{value}")' if isinstance(value, float) else literal(value)
-            arguments.append(f"{key}={text}")
+            arguments.append(f"{key}={literal(tuple(value) if key == 'enum' else value)}")
         return f"{class_name(name)} = Annotated[{self.bare(name)}, {MARKERS[shape['type']]}({', '.join(arguments)})]\n"
 
     def aliases(self) -> Iterator[str]:
@@ -226,7 +228,7 @@ class Generator:
             lines.append(f"    __required__: ClassVar[tuple[str, ...]] = {literal(tuple(required))}")
         for member, reference in shape["members"].items():
             attribute = xform_name(member)
-            assert attribute.isidentifier() and not keyword.iskeyword(attribute), f"{name}.{member}"
+            assert not keyword.iskeyword(attribute), f"{name}.{member}"
             default = "None" if camel(attribute) == member else f'field(default=None, name="{member}")'
             lines.append(f"    {attribute}: {self.annotation(reference['shape'])} | None = {default}")
         if len(lines) == 1:
@@ -331,7 +333,7 @@ def literal(value: object) -> str:
         return raw(value)
     if isinstance(value, tuple):
         return "(" + ", ".join(literal(item) for item in value) + ("," if len(value) == 1 else "") + ")"
-    return repr(value)
+    return f'Decimal("{value}")' if isinstance(value, float) else repr(value)
 
 
 def raw(value: str) -> str:

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from tidegate.clock import Ids, Millis
+from tidegate.clock import Ids
 
 
 class Limits(NamedTuple):
     """What a self-hosted server may set differently from AWS."""
 
     rollout_per_minute: int = 1000
-    """The highest rollout rate accepted, and the rate of a job that names none."""
+    """The highest rollout rate that is accepted and applied."""
     job_templates: int = 100
     targets_per_job: int = 100
     document_bytes: int = 32_768
     deleting_jobs: int = 10
     active_jobs: int = 100_000
+    tags_per_resource: int = 50
     policies_per_target: int = 10
     policy_versions: int = 5
     policy_characters: int = 2048
     """White space is not counted."""
+    schedule_lead: int = 30 * 60_000
+    """How far ahead (ms) a job's start and end must be."""
 
 
 class Endpoints(NamedTuple):
@@ -32,10 +35,10 @@ class Endpoints(NamedTuple):
 
 
 class Authority(Protocol):
-    """The certificate authority that signs what this server issues."""
+    """The certificate authority that signs device certificates."""
 
-    def issue_device(self, public_key_pem: str, *, now: Millis) -> str:
-        """A certificate (PEM) for a device's public key, valid from ``now``."""
+    def issue(self, public_key_pem: str) -> str:
+        """A certificate (PEM) for a device's public key (PEM)."""
         ...
 
 
@@ -55,7 +58,6 @@ class Call(NamedTuple):
     limits: Limits = Limits()
     endpoints: Endpoints = Endpoints()
     authority: Authority | None = None
-    """None where no certificates are issued."""
 
     def arn(self, resource: str) -> str:
         """The ARN of a resource of this scope, ``resource`` being ``type/name`` (control reference 1.8)."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Protocol, TypeVar
 
-from tidegate import clock
 from tidegate.core import arn, texts
 from tidegate.ops.call import Call
 from tidegate.ops.effects import CertificateTrusted, PrincipalChanged
@@ -32,18 +31,18 @@ _NO_COGNITO = "certificates only, no Cognito identities"
 
 
 class Issued(NamedTuple):
-    """A certificate of our own authority with its key pair, all PEM."""
+    """A certificate of our own authority with its key pair."""
 
-    certificate: str
+    certificate: x509.Certificate
     keys: x509.KeyPair
 
 
 def prepare_keys_and_certificate(call: Call, _request: iot.CreateKeysAndCertificateRequest) -> Issued:
-    """The slow half of CreateKeysAndCertificate: an RSA key of 2048 bits. Certificates run on the wall clock."""
+    """The slow half of CreateKeysAndCertificate: an RSA key of 2048 bits and our signature."""
     if call.authority is None:
         raise iot.ServiceUnavailableException(texts.CERTIFICATE_AUTHORITY_MISSING)
-    keys = x509.rsa_key_pair()
-    return Issued(call.authority.issue_device(keys.public_key, now=clock.wall_now()), keys)
+    keys = x509.generate_rsa()
+    return Issued(x509.parse(call.authority.issue(keys.public_pem)), keys)
 
 
 def create_keys_and_certificate(
@@ -51,13 +50,13 @@ def create_keys_and_certificate(
 ) -> iot.CreateKeysAndCertificateResponse:
     """The private key leaves with this answer and is kept nowhere."""
     status = "ACTIVE" if request.set_as_active else "INACTIVE"
-    certificate = x509.parse(issued.certificate)
-    _keep(tx, call, certificate, issued.certificate, status, registered=False)
+    certificate = issued.certificate
+    _keep(tx, call, certificate, status, registered=False)
     return iot.CreateKeysAndCertificateResponse(
         certificate_arn=_arn(call, certificate.certificate_id),
         certificate_id=certificate.certificate_id,
-        certificate_pem=issued.certificate,
-        key_pair=iot.KeyPair(public_key=issued.keys.public_key, private_key=issued.keys.private_key),
+        certificate_pem=certificate.pem,
+        key_pair=iot.KeyPair(public_key=issued.keys.public_pem, private_key=issued.keys.private_pem),
     )
 
 
@@ -65,20 +64,23 @@ def register_certificate_without_ca(
     tx: Tx, call: Call, request: iot.RegisterCertificateWithoutCARequest
 ) -> iot.RegisterCertificateWithoutCAResponse:
     """A certificate that its owner brings, from any authority or none; inactive unless told otherwise."""
-    pem, status = request.certificate_pem or "", request.status or "INACTIVE"
+    status = request.status or "INACTIVE"
     _refuse_internal(status)
     try:
-        certificate = x509.parse(pem)
-    except ValueError:
-        raise iot.CertificateValidationException(texts.CERTIFICATE_UNREADABLE) from None
-    _keep(tx, call, certificate, pem, status, registered=True)
-    tx.effects.append(CertificateTrusted(pem))
+        certificate = x509.parse(request.certificate_pem or "")
+    except x509.InvalidCertificateError as error:
+        raise iot.CertificateValidationException(texts.CERTIFICATE_UNREADABLE) from error
+    _keep(tx, call, certificate, status, registered=True)
+    # Not the text of the request: whatever else it holds (the rest of a chain) must not become trusted.
+    tx.effects.append(CertificateTrusted(certificate.pem))
     return iot.RegisterCertificateWithoutCAResponse(
         certificate_arn=_arn(call, certificate.certificate_id), certificate_id=certificate.certificate_id
     )
 
 
-def describe_certificate(tx: Tx, call: Call, request: iot.DescribeCertificateRequest) -> iot.DescribeCertificateResponse:
+def describe_certificate(
+    tx: Tx, call: Call, request: iot.DescribeCertificateRequest
+) -> iot.DescribeCertificateResponse:
     """``customerVersion`` counts the changes of status."""
     found = _certificate(tx, call, request.certificate_id)
     return iot.DescribeCertificateResponse(
@@ -112,14 +114,14 @@ def update_certificate(tx: Tx, call: Call, request: iot.UpdateCertificateRequest
 def delete_certificate(tx: Tx, call: Call, request: iot.DeleteCertificateRequest) -> None:
     """Not while it is ACTIVE or attached to a thing; ``forceDelete`` detaches its policies."""
     found = _certificate(tx, call, request.certificate_id)
-    name, target = _arn(call, found.certificate_id), f"cert/{found.certificate_id}"
+    name = _arn(call, found.certificate_id)
     if found.status == "ACTIVE":
         raise iot.CertificateStateException(texts.certificate_active(found.certificate_id))
     if certificates.things(tx, found.id, limit=1):
         raise iot.DeleteConflictException(texts.certificate_has_things(name))
-    if policies.count_of_target(tx, call.scope, target) and not request.force_delete:
+    if policies.count_of_target(tx, call.scope, name) and not request.force_delete:
         raise iot.DeleteConflictException(texts.certificate_has_policies(name))
-    policies.detach_all(tx, call.scope, target)
+    policies.detach_all(tx, call.scope, name)
     certificates.delete(tx, found.id)
     tx.effects.append(PrincipalChanged(call.scope, found.certificate_id))
 
@@ -331,13 +333,11 @@ def _thing(tx: Tx, call: Call, name: str | None) -> tuple[str, int]:
     return name or "", thing_id
 
 
-def _keep(  # noqa: PLR0913
-    tx: Tx, call: Call, certificate: x509.Certificate, pem: str, status: str, *, registered: bool
-) -> None:
+def _keep(tx: Tx, call: Call, certificate: x509.Certificate, status: str, *, registered: bool) -> None:
     new = certificates.NewCertificate(
         certificate_id=certificate.certificate_id,
         uuid=call.ids.uuid(),
-        pem=pem,
+        pem=certificate.pem,
         status=status,
         mode="SNI_ONLY" if registered else "DEFAULT",
         registered=int(registered),
@@ -362,7 +362,7 @@ def _refuse_second_owner(tx: Tx, name: str, inner_id: int, kind: str) -> None:
     if others and others[0].exclusive:
         raise iot.InvalidRequestException(texts.attached_exclusively(name, others[0].name))
     if others and kind == EXCLUSIVE:
-        raise iot.InvalidRequestException(texts.attached_elsewhere(name))
+        raise iot.InvalidRequestException(texts.attached_elsewhere(name, others[0].name))
 
 
 def _kind(exclusive: bool) -> str:

@@ -27,14 +27,16 @@ _NO_COGNITO = "certificates and thing groups only, no Cognito identities"
 def create_policy(tx: Tx, call: Call, request: iot.CreatePolicyRequest) -> iot.CreatePolicyResponse:
     """A policy with its first version, which is the default."""
     name, document = request.policy_name or "", request.policy_document or ""
-    given = tags.checked(request.tags, too_many=iot.InvalidRequestException)
+    wrong = tags.problems(request.tags, call.limits.tags_per_resource)
+    if wrong:
+        raise iot.InvalidRequestException(" ".join(wrong))
     _check_document(call, name, document)
     name_arn = call.arn(f"policy/{name}")
     policy_id = policies.insert(tx, call.scope, name, uuid=call.ids.uuid(), now=call.now)
     if policy_id is None:
         raise iot.ResourceAlreadyExistsException(texts.policy_exists(name), resource_id=name, resource_arn=name_arn)
     policies.insert_version(tx, policy_id, 1, document, uuid=call.ids.uuid(), now=call.now)
-    stored_tags.put(tx, call.scope, name_arn, given)
+    stored_tags.put(tx, call.scope, name_arn, tags.as_map(request.tags))
     return iot.CreatePolicyResponse(
         policy_name=name, policy_arn=name_arn, policy_document=document, policy_version_id="1"
     )
@@ -169,8 +171,8 @@ def detach_policy(tx: Tx, call: Call, request: iot.DetachPolicyRequest) -> None:
     """What is not attached, or not even there, is detached: the model gives this operation no way to say otherwise."""
     target = _target(request.target)
     found = policies.get(tx, call.scope, request.policy_name or "")
-    if found is not None and str(target) == call.arn(target.resource):
-        _detach(tx, call, found, target.resource)
+    if found is not None:
+        _detach(tx, call, found, str(target))
 
 
 def detach_principal_policy(tx: Tx, call: Call, request: iot.DetachPrincipalPolicyRequest) -> None:
@@ -185,14 +187,14 @@ def list_attached_policies(
 ) -> iot.ListAttachedPoliciesResponse:
     """The policies of a certificate or group; ``recursive`` adds those of the group's ancestors, which apply as well."""
     target = _target(request.target)
-    resource = _existing(tx, call, target)
-    listing = ["ListAttachedPolicies", call.scope, resource, bool(request.recursive)]
+    name = _existing(tx, call, target)
+    listing = ["ListAttachedPolicies", call.scope, name, bool(request.recursive)]
     wanted = page(listing, token=request.marker, size=request.page_size, start=[0])
     after, limit = int(wanted.position[0]), wanted.size + 1
     if request.recursive and target.resource_type == "thinggroup":
-        rows = policies.of_group_line(tx, call.scope, target.resource_id, after, limit)
+        rows = policies.of_group_line(tx, call.scope, call.arn("thinggroup/"), target.resource_id, after, limit)
     else:
-        rows = policies.of_target(tx, call.scope, resource, after, limit)
+        rows = policies.of_target(tx, call.scope, name, after, limit)
     return iot.ListAttachedPoliciesResponse(
         policies=_named(call, rows[: wanted.size]),
         next_marker=following(listing, rows, wanted.size, lambda row: [row.id]),
@@ -203,12 +205,12 @@ def list_principal_policies(
     tx: Tx, call: Call, request: iot.ListPrincipalPoliciesRequest
 ) -> iot.ListPrincipalPoliciesResponse:
     """The policies of a certificate, from new to old unless ascending order is asked for."""
-    resource = _existing(tx, call, certificates.principal_arn(request.principal))
+    name = _existing(tx, call, certificates.principal_arn(request.principal))
     rows, marker = certificates.by_age(
-        ["ListPrincipalPolicies", call.scope, resource],
+        ["ListPrincipalPolicies", call.scope, name],
         request,
-        upward=lambda after, limit: policies.of_target(tx, call.scope, resource, after, limit),
-        downward=lambda before, limit: policies.of_target_newest(tx, call.scope, resource, before, limit),
+        upward=lambda after, limit: policies.of_target(tx, call.scope, name, after, limit),
+        downward=lambda before, limit: policies.of_target_newest(tx, call.scope, name, before, limit),
     )
     return iot.ListPrincipalPoliciesResponse(policies=_named(call, rows), next_marker=marker)
 
@@ -222,7 +224,7 @@ def list_targets_for_policy(
     wanted = page(listing, token=request.marker, size=request.page_size, start=[0])
     rows = policies.targets(tx, found.id, int(wanted.position[0]), wanted.size + 1)
     return iot.ListTargetsForPolicyResponse(
-        targets=[call.arn(row.target) for row in rows[: wanted.size]],
+        targets=[row.target_arn for row in rows[: wanted.size]],
         next_marker=following(listing, rows, wanted.size, lambda row: [row.id]),
     )
 
@@ -231,14 +233,14 @@ def list_policy_principals(
     tx: Tx, call: Call, request: iot.ListPolicyPrincipalsRequest
 ) -> iot.ListPolicyPrincipalsResponse:
     """The certificates a policy is attached to, the latest first unless ascending order is asked for."""
-    found = _policy(tx, call, request.policy_name)
+    found, certificate = _policy(tx, call, request.policy_name), call.arn("cert/")
     rows, marker = certificates.by_age(
         ["ListPolicyPrincipals", call.scope, found.id],
         request,
-        upward=lambda after, limit: policies.principals(tx, found.id, after, limit),
-        downward=lambda before, limit: policies.principals_newest(tx, found.id, before, limit),
+        upward=lambda after, limit: policies.targets(tx, found.id, after, limit, prefix=certificate),
+        downward=lambda before, limit: policies.targets_newest(tx, found.id, before, limit, prefix=certificate),
     )
-    return iot.ListPolicyPrincipalsResponse(principals=[call.arn(row.target) for row in rows], next_marker=marker)
+    return iot.ListPolicyPrincipalsResponse(principals=[row.target_arn for row in rows], next_marker=marker)
 
 
 # --------------------------------------------------------------------------------------------------------------- lookups
@@ -268,21 +270,21 @@ def _target(text: str | None) -> arn.Arn:
 
 
 def _existing(tx: Tx, call: Call, target: arn.Arn) -> str:
-    """The resource of a target that must exist: ``cert/<id>`` or ``thinggroup/<name>``."""
+    """The ARN of a target that must exist."""
     if target.resource_type == "cert":
         certificates.principal(tx, call, target)
     elif str(target) != call.arn(target.resource) or policies.group_id(tx, call.scope, target.resource_id) is None:
         raise iot.ResourceNotFoundException(texts.group_missing(target.resource_id))
-    return target.resource
+    return str(target)
 
 
 # --------------------------------------------------------------------------------------------------------------- changes
 
 
 def _check_document(call: Call, name: str, document: str) -> None:
-    most = call.limits.policy_characters
-    if len(re.sub(r"\s+", "", document)) > most:
-        raise iot.InvalidRequestException(texts.policy_too_large(most))
+    size = len(re.sub(r"\s+", "", document))
+    if size > call.limits.policy_characters:
+        raise iot.InvalidRequestException(texts.policy_too_large(size, call.limits.policy_characters))
     try:
         policy.parse(document, name)
     except policy.MalformedPolicyError as error:
@@ -299,7 +301,7 @@ def _attach(tx: Tx, call: Call, found: policies.Policy, target: str) -> None:
         return
     most = call.limits.policies_per_target
     if policies.count_of_target(tx, call.scope, target) > most:
-        raise iot.LimitExceededException(texts.policies_full(most))
+        raise iot.LimitExceededException(texts.limit_exceeded("policies of a certificate or thing group", most))
     _announce(tx, call, target)
 
 
@@ -309,8 +311,11 @@ def _detach(tx: Tx, call: Call, found: policies.Policy, target: str) -> None:
 
 
 def _announce(tx: Tx, call: Call, target: str) -> None:
-    kind, _, name = target.partition("/")
-    tx.effects.append(PrincipalChanged(call.scope, name) if kind == "cert" else PoliciesChanged(call.scope))
+    certificate = call.arn("cert/")
+    if target.startswith(certificate):
+        tx.effects.append(PrincipalChanged(call.scope, target.removeprefix(certificate)))
+    else:
+        tx.effects.append(PoliciesChanged(call.scope))
 
 
 def _named(call: Call, rows: list[policies.PolicyName]) -> list[iot.Policy]:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from tidegate.ops import templates
+from tidegate.ops import certificates, device, endpoints, executions, jobs, policies, tags, templates
 from tidegate.ops.handler import Handler
 
 HANDLERS: dict[tuple[str, str], Handler] = {
     **templates.HANDLERS,
+    **jobs.HANDLERS,
+    **executions.HANDLERS,
+    **device.HANDLERS,
+    **certificates.HANDLERS,
+    **policies.HANDLERS,
+    **tags.HANDLERS,
+    **endpoints.HANDLERS,
 }

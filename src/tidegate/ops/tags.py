@@ -5,17 +5,14 @@ What can be tagged stands in ``_EXISTS``: a kind of ARN and how to see whether t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
-from tidegate.core import arn, texts
+from tidegate.core import arn, checks, texts
 from tidegate.ops.call import Call
 from tidegate.ops.handler import Handler
 from tidegate.store import jobs, policies, tags, templates
 from tidegate.store.database import Tx
 from tidegate.wire import iot
-from tidegate.wire.errors import WireError
-
-MOST = 50
 
 _EXISTS: dict[str, Callable[[Tx, int, str], object]] = {
     "job": jobs.get,
@@ -25,34 +22,27 @@ _EXISTS: dict[str, Callable[[Tx, int, str], object]] = {
 }
 
 
-def checked(
-    given: Iterable[iot.Tag] | None, *, too_many: type[WireError] = iot.LimitExceededException
-) -> dict[str, str]:
-    """The tags of a request by key, for any operation that takes some.
+def problems(given: Sequence[iot.Tag] | None, limit: int = 50) -> list[str]:
+    """What is wrong with the tags of a request, for every operation that takes some: keys, and how many there are."""
+    found = checks.tags(tag.key or "" for tag in given or ())
+    return [*found, texts.too_many_tags(limit)] if len(given or ()) > limit else found
 
-    Raises:
-        InvalidRequestException: a key is given twice or is reserved.
-        WireError: of the class ``too_many``, for more than 50.
-    """
-    found: dict[str, str] = {}
-    for tag in given or ():
-        key = tag.key or ""
-        if key.lower().startswith("aws:"):
-            raise iot.InvalidRequestException(texts.TAG_KEY_RESERVED)
-        if key in found:
-            raise iot.InvalidRequestException(texts.tag_repeated(key))
-        found[key] = tag.value or ""
-    if len(found) > MOST:
-        raise too_many(texts.tags_full(MOST))
-    return found
+
+def as_map(given: Sequence[iot.Tag] | None) -> dict[str, str]:
+    """Tags by key; one without a value has the empty one."""
+    return {tag.key or "": tag.value or "" for tag in given or ()}
 
 
 def tag_resource(tx: Tx, call: Call, request: iot.TagResourceRequest) -> iot.TagResourceResponse:
     """Set tags; those with the same key are overwritten, the others stay."""
-    new = checked(request.tags)
+    limit = call.limits.tags_per_resource
+    new = as_map(request.tags)
+    wrong = checks.tags(tag.key or "" for tag in request.tags or ())
+    if wrong:
+        raise iot.InvalidRequestException(" ".join(wrong))
     name = _resource(tx, call, request.resource_arn)
-    if len(tags.of(tx, call.scope, name) | new) > MOST:
-        raise iot.LimitExceededException(texts.tags_full(MOST))
+    if len(tags.of(tx, call.scope, name) | new) > limit:
+        raise iot.LimitExceededException(texts.too_many_tags(limit))
     tags.put(tx, call.scope, name, new)
     return iot.TagResourceResponse()
 

@@ -27,6 +27,9 @@ _BATCH = 512
 class Unit(Protocol):
     """Where the edges run their works."""
 
+    ordered: bool
+    """True if works run in the order they were handed over; else whoever needs an order waits between them."""
+
     def transact(self, work: Work[T]) -> asyncio.Future[T]:
         """Run a work; the future resolves when it is durable, or with what it raised."""
         ...
@@ -36,7 +39,11 @@ class Unit(Protocol):
         ...
 
     def subscribe(self, listener: Listener) -> None:
-        """Call ``listener`` with the effects of each work, after its commit and before its future resolves."""
+        """Call ``listener`` with the effects of each work after its commit.
+
+        The work's future resolves first: whoever waits for a reply gets it before others hear of the change
+        (device reference 3.11).
+        """
         ...
 
     def reset(self) -> asyncio.Future[None]:
@@ -73,6 +80,8 @@ class _Effects:
 class Ticked(_Effects):
     """Group commit on the event loop's own thread."""
 
+    ordered = True
+
     def __init__(self, database: Database) -> None:
         super().__init__()
         self._database = database
@@ -99,9 +108,9 @@ class Ticked(_Effects):
             log.error("%s; %d waiting calls were refused and nothing of them was kept", error, len(batch))
             outcomes = [Outcome(None, [], error) for _ in batch]
         for (_, future), outcome in zip(batch, outcomes, strict=True):
-            if outcome.effects:
-                self.deliver(outcome.effects)
             _resolve(future, outcome)
+            if outcome.effects:
+                self._loop.call_soon(self.deliver, outcome.effects)
 
     def read(self, work: Work[T]) -> asyncio.Future[T]:
         future: asyncio.Future[T] = self._loop.create_future()
@@ -123,6 +132,8 @@ class Ticked(_Effects):
 class Pooled(_Effects):
     """Each work on a thread of its own."""
 
+    ordered = False
+
     def __init__(self, database: Database) -> None:
         super().__init__()
         self._database = database
@@ -136,7 +147,7 @@ class Pooled(_Effects):
         outcomes = await self._loop.run_in_executor(self._threads, self._database.commit, [work])
         outcome: Outcome[T] = outcomes[0]
         if outcome.effects:
-            self.deliver(outcome.effects)
+            self._loop.call_soon(self.deliver, outcome.effects)
         return outcome.result()
 
     def read(self, work: Work[T]) -> asyncio.Future[T]:

@@ -100,6 +100,12 @@ class Database(Protocol):
         ...
 
 
+def locks_rows(work: Work[T]) -> Work[T]:
+    """Mark a work that guards itself with row locks and version checks, so that many may run at once (PostgreSQL)."""
+    work.locks_rows = True  # type: ignore[attr-defined]
+    return work
+
+
 def transact(database: Database, work: Work[T]) -> T:
     """Run one work by itself and return its value once it is durable (tests, commands, start-up)."""
     outcome: Outcome[T] = database.commit([work])[0]

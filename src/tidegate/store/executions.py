@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tidegate.core.lifecycle import ExecutionStatus, JobStatus, Stage
+from tidegate.core.lifecycle import ExecutionStatus, JobStatus
 from tidegate.core.pending import Entry
 from tidegate.store.database import Tx
 
@@ -13,7 +13,6 @@ FIRST = (1 << 62, 1 << 62, 1 << 62)
 
 _STATUS = list(ExecutionStatus)
 _JOB_STATUS = {str(status): status for status in JobStatus}
-_STAGE = {str(stage): stage for stage in Stage}
 
 
 class Execution(NamedTuple):
@@ -44,7 +43,7 @@ class Pending(NamedTuple):
     updated_at: int
     job_name: str
     job_status: JobStatus
-    job_stage: Stage
+    namespace: str | None
 
     def entry(self) -> Entry:
         """Its place in the pending list."""
@@ -127,7 +126,7 @@ def _pending(rows: list[tuple[object, ...]]) -> tuple[int | None, list[Pending]]
                 _STATUS[row[3]],  # type: ignore[call-overload]
                 *row[4:9],
                 _JOB_STATUS[row[9]],  # type: ignore[index]
-                _STAGE[row[10]],  # type: ignore[index]
+                row[10],  # type: ignore[arg-type]
             )
             for row in rows
         ],

@@ -1,7 +1,4 @@
-"""Policies, their versions, and what they are attached to.
-
-A target is the last part of its ARN: ``cert/<certificate id>`` or ``thinggroup/<name>``.
-"""
+"""Policies, their versions, and what they are attached to: certificates and thing groups, by ARN."""
 
 from __future__ import annotations
 
@@ -11,9 +8,6 @@ from tidegate.store.database import Tx
 
 NEWEST = 1 << 62
 """Where a list that runs from new to old begins."""
-
-_CERTIFICATES = {"least": "cert/", "beyond": "cert0"}
-"""The range of targets that are certificates: '0' follows '/'."""
 
 
 class Policy(NamedTuple):
@@ -48,7 +42,7 @@ class Target(NamedTuple):
     """One attachment, by the order of attaching."""
 
     id: int
-    target: str
+    target_arn: str
 
 
 class InForce(NamedTuple):
@@ -121,24 +115,24 @@ def delete_version(tx: Tx, policy_id: int, number: int) -> None:
     tx.run("policy_version_delete", {"policy": policy_id, "version": number})
 
 
-def attach(tx: Tx, scope: int, policy_id: int, target: str) -> bool:
+def attach(tx: Tx, scope: int, policy_id: int, target_arn: str) -> bool:
     """Attach a policy; False if it was attached already."""
-    return tx.one("policy_target_insert", {"scope": scope, "policy": policy_id, "target": target}) is not None
+    return tx.one("policy_target_insert", {"scope": scope, "policy": policy_id, "target": target_arn}) is not None
 
 
-def detach(tx: Tx, policy_id: int, target: str) -> bool:
+def detach(tx: Tx, policy_id: int, target_arn: str) -> bool:
     """Undo an attachment; False if there was none."""
-    return tx.run("policy_target_delete", {"policy": policy_id, "target": target}) > 0
+    return tx.run("policy_target_delete", {"policy": policy_id, "target": target_arn}) > 0
 
 
-def detach_all(tx: Tx, scope: int, target: str) -> bool:
+def detach_all(tx: Tx, scope: int, target_arn: str) -> bool:
     """Undo every attachment of a certificate or group that is going away; False if there was none."""
-    return tx.run("policy_target_forget", {"scope": scope, "target": target}) > 0
+    return tx.run("policy_target_forget", {"scope": scope, "target": target_arn}) > 0
 
 
-def count_of_target(tx: Tx, scope: int, target: str) -> int:
+def count_of_target(tx: Tx, scope: int, target_arn: str) -> int:
     """How many policies a target has."""
-    row = tx.one("policy_target_count", {"scope": scope, "target": target})
+    row = tx.one("policy_target_count", {"scope": scope, "target": target_arn})
     return row[0] if row else 0
 
 
@@ -147,50 +141,45 @@ def is_attached(tx: Tx, policy_id: int) -> bool:
     return tx.one("policy_target_any", {"policy": policy_id}) is not None
 
 
-def targets(tx: Tx, policy_id: int, after: int, limit: int) -> list[Target]:
-    """What a policy is attached to, in the order of attaching."""
-    values = {"policy": policy_id, "after": after, "limit": limit, "least": None, "beyond": None}
+def targets(tx: Tx, policy_id: int, after: int, limit: int, *, prefix: str = "") -> list[Target]:
+    """What a policy is attached to, in the order of attaching; ``prefix`` is that of the ARNs wanted."""
+    values = {"policy": policy_id, "after": after, "limit": limit, "size": len(prefix), "prefix": prefix}
     return [Target(*row) for row in tx.all("policy_target_list", values)]
 
 
-def principals(tx: Tx, policy_id: int, after: int, limit: int) -> list[Target]:
-    """The certificates a policy is attached to, in the order of attaching."""
-    values = {"policy": policy_id, "after": after, "limit": limit, **_CERTIFICATES}
-    return [Target(*row) for row in tx.all("policy_target_list", values)]
-
-
-def principals_newest(tx: Tx, policy_id: int, before: int, limit: int) -> list[Target]:
+def targets_newest(tx: Tx, policy_id: int, before: int, limit: int, *, prefix: str = "") -> list[Target]:
     """The same from the latest attachment to the first, before one (first ``NEWEST``)."""
-    values = {"policy": policy_id, "before": before, "limit": limit, **_CERTIFICATES}
+    values = {"policy": policy_id, "before": before, "limit": limit, "size": len(prefix), "prefix": prefix}
     return [Target(*row) for row in tx.all("policy_target_list_newest", values)]
 
 
-def of_target(tx: Tx, scope: int, target: str, after: int, limit: int) -> list[PolicyName]:
+def of_target(tx: Tx, scope: int, target_arn: str, after: int, limit: int) -> list[PolicyName]:
     """The policies of a target in the order of their creation."""
     rows = tx.all("policy_of_target", {"scope": scope, "target": target, "after": after, "limit": limit})
     return [PolicyName(*row) for row in rows]
 
 
-def of_target_newest(tx: Tx, scope: int, target: str, before: int, limit: int) -> list[PolicyName]:
+def of_target_newest(tx: Tx, scope: int, target_arn: str, before: int, limit: int) -> list[PolicyName]:
     """The same from new to old, before an inner id (first ``NEWEST``)."""
     rows = tx.all("policy_of_target_newest", {"scope": scope, "target": target, "before": before, "limit": limit})
     return [PolicyName(*row) for row in rows]
 
 
-def of_group_line(tx: Tx, scope: int, group: str, after: int, limit: int) -> list[PolicyName]:
-    """The policies of a group and of its ancestors, in the order of their creation."""
-    rows = tx.all("policy_of_group_line", {"scope": scope, "group": group, "after": after, "limit": limit})
-    return [PolicyName(*row) for row in rows]
+def of_group_line(tx: Tx, scope: int, prefix: str, group: str, after: int, limit: int) -> list[PolicyName]:  # noqa: PLR0913
+    """The policies of a group and of its ancestors, in the order of their creation; ``prefix`` begins a group's ARN."""
+    values = {"scope": scope, "prefix": prefix, "group": group, "after": after, "limit": limit}
+    return [PolicyName(*row) for row in tx.all("policy_of_group_line", values)]
 
 
-def in_force(tx: Tx, scope: int, target: str) -> list[InForce]:
+def in_force(tx: Tx, scope: int, target_arn: str) -> list[InForce]:
     """The documents that apply to a target by itself."""
-    return [InForce(*row) for row in tx.all("policy_in_force", {"scope": scope, "target": target})]
+    return [InForce(*row) for row in tx.all("policy_in_force", {"scope": scope, "target": target_arn})]
 
 
-def in_force_for_thing(tx: Tx, scope: int, thing_id: int) -> list[InForce]:
-    """The documents that apply to a thing through its groups and their ancestors."""
-    return [InForce(*row) for row in tx.all("policy_in_force_for_thing", {"scope": scope, "thing": thing_id})]
+def in_force_for_thing(tx: Tx, scope: int, prefix: str, thing_id: int) -> list[InForce]:
+    """The documents that apply to a thing through its groups and their ancestors; ``prefix`` begins a group's ARN."""
+    values = {"scope": scope, "prefix": prefix, "thing": thing_id}
+    return [InForce(*row) for row in tx.all("policy_in_force_for_thing", values)]
 
 
 def group_id(tx: Tx, scope: int, name: str) -> int | None:

@@ -23,12 +23,6 @@ _ATTEMPTS = 50
 _MIGRATION_LOCK = 7_415_023_118
 
 
-def locks_rows(work: Work[T]) -> Work[T]:
-    """Mark a work that guards itself with row locks and version checks."""
-    work.locks_rows = True  # type: ignore[attr-defined]
-    return work
-
-
 class PostgresTx:
     """A work's view of one connection."""
 

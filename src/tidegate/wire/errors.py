@@ -1,8 +1,10 @@
 """Errors as they leave on the wire.
 
-The generated modules subclass ``WireError`` once per modelled error and plane. The classes below stand in no service model:
-the AWS front end answers with them before an operation is reached (control reference 1.4).
+The generated modules subclass ``WireError`` once per modelled error and plane. The classes below stand in no service
+model: the AWS front end answers with them before an operation is reached (control reference 1.4).
 """
+
+# ruff: noqa: N818 - errors bear the names they have on the wire
 
 from __future__ import annotations
 

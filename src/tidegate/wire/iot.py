@@ -1,7 +1,7 @@
 """Shapes, errors and operations of AWS IoT (``iot``), version 2015-05-28.
 
-Generated from the service model of botocore 1.44.5 by ``python -m tools.regen``. Do not edit: the tables to change are at
-the top of ``tools/generate_wire.py``.
+Generated from the service model of botocore 1.44.5 by ``python -m tools.regen``. Do not edit: the tables to change
+are at the top of ``tools/generate_wire.py``.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What the generated modules are written in: base structs, constraint markers, the operation record.
 
-A generated struct has every member optional (None = unset), because a missing required member is a constraint violation to be
-reported with all the others, not a failure to decode. ``__required__`` names those members. Constraints stand in the annotation
-(``Annotated[str, Text(...)]``), where msgspec passes over them and ``constraints`` reads them.
+A generated struct has every member optional (None = unset), because a missing required member is a constraint violation
+to be reported with all the others, not a failure to decode. ``__required__`` names those members. Constraints stand in
+the annotation (``Annotated[str, Text(...)]``), where msgspec passes over them and ``constraints`` reads them.
 """
 
 from __future__ import annotations

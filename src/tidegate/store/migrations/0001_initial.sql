@@ -219,13 +219,13 @@ CREATE TABLE policy_version (
   PRIMARY KEY (policy_id, version)
 );
 
--- A policy is attached to a certificate or a thing group, kept as the last part of its ARN: cert/<id>, thinggroup/<name>.
+-- A policy is attached to a certificate or to a thing group; the target is kept as its ARN.
 CREATE TABLE policy_target (
   id @id@,
   scope_id BIGINT NOT NULL,
   policy_id BIGINT NOT NULL,
-  target @name@ NOT NULL,
-  UNIQUE (policy_id, target)
+  target_arn @name@ NOT NULL,
+  UNIQUE (policy_id, target_arn)
 );
 CREATE INDEX policy_target_by_policy ON policy_target (policy_id, id);
-CREATE INDEX policy_target_by_target ON policy_target (scope_id, target);
+CREATE INDEX policy_target_by_target ON policy_target (scope_id, target_arn);

@@ -17,14 +17,14 @@ SELECT id, :job, 1, 0, 1, :now, :now, 0 FROM thing WHERE id = :thing AND deleted
 ON CONFLICT DO NOTHING RETURNING thing_id;
 
 -- name: execution_pending
-SELECT t.id, e.job_id, e.number, e.status, e.version, e.queued_at, e.started_at, e.updated_at, j.name, j.status, j.stage
+SELECT t.id, e.job_id, e.number, e.status, e.version, e.queued_at, e.started_at, e.updated_at, j.name, j.status, j.namespace
 FROM thing t
 LEFT JOIN execution e ON e.thing_id = t.id AND e.status <= 1
 LEFT JOIN job j ON j.id = e.job_id
 WHERE t.scope_id = :scope AND t.name = :thing_name AND t.deleted_at IS NULL;
 
 -- name: execution_pending_by_id
-SELECT t.id, e.job_id, e.number, e.status, e.version, e.queued_at, e.started_at, e.updated_at, j.name, j.status, j.stage
+SELECT t.id, e.job_id, e.number, e.status, e.version, e.queued_at, e.started_at, e.updated_at, j.name, j.status, j.namespace
 FROM thing t
 LEFT JOIN execution e ON e.thing_id = t.id AND e.status <= 1
 LEFT JOIN job j ON j.id = e.job_id

@@ -39,39 +39,38 @@ SELECT count(*) FROM policy_version WHERE policy_id = :policy;
 DELETE FROM policy_version WHERE policy_id = :policy AND version = :version;
 
 -- name: policy_target_insert
-INSERT INTO policy_target (scope_id, policy_id, target) VALUES (:scope, :policy, :target)
+INSERT INTO policy_target (scope_id, policy_id, target_arn) VALUES (:scope, :policy, :target)
 ON CONFLICT DO NOTHING RETURNING id;
 
 -- name: policy_target_delete
-DELETE FROM policy_target WHERE policy_id = :policy AND target = :target;
+DELETE FROM policy_target WHERE policy_id = :policy AND target_arn = :target;
 
 -- name: policy_target_forget
-DELETE FROM policy_target WHERE scope_id = :scope AND target = :target;
+DELETE FROM policy_target WHERE scope_id = :scope AND target_arn = :target;
 
 -- name: policy_target_count
-SELECT count(*) FROM policy_target WHERE scope_id = :scope AND target = :target;
+SELECT count(*) FROM policy_target WHERE scope_id = :scope AND target_arn = :target;
 
 -- name: policy_target_any
 SELECT 1 FROM policy_target WHERE policy_id = :policy LIMIT 1;
 
 -- name: policy_target_list
-SELECT id, target FROM policy_target
-WHERE policy_id = :policy AND id > :after
-  AND (CAST(:least AS TEXT) IS NULL OR (target >= :least AND target < :beyond))
+SELECT id, target_arn FROM policy_target
+WHERE policy_id = :policy AND id > :after AND substr(target_arn, 1, :size) = :prefix
 ORDER BY id LIMIT :limit;
 
 -- name: policy_target_list_newest
-SELECT id, target FROM policy_target
-WHERE policy_id = :policy AND id < :before AND target >= :least AND target < :beyond
+SELECT id, target_arn FROM policy_target
+WHERE policy_id = :policy AND id < :before AND substr(target_arn, 1, :size) = :prefix
 ORDER BY id DESC LIMIT :limit;
 
 -- name: policy_of_target
 SELECT p.id, p.name FROM policy_target t JOIN policy p ON p.id = t.policy_id
-WHERE t.scope_id = :scope AND t.target = :target AND p.id > :after ORDER BY p.id LIMIT :limit;
+WHERE t.scope_id = :scope AND t.target_arn = :target AND p.id > :after ORDER BY p.id LIMIT :limit;
 
 -- name: policy_of_target_newest
 SELECT p.id, p.name FROM policy_target t JOIN policy p ON p.id = t.policy_id
-WHERE t.scope_id = :scope AND t.target = :target AND p.id < :before ORDER BY p.id DESC LIMIT :limit;
+WHERE t.scope_id = :scope AND t.target_arn = :target AND p.id < :before ORDER BY p.id DESC LIMIT :limit;
 
 -- name: policy_of_group_line
 WITH RECURSIVE line (id, name, parent_id) AS (
@@ -79,7 +78,7 @@ WITH RECURSIVE line (id, name, parent_id) AS (
   UNION
   SELECT g.id, g.name, g.parent_id FROM thing_group g JOIN line ON g.id = line.parent_id)
 SELECT DISTINCT p.id, p.name FROM line
-JOIN policy_target t ON t.scope_id = :scope AND t.target = 'thinggroup/' || line.name
+JOIN policy_target t ON t.scope_id = :scope AND t.target_arn = :prefix || line.name
 JOIN policy p ON p.id = t.policy_id
 WHERE p.id > :after ORDER BY p.id LIMIT :limit;
 
@@ -87,7 +86,7 @@ WHERE p.id > :after ORDER BY p.id LIMIT :limit;
 SELECT p.name, v.document FROM policy_target t
 JOIN policy p ON p.id = t.policy_id
 JOIN policy_version v ON v.policy_id = p.id AND v.version = p.default_version
-WHERE t.scope_id = :scope AND t.target = :target ORDER BY p.name;
+WHERE t.scope_id = :scope AND t.target_arn = :target ORDER BY p.name;
 
 -- name: policy_in_force_for_thing
 WITH RECURSIVE line (id, name, parent_id) AS (
@@ -95,7 +94,7 @@ WITH RECURSIVE line (id, name, parent_id) AS (
   UNION
   SELECT g.id, g.name, g.parent_id FROM thing_group g JOIN line ON g.id = line.parent_id)
 SELECT DISTINCT p.name, v.document FROM line
-JOIN policy_target t ON t.scope_id = :scope AND t.target = 'thinggroup/' || line.name
+JOIN policy_target t ON t.scope_id = :scope AND t.target_arn = :prefix || line.name
 JOIN policy p ON p.id = t.policy_id
 JOIN policy_version v ON v.policy_id = p.id AND v.version = p.default_version
 ORDER BY p.name;

@@ -1,0 +1,210 @@
+"""The configurations that job templates and jobs share: how they are stored and inherited."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from tidegate.core import abort, checks, cron, retry, rollout, schedule, texts, windows
+from tidegate.ops.call import Call
+from tidegate.store import jobs
+from tidegate.store.database import Tx
+from tidegate.wire import iot, jsontext
+from tidegate.wire.shapes import SparseShape
+
+
+class Configuration(SparseShape):
+    """Everything of a template or job that is stored and handed back as it came."""
+
+    presigned_url_config: iot.PresignedUrlConfig | None = None
+    job_executions_rollout_config: iot.JobExecutionsRolloutConfig | None = None
+    abort_config: iot.AbortConfig | None = None
+    timeout_config: iot.TimeoutConfig | None = None
+    job_executions_retry_config: iot.JobExecutionsRetryConfig | None = None
+    maintenance_windows: list[iot.MaintenanceWindow] | None = None
+    destination_package_versions: list[str] | None = None
+    scheduling_config: iot.SchedulingConfig | None = None
+    document_parameters: dict[str, str] | None = None
+
+
+_INHERITED = (
+    "presigned_url_config",
+    "job_executions_rollout_config",
+    "abort_config",
+    "timeout_config",
+    "job_executions_retry_config",
+    "maintenance_windows",
+    "destination_package_versions",
+)
+"""What passes from a job to a template made of it, and from a template to its jobs (control reference 3.1, 3.3, 6.2)."""
+
+
+def encode(configuration: Configuration) -> str:
+    """The stored form: JSON text, numbers as they were written."""
+    return jsontext.to_json(configuration)
+
+
+def decode(text: str) -> Configuration:
+    """The configuration in a stored form."""
+    return jsontext.from_json(Configuration, text)
+
+
+def requested(request: iot.CreateJobTemplateRequest | iot.CreateJobRequest) -> Configuration:
+    """What a request sets. A job carries its windows inside its schedule; here they stand beside it, as in a template."""
+    named = {name: getattr(request, name) for name in _INHERITED if hasattr(request, name)}
+    if isinstance(request, iot.CreateJobRequest):
+        schedule = request.scheduling_config
+        named["maintenance_windows"] = schedule.maintenance_windows if schedule else None
+        return Configuration(
+            **named, scheduling_config=_without_windows(schedule), document_parameters=request.document_parameters
+        )
+    return Configuration(**named)
+
+
+def over(request: Configuration, base: Configuration) -> Configuration:
+    """A request's configuration, completed by what it inherits: each member as a whole, none merged."""
+    inherited = {
+        name: value
+        for name in _INHERITED
+        if getattr(request, name) is None and (value := getattr(base, name)) is not None
+    }
+    return msgspec.structs.replace(request, **inherited)
+
+
+def origin(tx: Tx, job: jobs.Job) -> tuple[str | None, str | None]:
+    """(document, documentSource) that a template made from a job takes: the source if it has one, else its text."""
+    return (None, job.document_source) if job.document_source else (jobs.document(tx, job.id), None)
+
+
+def source_problems(request: iot.CreateJobTemplateRequest | iot.CreateJobRequest, call: Call) -> list[str]:
+    """What is wrong with where a request takes its document from."""
+    given = {"document": request.document is not None, "document_source": request.document_source is not None}
+    if isinstance(request, iot.CreateJobRequest):
+        found = checks.job_sources(**given, template=request.job_template_arn is not None)
+    else:
+        found = checks.template_sources(**given, job=request.job_arn is not None)
+    if request.document is not None:
+        found += checks.job_document(request.document, limit=call.limits.document_bytes)
+    if request.document_source is not None:
+        found += checks.document_source(request.document_source)
+    return found
+
+
+def problems(configured: Configuration, call: Call) -> list[str]:
+    """Everything that is wrong with a configuration beyond the shape of each member."""
+    found: list[str] = []
+    if configured.timeout_config:
+        found += checks.timeout(configured.timeout_config.in_progress_timeout_in_minutes)
+    rate = configured.job_executions_rollout_config
+    if rate:
+        limit = call.limits.rollout_per_minute
+        found += checks.rollout_rate(rate.maximum_per_minute, exponential_rate(rate), limit=limit)
+    found += checks.abort_criteria(abort_criteria(configured))
+    found += checks.retry_criteria(retry_criteria(configured))
+    found += checks.maintenance_windows(_window_texts(configured.maintenance_windows or []))
+    found += checks.package_versions(configured.destination_package_versions or [])
+    plan = configured.scheduling_config
+    if plan:
+        found += checks.start_and_end(plan.start_time, plan.end_time, now=call.now, lead=call.limits.schedule_lead)
+    return found
+
+
+def exponential_rate(rate: iot.JobExecutionsRolloutConfig) -> rollout.Exponential | None:
+    """The exponential rate as the rule takes it."""
+    given = rate.exponential_rate
+    if given is None:
+        return None
+    assert given.base_rate_per_minute is not None
+    assert given.increment_factor is not None
+    criteria = given.rate_increase_criteria or iot.RateIncreaseCriteria()
+    return rollout.Exponential(
+        given.base_rate_per_minute,
+        given.increment_factor,
+        criteria.number_of_notified_things,
+        criteria.number_of_succeeded_things,
+    )
+
+
+def abort_criteria(configured: Configuration) -> list[abort.Criterion]:
+    """The abort criteria as the rule takes them; none if there are none."""
+    config = configured.abort_config
+    return [
+        abort.Criterion(one.failure_type, one.threshold_percentage, one.min_number_of_executed_things)  # type: ignore[arg-type]
+        for one in (config.criteria_list if config else None) or []
+    ]
+
+
+def retry_criteria(configured: Configuration) -> list[retry.Criterion]:
+    """The retry criteria as the rule takes them; none if there are none."""
+    config = configured.job_executions_retry_config
+    return [
+        retry.Criterion(one.failure_type, one.number_of_retries)  # type: ignore[arg-type]
+        for one in (config.criteria_list if config else None) or []
+    ]
+
+
+def _window_texts(given: Sequence[iot.MaintenanceWindow]) -> list[tuple[str, int]]:
+    return [(one.start_time or "", one.duration_in_minutes or 0) for one in given]
+
+
+def maintenance_windows(configured: Configuration) -> list[windows.Window]:
+    """The windows as the rule takes them."""
+    given = _window_texts(configured.maintenance_windows or [])
+    return [windows.Window(cron.parse(text), minutes) for text, minutes in given]
+
+
+def begins_at(configured: Configuration) -> int | None:
+    """A job's startTime in epoch ms."""
+    plan = configured.scheduling_config
+    return schedule.parse(plan.start_time) if plan and plan.start_time else None
+
+
+def ends_at(configured: Configuration) -> int | None:
+    """A job's endTime in epoch ms."""
+    plan = configured.scheduling_config
+    return schedule.parse(plan.end_time) if plan and plan.end_time else None
+
+
+def first_start(configured: Configuration, now: int) -> int | None:
+    """When a job that must wait begins (epoch ms): its startTime, or its first window; None if it begins at once."""
+    start = begins_at(configured)
+    given = maintenance_windows(configured)
+    if not given:
+        return start
+    opening = windows.upcoming(given, not_before=max(now, start or now), not_after=ends_at(configured), now=now, count=1)
+    return opening[0] if opening else ends_at(configured) or start or now
+
+
+def coming_rollouts(configured: Configuration, now: int) -> list[iot.ScheduledJobRollout] | None:
+    """The starts of the next windows, as DescribeJob shows them; None for a job without windows."""
+    given = maintenance_windows(configured)
+    if not given:
+        return None
+    starts = windows.upcoming(given, not_before=begins_at(configured) or 0, not_after=ends_at(configured), now=now)
+    return [iot.ScheduledJobRollout(start_time=schedule.text_of(start)) for start in starts]
+
+
+def require_packages(configured: Configuration) -> None:
+    """Refuse package versions: there is no package catalog yet, so none exists (control reference 6.1).
+
+    Raises:
+        ResourceNotFoundException: naming the first.
+    """
+    for version in configured.destination_package_versions or []:
+        raise iot.ResourceNotFoundException(texts.package_version_missing(version))
+
+
+def _without_windows(schedule: iot.SchedulingConfig | None) -> iot.SchedulingConfig | None:
+    if schedule is None:
+        return None
+    rest = msgspec.structs.replace(schedule, maintenance_windows=None)
+    return rest if any((rest.start_time, rest.end_time, rest.end_behavior)) else None
+
+
+def schedule_shown(configuration: Configuration) -> iot.SchedulingConfig | None:
+    """The schedule as DescribeJob shows it, windows inside."""
+    if configuration.scheduling_config is None and not configuration.maintenance_windows:
+        return None
+    schedule = configuration.scheduling_config or iot.SchedulingConfig()
+    return msgspec.structs.replace(schedule, maintenance_windows=configuration.maintenance_windows or None)

@@ -1,0 +1,241 @@
+"""The four operations of a device (device reference 3.4 to 3.7 and 4), the same for MQTT and for HTTPS.
+
+They answer with the data plane's structs, documents as text; the MQTT edge embeds the document and adds its own members.
+Written to be run by many devices at once: a transition compares the version it read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from tidegate.core import checks, texts
+from tidegate.core import pending as pending_list
+from tidegate.core.lifecycle import ACTIVE, DEVICE_REPORTS, EXECUTION_MOVES, Act, ExecutionStatus
+from tidegate.ops import transitions
+from tidegate.ops.call import Call
+from tidegate.ops.handler import Handler
+from tidegate.store import executions, jobs
+from tidegate.store.database import Conflict, Tx
+from tidegate.store.executions import Execution, Pending
+from tidegate.wire import jobs_data
+
+NEXT = "$next"
+_DETAILS = msgspec.json.Decoder(dict[str, str])
+
+
+class VersionMismatch(jobs_data.InvalidRequestException):
+    """``expectedVersion`` is not the stored one: a code of its own over MQTT, an invalid request over HTTPS (third hand)."""
+
+
+def get_pending_job_executions(
+    tx: Tx, call: Call, request: jobs_data.GetPendingJobExecutionsRequest
+) -> jobs_data.GetPendingJobExecutionsResponse:
+    """What waits for a thing, at most ten; a thing nobody knows has nothing (third hand: existence is not checked)."""
+    assert request.thing_name is not None
+    _, found = executions.pending(tx, call.scope, request.thing_name)
+    shown = transitions.visible(found)[: pending_list.SHOWN]
+    return jobs_data.GetPendingJobExecutionsResponse(
+        in_progress_jobs=[summary(one) for one in shown if one.status == ExecutionStatus.IN_PROGRESS],
+        queued_jobs=[summary(one) for one in shown if one.status == ExecutionStatus.QUEUED],
+    )
+
+
+def start_next_pending_job_execution(
+    tx: Tx, call: Call, request: jobs_data.StartNextPendingJobExecutionRequest
+) -> jobs_data.StartNextPendingJobExecutionResponse:
+    """Start the head of the list, or return it unchanged if it is running already."""
+    assert request.thing_name is not None
+    _check(request.status_details, request.step_timeout_in_minutes, cancellable=False)
+    _, found = executions.pending(tx, call.scope, request.thing_name)
+    before = transitions.visible(found)
+    if not before:
+        return jobs_data.StartNextPendingJobExecutionResponse()
+    head = before[0]
+    if head.status == ExecutionStatus.QUEUED:
+        head = _report(tx, call.now, head, Act.REPORT_IN_PROGRESS, request.status_details)
+    details = request.status_details if before[0].status == ExecutionStatus.QUEUED else None
+    return jobs_data.StartNextPendingJobExecutionResponse(
+        execution=described(tx, head, request.thing_name, details=details)
+    )
+
+
+def describe_job_execution(
+    tx: Tx, call: Call, request: jobs_data.DescribeJobExecutionRequest
+) -> jobs_data.DescribeJobExecutionResponse:
+    """One execution, or the head of the list for ``$next``.
+
+    Raises:
+        ResourceNotFoundException: no such thing, job or execution.
+        TerminalStateException: the execution has ended (device reference 3.6).
+    """
+    assert request.thing_name is not None
+    assert request.job_id is not None
+    with_document = request.include_job_document is not False
+    thing_id, found = executions.pending(tx, call.scope, request.thing_name)
+    if request.job_id == NEXT:
+        seen = transitions.visible(found)
+        if not seen:
+            return jobs_data.DescribeJobExecutionResponse()
+        execution = described(tx, seen[0], request.thing_name, with_document=with_document)
+        return jobs_data.DescribeJobExecutionResponse(execution=execution)
+    one = _addressed(tx, call, request.thing_name, thing_id, found, request.job_id, request.execution_number)
+    if isinstance(one, Execution):
+        raise jobs_data.TerminalStateException(
+            texts.DEVICE_TERMINAL,
+            execution_state=state_of(tx, one),
+        )
+    execution = described(tx, one, request.thing_name, with_document=with_document)
+    return jobs_data.DescribeJobExecutionResponse(execution=execution)
+
+
+def update_job_execution(
+    tx: Tx, call: Call, request: jobs_data.UpdateJobExecutionRequest
+) -> jobs_data.UpdateJobExecutionResponse:
+    """Report on an execution.
+
+    Raises:
+        InvalidRequestException: a member is not valid, or ``VersionMismatch``.
+        InvalidStateTransitionException: the execution has ended, or a device may not report that status; carries
+            ``execution_state``.
+        ResourceNotFoundException: no such thing, job or execution.
+    """
+    assert request.thing_name is not None
+    assert request.job_id is not None
+    assert request.status is not None
+    _check(request.status_details, request.step_timeout_in_minutes, cancellable=True)
+    thing_id, found = executions.pending(tx, call.scope, request.thing_name)
+    one = _addressed(tx, call, request.thing_name, thing_id, found, request.job_id, request.execution_number)
+    if request.expected_version is not None and request.expected_version != one.version:
+        raise VersionMismatch(
+            texts.device_version_mismatch(request.expected_version, one.version),
+            execution_state=state_of(tx, one),
+        )
+    act = DEVICE_REPORTS.get(request.status)
+    if act is None:
+        raise jobs_data.InvalidStateTransitionException(
+            texts.device_status_not_allowed(request.status), execution_state=state_of(tx, one)
+        )
+    if isinstance(one, Execution):
+        raise jobs_data.InvalidStateTransitionException(
+            texts.device_already_finished(request.thing_name, request.job_id, one.status.name),
+            execution_state=state_of(tx, one),
+        )
+    before = transitions.visible(found)
+    now_it_is = _report(tx, call.now, one, act, request.status_details)
+    after = [now_it_is if other is one else other for other in found]
+    transitions.announce(
+        tx, one.thing_id, before, transitions.visible(other for other in after if other.status in ACTIVE)
+    )
+    if now_it_is.status not in ACTIVE:
+        transitions.finish(tx, one.job_id, call.now)
+    response = jobs_data.UpdateJobExecutionResponse()
+    if request.include_job_execution_state:
+        response.execution_state = state_of(tx, now_it_is)
+    if request.include_job_document:
+        response.job_document = jobs.document(tx, one.job_id)
+    return response
+
+
+def summary(one: Pending) -> jobs_data.JobExecutionSummary:
+    """An entry of the pending list as get and notify show it; times are whole epoch seconds."""
+    return jobs_data.JobExecutionSummary(
+        job_id=one.job_name,
+        queued_at=one.queued_at // 1000,
+        started_at=None if one.started_at is None else one.started_at // 1000,
+        last_updated_at=one.updated_at // 1000,
+        version_number=one.version,
+        execution_number=one.number,
+    )
+
+
+def described(
+    tx: Tx,
+    one: Pending,
+    thing_name: str | None,
+    *,
+    with_document: bool = True,
+    details: Mapping[str, str] | None = None,
+) -> jobs_data.JobExecution:
+    """An execution as describe, start-next and notify-next show it; ``details`` saves reading what was just written."""
+    known = dict(details) if details is not None else _details(tx, (one.thing_id, one.job_id, one.number))
+    return jobs_data.JobExecution(
+        job_id=one.job_name,
+        thing_name=thing_name,
+        status=one.status.name,
+        status_details=known or None,
+        queued_at=one.queued_at // 1000,
+        started_at=None if one.started_at is None else one.started_at // 1000,
+        last_updated_at=one.updated_at // 1000,
+        version_number=one.version,
+        execution_number=one.number,
+        job_document=jobs.document(tx, one.job_id) if with_document else None,
+    )
+
+
+def state_of(tx: Tx, one: Pending | Execution) -> jobs_data.JobExecutionState:
+    """The state that update and its refusals carry."""
+    return jobs_data.JobExecutionState(
+        status=one.status.name,
+        status_details=_details(tx, (one.thing_id, one.job_id, one.number)) or None,
+        version_number=one.version,
+    )
+
+
+def _report(tx: Tx, now: int, one: Pending, act: Act, details: Mapping[str, str] | None) -> Pending:
+    """Carry out a device's report: the row, its details, the counters."""
+    status = EXECUTION_MOVES[one.status, act]
+    key = (one.thing_id, one.job_id, one.number)
+    started_at = now if one.started_at is None else one.started_at
+    if not executions.set_status(tx, key, one.version, status, started_at=started_at, now=now):
+        raise Conflict
+    if details is not None:
+        executions.put_details(tx, key, msgspec.json.encode(details).decode())
+    jobs.count_move(tx, one.job_id, one.status, status)
+    return one._replace(status=status, version=one.version + 1, started_at=started_at, updated_at=now)
+
+
+def _addressed(  # noqa: PLR0913
+    tx: Tx,
+    call: Call,
+    thing_name: str,
+    thing_id: int | None,
+    found: list[Pending],
+    job_name: str,
+    number: int | None,
+) -> Pending | Execution:
+    """The execution a request names: among the pending ones, else (an ``Execution``) one that has ended."""
+    named = [one for one in found if one.job_name == job_name and number in (None, one.number)]
+    if named:
+        return max(named, key=lambda one: one.number)
+    job = jobs.get(tx, call.scope, job_name)
+    ended = executions.get(tx, thing_id, job.id, number) if job and thing_id else None
+    if ended is None:
+        raise jobs_data.ResourceNotFoundException(texts.device_execution_missing(thing_name, job_name))
+    return ended
+
+
+def _details(tx: Tx, key: tuple[int, int, int]) -> dict[str, str]:
+    text = executions.details(tx, key)
+    return _DETAILS.decode(text) if text else {}
+
+
+def _check(details: Mapping[str, str] | None, step_timeout: int | None, *, cancellable: bool) -> None:
+    problems = checks.status_details(details or {})
+    if step_timeout is not None:
+        problems += checks.step_timeout(step_timeout, cancellable=cancellable)
+    if problems:
+        raise jobs_data.InvalidRequestException(" ".join(problems))
+
+
+HANDLERS = {
+    ("iot-jobs-data", "GetPendingJobExecutions"): Handler(get_pending_job_executions, reads=True),
+    ("iot-jobs-data", "StartNextPendingJobExecution"): Handler(
+        start_next_pending_job_execution, locks_rows=True, partial="step timers are checked but do not run yet"
+    ),
+    ("iot-jobs-data", "DescribeJobExecution"): Handler(describe_job_execution, reads=True),
+    ("iot-jobs-data", "UpdateJobExecution"): Handler(
+        update_job_execution, locks_rows=True, partial="step timers are checked but do not run yet"
+    ),
+}

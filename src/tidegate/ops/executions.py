@@ -1,0 +1,165 @@
+"""Executions as the control plane sees them (control reference 15): every attempt of every job on every thing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from tidegate.core import checks, texts
+from tidegate.core.lifecycle import EXECUTION_MOVES, Act, ExecutionStatus
+from tidegate.ops import transitions
+from tidegate.ops.call import Call
+from tidegate.ops.handler import Handler, following, page, seconds
+from tidegate.store import executions, jobs, things
+from tidegate.store.database import Conflict, Tx
+from tidegate.store.executions import Execution, Summary
+from tidegate.wire import iot
+
+
+def describe_job_execution(
+    tx: Tx, call: Call, request: iot.DescribeJobExecutionRequest
+) -> iot.DescribeJobExecutionResponse:
+    """One execution, without a number the latest; no document on this plane."""
+    found = _execution(tx, call, request.thing_name, request.job_id, request.execution_number)
+    text = executions.details(tx, (found.thing_id, found.job_id, found.number))
+    return iot.DescribeJobExecutionResponse(
+        execution=iot.JobExecution(
+            job_id=request.job_id,
+            status=found.status.name,
+            force_canceled=None if found.forced is None else bool(found.forced),
+            status_details=iot.JobExecutionStatusDetails(details_map=msgspec.json.decode(text) if text else None),
+            thing_arn=call.arn(f"thing/{request.thing_name}"),
+            queued_at=seconds(found.queued_at),
+            started_at=seconds(found.started_at),
+            last_updated_at=seconds(found.updated_at),
+            execution_number=found.number,
+            version_number=found.version,
+        )
+    )
+
+
+def list_job_executions_for_job(
+    tx: Tx, call: Call, request: iot.ListJobExecutionsForJobRequest
+) -> iot.ListJobExecutionsForJobResponse:
+    """A job's executions, latest queued first."""
+    assert request.job_id is not None
+    job = jobs.get(tx, call.scope, request.job_id)
+    if job is None:
+        raise iot.ResourceNotFoundException(texts.job_missing(request.job_id))
+    listing = ("ListJobExecutionsForJob", call.scope, job.id, request.status)
+    where = page(listing, token=request.next_token, size=request.max_results, start=executions.FIRST)
+    rows = executions.page_by_job(tx, job.id, _status(request.status), _place(where.position), where.size + 1)
+    return iot.ListJobExecutionsForJobResponse(
+        execution_summaries=[
+            iot.JobExecutionSummaryForJob(
+                thing_arn=call.arn(f"thing/{row.name}"), job_execution_summary=_summary(row)
+            )
+            for row in rows[: where.size]
+        ],
+        next_token=following(listing, rows, where.size, _position),
+    )
+
+
+def list_job_executions_for_thing(
+    tx: Tx, call: Call, request: iot.ListJobExecutionsForThingRequest
+) -> iot.ListJobExecutionsForThingResponse:
+    """A thing's executions, latest queued first; a thing nobody knows has none (third hand)."""
+    assert request.thing_name is not None
+    filters = (request.status, request.namespace_id, request.job_id)
+    listing = ("ListJobExecutionsForThing", call.scope, request.thing_name, *filters)
+    where = page(listing, token=request.next_token, size=request.max_results, start=executions.FIRST)
+    thing = things.find(tx, call.scope, request.thing_name)
+    rows = [] if thing is None else executions.page_by_thing(
+        tx,
+        thing.id,
+        status=_status(request.status),
+        namespace=request.namespace_id,
+        job_name=request.job_id,
+        before=_place(where.position),
+        limit=where.size + 1,
+    )
+    return iot.ListJobExecutionsForThingResponse(
+        execution_summaries=[
+            iot.JobExecutionSummaryForThing(job_id=row.name, job_execution_summary=_summary(row))
+            for row in rows[: where.size]
+        ],
+        next_token=following(listing, rows, where.size, _position),
+    )
+
+
+def cancel_job_execution(tx: Tx, call: Call, request: iot.CancelJobExecutionRequest) -> None:
+    """Cancel one execution: QUEUED, or IN_PROGRESS with force.
+
+    Raises:
+        InvalidStateTransitionException: it has ended, or it runs and ``force`` is not set.
+        VersionConflictException: ``expectedVersion`` is not the stored one.
+    """
+    problems = checks.status_details(request.status_details or {})
+    if problems:
+        raise iot.InvalidRequestException(" ".join(problems))
+    found = _execution(tx, call, request.thing_name, request.job_id, None)
+    if request.expected_version is not None and request.expected_version != found.version:
+        raise iot.VersionConflictException(texts.version_conflict(request.expected_version, found.version))
+    status = EXECUTION_MOVES.get((found.status, Act.FORCE_CANCEL if request.force else Act.CANCEL))
+    if status is None and found.status == ExecutionStatus.IN_PROGRESS:
+        raise iot.InvalidStateTransitionException(texts.EXECUTION_NEEDS_FORCE)
+    if status is None:
+        raise iot.InvalidStateTransitionException(
+            texts.execution_not_cancelable(request.thing_name or "", request.job_id or "")
+        )
+    key = (found.thing_id, found.job_id, found.number)
+    transitions.withdraw(tx, *key)
+    forced = True if request.force else None
+    if not executions.set_status(
+        tx, key, found.version, status, started_at=found.started_at, now=call.now, forced=forced
+    ):
+        raise Conflict
+    if request.status_details is not None:
+        executions.put_details(tx, key, msgspec.json.encode(request.status_details).decode())
+    jobs.count_move(tx, found.job_id, found.status, status)
+    transitions.finish(tx, found.job_id, call.now)
+
+
+def _execution(tx: Tx, call: Call, thing_name: str | None, job_name: str | None, number: int | None) -> Execution:
+    assert thing_name is not None
+    assert job_name is not None
+    job = jobs.get(tx, call.scope, job_name)
+    if job is None:
+        raise iot.ResourceNotFoundException(texts.execution_of_missing_job(job_name))
+    thing = things.find(tx, call.scope, thing_name)
+    found = executions.get(tx, thing.id, job.id, number) if thing else None
+    if found is None:
+        raise iot.ResourceNotFoundException(texts.execution_missing(thing_name, job_name))
+    return found
+
+
+def _summary(row: Summary) -> iot.JobExecutionSummary:
+    return iot.JobExecutionSummary(
+        status=row.status.name,
+        queued_at=seconds(row.queued_at),
+        started_at=seconds(row.started_at),
+        last_updated_at=seconds(row.updated_at),
+        execution_number=row.number,
+        retry_attempt=row.attempt,
+    )
+
+
+def _status(name: str | None) -> ExecutionStatus | None:
+    return None if name is None else ExecutionStatus[name]
+
+
+def _place(position: list[Any]) -> tuple[int, int, int]:
+    return position[0], position[1], position[2]
+
+
+def _position(row: Summary) -> tuple[int, int, int]:
+    return row.queued_at, row.owner, row.number
+
+
+HANDLERS = {
+    ("iot", "DescribeJobExecution"): Handler(describe_job_execution, reads=True),
+    ("iot", "ListJobExecutionsForJob"): Handler(list_job_executions_for_job, reads=True),
+    ("iot", "ListJobExecutionsForThing"): Handler(list_job_executions_for_thing, reads=True),
+    ("iot", "CancelJobExecution"): Handler(cancel_job_execution, locks_rows=True),
+}

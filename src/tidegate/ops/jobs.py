@@ -1,0 +1,304 @@
+"""Jobs (control reference 6, 7 and 14): creating, describing, listing, canceling and deleting them."""
+
+from __future__ import annotations
+
+import json
+
+from tidegate.core import arn, texts
+from tidegate.core.lifecycle import JOB_MOVES, ExecutionStatus, JobAct, JobStatus, Stage
+from tidegate.ops import configuration, sweeps, tags, templates
+from tidegate.ops.call import Call
+from tidegate.ops.effects import EngineDue
+from tidegate.ops.handler import Handler, following, page, seconds
+from tidegate.store import groups, jobs, things
+from tidegate.store import tags as stored_tags
+from tidegate.store.database import Tx
+from tidegate.store.jobs import Filter, Job, NewJob, Target
+from tidegate.wire import iot
+
+_NEWEST = 1 << 62
+
+
+def create_job(tx: Tx, call: Call, request: iot.CreateJobRequest) -> iot.CreateJobResponse:
+    """Create a job from a document or a template; the engine rolls it out.
+
+    Raises:
+        InvalidRequestException: the members do not fit together; every problem is named.
+        ResourceNotFoundException: no such template, thing or group.
+        ResourceAlreadyExistsException: the id is taken; carries ``resourceId`` and ``resourceArn``.
+        LimitExceededException: too many targets, or too many active jobs.
+    """
+    name = request.job_id
+    assert name is not None
+    _check(call, request)
+    configured = configuration.requested(request)
+    document, source, description = request.document, request.document_source, request.description
+    if request.job_template_arn is not None:
+        template, base = templates.inherited(tx, call, request.job_template_arn)
+        configured = configuration.over(configured, base)
+        if document is None and source is None:
+            document, source = template.document, template.document_source
+        description = description if description is not None else template.description
+    if configured.maintenance_windows and request.target_selection != "CONTINUOUS":
+        raise iot.InvalidRequestException(texts.WINDOWS_NEED_CONTINUOUS)
+    if document is None:
+        raise iot.InvalidRequestException(texts.document_source_unreachable(source or ""))
+    targets = _targets(tx, call, request.targets or [])
+    configuration.require_packages(configured)
+    resource = call.arn(f"job/{name}")
+    exists = iot.ResourceAlreadyExistsException(texts.job_exists(name), resource_id=name, resource_arn=resource)
+    if jobs.get(tx, call.scope, name) is not None:
+        raise exists
+    if jobs.count_active(tx, call.scope) >= call.limits.active_jobs:
+        raise iot.LimitExceededException(texts.limit_exceeded("active jobs", call.limits.active_jobs))
+    begins = configuration.first_start(configured, call.now)
+    job_id = jobs.insert(
+        tx,
+        call.scope,
+        NewJob(
+            name=name,
+            status=JobStatus.IN_PROGRESS if begins is None else JobStatus.SCHEDULED,
+            stage=Stage.ROLLOUT,
+            target_selection=request.target_selection or "SNAPSHOT",
+            namespace=request.namespace_id,
+            description=description,
+            template_arn=request.job_template_arn,
+            document_source=source,
+            config=configuration.encode(configured),
+            created_at=call.now,
+            wake_at=call.now if begins is None else begins,
+        ),
+    )
+    if job_id is None:
+        raise exists
+    jobs.put_document(tx, job_id, document)
+    jobs.put_targets(tx, job_id, targets)
+    stored_tags.put(tx, call.scope, resource, tags.as_map(request.tags))
+    tx.effects.append(EngineDue(call.now if begins is None else begins))
+    return iot.CreateJobResponse(job_arn=resource, job_id=name, description=description)
+
+
+def _check(call: Call, request: iot.CreateJobRequest) -> None:
+    """What can be said of a request without looking anything up: every problem at once."""
+    configured = configuration.requested(request)
+    problems = configuration.problems(configured, call) + tags.problems(request.tags)
+    problems += configuration.source_problems(request, call)
+    if request.job_template_arn is not None and not templates.is_template_arn(call, request.job_template_arn):
+        problems.append(texts.not_a_template_arn(request.job_template_arn))
+    if request.document_parameters is not None:
+        problems.append(texts.DOCUMENT_PARAMETERS_NEED_MANAGED)
+    problems += [texts.not_a_target(target) for target in request.targets or [] if _named_by(call, target) is None]
+    if problems:
+        raise iot.InvalidRequestException(" ".join(problems))
+    if len(set(request.targets or [])) > call.limits.targets_per_job:
+        raise iot.LimitExceededException(texts.limit_exceeded("targets per job", call.limits.targets_per_job))
+
+
+def _named_by(call: Call, target: str) -> tuple[str, str] | None:
+    """("thing" or "thinggroup", name) of a target of this account and region."""
+    parsed = arn.parse(target)
+    if parsed is None or parsed.resource_type not in ("thing", "thinggroup"):
+        return None
+    home = (call.partition, "iot", call.region, call.account)
+    if (parsed.partition, parsed.service, parsed.region, parsed.account) != home:
+        return None
+    return parsed.resource_type, parsed.resource_id
+
+
+def _targets(tx: Tx, call: Call, requested: list[str]) -> list[Target]:
+    """The things and groups a request is aimed at; one named twice counts once."""
+    found = []
+    for position, target in enumerate(dict.fromkeys(requested)):
+        kind, name = _named_by(call, target) or ("", "")
+        if kind == "thing":
+            thing = things.find(tx, call.scope, name)
+            if thing is None:
+                raise iot.ResourceNotFoundException(texts.thing_missing(name))
+            found.append(Target(position, target, thing.id, None))
+        else:
+            group = groups.find(tx, call.scope, name)
+            if group is None:
+                raise iot.ResourceNotFoundException(texts.group_missing(name))
+            found.append(Target(position, target, None, group.id))
+    return found
+
+
+def describe_job(tx: Tx, call: Call, request: iot.DescribeJobRequest) -> iot.DescribeJobResponse:
+    """A job as it stands: effective configuration, counters of attempts, targets still being rolled out."""
+    job = _job(tx, call, request.job_id)
+    configured = configuration.decode(job.config)
+    targets = jobs.targets(tx, job.id)
+    return iot.DescribeJobResponse(
+        document_source=job.document_source,
+        job=iot.Job(
+            job_arn=call.arn(f"job/{job.name}"),
+            job_id=job.name,
+            target_selection=job.target_selection,
+            status=job.status,
+            force_canceled=None if job.force_canceled is None else bool(job.force_canceled),
+            reason_code=job.reason_code,
+            comment=job.comment,
+            targets=[target.arn for target in targets],
+            description=job.description,
+            presigned_url_config=configured.presigned_url_config or iot.PresignedUrlConfig(),
+            job_executions_rollout_config=configured.job_executions_rollout_config or iot.JobExecutionsRolloutConfig(),
+            abort_config=configured.abort_config,
+            created_at=seconds(job.created_at),
+            last_updated_at=seconds(job.updated_at),
+            completed_at=seconds(job.completed_at),
+            job_process_details=_process_details(tx, job, targets),
+            timeout_config=configured.timeout_config or iot.TimeoutConfig(),
+            namespace_id=job.namespace,
+            job_template_arn=job.template_arn,
+            job_executions_retry_config=configured.job_executions_retry_config,
+            document_parameters=configured.document_parameters,
+            is_concurrent=is_concurrent(job.status, job.stage),
+            scheduling_config=configuration.schedule_shown(configured),
+            scheduled_job_rollouts=configuration.coming_rollouts(configured, call.now),
+            destination_package_versions=configured.destination_package_versions,
+        ),
+    )
+
+
+def _process_details(tx: Tx, job: Job, targets: list[Target]) -> iot.JobProcessDetails:
+    counts = jobs.counts(tx, job.id)
+    position = json.loads(job.stage_cursor)[0] if job.stage == Stage.ROLLOUT and job.stage_cursor else 0
+    return iot.JobProcessDetails(
+        processing_targets=[target.arn for target in targets[position:]] if job.stage == Stage.ROLLOUT else None,
+        number_of_canceled_things=counts[ExecutionStatus.CANCELED],
+        number_of_succeeded_things=counts[ExecutionStatus.SUCCEEDED],
+        number_of_failed_things=counts[ExecutionStatus.FAILED],
+        number_of_rejected_things=counts[ExecutionStatus.REJECTED],
+        number_of_queued_things=counts[ExecutionStatus.QUEUED],
+        number_of_in_progress_things=counts[ExecutionStatus.IN_PROGRESS],
+        number_of_removed_things=counts[ExecutionStatus.REMOVED],
+        number_of_timed_out_things=counts[ExecutionStatus.TIMED_OUT],
+    )
+
+
+def is_concurrent(status: str, stage: str) -> bool:
+    """True while executions are being rolled out or canceled (control reference 7)."""
+    return status != JobStatus.SCHEDULED and stage in (Stage.ROLLOUT, Stage.CANCEL)
+
+
+def get_job_document(tx: Tx, call: Call, request: iot.GetJobDocumentRequest) -> iot.GetJobDocumentResponse:
+    """The document, byte for byte as it was given."""
+    return iot.GetJobDocumentResponse(document=jobs.document(tx, _job(tx, call, request.job_id).id))
+
+
+def list_jobs(tx: Tx, call: Call, request: iot.ListJobsRequest) -> iot.ListJobsResponse:
+    """Jobs that match every filter, newest first."""
+    group = _group_of(tx, call, request)
+    wanted = Filter(request.status, request.target_selection, request.namespace_id, group.id if group else None)
+    listing = ("ListJobs", call.scope, *wanted)
+    where = page(listing, token=request.next_token, size=request.max_results, start=[_NEWEST])
+    if request.thing_group_id is not None and group is None:
+        return iot.ListJobsResponse(jobs=[])
+    rows = jobs.page(tx, call.scope, wanted, int(where.position[0]), where.size + 1)
+    return iot.ListJobsResponse(
+        jobs=[
+            iot.JobSummary(
+                job_arn=call.arn(f"job/{row.name}"),
+                job_id=row.name,
+                thing_group_id=group.uuid if group else None,
+                target_selection=row.target_selection,
+                status=row.status,
+                created_at=seconds(row.created_at),
+                last_updated_at=seconds(row.updated_at),
+                completed_at=seconds(row.completed_at),
+                is_concurrent=is_concurrent(row.status, row.stage),
+            )
+            for row in rows[: where.size]
+        ],
+        next_token=following(listing, rows, where.size, lambda row: [row.id]),
+    )
+
+
+def _group_of(tx: Tx, call: Call, request: iot.ListJobsRequest) -> groups.Group | None:
+    """The group a list is filtered by; an unknown name is an error, an unknown id an empty list."""
+    if request.thing_group_name is not None:
+        group = groups.find(tx, call.scope, request.thing_group_name)
+        if group is None:
+            raise iot.ResourceNotFoundException(texts.group_missing(request.thing_group_name))
+        matches = request.thing_group_id in (None, group.uuid)
+        return group if matches else None
+    if request.thing_group_id is not None:
+        return groups.find_by_uuid(tx, call.scope, request.thing_group_id)
+    return None
+
+
+def cancel_job(tx: Tx, call: Call, request: iot.CancelJobRequest) -> iot.CancelJobResponse:
+    """Cancel a job: it is CANCELED at once; its QUEUED executions follow, with force those IN_PROGRESS too.
+
+    Raises:
+        InvalidRequestException: it has ended already. With force a canceled job may be canceled again, for its running
+            executions.
+    """
+    job = _locked(tx, call, request.job_id)
+    force = bool(request.force)
+    again = job.status == JobStatus.CANCELED and force and not job.force_canceled
+    if (job.status, JobAct.CANCEL) not in JOB_MOVES and not again:
+        raise iot.InvalidRequestException(texts.job_not_cancelable(job.name, job.status))
+    reason = request.reason_code if request.reason_code is not None else job.reason_code
+    comment = request.comment if request.comment is not None else job.comment
+    jobs.set_cancel(tx, job.id, reason_code=reason, comment=comment, force=force, now=call.now)
+    canceled = jobs.lock(tx, job.id)
+    assert canceled is not None
+    sweeps.cancel(tx, canceled, call.now)
+    tx.effects.append(EngineDue(call.now))
+    return iot.CancelJobResponse(job_arn=call.arn(f"job/{job.name}"), job_id=job.name, description=job.description)
+
+
+def delete_job(tx: Tx, call: Call, request: iot.DeleteJobRequest) -> None:
+    """Begin to delete a job; the engine deletes its executions, then the job is gone and its id free.
+
+    Raises:
+        InvalidStateTransitionException: it is active and ``force`` is not set, or it is being deleted already.
+        LimitExceededException: too many are being deleted.
+    """
+    job = _locked(tx, call, request.job_id)
+    if request.namespace_id is not None and request.namespace_id != job.namespace:
+        raise iot.ResourceNotFoundException(texts.job_missing(job.name))
+    status = JOB_MOVES.get((job.status, JobAct.FORCE_DELETE if request.force else JobAct.DELETE))
+    if status is None:
+        raise iot.InvalidStateTransitionException(texts.job_not_deletable(job.name, job.status))
+    if jobs.count_deleting(tx, call.scope) >= call.limits.deleting_jobs:
+        raise iot.LimitExceededException(texts.limit_exceeded("jobs being deleted", call.limits.deleting_jobs))
+    jobs.set_status(
+        tx, job.id, status, Stage.DELETE, updated_at=call.now, completed_at=job.completed_at, wake_at=call.now
+    )
+    tx.effects.append(EngineDue(call.now))
+
+
+def find(tx: Tx, call: Call, job_id: str) -> Job | None:
+    """A job of the caller's scope."""
+    return jobs.get(tx, call.scope, job_id)
+
+
+def _job(tx: Tx, call: Call, job_id: str | None) -> Job:
+    assert job_id is not None
+    job = jobs.get(tx, call.scope, job_id)
+    if job is None:
+        raise iot.ResourceNotFoundException(texts.job_missing(job_id))
+    return job
+
+
+def _locked(tx: Tx, call: Call, job_id: str | None) -> Job:
+    job = jobs.lock(tx, _job(tx, call, job_id).id)
+    if job is None:
+        raise iot.ResourceNotFoundException(texts.job_missing(job_id or ""))
+    return job
+
+
+HANDLERS = {
+    ("iot", "CreateJob"): Handler(
+        create_job,
+        partial="abort, retry, timeout and the exponential rate are stored but not executed yet; "
+        "no package catalog, managed templates or documentSource yet",
+    ),
+    ("iot", "DescribeJob"): Handler(describe_job, reads=True),
+    ("iot", "GetJobDocument"): Handler(get_job_document, reads=True),
+    ("iot", "ListJobs"): Handler(list_jobs, reads=True),
+    ("iot", "CancelJob"): Handler(cancel_job, locks_rows=True),
+    ("iot", "DeleteJob"): Handler(delete_job),
+}

@@ -1,0 +1,88 @@
+"""One server's shared parts, and the path every call takes through them: build the call, run the handler, await durability."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, NamedTuple
+
+from tidegate.clock import Clock, Ids
+from tidegate.ops.call import Authority, Call, Endpoints, Limits
+from tidegate.ops.handler import Handler
+from tidegate.runtime.unit import Unit
+from tidegate.store import scopes
+from tidegate.store.database import Tx, Work, locks_rows
+
+
+class Settings(NamedTuple):
+    """What an operator chooses that handlers can see."""
+
+    account: str = "000000000000"
+    """The account of callers that name none: devices and unsigned requests."""
+    partition: str = "aws"
+    limits: Limits = Limits()
+    endpoints: Endpoints = Endpoints()
+
+
+class Service:
+    """What the edges share. Lives on one event loop."""
+
+    def __init__(
+        self, unit: Unit, clock: Clock, ids: Ids, settings: Settings, authority: Authority | None = None
+    ) -> None:
+        self.unit = unit
+        self.clock = clock
+        self.ids = ids
+        self.settings = settings
+        self.authority = authority
+        self._scopes: dict[tuple[str, str], int] = {}
+
+    async def invoke(self, handler: Handler, request: Any, *, account: str, region: str, principal: str) -> Any:
+        """Run an operation for a caller; returns its response once it is durable.
+
+        Raises:
+            WireError: what the operation answers.
+            StoreError: the store could not take it; nothing was kept.
+        """
+        call = await self.call(account, region, principal)
+        prepared = () if handler.prepare is None else (await asyncio.to_thread(handler.prepare, call, request),)
+
+        def work(tx: Tx) -> Any:
+            return handler.run(tx, call, request, *prepared)
+
+        if handler.reads:
+            return await self.unit.read(work)
+        return await self.unit.transact(locks_rows(work) if handler.locks_rows else work)
+
+    async def call(self, account: str, region: str, principal: str) -> Call:
+        """What a handler is told about a call that arrives now."""
+        scope = self._scopes.get((account, region))
+        if scope is None:
+            scope = await self._scope(account, region)
+        return self.call_at(scope, account, region, principal)
+
+    def call_at(self, scope: int, account: str, region: str, principal: str) -> Call:
+        """The same for a scope whose id is known."""
+        settings = self.settings
+        return Call(
+            scope=scope,
+            account=account,
+            region=region,
+            now=self.clock.now(),
+            ids=self.ids,
+            principal=principal,
+            partition=settings.partition,
+            limits=settings.limits,
+            endpoints=settings.endpoints,
+            authority=self.authority,
+        )
+
+    async def _scope(self, account: str, region: str) -> int:
+        work: Work[int] = lambda tx: scopes.ensure(tx, account, region)  # noqa: E731
+        scope = await self.unit.transact(work)
+        self._scopes[account, region] = scope
+        return scope
+
+    async def reset(self) -> None:
+        """Empty the store."""
+        await self.unit.reset()
+        self._scopes.clear()

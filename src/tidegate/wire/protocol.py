@@ -1,0 +1,182 @@
+"""restJson1, the server's half (control reference 1, device reference 4).
+
+``route`` finds the operation of a method and path, ``decode`` reads a request struct and raises what AWS answers when it
+cannot or when constraints are violated, ``encode`` and ``encode_error`` write answers. Nothing here knows sockets,
+signatures or what the operations mean.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from tidegate.wire import constraints, jsontext
+from tidegate.wire.errors import SerializationException, WireError
+from tidegate.wire.routes import OPERATIONS, route, unescaped
+from tidegate.wire.shapes import Binding, Operation
+
+__all__ = ["OPERATIONS", "decode", "encode", "encode_error", "route"]
+
+Headers = list[tuple[bytes, bytes]]
+Answer = tuple[int, Headers, bytes]
+"""Status, headers, body."""
+
+CONTENT_TYPE = (b"Content-Type", b"application/json")
+
+
+def decode(
+    operation: Operation,
+    labels: dict[str, str],
+    query_string: bytes,
+    headers: Iterable[tuple[bytes, bytes]],
+    body: bytes,
+) -> Any:
+    """The request struct of an operation (an instance of ``operation.request``).
+
+    ``query_string`` is raw, without the ``?``; ``headers`` are pairs of raw name (any case) and value.
+    SerializationException: malformed JSON, wrong JSON types, unreadable values. The operation's family error: violated
+    constraints, all of them. Unknown members and parameters and explicit nulls are ignored; of a repeated name the last
+    counts.
+    """
+    request = _read_body(operation, body)
+    if operation.outside:
+        query = _query(query_string) if query_string else {}
+        for binding in operation.outside:
+            setattr(request, binding.attribute, _outside(binding, labels, query, headers))
+    found = constraints.violations(request)
+    if found:
+        raise operation.invalid(constraints.message(found))
+    return request
+
+
+def _read_body(operation: Operation, body: bytes) -> Any:
+    if operation.payload is not None:
+        request = operation.request()
+        setattr(request, operation.payload, body)
+        return request
+    if not operation.has_body or not body or body.isspace():
+        return operation.request()
+    try:
+        return jsontext.decoded(operation.request, body)
+    except SerializationException:
+        reduced = _without_outside(operation, body)
+        if reduced is None:
+            raise
+        return jsontext.decoded(operation.request, reduced)
+
+
+def _without_outside(operation: Operation, body: bytes) -> bytes | None:
+    """The body without the members that travel elsewhere: here those are unknown, of any type. None: it has none."""
+    names = _wire_names(operation.request)
+    elsewhere = {names[binding.attribute] for binding in operation.outside}
+    try:
+        members = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    except (ValueError, RecursionError):
+        return None
+    if not elsewhere & members.keys():
+        return None
+    return msgspec.json.encode({name: value for name, value in members.items() if name not in elsewhere})
+
+
+@cache
+def _wire_names(struct: type[msgspec.Struct]) -> dict[str, str]:
+    return {field.name: field.encode_name for field in msgspec.structs.fields(struct)}
+
+
+def _query(query_string: bytes) -> dict[str, str]:
+    parameters = {}
+    for pair in query_string.decode("latin-1").split("&"):
+        name, _, value = pair.partition("=")
+        parameters[unescaped(name, " ")] = unescaped(value, " ")
+    return parameters
+
+
+def _outside(
+    binding: Binding, labels: dict[str, str], query: dict[str, str], headers: Iterable[tuple[bytes, bytes]]
+) -> object:
+    if binding.location == "label":
+        text = labels.get(binding.name)
+    elif binding.location == "query":
+        text = query.get(binding.name)
+    else:
+        text = _header(binding.name, headers)
+    return None if text is None else _READERS[binding.kind](text)
+
+
+def _header(name: str, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    wanted = name.encode()
+    for key, value in headers:
+        if key.lower() == wanted:
+            try:
+                return value.decode()
+            except UnicodeError:
+                raise SerializationException(f"Header {name} is not valid UTF-8") from None
+    return None
+
+
+def _integer(bits: int, target: str) -> Callable[[str], int]:
+    limit = 1 << (bits - 1)
+
+    def read(text: str) -> int:
+        # Twenty characters hold every 64-bit number; longer ones are not even parsed.
+        if re.fullmatch(r"[+-]?[0-9]{1,19}", text) and -limit <= int(text) < limit:
+            return int(text)
+        raise SerializationException(f"STRING_VALUE can not be converted to {target}")
+
+    return read
+
+
+def _boolean(text: str) -> bool:
+    if text in ("true", "false"):
+        return text == "true"
+    raise SerializationException("STRING_VALUE can not be converted to a Boolean")
+
+
+def _base64_json(text: str) -> str:
+    """A ``jsonvalue`` header: JSON text in base64, kept as text."""
+    try:
+        return base64.b64decode(text, validate=True).decode()
+    except (binascii.Error, UnicodeError):
+        raise SerializationException("The header is not base64 of UTF-8 text") from None
+
+
+_READERS: dict[str, Callable[[str], object]] = {
+    "str": str,
+    "int": _integer(32, "an Integer"),
+    "long": _integer(64, "a Long"),
+    "bool": _boolean,
+    "json": _base64_json,
+}
+
+
+def encode(operation: Operation, response: msgspec.Struct | None) -> Answer:
+    """The successful answer of an operation. None where the operation has no output: an empty object."""
+    if response is None:
+        body = b"{}"
+    elif operation.response_payload is not None:
+        body = getattr(response, operation.response_payload) or b""
+    else:
+        body = jsontext.json_encode(response)
+    return operation.success_status, [CONTENT_TYPE], body
+
+
+def encode_error(error: WireError, trace_id: str | None = None) -> Answer:
+    """An error as an answer. ``trace_id`` goes into the body beside the message, as on AWS (control reference 1.4)."""
+    body: dict[str, object] = {"message": error.message}
+    if trace_id is not None:
+        body["traceId"] = trace_id
+    body |= {_camel(name): value for name, value in error.members.items() if value is not None}
+    # The control plane's front end leaves a colon behind the name, the device planes do not (device reference 4).
+    name = error.code + ("" if error.plane in ("iot-jobs-data", "iot-data") else ":")
+    return error.http_status, [CONTENT_TYPE, (b"x-amzn-ErrorType", name.encode())], jsontext.json_encode(body)
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.title() for word in rest)
