@@ -79,7 +79,7 @@ def valid_topic(topic: str) -> bool:
 
 
 def valid_filter(topic_filter: str) -> bool:
-    """Whether a client may name this filter in a SUBSCRIBE, with or without ``$share/{name}/`` (device reference 2.3)."""
+    """Whether a client may name this filter, ``$share`` or not, in a SUBSCRIBE (device reference 2.3)."""
     if topic_filter.startswith("$share/"):
         name, topic_filter = split_share(topic_filter)
         if name is None or not _SHARE_NAME.fullmatch(name):
