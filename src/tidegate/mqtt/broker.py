@@ -21,8 +21,8 @@ Interest = Callable[[Scope, str | None, bool], None]
 """Called with (scope, thing name, wanted) when a thing's job notices begin or cease to have a subscriber; with thing
 name None when filters that reach the notices of every thing begin or cease to exist."""
 
-Left = Callable[[Identity, Effect], None]
-"""Called with a will that is no message for subscribers but a request to the service; nobody awaits its reply."""
+Left = Callable[[Connection, Effect], None]
+"""Called with the end of a connection, and with a will that is no message for subscribers but concerns the service."""
 
 
 class Realm:
@@ -64,10 +64,8 @@ class Broker:
             handler = self._handlers.get(type(effect))
             if handler is None:
                 rest.append(effect)
-                continue
-            handler(connection, effect, now)
-            if type(effect) is Closed:
-                rest.append(effect)
+            else:
+                handler(connection, effect, now)
         return rest
 
     # -- sessions --
@@ -91,7 +89,7 @@ class Broker:
             session = Session(identity.scope, connection.client_id, connection.v5, self._settings)
             realm.sessions[connection.client_id] = session
         elif session.expires_at is not None:
-            self._asleep.discard(session, session.expires_at // 1000 + 1)
+            self._asleep.discard(session, session.expires_at / 1000)
         connection.accept(identity, session, present, now)
         return connection.advance(now)
 
@@ -131,20 +129,20 @@ class Broker:
             session.detach()
             if session.expiry:
                 session.expires_at = now + 1000 * session.expiry
-                self._asleep.add(session, session.expires_at // 1000)
+                self._asleep.add(session, session.expires_at / 1000)
             else:
                 self._forget(session)
         will = effect.will
         if isinstance(will, Publication):
             self._publication(connection, will, now)
         elif will is not None:
-            assert connection.identity is not None
-            self._left(connection.identity, will)
+            self._left(connection, will)
+        self._left(connection, effect)
 
     def _forget(self, session: Session) -> None:
         realm = self._realm(session.scope)
         if session.expires_at is not None:
-            self._asleep.discard(session, session.expires_at // 1000 + 1)
+            self._asleep.discard(session, session.expires_at / 1000)
         for subscription in session.subscriptions.values():
             self._drop(realm, session.scope, subscription)
         session.subscriptions.clear()

@@ -234,7 +234,7 @@ class Session:
             if qos and self.expiry and not message.reply:
                 self._enqueue(Delivery(message, qos, retain))
         elif qos == 0:
-            if not connection.blocked or message.reply:
+            if message.reply or not connection.flooded:
                 connection.send(message, 0, 0, retain, False, now)
         else:
             delivery = Delivery(message, qos, retain)
@@ -282,7 +282,7 @@ class Session:
     def _send(self, delivery: Delivery, connection: Connection, now: clock.Millis) -> bool:
         """False if the client cannot take it now. A message it may not have counts as taken."""
         in_flight = self._in_flight
-        if connection.blocked or (in_flight is not None and len(in_flight) >= connection.window):
+        if connection.full or (in_flight is not None and len(in_flight) >= connection.window):
             return False
         packet_id = self._free_id()
         message = delivery.message
@@ -369,9 +369,10 @@ class Connection:
         "_max_packet",
         "_output",
         "_settings",
+        "_unsent",
         "_wake",
         "_will",
-        "blocked",
+        "backlog",
         "client_id",
         "identity",
         "keep_alive",
@@ -393,13 +394,14 @@ class Connection:
         self.identity: Identity | None = None
         self.session: Session | None = None
         self.window = settings.max_unacknowledged
-        self.blocked = False
+        self.backlog = 0
         self.publishes = 0
         self.subscribes = 0
         self._settings = settings
         self._ids = ids
         self._wake = wake
         self._output: list[bytes] = []
+        self._unsent = 0
         self._effects: list[Effect] = []
         self._connect: codec.Connect | None = None
         self._will: codec.Will | None = None
@@ -412,6 +414,16 @@ class Connection:
     def v5(self) -> bool:
         """Whether the client speaks MQTT 5."""
         return self.level == codec.V5
+
+    @property
+    def full(self) -> bool:
+        """Whether QoS 1 messages had better wait. ``backlog`` is what the network has not taken, kept by the edge."""
+        return self.backlog + self._unsent > self._settings.write_high_water
+
+    @property
+    def flooded(self) -> bool:
+        """Whether QoS 0 messages are to be dropped."""
+        return self.backlog + self._unsent > self._settings.write_limit
 
     # -- bytes --
 
@@ -443,12 +455,14 @@ class Connection:
         output = self._output
         data = output[0] if len(output) == 1 else b"".join(output)
         output.clear()
+        self._unsent = 0
         return data
 
     def _write(self, data: bytes) -> None:
         if not self._output:
             self._wake()
         self._output.append(data)
+        self._unsent += len(data)
 
     # -- the end --
 

@@ -37,7 +37,7 @@ class Settings:
 
     max_queued: int = 1000
     """QoS 1 messages kept for one session beyond those under way; the oldest gives way."""
-    max_queued_bytes: int = 1_048_576
+    max_queued_bytes: int = 4_194_304
     max_retained: int = 100_000
     """Retained messages of one scope."""
 
@@ -48,8 +48,8 @@ class Settings:
     subscribe_rate: int = 40
     """SUBSCRIBEs per second and connection: some clients repeat a refused one for ever without a pause (2.3)."""
     write_high_water: int = 65_536
-    """Bytes unsent to a client above which QoS 0 messages to it are dropped and QoS 1 messages wait."""
+    """Bytes unsent to a client above which QoS 1 messages to it wait and nothing more is read from it."""
     write_limit: int = 1_048_576
-    """Bytes unsent to a client above which it is disconnected."""
-    write_stall: float = 30.0
+    """Bytes unsent to a client above which QoS 0 messages to it are dropped."""
+    write_stall: float = 15.0
     """How long a client may stay above the high water mark before it is disconnected."""

@@ -8,21 +8,20 @@ T = TypeVar("T")
 
 
 class Wheel(Generic[T]):
-    """A bag of items, each due at some second. An item is in it once; it is the caller who remembers where."""
+    """A bag of items, each due at some second. The caller remembers the deadline of an item it may take out."""
 
     __slots__ = ("_buckets",)
 
     def __init__(self) -> None:
         self._buckets: dict[int, set[T]] = {}
 
-    def add(self, item: T, deadline: float) -> int:
-        """Put an item in; returns the place ``discard`` wants. It comes due at most a second late, never early."""
-        place = int(deadline) + 1
-        self._buckets.setdefault(place, set()).add(item)
-        return place
+    def add(self, item: T, deadline: float) -> None:
+        """Put an item in. It comes due at most a second late, never early."""
+        self._buckets.setdefault(int(deadline) + 1, set()).add(item)
 
-    def discard(self, item: T, place: int) -> None:
-        """Take an item out, if it is still there."""
+    def discard(self, item: T, deadline: float) -> None:
+        """Take out an item put in with this deadline, if it is still there."""
+        place = int(deadline) + 1
         bucket = self._buckets.get(place)
         if bucket is not None:
             bucket.discard(item)
