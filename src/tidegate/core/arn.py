@@ -1,7 +1,7 @@
 """Amazon Resource Names: built from a scope, taken apart again (control reference 1.8).
 
-Only text: whether the named thing exists is for others to say. The resource part of an IoT ARN is ``type/id``; a package
-version is ``package/<p>/version/<v>`` and a managed template ends in ``:<version>`` with an empty account.
+Only text: whether the named thing exists is for others to say. The resource part of an IoT ARN is ``type/id``; a
+package version is ``package/<p>/version/<v>`` and a managed template ends in ``:<version>`` with an empty account.
 """
 
 from __future__ import annotations
