@@ -4,8 +4,9 @@ Six fields, in UTC: minutes, hours, day-of-month, month, day-of-week (1 = SUN), 
 Seven fields begin with one second of the minute. Exactly one of the day fields is ``?``.
 
 Where AWS's page is silent this follows the Quartz family, whose signs AWS uses: a range may run past the end of its
-field (``SAT-SUN``, ``22-2``; not years), an increment may not exceed the field, ``L`` in day-of-week is Saturday, ``5L``
-the last Thursday, ``LW`` the last working day of the month, and ``31W`` does not occur in a month of thirty days.
+field (``SAT-SUN``, ``22-2``; not years), an increment may not exceed the field, ``L`` in day-of-week is Saturday,
+``5L`` the last Thursday, ``LW`` the last working day of the month, and ``31W`` does not occur in a month of thirty
+days.
 
 An expression becomes a sorted tuple of instants within a day and a rule for days, so the search goes from day to day
 and never through minutes.

@@ -1,12 +1,12 @@
 """The rollout rate: how many executions may be released now, and when to ask again (control reference 9).
 
 The rate is a ceiling on things notified in *any* sixty seconds, not a schedule: what has been released in the last
-minute is subtracted from it. So a budget that was missed while the server was down is not caught up, and a clock that is
-moved by an hour releases one minute's worth.
+minute is subtracted from it. So a budget that was missed while the server was down is not caught up, and a clock that
+is moved by an hour releases one minute's worth.
 
-An exponential rate grows with what has been reached in total. It is read once at the start of a minute's slice and holds
-for it; otherwise the release that reaches a criterion would raise the rate of its own minute. Not here: which things are
-released (``ops.sweeps``).
+An exponential rate grows with what has been reached in total. It is read once at the start of a minute's slice and
+holds for it; otherwise the release that reaches a criterion would raise the rate of its own minute. Not here: which
+things are released (``ops.sweeps``).
 """
 
 from __future__ import annotations

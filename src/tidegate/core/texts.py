@@ -6,7 +6,7 @@ One module, so that a capture from the live service replaces a sentence in one p
 * [third hand] given by another implementation that says it compares with the live service: better than a guess;
 * [R] ours: AWS's sentence is not known. It names the member, the value and the limit.
 
-Not here: the sentences of shape constraints ("1 validation error detected: ..."), which ``wire`` derives from the model.
+Not here: the sentences of shape constraints ("1 validation error detected: ..."): ``wire`` derives them from the model.
 """
 
 from __future__ import annotations
@@ -313,3 +313,51 @@ def device_status_not_allowed(status: str) -> str:
 def device_already_finished(thing_name: str, job_id: str, status: str) -> str:
     """[third hand] UpdateJobExecution of a terminal execution."""
     return f"Job {job_id} for {thing_name} has already finished with status {status}"
+
+
+# --- what a request names ([R], all of them) ------------------------------------------------------------------------
+
+
+def not_a_job_arn(text: str) -> str:
+    """[R] ``jobArn`` of CreateJobTemplate."""
+    return f"{text} is not the ARN of a job of this account and region."
+
+
+def not_a_template_arn(text: str) -> str:
+    """[R] ``jobTemplateArn`` of CreateJob."""
+    return f"{text} is not the ARN of a job template of this account and region."
+
+
+def not_a_target(text: str) -> str:
+    """[R] ``targets`` of CreateJob."""
+    return f"{text} is not the ARN of a thing or thing group of this account and region."
+
+
+def group_missing(name: str) -> str:
+    """[R] after the text for things."""
+    return f"Thing group {name} cannot be found."
+
+
+def package_version_missing(version_arn: str) -> str:
+    """[R] ``destinationPackageVersions``."""
+    return f"Package version {version_arn} cannot be found."
+
+
+def document_source_unreachable(source: str) -> str:
+    """[R] No object storage is configured that the document could be read from."""
+    return f"Job document source {source} cannot be read: this server has no object storage."
+
+
+def limit_exceeded(what: str, limit: int) -> str:
+    """[R] Every quota."""
+    return f"The limit of {limit} {what} is reached."
+
+
+def too_many_details(count: int, limit: int) -> str:
+    """[R] ``statusDetails``."""
+    return f"statusDetails has {count} entries, more than the limit of {limit}."
+
+
+def version_conflict(expected: int, found: int) -> str:
+    """[R] CancelJobExecution, after the text of the device plane."""
+    return f"Expected version {expected} but found version {found}"

@@ -10,7 +10,7 @@ from tidegate.core import abort, checks, cron, retry, rollout, schedule, texts, 
 from tidegate.ops.call import Call
 from tidegate.store import jobs
 from tidegate.store.database import Tx
-from tidegate.wire import iot
+from tidegate.wire import iot, jsontext
 from tidegate.wire.shapes import SparseShape
 
 
@@ -39,18 +39,15 @@ _INHERITED = (
 )
 """What passes from a job to a template made of it, and from a template to its jobs (control reference 3.1, 3.3, 6.2)."""
 
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
-_DECODER = msgspec.json.Decoder(Configuration)
-
 
 def encode(configuration: Configuration) -> str:
     """The stored form: JSON text, numbers as they were written."""
-    return _ENCODER.encode(configuration).decode()
+    return jsontext.to_json(configuration)
 
 
 def decode(text: str) -> Configuration:
     """The configuration in a stored form."""
-    return _DECODER.decode(text)
+    return jsontext.from_json(Configuration, text)
 
 
 def requested(request: iot.CreateJobTemplateRequest | iot.CreateJobRequest) -> Configuration:

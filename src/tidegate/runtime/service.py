@@ -60,6 +60,10 @@ class Service:
         scope = self._scopes.get((account, region))
         if scope is None:
             scope = await self._scope(account, region)
+        return self.call_at(scope, account, region, principal)
+
+    def call_at(self, scope: int, account: str, region: str, principal: str) -> Call:
+        """The same for a scope whose id is known."""
         settings = self.settings
         return Call(
             scope=scope,

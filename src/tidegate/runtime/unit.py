@@ -27,6 +27,9 @@ _BATCH = 512
 class Unit(Protocol):
     """Where the edges run their works."""
 
+    ordered: bool
+    """True if works run in the order they were handed over; else whoever needs an order waits between them."""
+
     def transact(self, work: Work[T]) -> asyncio.Future[T]:
         """Run a work; the future resolves when it is durable, or with what it raised."""
         ...
@@ -77,6 +80,8 @@ class _Effects:
 class Ticked(_Effects):
     """Group commit on the event loop's own thread."""
 
+    ordered = True
+
     def __init__(self, database: Database) -> None:
         super().__init__()
         self._database = database
@@ -126,6 +131,8 @@ class Ticked(_Effects):
 
 class Pooled(_Effects):
     """Each work on a thread of its own."""
+
+    ordered = False
 
     def __init__(self, database: Database) -> None:
         super().__init__()

@@ -1,0 +1,321 @@
+"""The four job operations over MQTT: payload in, operation, payload out (device reference 3.2 to 3.8).
+
+The operations are those of the HTTPS data plane; what differs is here: numbers may come as strings, an empty payload is
+``{}``, the document is embedded as JSON, ``clientToken`` is echoed, errors have codes of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+import msgspec
+
+from tidegate.mqtt.plane import Identity, Reply
+from tidegate.mqtt.topics import JobsRequest, Operation
+from tidegate.ops import device
+from tidegate.ops.call import Call
+from tidegate.runtime.service import Service
+from tidegate.store.database import Tx, Work, locks_rows
+from tidegate.wire import constraints, jobs_data
+from tidegate.wire.errors import WireError
+
+log = logging.getLogger("tidegate.mqtt")
+
+MAX_TOKEN = 128
+"""Characters of a clientToken: Python v1 sends its client id (device reference 3.2)."""
+
+_Integer = int | str | None
+_TextMap = dict[str, str]
+
+
+class _Body(msgspec.Struct, rename="camel", gc=False):
+    """Every member that any of the four requests may have."""
+
+    client_token: str | None = None
+    status: str | None = None
+    status_details: _TextMap | None = None
+    expected_version: _Integer = None
+    execution_number: _Integer = None
+    step_timeout_in_minutes: _Integer = None
+    include_job_execution_state: bool | None = None
+    include_job_document: bool | None = None
+
+
+class _Execution(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True, gc=False):
+    job_id: str | None
+    thing_name: str | None = None
+    status: str | None
+    status_details: _TextMap | None = None
+    queued_at: int | None
+    started_at: int | None = None
+    last_updated_at: int | None
+    approximate_seconds_before_timed_out: int | None = None
+    version_number: int | None
+    execution_number: int | None
+    job_document: msgspec.Raw | None = None
+
+
+class _Accepted(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True, gc=False):
+    execution: _Execution | None = None
+    in_progress_jobs: list[jobs_data.JobExecutionSummary] | None = None
+    queued_jobs: list[jobs_data.JobExecutionSummary] | None = None
+    execution_state: jobs_data.JobExecutionState | None = None
+    job_document: msgspec.Raw | None = None
+    timestamp: int
+    client_token: str | None = None
+
+
+class _Rejected(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True, gc=False):
+    code: str
+    message: str
+    client_token: str | None = None
+    timestamp: int
+    execution_state: jobs_data.JobExecutionState | None = None
+
+
+_CODES: dict[type[WireError], str] = {
+    device.VersionMismatch: "VersionMismatch",
+    jobs_data.InvalidRequestException: "InvalidRequest",
+    jobs_data.InvalidStateTransitionException: "InvalidStateTransition",
+    jobs_data.ResourceNotFoundException: "ResourceNotFound",
+    jobs_data.TerminalStateException: "TerminalStateReached",
+    jobs_data.ThrottlingException: "RequestThrottled",
+}
+
+_BODY = msgspec.json.Decoder(_Body)
+_ANYTHING = msgspec.json.Decoder()
+_ENCODER = msgspec.json.Encoder()
+
+
+class _Refusal(Exception):
+    """A payload that is no request."""
+
+    def __init__(self, code: str, message: str, token: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.token = token
+
+
+class _Shape(NamedTuple):
+    """How one operation takes its request from a body and puts its response into a reply."""
+
+    run: Callable[[Tx, Call, Any], Any]
+    request: Callable[[JobsRequest, _Body], Any]
+    reply: Callable[[Any, int, str | None], _Accepted]
+
+
+def _get_pending(topic: JobsRequest, body: _Body) -> jobs_data.GetPendingJobExecutionsRequest:
+    return jobs_data.GetPendingJobExecutionsRequest(thing_name=topic.thing_name)
+
+
+def _start_next(topic: JobsRequest, body: _Body) -> jobs_data.StartNextPendingJobExecutionRequest:
+    return jobs_data.StartNextPendingJobExecutionRequest(
+        thing_name=topic.thing_name,
+        status_details=body.status_details,
+        step_timeout_in_minutes=_integer("stepTimeoutInMinutes", body.step_timeout_in_minutes, body),
+    )
+
+
+def _describe(topic: JobsRequest, body: _Body) -> jobs_data.DescribeJobExecutionRequest:
+    return jobs_data.DescribeJobExecutionRequest(
+        thing_name=topic.thing_name,
+        job_id=topic.job_id,
+        include_job_document=body.include_job_document,
+        execution_number=_integer("executionNumber", body.execution_number, body),
+    )
+
+
+def _update(topic: JobsRequest, body: _Body) -> jobs_data.UpdateJobExecutionRequest:
+    return jobs_data.UpdateJobExecutionRequest(
+        thing_name=topic.thing_name,
+        job_id=topic.job_id,
+        status=body.status,
+        status_details=body.status_details,
+        step_timeout_in_minutes=_integer("stepTimeoutInMinutes", body.step_timeout_in_minutes, body),
+        expected_version=_integer("expectedVersion", body.expected_version, body),
+        include_job_execution_state=body.include_job_execution_state,
+        include_job_document=body.include_job_document,
+        execution_number=_integer("executionNumber", body.execution_number, body),
+    )
+
+
+def _pending_reply(
+    response: jobs_data.GetPendingJobExecutionsResponse, timestamp: int, token: str | None
+) -> _Accepted:
+    return _Accepted(
+        in_progress_jobs=response.in_progress_jobs,
+        queued_jobs=response.queued_jobs,
+        timestamp=timestamp,
+        client_token=token,
+    )
+
+
+def _execution_reply(
+    response: jobs_data.StartNextPendingJobExecutionResponse | jobs_data.DescribeJobExecutionResponse,
+    timestamp: int,
+    token: str | None,
+) -> _Accepted:
+    execution = embedded(response.execution) if response.execution is not None else None
+    return _Accepted(execution=execution, timestamp=timestamp, client_token=token)
+
+
+def _update_reply(response: jobs_data.UpdateJobExecutionResponse, timestamp: int, token: str | None) -> _Accepted:
+    return _Accepted(
+        execution_state=response.execution_state,
+        job_document=_raw(response.job_document),
+        timestamp=timestamp,
+        client_token=token,
+    )
+
+
+_SHAPES = {
+    Operation.GET_PENDING: _Shape(device.get_pending_job_executions, _get_pending, _pending_reply),
+    Operation.START_NEXT: _Shape(device.start_next_pending_job_execution, _start_next, _execution_reply),
+    Operation.DESCRIBE: _Shape(device.describe_job_execution, _describe, _execution_reply),
+    Operation.UPDATE: _Shape(device.update_job_execution, _update, _update_reply),
+}
+
+
+def embedded(execution: jobs_data.JobExecution) -> _Execution:
+    """An execution as MQTT shows it: the document is JSON inside JSON, not text."""
+    return _Execution(
+        job_id=execution.job_id,
+        thing_name=execution.thing_name,
+        status=execution.status,
+        status_details=execution.status_details,
+        queued_at=execution.queued_at,
+        started_at=execution.started_at,
+        last_updated_at=execution.last_updated_at,
+        approximate_seconds_before_timed_out=execution.approximate_seconds_before_timed_out,
+        version_number=execution.version_number,
+        execution_number=execution.execution_number,
+        job_document=_raw(execution.job_document),
+    )
+
+
+def _raw(document: str | None) -> msgspec.Raw | None:
+    return None if document is None else msgspec.Raw(document.encode())
+
+
+def encode(message: msgspec.Struct | dict[str, Any]) -> bytes:
+    """The JSON of a reply or notification."""
+    return _ENCODER.encode(message)
+
+
+class JobRequests:
+    """Carries out job requests for the endpoint."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._latest: WeakKeyDictionary[Identity, asyncio.Future[Reply]] = WeakKeyDictionary()
+
+    def request(self, identity: Identity, topic: JobsRequest, payload: bytes) -> Awaitable[Reply]:
+        """Carry out one request; the reply is to be sent when it resolves, the change being durable by then."""
+        service = self._service
+        call = service.call_at(identity.scope_id, *identity.scope, identity.principal)
+        timestamp = call.now // 1000
+        shape = _SHAPES[topic.operation]
+        try:
+            body = _body(payload)
+            request = shape.request(topic, body)
+            _check(request, body)
+        except _Refusal as refusal:
+            return _settled(_rejected(refusal.code, refusal.message, timestamp, refusal.token))
+
+        def work(tx: Tx) -> Reply:
+            try:
+                response = shape.run(tx, call, request)
+            except WireError as error:  # every refusal comes before the first write: nothing has to be undone
+                return _refused(error, timestamp, body.client_token)
+            return Reply(accepted=True, payload=encode(shape.reply(response, timestamp, body.client_token)))
+
+        if service.unit.ordered:
+            return service.unit.transact(locks_rows(work))
+        return self._after_the_latest(identity, locks_rows(work))
+
+    def _after_the_latest(self, identity: Identity, work: Work[Reply]) -> asyncio.Future[Reply]:
+        """Requests of one connection are carried out in order even where the store runs several at once."""
+        latest = self._latest.get(identity)
+
+        async def run() -> Reply:
+            if latest is not None:
+                await asyncio.wait([latest])
+            return await self._service.unit.transact(work)
+
+        self._latest[identity] = future = asyncio.ensure_future(run())
+        return future
+
+
+def _body(payload: bytes) -> _Body:
+    """What a payload says; bytes that are no UTF-8 are replaced, because an agent may cut a character in two."""
+    if not payload:
+        return _Body()
+    try:
+        return _checked_token(_BODY.decode(payload))
+    except msgspec.ValidationError as error:
+        reason = str(error)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _repaired(payload)
+    try:
+        anything = _ANYTHING.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _repaired(payload)
+    if not isinstance(anything, dict):
+        raise _Refusal("InvalidJson", "The payload is not a JSON object.")
+    token = anything.get("clientToken")
+    raise _Refusal("InvalidRequest", reason, token if isinstance(token, str) and len(token) <= MAX_TOKEN else None)
+
+
+def _repaired(payload: bytes) -> _Body:
+    text = payload.decode("utf-8", "replace").encode()
+    if text == payload:
+        raise _Refusal("InvalidJson", "The payload is not valid JSON.")
+    return _body(text)
+
+
+def _checked_token(body: _Body) -> _Body:
+    if body.client_token is not None and len(body.client_token) > MAX_TOKEN:
+        raise _Refusal("InvalidRequest", f"clientToken has more than {MAX_TOKEN} characters.")
+    return body
+
+
+def _integer(name: str, value: int | str | None, body: _Body) -> int | None:
+    """A number, or a numeric string as FreeRTOS and Python v1 send it."""
+    if not isinstance(value, str):
+        return value
+    digits = value[1:] if value[:1] == "-" else value
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 18):
+        raise _Refusal("InvalidRequest", f"{name} is not a number.", body.client_token)
+    return int(value)
+
+
+def _check(request: msgspec.Struct, body: _Body) -> None:
+    found = constraints.violations(request)
+    if found:
+        text = found[0] if len(found) == 1 else constraints.message(found)
+        raise _Refusal("InvalidRequest", text, body.client_token)
+
+
+def _refused(error: WireError, timestamp: int, token: str | None) -> Reply:
+    state = error.members.get("execution_state")
+    known = state if isinstance(state, jobs_data.JobExecutionState) else None
+    code = _CODES.get(type(error), "InternalError")
+    return _rejected(code, error.message, timestamp, token, known)
+
+
+def _rejected(
+    code: str, message: str, timestamp: int, token: str | None, state: jobs_data.JobExecutionState | None = None
+) -> Reply:
+    rejected = _Rejected(code=code, message=message, client_token=token, timestamp=timestamp, execution_state=state)
+    return Reply(accepted=False, payload=encode(rejected))
+
+
+def _settled(reply: Reply) -> asyncio.Future[Reply]:
+    future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+    future.set_result(reply)
+    return future

@@ -1,0 +1,204 @@
+"""notify and notify-next: devices are told what became of their pending lists (device reference 3.10).
+
+Effects name things whose lists changed. What is published is read from committed state in the next turn of the event loop,
+so several changes in a row become one message with the last state. Nothing is read for things that nobody listens to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+
+from tidegate.core import pending as pending_list
+from tidegate.mqtt import jobs, topics
+from tidegate.mqtt.plane import Scope
+from tidegate.ops import device, transitions
+from tidegate.ops.effects import ExecutionsQueued, PendingChanged, ThingNamed
+from tidegate.runtime.service import Service
+from tidegate.store import executions, scopes, things
+from tidegate.store.database import Tx
+from tidegate.wire import jobs_data
+
+log = logging.getLogger("tidegate.mqtt")
+
+
+class Publisher(Protocol):
+    """Sends service messages to those who subscribed and may receive them."""
+
+    def publish(self, topic: str, payload: bytes, qos: int, *, scope: Scope, newest_only: bool = False) -> int: ...
+
+
+class _Notify(msgspec.Struct, omit_defaults=True, gc=False):
+    timestamp: int
+    jobs: dict[str, list[jobs_data.JobExecutionSummary]]
+
+
+class _NotifyNext(msgspec.Struct, omit_defaults=True, gc=False):
+    timestamp: int
+    execution: Any = None
+
+
+class _Due(NamedTuple):
+    """What a thing's listeners must be sent; ``next_if`` are jobs whose execution, if it is the head now, is new there."""
+
+    notify: bool = False
+    notify_next: bool = False
+    next_if: frozenset[int] = frozenset()
+
+    def joined(self, other: _Due) -> _Due:
+        return _Due(
+            self.notify or other.notify, self.notify_next or other.notify_next, self.next_if | other.next_if
+        )
+
+
+class _Message(NamedTuple):
+    scope: Scope
+    topic: str
+    payload: bytes
+
+
+class Notices:
+    """Turns effects into notifications. Lives on the event loop."""
+
+    def __init__(self, service: Service, publisher: Publisher) -> None:
+        self._service = service
+        self._publisher = publisher
+        self._loop = asyncio.get_running_loop()
+        self._watched: dict[int, tuple[Scope, str]] = {}
+        self._names: dict[tuple[Scope, str], int | None] = {}
+        self._everything = False
+        self._due: dict[int, _Due] = {}
+        self._scheduled = False
+        self._looking_up = 0
+        self._running: set[asyncio.Task[None]] = set()
+
+    def watch(self, scope: Scope, thing_name: str) -> None:
+        """Somebody subscribed to a thing's notifications by its exact topic."""
+        if (scope, thing_name) not in self._names:
+            self._names[scope, thing_name] = None
+            self._looking_up += 1
+            self._start(self._look_up(scope, thing_name))
+
+    def unwatch(self, scope: Scope, thing_name: str) -> None:
+        """Nobody is subscribed to a thing's notifications by its exact topic any more."""
+        thing_id = self._names.pop((scope, thing_name), None)
+        if thing_id is not None:
+            self._watched.pop(thing_id, None)
+
+    def watch_everything(self, wanted: bool) -> None:  # noqa: FBT001
+        """Whether some subscription covers every thing's notifications."""
+        self._everything = wanted
+
+    def effects(self, happened: Iterable[Any]) -> None:
+        """Take note of what a transaction did."""
+        for effect in happened:
+            if isinstance(effect, PendingChanged):
+                self._add(effect.thing_id, _Due(effect.change.notify, effect.change.notify_next))
+            elif isinstance(effect, ExecutionsQueued):
+                due = _Due(notify=True, next_if=frozenset((effect.job_id,)))
+                for thing_id in effect.thing_ids if self._listening() else self._watched.keys() & effect.thing_ids:
+                    self._add(thing_id, due)
+            elif isinstance(effect, ThingNamed):
+                self._renamed(effect)
+
+    def _listening(self) -> bool:
+        """True while any thing may turn out to have a listener."""
+        return self._everything or self._looking_up > 0
+
+    def _add(self, thing_id: int, due: _Due) -> None:
+        if thing_id not in self._watched and not self._listening():
+            return
+        known = self._due.get(thing_id)
+        self._due[thing_id] = known.joined(due) if known else due
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if self._due and not self._scheduled and not self._looking_up:
+            self._scheduled = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._scheduled = False
+        due, self._due = self._due, {}
+        if not self._everything:
+            due = {thing_id: what for thing_id, what in due.items() if thing_id in self._watched}
+        if due:
+            reading = self._service.unit.read(lambda tx: self._messages(tx, due))
+            if reading.done():  # the embedded store answers at once: no task, and the order of the loop is kept
+                self._send(reading)
+            else:
+                reading.add_done_callback(self._send)
+
+    def _send(self, reading: asyncio.Future[list[_Message]]) -> None:
+        error = reading.exception()
+        if error is not None:
+            log.error("notifications could not be read from the store: %s; devices learn of it at their next request", error)
+            return
+        for message in reading.result():
+            self._publisher.publish(message.topic, message.payload, 1, scope=message.scope, newest_only=True)
+
+    def _messages(self, tx: Tx, due: dict[int, _Due]) -> list[_Message]:
+        timestamp = self._service.clock.now() // 1000
+        found = []
+        for thing_id, what in due.items():
+            known = self._watched.get(thing_id) or _named(tx, thing_id)
+            if known is not None:
+                found += _about(tx, thing_id, *known, what, timestamp)
+        return found
+
+    def _renamed(self, effect: ThingNamed) -> None:
+        for (scope, name), thing_id in list(self._names.items()):
+            if name == effect.name and (thing_id is None or effect.thing_id is None):
+                self._looking_up += 1
+                self._start(self._look_up(scope, name))
+
+    async def _look_up(self, scope: Scope, thing_name: str) -> None:
+        """Find the thing behind a watched name; until that is known, every change is kept."""
+        try:
+            thing_id = await self._service.unit.read(lambda tx: _thing_id(tx, scope, thing_name))
+        finally:
+            self._looking_up -= 1
+        if (scope, thing_name) in self._names:
+            former = self._names[scope, thing_name]
+            if former is not None and former != thing_id:
+                self._watched.pop(former, None)
+            self._names[scope, thing_name] = thing_id
+            if thing_id is not None:
+                self._watched[thing_id] = (scope, thing_name)
+        self._schedule()
+
+    def _start(self, work: Any) -> None:
+        task = self._loop.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+
+def _about(tx: Tx, thing_id: int, scope: Scope, name: str, due: _Due, timestamp: int) -> list[_Message]:
+    """What to publish for one thing."""
+    seen = transitions.visible(executions.pending_by_id(tx, thing_id))
+    messages = []
+    if due.notify:
+        groups: dict[str, list[jobs_data.JobExecutionSummary]] = {}
+        for one in seen[: pending_list.SHOWN]:
+            groups.setdefault(one.status.name, []).append(device.summary(one))
+        messages.append(_Message(scope, topics.notify(name), jobs.encode(_Notify(timestamp, groups))))
+    if due.notify_next or (seen and seen[0].job_id in due.next_if):
+        execution = jobs.embedded(device.described(tx, seen[0], None)) if seen else None
+        messages.append(_Message(scope, topics.notify_next(name), jobs.encode(_NotifyNext(timestamp, execution))))
+    return messages
+
+
+def _named(tx: Tx, thing_id: int) -> tuple[Scope, str] | None:
+    thing = things.get(tx, thing_id)
+    scope = scopes.name(tx, thing.scope) if thing else None
+    return (scope, thing.name) if thing and scope else None
+
+
+def _thing_id(tx: Tx, scope: Scope, name: str) -> int | None:
+    scope_id = scopes.find(tx, *scope)
+    thing = things.find(tx, scope_id, name) if scope_id is not None else None
+    return thing.id if thing else None
