@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from tidegate.clock import monotonic
-from tidegate.http import bodies, callers, planes, sigv4
+from tidegate.http import bodies, callers, devices, planes, sigv4
 from tidegate.http.callers import Caller
 from tidegate.http.control import Control
 from tidegate.http.planes import Planes
-from tidegate.http.request import Answer, Peer, Request
+from tidegate.http.request import Answer, Request
 from tidegate.ops.handler import Handler
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.service import Service
@@ -42,18 +42,6 @@ _UNAVAILABLE: Mapping[str, type[WireError]] = {
 _CLOSE = (b"connection", b"close")
 
 
-class Devices(Protocol):
-    """How callers with a client certificate are judged."""
-
-    async def judge(self, peer: Peer) -> tuple[Caller, Callable[[Operation, Mapping[str, str]], bool]]:
-        """The caller, and whether its policies allow an operation with these path labels.
-
-        Raises:
-            WireError: the certificate is unknown or not active.
-        """
-        ...
-
-
 class App:
     """The application of one server."""
 
@@ -61,7 +49,6 @@ class App:
         self,
         service: Service,
         handlers: Mapping[tuple[str, str], Handler],
-        devices: Devices,
         control: Control,
         metrics: Metrics,
         *,
@@ -70,7 +57,6 @@ class App:
     ) -> None:
         self._service = service
         self._handlers = handlers
-        self._devices = devices
         self._control = control
         self._metrics = metrics
         self._auth = auth
@@ -107,7 +93,7 @@ class App:
                 raise UnknownOperationException(f"{operation.name} is not implemented by this server.")
             members = protocol.decode(operation, labels, request.query_string, request.headers, request.body)
             if allows is not None and not allows(operation, labels):
-                raise iot_data.ForbiddenException("Forbidden")
+                raise devices.forbidden()
             account, region, principal = caller
             response = await self._service.invoke(
                 handler, members, account=account, region=region, principal=principal
@@ -123,20 +109,19 @@ class App:
 
     async def _authenticate(
         self, request: Request
-    ) -> tuple[Caller, Planes, Callable[[Operation, Mapping[str, str]], bool] | None]:
+    ) -> tuple[Caller, Planes, devices.Allows | None]:
         """The caller, the planes its request is for, and what its policies say if it came with a certificate."""
         peer, host = request.peer, request.header(b"host")
-        device = peer.device or peer.certificate is not None
         scope = sigv4.parse_scope(request.headers, request.query_string)
         if peer.certificate is not None and scope is None:
-            caller, allows = await self._devices.judge(peer)
+            caller, allows = await devices.judge(self._service, request, peer.certificate)
             return caller, planes.choose(device=True, host=host, service=None), allows
         if self._auth:
             caller, scope = await callers.signed(self._service, request)
         else:
             named = planes.hosted(host) if host else None
             caller = callers.claimed(self._service, scope, named.region if named else None)
-        return caller, planes.choose(device=device, host=host, service=scope.service if scope else None), None
+        return caller, planes.choose(device=peer.device, host=host, service=scope.service if scope else None), None
 
     async def _too_large(self, request_id: str, receive: Receive, send: Send) -> None:
         error = RequestEntityTooLargeException(f"The request body must not exceed {self._body_limit} bytes.")

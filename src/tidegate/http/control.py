@@ -56,14 +56,14 @@ class Control:
         counted: Metrics,
         *,
         auth: bool,
-        on_reset: Callable[[], Awaitable[None]],
+        reset: Callable[[], Awaitable[None]],
     ) -> None:
-        """``on_reset`` empties the store and everything the edges remember of it."""
+        """``reset`` empties the store and everything the edges remember of it."""
         self._service = service
         self._timeline = timeline
         self._counted = counted
         self._auth = auth
-        self._on_reset = on_reset
+        self._empty = reset
         self._pages: dict[bytes, dict[str, Callable[[Request], Awaitable[Answer]]]] = {
             b"/_tidegate/health": {"GET": self._health},
             b"/_tidegate/reset": {"POST": self._reset},
@@ -109,7 +109,7 @@ class Control:
     async def _reset(self, _request: Request) -> Answer:
         if self._auth:
             raise _Refused(403, "Only a server that runs with --auth off can be reset.")
-        await self._on_reset()
+        await self._empty()
         return _json(200, {"status": "reset"})
 
     async def _clock(self, _request: Request) -> Answer:

@@ -15,13 +15,12 @@ class Peer(NamedTuple):
     """The connection a request came over.
 
     ``device`` is true on the device listener; ``certificate`` is the DER of the client certificate whose key the TLS
-    handshake proved, if there was one; ``server_name`` is what the client asked for in the handshake.
+    handshake proved, if there was one.
     """
 
     device: bool = False
     certificate: bytes | None = None
     address: str = ""
-    server_name: str | None = None
 
 
 class Request(NamedTuple):
