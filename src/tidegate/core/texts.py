@@ -361,3 +361,130 @@ def too_many_details(count: int, limit: int) -> str:
 def version_conflict(expected: int, found: int) -> str:
     """[R] CancelJobExecution, after the text of the device plane."""
     return f"Expected version {expected} but found version {found}"
+
+
+# --- certificates and what they are attached to (device reference 8.4, 8.5) -----------------------------------------
+
+CERTIFICATE_EXISTS: Final = "The certificate is already provisioned or registered"
+"""Reported by users of the live service. RegisterCertificateWithoutCA."""
+
+CERTIFICATE_UNREADABLE: Final = "certificatePem is not an X.509 certificate in PEM format."
+"""[R]"""
+
+CERTIFICATE_AUTHORITY_MISSING: Final = "This server has no certificate authority."
+"""[R] CreateKeysAndCertificate."""
+
+NOT_A_CERTIFICATE_ARN: Final = "The given ARN does not represent a cert"
+"""Reported by users of the live service. A principal that is something else."""
+
+
+def certificate_missing(certificate_id: str) -> str:
+    """[R] after the text for things."""
+    return f"Certificate {certificate_id} cannot be found."
+
+
+def certificate_status_internal(status: str) -> str:
+    """[R] RegisterCertificateWithoutCA and UpdateCertificate."""
+    return f"Status {status} is set by the service only."
+
+
+def certificate_active(certificate_id: str) -> str:
+    """Reported by users of the live service. DeleteCertificate."""
+    return f"Certificate must be deactivated (not ACTIVE) before deletion. Id: {certificate_id}"
+
+
+def certificate_has_things(certificate_arn: str) -> str:
+    """[R] after the text for policies."""
+    return f"Things must be detached before deletion (arn: {certificate_arn})"
+
+
+def certificate_has_policies(certificate_arn: str) -> str:
+    """Reported by users of the live service. DeleteCertificate."""
+    return f"Certificate policies must be detached before deletion (arn: {certificate_arn})"
+
+
+def attached_exclusively(certificate_arn: str, thing_name: str) -> str:
+    """[R] AttachThingPrincipal to a second thing."""
+    return f"Principal {certificate_arn} is attached exclusively to thing {thing_name}. Detach it first."
+
+
+def attached_elsewhere(certificate_arn: str, thing_name: str) -> str:
+    """[R] AttachThingPrincipal, exclusively, of what another thing has; ``thing_name`` is that thing's."""
+    return f"Principal {certificate_arn} is attached to thing {thing_name} and cannot be exclusive to another."
+
+
+def attached_otherwise(certificate_arn: str, thing_name: str, kind: str) -> str:
+    """[R] AttachThingPrincipal, repeated with another type."""
+    return f"Principal {certificate_arn} is attached to thing {thing_name} as {kind}. Detach it first."
+
+
+# --- policies (8.1, 6) ----------------------------------------------------------------------------------------------
+
+NOT_A_POLICY_TARGET: Final = "The given target is not the ARN of a certificate or thing group"
+"""[R] AttachPolicy, DetachPolicy, ListAttachedPolicies."""
+
+POLICY_VERSION_DEFAULT: Final = "Cannot delete the default version of a policy"
+"""[R] DeletePolicyVersion."""
+
+
+def policy_missing(name: str) -> str:
+    """[R] after the text for things."""
+    return f"Policy {name} cannot be found."
+
+
+def policy_version_missing(name: str, version: str) -> str:
+    """[R] after the text for things."""
+    return f"Version {version} of policy {name} cannot be found."
+
+
+def policy_exists(name: str) -> str:
+    """Reported by users of the live service. CreatePolicy."""
+    return f"Policy cannot be created - name already exists (name={name})"
+
+
+def policy_attached(name: str) -> str:
+    """Reported by users of the live service. DeletePolicy."""
+    return f"The policy cannot be deleted as the policy is attached to one or more principals (name={name})"
+
+
+def policy_has_versions(name: str) -> str:
+    """Reported by users of the live service, typing error included; the brackets are [R]. DeletePolicy."""
+    return f"The policy cannot be deleted as versions other than than default version exist (name={name})"
+
+
+def policy_versions_full(name: str, limit: int) -> str:
+    """Reported by users of the live service. CreatePolicyVersion."""
+    return f"The policy {name} already has the maximum number of versions ({limit})"
+
+
+def policy_too_large(size: int, limit: int) -> str:
+    """[R] In characters that are no white space."""
+    return f"The policy document has {size} characters without white space, more than the limit of {limit}."
+
+
+# --- tags and endpoints (19) ----------------------------------------------------------------------------------------
+
+
+def too_many_tags(limit: int) -> str:
+    """[R]"""
+    return f"A resource cannot have more than {limit} tags"
+
+
+def not_an_arn(text: str) -> str:
+    """[R] ``resourceArn`` of the tag operations."""
+    return f"{text} is not an ARN."
+
+
+def not_taggable(arn: str) -> str:
+    """[R] ``resourceArn`` of the tag operations."""
+    return f"{arn} is not the ARN of a resource that can have tags."
+
+
+def resource_missing(arn: str) -> str:
+    """[R] ``resourceArn`` of the tag operations."""
+    return f"Resource {arn} cannot be found."
+
+
+def endpoint_type_unknown(kind: str) -> str:
+    """[R] DescribeEndpoint."""
+    return f"Endpoint type {kind} is not supported."

@@ -17,6 +17,11 @@ class Limits(NamedTuple):
     document_bytes: int = 32_768
     deleting_jobs: int = 10
     active_jobs: int = 100_000
+    tags_per_resource: int = 50
+    policies_per_target: int = 10
+    policy_versions: int = 5
+    policy_characters: int = 2048
+    """White space is not counted."""
     schedule_lead: int = 30 * 60_000
     """How far ahead (ms) a job's start and end must be."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tidegate.ops import device, executions, jobs, templates
+from tidegate.ops import certificates, device, endpoints, executions, jobs, policies, tags, templates
 from tidegate.ops.handler import Handler
 
 HANDLERS: dict[tuple[str, str], Handler] = {
@@ -10,4 +10,8 @@ HANDLERS: dict[tuple[str, str], Handler] = {
     **jobs.HANDLERS,
     **executions.HANDLERS,
     **device.HANDLERS,
+    **certificates.HANDLERS,
+    **policies.HANDLERS,
+    **tags.HANDLERS,
+    **endpoints.HANDLERS,
 }

@@ -166,13 +166,17 @@ CREATE TABLE group_member (
 ) @flat@;
 CREATE INDEX group_member_by_thing ON group_member (thing_id, group_id);
 
+-- Certificates. registered marks those that their owner brought: the TLS listeners trust each of them by itself.
+-- uuid is what the wire calls the generation id.
 CREATE TABLE certificate (
   id @id@,
   scope_id BIGINT NOT NULL,
   certificate_id @name@ NOT NULL,
+  uuid TEXT NOT NULL,
   pem TEXT NOT NULL,
   status TEXT NOT NULL,
   mode TEXT NOT NULL,
+  registered BIGINT NOT NULL,
   not_before BIGINT NOT NULL,
   not_after BIGINT NOT NULL,
   created_at BIGINT NOT NULL,
@@ -180,6 +184,8 @@ CREATE TABLE certificate (
   version BIGINT NOT NULL,
   UNIQUE (certificate_id, scope_id)
 );
+CREATE INDEX certificate_by_age ON certificate (scope_id, id);
+CREATE INDEX certificate_registered ON certificate (id) WHERE registered = 1;
 
 CREATE TABLE thing_principal (
   thing_id BIGINT NOT NULL,
@@ -187,31 +193,39 @@ CREATE TABLE thing_principal (
   exclusive BIGINT NOT NULL,
   PRIMARY KEY (thing_id, certificate_id)
 );
-CREATE INDEX thing_principal_by_certificate ON thing_principal (certificate_id);
+CREATE INDEX thing_principal_by_certificate ON thing_principal (certificate_id, thing_id);
+CREATE UNIQUE INDEX thing_principal_exclusive ON thing_principal (certificate_id) WHERE exclusive = 1;
 
+-- Policies. A version number is never used twice, therefore last_version.
 CREATE TABLE policy (
   id @id@,
   scope_id BIGINT NOT NULL,
   name @name@ NOT NULL,
+  uuid TEXT NOT NULL,
+  default_version BIGINT NOT NULL,
+  last_version BIGINT NOT NULL,
   created_at BIGINT NOT NULL,
   updated_at BIGINT NOT NULL,
   UNIQUE (scope_id, name)
 );
+CREATE INDEX policy_by_age ON policy (scope_id, id);
 
 CREATE TABLE policy_version (
   policy_id BIGINT NOT NULL,
   version BIGINT NOT NULL,
+  uuid TEXT NOT NULL,
   document TEXT NOT NULL,
-  is_default BIGINT NOT NULL,
   created_at BIGINT NOT NULL,
   PRIMARY KEY (policy_id, version)
 );
 
--- A policy is attached to a certificate or to a thing group; the target is kept as the ARN it was named by.
+-- A policy is attached to a certificate or to a thing group; the target is kept as its ARN.
 CREATE TABLE policy_target (
-  policy_id BIGINT NOT NULL,
+  id @id@,
   scope_id BIGINT NOT NULL,
+  policy_id BIGINT NOT NULL,
   target_arn @name@ NOT NULL,
-  PRIMARY KEY (policy_id, target_arn)
+  UNIQUE (policy_id, target_arn)
 );
+CREATE INDEX policy_target_by_policy ON policy_target (policy_id, id);
 CREATE INDEX policy_target_by_target ON policy_target (scope_id, target_arn);
