@@ -1,7 +1,7 @@
 """Certificates and the things they speak for (device reference 8.4, 8.5).
 
-A certificate is known by its fingerprint. Only an ACTIVE one connects. It may be attached to things: plainly to any number,
-or exclusively to one, and then to nothing else.
+A certificate is known by its fingerprint. Only an ACTIVE one connects. It may be attached to things: plainly to any
+number, or exclusively to one, and then to nothing else.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _PAGE: Final = 25
 _NO_COGNITO = "certificates only, no Cognito identities"
 
 
-# ---------------------------------------------------------------------------------------------------------- certificates
+# --- certificates ---------------------------------------------------------------------------------------------------
 
 
 class Issued(NamedTuple):
@@ -148,7 +148,7 @@ def list_certificates(tx: Tx, call: Call, request: iot.ListCertificatesRequest) 
     return iot.ListCertificatesResponse(certificates=listed, next_marker=marker)
 
 
-# ------------------------------------------------------------------------------------------------ attachments to things
+# --- attachments to things ------------------------------------------------------------------------------------------
 
 
 def attach_thing_principal(
@@ -229,7 +229,7 @@ def list_principal_things_v2(
     )
 
 
-# -------------------------------------------------------------------------------------------------------------- for both
+# --- for both -------------------------------------------------------------------------------------------------------
 
 
 def principal_arn(text: str | None) -> arn.Arn:
@@ -268,9 +268,9 @@ def by_age(
 ) -> tuple[list[_Row], str | None]:
     """One page of a listing that is ordered by age, and the marker of the next.
 
-    ``upward(after, limit)`` and ``downward(before, limit)`` read it by inner id; without ``ascendingOrder`` it runs from
-    new to old. ``size`` is the page of a request that names none. The marker of such a position is plain letters and digits
-    in base64, so that it passes the pattern of the model's Marker.
+    ``upward(after, limit)`` and ``downward(before, limit)`` read it by inner id; without ``ascendingOrder`` it runs
+    from new to old. ``size`` is the page of a request that names none. A position that is a number has a token of
+    letters and digits only, which is why it passes the pattern of the model's Marker.
     """
     ascending = bool(request.ascending_order)
     bound = [*listing, ascending]
@@ -280,7 +280,7 @@ def by_age(
     return rows[: wanted.size], following(bound, rows, wanted.size, lambda row: [row.id])
 
 
-# --------------------------------------------------------------------------------------------------------------- details
+# --- details --------------------------------------------------------------------------------------------------------
 
 
 class _Paged(Protocol):

@@ -109,7 +109,7 @@ def page_newest(tx: Tx, scope: int, before: int, limit: int) -> list[Certificate
 
 
 def registered(tx: Tx, after: int, limit: int) -> list[tuple[int, str]]:
-    """(inner id, PEM) of certificates that their owners brought, of every scope: what TLS listeners trust one by one."""
+    """(inner id, PEM) of what owners brought, in every scope: the certificates TLS listeners trust by themselves."""
     return [(row[0], row[1]) for row in tx.all("certificate_registered", {"after": after, "limit": limit})]
 
 
