@@ -52,8 +52,10 @@ def test_create_keys_and_certificate(run: Run, call: Call) -> None:
     key = serialization.load_pem_private_key(made.key_pair.private_key.encode(), password=None)
     assert isinstance(key, rsa.RSAPrivateKey)
     assert key.key_size == 2048
-    assert key.public_key() == certificate.public_key() == serialization.load_pem_public_key(
-        made.key_pair.public_key.encode()
+    assert (
+        key.public_key()
+        == certificate.public_key()
+        == serialization.load_pem_public_key(made.key_pair.public_key.encode())
     )
     assert effects == []  # our own authority is trusted already
 

@@ -3,6 +3,7 @@
 One module, so that a capture from the live service replaces a sentence in one place. Each names its evidence:
 
 * [D] printed in AWS's documents;
+* [O] seen from the live service, or reported by its users;
 * [third hand] given by another implementation that says it compares with the live service: better than a guess;
 * [R] ours: AWS's sentence is not known. It names the member, the value and the limit.
 
@@ -30,7 +31,7 @@ INPUT: Final = "request input"
 """[third hand] Where a document given inline is said to be located."""
 
 DOCUMENT_PARAMETERS_NEED_MANAGED: Final = "Document parameters are only supported for managed job templates."
-"""Reported by users of the live service."""
+"""[O]"""
 
 
 def document_invalid(location: str = INPUT) -> str:
@@ -239,11 +240,6 @@ def template_exists(template_id: str) -> str:
     return f"Job Template {template_id} already exists."
 
 
-def thing_missing(thing_name: str) -> str:
-    """[third hand] A target of CreateJob."""
-    return f"Thing {thing_name} cannot be found."
-
-
 def template_missing(template_id: str) -> str:
     """[third hand]"""
     return f"Job Template {template_id} cannot be found."
@@ -333,11 +329,6 @@ def not_a_target(text: str) -> str:
     return f"{text} is not the ARN of a thing or thing group of this account and region."
 
 
-def group_missing(name: str) -> str:
-    """[R] after the text for things."""
-    return f"Thing group {name} cannot be found."
-
-
 def package_version_missing(version_arn: str) -> str:
     """[R] ``destinationPackageVersions``."""
     return f"Package version {version_arn} cannot be found."
@@ -363,10 +354,117 @@ def version_conflict(expected: int, found: int) -> str:
     return f"Expected version {expected} but found version {found}"
 
 
+# --- things (control reference 17.1) --------------------------------------------------------------------------------
+
+ATTRIBUTE_VALUE_ALONE: Final = "attributeValue can only be specified together with attributeName"
+"""[R] ListThings."""
+
+ATTRIBUTE_AND_TYPE: Final = "Listing things by the combination of attribute and thing type is not supported"
+"""[O] ListThings."""
+
+TYPE_SET_AND_REMOVED: Final = "thingTypeName cannot be specified when removeThingType is true"
+"""[R] UpdateThing."""
+
+
+def thing_missing(thing_name: str) -> str:
+    """[third hand]"""
+    return f"Thing {thing_name} cannot be found."
+
+
+def thing_type_missing(name: str) -> str:
+    """[R] after the text for things."""
+    return f"Thing type {name} cannot be found."
+
+
+def billing_group_missing(name: str) -> str:
+    """[R] after the text for things."""
+    return f"Billing group {name} cannot be found."
+
+
+def thing_exists(name: str) -> str:
+    """[R] after the text for groups."""
+    return f"Thing {name} already exists in current account with different properties"
+
+
+def thing_version_differs(name: str) -> str:
+    """[O]"""
+    return f"The version for thing {name} does not match the expected version."
+
+
+def thing_has_principals(name: str) -> str:
+    """[O] DeleteThing."""
+    return f"Cannot delete. Thing {name} is still attached to one or more principals"
+
+
+def too_many_attributes(owner: str, limit: int) -> str:
+    """[R] ``owner`` is the thing or group, named."""
+    return f"{owner} cannot have more than {limit} attributes"
+
+
+# --- thing groups (17.3) --------------------------------------------------------------------------------------------
+
+GROUP_UNNAMED: Final = " Both thingGroupArn and thingGroupName are empty. Need to specify at least one of them"
+"""[O] with its leading space."""
+
+GROUP_NAMED_TWICE: Final = "ThingGroupName thingGroupArn does not match specified thingGroupName in request"
+"""[O] Name and ARN are of different groups."""
+
+THING_UNNAMED: Final = " Both thingArn and thingName are empty. Need to specify at least one of them"
+"""[R] after the text for groups."""
+
+THING_NAMED_TWICE: Final = "ThingName thingArn does not match specified thingName in request"
+"""[R] after the text for groups."""
+
+
+def not_an_arn_of(kind: str, text: str) -> str:
+    """[R] ``kind`` is what the member names: a thing or a thing group."""
+    return f"{text} is not the ARN of a {kind} of this account and region."
+
+
+def group_missing(name: str) -> str:
+    """[R] after the text for things."""
+    return f"Thing group {name} cannot be found."
+
+
+def group_exists(name: str) -> str:
+    """[O]"""
+    return f"Thing Group {name} already exists in current account with different properties"
+
+
+def group_version_differs(name: str) -> str:
+    """[R] after the text for things."""
+    return f"The version for thing group {name} does not match the expected version."
+
+
+def group_has_children(name: str) -> str:
+    """[O] DeleteThingGroup."""
+    return f"Cannot delete thing group : {name} when there are still child groups attached to it"
+
+
+def group_too_deep(name: str, limit: int) -> str:
+    """[R]"""
+    return f"Thing group {name} would be deeper than {limit} levels"
+
+
+def too_many_children(name: str, limit: int) -> str:
+    """[R] ``name`` is the parent's."""
+    return f"Thing group {name} cannot have more than {limit} direct child groups"
+
+
+def thing_in_hierarchy(thing_name: str, name: str) -> str:
+    """[R] ``name`` is the group's that the thing was to join."""
+    return f"Thing {thing_name} already belongs to a thing group of the same hierarchy as {name}"
+
+
+def thing_in_too_many_groups(thing_name: str, limit: int) -> str:
+    """[R]"""
+    return f"Thing {thing_name} cannot be in more than {limit} thing groups"
+
+
 # --- certificates and what they are attached to (device reference 8.4, 8.5) -----------------------------------------
 
 CERTIFICATE_EXISTS: Final = "The certificate is already provisioned or registered"
-"""Reported by users of the live service. RegisterCertificateWithoutCA."""
+"""[O] RegisterCertificateWithoutCA."""
 
 CERTIFICATE_UNREADABLE: Final = "certificatePem is not an X.509 certificate in PEM format."
 """[R]"""
@@ -375,7 +473,7 @@ CERTIFICATE_AUTHORITY_MISSING: Final = "This server has no certificate authority
 """[R] CreateKeysAndCertificate."""
 
 NOT_A_CERTIFICATE_ARN: Final = "The given ARN does not represent a cert"
-"""Reported by users of the live service. A principal that is something else."""
+"""[O] A principal that is something else."""
 
 
 def certificate_missing(certificate_id: str) -> str:
@@ -389,7 +487,7 @@ def certificate_status_internal(status: str) -> str:
 
 
 def certificate_active(certificate_id: str) -> str:
-    """Reported by users of the live service. DeleteCertificate."""
+    """[O] DeleteCertificate."""
     return f"Certificate must be deactivated (not ACTIVE) before deletion. Id: {certificate_id}"
 
 
@@ -399,7 +497,7 @@ def certificate_has_things(certificate_arn: str) -> str:
 
 
 def certificate_has_policies(certificate_arn: str) -> str:
-    """Reported by users of the live service. DeleteCertificate."""
+    """[O] DeleteCertificate."""
     return f"Certificate policies must be detached before deletion (arn: {certificate_arn})"
 
 
@@ -438,22 +536,22 @@ def policy_version_missing(name: str, version: str) -> str:
 
 
 def policy_exists(name: str) -> str:
-    """Reported by users of the live service. CreatePolicy."""
+    """[O] CreatePolicy."""
     return f"Policy cannot be created - name already exists (name={name})"
 
 
 def policy_attached(name: str) -> str:
-    """Reported by users of the live service. DeletePolicy."""
+    """[O] DeletePolicy."""
     return f"The policy cannot be deleted as the policy is attached to one or more principals (name={name})"
 
 
 def policy_has_versions(name: str) -> str:
-    """Reported by users of the live service, typing error included; the brackets are [R]. DeletePolicy."""
+    """[O] typing error included; the brackets are [R]. DeletePolicy."""
     return f"The policy cannot be deleted as versions other than than default version exist (name={name})"
 
 
 def policy_versions_full(name: str, limit: int) -> str:
-    """Reported by users of the live service. CreatePolicyVersion."""
+    """[O] CreatePolicyVersion."""
     return f"The policy {name} already has the maximum number of versions ({limit})"
 
 

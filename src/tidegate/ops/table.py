@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from tidegate.ops import certificates, device, endpoints, executions, jobs, policies, tags, templates
+from tidegate.ops import (
+    certificates,
+    device,
+    endpoints,
+    executions,
+    groups,
+    jobs,
+    policies,
+    tags,
+    templates,
+    things,
+)
 from tidegate.ops.handler import Handler
 
 HANDLERS: dict[tuple[str, str], Handler] = {
+    **things.HANDLERS,
+    **groups.HANDLERS,
     **templates.HANDLERS,
     **jobs.HANDLERS,
     **executions.HANDLERS,

@@ -159,11 +159,5 @@ def of_thing(tx: Tx, thing_id: int, *, after: int, limit: int, exclusive: bool |
     return [Principal(*row) for row in tx.all("certificate_of_thing", values)]
 
 
-def thing_id(tx: Tx, scope: int, name: str) -> int | None:
-    """The inner id of a thing."""
-    row = tx.one("certificate_thing_id", {"scope": scope, "name": name})
-    return row[0] if row else None
-
-
 def _flag(value: bool | None) -> int | None:
     return None if value is None else int(value)

@@ -180,9 +180,3 @@ def in_force_for_thing(tx: Tx, scope: int, prefix: str, thing_id: int) -> list[I
     """The documents that apply to a thing through its groups and their ancestors; ``prefix`` begins a group's ARN."""
     values = {"scope": scope, "prefix": prefix, "thing": thing_id}
     return [InForce(*row) for row in tx.all("policy_in_force_for_thing", values)]
-
-
-def group_id(tx: Tx, scope: int, name: str) -> int | None:
-    """The inner id of a thing group."""
-    row = tx.one("policy_group_id", {"scope": scope, "name": name})
-    return row[0] if row else None

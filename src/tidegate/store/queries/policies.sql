@@ -98,6 +98,3 @@ JOIN policy_target t ON t.scope_id = :scope AND t.target_arn = CAST(:prefix AS T
 JOIN policy p ON p.id = t.policy_id
 JOIN policy_version v ON v.policy_id = p.id AND v.version = p.default_version
 ORDER BY p.name;
-
--- name: policy_group_id
-SELECT id FROM thing_group WHERE scope_id = :scope AND name = :name;
