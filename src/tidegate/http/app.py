@@ -95,9 +95,7 @@ class App:
             if allows is not None and not allows(operation, labels):
                 raise devices.forbidden()
             account, region, principal = caller
-            response = await self._service.invoke(
-                handler, members, account=account, region=region, principal=principal
-            )
+            response = await self._service.invoke(handler, members, account=account, region=region, principal=principal)
             answer = protocol.encode(operation, response)
         except WireError as error:
             answer = protocol.encode_error(error, request_id if _traced(operation) else None)
@@ -107,9 +105,7 @@ class App:
         self._metrics.observe(plane, name, answer[0], monotonic() - started)
         return answer
 
-    async def _authenticate(
-        self, request: Request
-    ) -> tuple[Caller, Planes, devices.Allows | None]:
+    async def _authenticate(self, request: Request) -> tuple[Caller, Planes, devices.Allows | None]:
         """The caller, the planes its request is for, and what its policies say if it came with a certificate."""
         peer, host = request.peer, request.header(b"host")
         scope = sigv4.parse_scope(request.headers, request.query_string)

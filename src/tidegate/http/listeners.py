@@ -97,7 +97,9 @@ class Listener:
             async with asyncio.timeout(grace):
                 await self.idle.wait()
         except TimeoutError:
-            log.warning("%d connections were cut off: their requests took longer than %.0f s", self.connections(), grace)
+            log.warning(
+                "%d connections were cut off: their requests took longer than %.0f s", self.connections(), grace
+            )
             for connection in list(self.state.connections):
                 cast("_Connection", connection).transport.abort()
         if self._sweeper is not None:

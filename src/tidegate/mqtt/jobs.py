@@ -149,9 +149,7 @@ def _update(topic: JobsRequest, body: _Body) -> jobs_data.UpdateJobExecutionRequ
     )
 
 
-def _pending_reply(
-    response: jobs_data.GetPendingJobExecutionsResponse, timestamp: int, token: str | None
-) -> _Accepted:
+def _pending_reply(response: jobs_data.GetPendingJobExecutionsResponse, timestamp: int, token: str | None) -> _Accepted:
     return _Accepted(
         in_progress_jobs=response.in_progress_jobs,
         queued_jobs=response.queued_jobs,

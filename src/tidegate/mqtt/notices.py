@@ -50,9 +50,7 @@ class _Due(NamedTuple):
     next_if: frozenset[int] = frozenset()
 
     def joined(self, other: _Due) -> _Due:
-        return _Due(
-            self.notify or other.notify, self.notify_next or other.notify_next, self.next_if | other.next_if
-        )
+        return _Due(self.notify or other.notify, self.notify_next or other.notify_next, self.next_if | other.next_if)
 
 
 class _Message(NamedTuple):
@@ -131,7 +129,9 @@ class Notices:
     def _send(self, reading: asyncio.Future[list[_Message]]) -> None:
         error = reading.exception()
         if error is not None:
-            log.error("notifications could not be read from the store: %s; devices learn of it at their next request", error)
+            log.error(
+                "notifications could not be read from the store: %s; devices learn of it at their next request", error
+            )
             return
         for message in reading.result():
             self._publisher.publish(message.topic, message.payload, 1, scope=message.scope, newest_only=True)
