@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from tidegate.ops import certificates, device, endpoints, executions, jobs, policies, tags, templates
+from tidegate.ops import (
+    certificates,
+    device,
+    endpoints,
+    executions,
+    groups,
+    jobs,
+    policies,
+    tags,
+    templates,
+    things,
+)
 from tidegate.ops.handler import Handler
 
 HANDLERS: dict[tuple[str, str], Handler] = {
@@ -10,6 +21,8 @@ HANDLERS: dict[tuple[str, str], Handler] = {
     **jobs.HANDLERS,
     **executions.HANDLERS,
     **device.HANDLERS,
+    **things.HANDLERS,
+    **groups.HANDLERS,
     **certificates.HANDLERS,
     **policies.HANDLERS,
     **tags.HANDLERS,

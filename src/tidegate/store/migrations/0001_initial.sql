@@ -135,14 +135,14 @@ CREATE TABLE thing (
 );
 CREATE UNIQUE INDEX thing_by_name ON thing (scope_id, name) WHERE deleted_at IS NULL;
 
+-- The attributes of living things, turned over: who has this value? The thing's own row says which rows are its.
 CREATE TABLE thing_attribute (
   scope_id BIGINT NOT NULL,
   name @name@ NOT NULL,
   value @name@ NOT NULL,
   thing_id BIGINT NOT NULL,
   PRIMARY KEY (scope_id, name, value, thing_id)
-);
-CREATE INDEX thing_attribute_by_thing ON thing_attribute (thing_id);
+) @flat@;
 
 CREATE TABLE thing_group (
   id @id@,
@@ -156,7 +156,9 @@ CREATE TABLE thing_group (
   created_at BIGINT NOT NULL,
   UNIQUE (scope_id, name)
 );
-CREATE INDEX thing_group_by_parent ON thing_group (parent_id) WHERE parent_id IS NOT NULL;
+CREATE INDEX thing_group_by_parent ON thing_group (parent_id, name) WHERE parent_id IS NOT NULL;
+CREATE INDEX thing_group_by_uuid ON thing_group (scope_id, uuid);
+CREATE INDEX thing_group_root ON thing_group (scope_id, name) WHERE parent_id IS NULL;
 
 CREATE TABLE group_member (
   group_id BIGINT NOT NULL,

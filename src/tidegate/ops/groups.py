@@ -1,0 +1,285 @@
+"""Static thing groups (control reference 17.3): trees of groups, and which things are in them.
+
+A thing may be in several groups but only once below any root, so a walk through a tree never meets it twice. Dynamic
+groups are not known here yet, therefore ``overrideDynamicGroups`` has nothing to override.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tidegate.core import attributes, texts
+from tidegate.ops import handler, tags, things
+from tidegate.ops.call import Call
+from tidegate.ops.effects import PoliciesChanged
+from tidegate.ops.handler import Handler
+from tidegate.store import groups
+from tidegate.store import tags as stored_tags
+from tidegate.store import things as thing_store
+from tidegate.store.database import Conflict, Tx
+from tidegate.wire import iot
+
+_DEPTH = 7
+_CHILDREN = 100
+_GROUPS_PER_THING = 10
+
+
+def create_thing_group(tx: Tx, call: Call, request: iot.CreateThingGroupRequest) -> iot.CreateThingGroupResponse:
+    """Keep a new group, as a root or below another; the same request again is answered alike."""
+    name = request.thing_group_name
+    assert name is not None
+    wrong = tags.problems(request.tags)  # CreateThingGroup models no LimitExceededException: too many are invalid
+    if wrong:
+        raise iot.InvalidRequestException(" ".join(wrong))
+    properties = request.thing_group_properties or iot.ThingGroupProperties()
+    wanted = attributes.applied({}, properties.attribute_payload)
+    description = properties.thing_group_description or None
+    parent = found(tx, call, request.parent_group_name) if request.parent_group_name else None
+    new = groups.NewGroup(name, call.ids.uuid(), parent.id if parent else None, description, wanted)
+    known = groups.find(tx, call.scope, name)
+    if known is not None:
+        return _created_again(call, known, new)
+    _limit_attributes(name, wanted)
+    if parent:
+        _limit_tree(tx, name, parent)
+    if groups.insert(tx, call.scope, new, call.now) is None:
+        raise Conflict
+    stored_tags.put(tx, call.scope, arn(call, name), tags.as_map(request.tags))
+    return _created(call, name, new.uuid)
+
+
+def describe_thing_group(tx: Tx, call: Call, request: iot.DescribeThingGroupRequest) -> iot.DescribeThingGroupResponse:
+    """A group, its properties and its place in the tree."""
+    group = found(tx, call, request.thing_group_name)
+    payload = iot.AttributePayload(attributes=group.attributes) if group.attributes else None
+    return iot.DescribeThingGroupResponse(
+        thing_group_name=group.name,
+        thing_group_id=group.uuid,
+        thing_group_arn=arn(call, group.name),
+        version=group.version,
+        thing_group_properties=iot.ThingGroupProperties(
+            thing_group_description=group.description, attribute_payload=payload
+        ),
+        thing_group_metadata=_metadata(tx, call, group),
+    )
+
+
+def update_thing_group(tx: Tx, call: Call, request: iot.UpdateThingGroupRequest) -> iot.UpdateThingGroupResponse:
+    """Replace a group's description and, if given, replace or merge its attributes; its parent is for ever."""
+    group = found(tx, call, request.thing_group_name)
+    _expect_version(group, request.expected_version)
+    properties = request.thing_group_properties
+    assert properties is not None
+    wanted = attributes.applied(group.attributes, properties.attribute_payload)
+    _limit_attributes(group.name, wanted)
+    return iot.UpdateThingGroupResponse(
+        version=groups.update(tx, group.id, properties.thing_group_description or None, wanted)
+    )
+
+
+def delete_thing_group(tx: Tx, call: Call, request: iot.DeleteThingGroupRequest) -> iot.DeleteThingGroupResponse:
+    """Remove a group without children; one that is not there is no error."""
+    assert request.thing_group_name is not None
+    group = groups.find(tx, call.scope, request.thing_group_name)
+    if group is None:
+        return iot.DeleteThingGroupResponse()
+    _expect_version(group, request.expected_version)
+    if groups.count_children(tx, group.id):
+        raise iot.InvalidRequestException(texts.group_has_children(group.name))
+    where = arn(call, group.name)
+    groups.delete(tx, call.scope, group.id, where)
+    stored_tags.delete_all(tx, call.scope, where)
+    tx.effects.append(PoliciesChanged(call.scope))
+    return iot.DeleteThingGroupResponse()
+
+
+def list_thing_groups(tx: Tx, call: Call, request: iot.ListThingGroupsRequest) -> iot.ListThingGroupsResponse:
+    """Groups by name: all, those below a parent, or (``recursive`` false) only the next level of either."""
+    prefix = request.name_prefix_filter or ""
+    level = request.recursive is False
+    listing = ("ListThingGroups", call.account, call.region, request.parent_group, prefix, level)
+    page = handler.page(listing, token=request.next_token, size=request.max_results, start=[""])
+    after, limit = str(page.position[0]), page.size + 1
+    if request.parent_group:
+        parent = found(tx, call, request.parent_group)
+        rows = groups.page_below(tx, parent.id, children=level, prefix=prefix, after=after, limit=limit)
+    else:
+        rows = groups.page(tx, call.scope, roots=level, prefix=prefix, after=after, limit=limit)
+    token = handler.following(listing, rows, page.size, lambda group: [group.name])
+    return iot.ListThingGroupsResponse(thing_groups=_named(call, rows[: page.size]), next_token=token)
+
+
+def list_thing_groups_for_thing(
+    tx: Tx, call: Call, request: iot.ListThingGroupsForThingRequest
+) -> iot.ListThingGroupsForThingResponse:
+    """The groups a thing was put into, by name."""
+    listing = ("ListThingGroupsForThing", call.account, call.region, request.thing_name)
+    page = handler.page(listing, token=request.next_token, size=request.max_results, start=[""])
+    thing = things.found(tx, call, request.thing_name)
+    rows = [group for group in groups.groups_of_thing(tx, thing.id) if group.name > str(page.position[0])]
+    token = handler.following(listing, rows, page.size, lambda group: [group.name])
+    return iot.ListThingGroupsForThingResponse(thing_groups=_named(call, rows[: page.size]), next_token=token)
+
+
+def list_things_in_thing_group(
+    tx: Tx, call: Call, request: iot.ListThingsInThingGroupRequest
+) -> iot.ListThingsInThingGroupResponse:
+    """The names of the things in a group, with ``recursive`` also of those in the groups below it."""
+    recursive = bool(request.recursive)
+    listing = ("ListThingsInThingGroup", call.account, call.region, request.thing_group_name, recursive)
+    page = handler.page(listing, token=request.next_token, size=request.max_results, start=[0, 0])
+    group = found(tx, call, request.thing_group_name)
+    after = (int(page.position[0]), int(page.position[1]))
+    rows = groups.members(tx, group.id, recursive=recursive, after=after, limit=page.size + 1)
+    token = handler.following(listing, rows, page.size, lambda member: [member.group_id, member.thing_id])
+    names = [member.thing_name for member in rows[: page.size]]
+    return iot.ListThingsInThingGroupResponse(things=names, next_token=token)
+
+
+def add_thing_to_thing_group(
+    tx: Tx, call: Call, request: iot.AddThingToThingGroupRequest
+) -> iot.AddThingToThingGroupResponse:
+    """Put a thing into a group; one that is there already is no error."""
+    group, thing = _named_in(tx, call, request)
+    if _join(tx, call, group, thing):
+        tx.effects.append(PoliciesChanged(call.scope))
+    return iot.AddThingToThingGroupResponse()
+
+
+def remove_thing_from_thing_group(
+    tx: Tx, call: Call, request: iot.RemoveThingFromThingGroupRequest
+) -> iot.RemoveThingFromThingGroupResponse:
+    """Take a thing out of a group; one that is not in it is no error."""
+    group, thing = _named_in(tx, call, request)
+    if groups.leave(tx, group.id, thing.id):
+        tx.effects.append(PoliciesChanged(call.scope))
+    return iot.RemoveThingFromThingGroupResponse()
+
+
+def update_thing_groups_for_thing(
+    tx: Tx, call: Call, request: iot.UpdateThingGroupsForThingRequest
+) -> iot.UpdateThingGroupsForThingResponse:
+    """Take a thing out of some groups, then put it into others: all of it or nothing.
+
+    Leaving comes first, so that a thing can move within a hierarchy and at the limit of its groups.
+    """
+    if not request.thing_name:
+        raise iot.InvalidRequestException(texts.THING_UNNAMED)
+    thing = things.found(tx, call, request.thing_name)
+    left = [found(tx, call, name) for name in request.thing_groups_to_remove or []]
+    joined = [found(tx, call, name) for name in request.thing_groups_to_add or []]
+    changes = [groups.leave(tx, group.id, thing.id) for group in left]
+    changes += [_join(tx, call, group, thing) for group in joined]
+    if any(changes):
+        tx.effects.append(PoliciesChanged(call.scope))
+    return iot.UpdateThingGroupsForThingResponse()
+
+
+def arn(call: Call, name: str) -> str:
+    """A group's ARN."""
+    return call.arn(f"thinggroup/{name}")
+
+
+def found(tx: Tx, call: Call, name: str | None) -> groups.Group:
+    """The group of this name.
+
+    Raises:
+        ResourceNotFoundException: there is none.
+    """
+    assert name is not None
+    group = groups.find(tx, call.scope, name)
+    if group is None:
+        raise iot.ResourceNotFoundException(texts.group_missing(name))
+    return group
+
+
+def _created(call: Call, name: str, uuid: str) -> iot.CreateThingGroupResponse:
+    return iot.CreateThingGroupResponse(thing_group_name=name, thing_group_arn=arn(call, name), thing_group_id=uuid)
+
+
+def _created_again(call: Call, known: groups.Group, new: groups.NewGroup) -> iot.CreateThingGroupResponse:
+    if known[3:6] != new[2:5]:  # parent, description, attributes
+        message = texts.group_exists(known.name)
+        raise iot.ResourceAlreadyExistsException(message, resource_id=known.uuid, resource_arn=arn(call, known.name))
+    return _created(call, known.name, known.uuid)
+
+
+def _metadata(tx: Tx, call: Call, group: groups.Group) -> iot.ThingGroupMetadata:
+    above = groups.lineage(tx, group.id)
+    return iot.ThingGroupMetadata(
+        parent_group_name=above[-1].name if above else None,
+        root_to_parent_thing_groups=_named(call, above) if above else None,
+        creation_date=handler.seconds(group.created_at),
+    )
+
+
+def _named(call: Call, rows: Sequence[groups.Named | groups.Group]) -> list[iot.GroupNameAndArn]:
+    return [iot.GroupNameAndArn(group_name=row.name, group_arn=arn(call, row.name)) for row in rows]
+
+
+def _expect_version(group: groups.Group, expected: int | None) -> None:
+    if expected is not None and expected != group.version:
+        raise iot.VersionConflictException(texts.group_version_differs(group.name))
+
+
+def _limit_attributes(name: str, wanted: dict[str, str]) -> None:
+    if len(wanted) > attributes.OF_GROUP:
+        raise iot.InvalidRequestException(texts.too_many_attributes(f"Thing group {name}", attributes.OF_GROUP))
+
+
+def _limit_tree(tx: Tx, name: str, parent: groups.Group) -> None:
+    if len(groups.lineage(tx, parent.id)) + 2 > _DEPTH:
+        raise iot.InvalidRequestException(texts.group_too_deep(name, _DEPTH))
+    if groups.count_children(tx, parent.id) >= _CHILDREN:
+        raise iot.InvalidRequestException(texts.too_many_children(parent.name, _CHILDREN))
+
+
+def _named_in(
+    tx: Tx, call: Call, request: iot.AddThingToThingGroupRequest | iot.RemoveThingFromThingGroupRequest
+) -> tuple[groups.Group, thing_store.Thing]:
+    group = _name(call, "thinggroup", request.thing_group_name, request.thing_group_arn)
+    thing = _name(call, "thing", request.thing_name, request.thing_arn)
+    return found(tx, call, group), things.found(tx, call, thing)
+
+
+def _name(call: Call, kind: str, name: str | None, named_by: str | None) -> str:
+    """The name of a thing or group that a request names by name, by ARN or by both."""
+    of_thing = kind == "thing"
+    if not named_by:
+        if not name:
+            raise iot.InvalidRequestException(texts.THING_UNNAMED if of_thing else texts.GROUP_UNNAMED)
+        return name
+    prefix = call.arn(f"{kind}/")
+    if not named_by.startswith(prefix):
+        raise iot.InvalidRequestException(texts.not_an_arn_of("thing" if of_thing else "thing group", named_by))
+    if name and name != named_by[len(prefix) :]:
+        raise iot.InvalidRequestException(texts.THING_NAMED_TWICE if of_thing else texts.GROUP_NAMED_TWICE)
+    return named_by[len(prefix) :]
+
+
+def _join(tx: Tx, call: Call, group: groups.Group, thing: thing_store.Thing) -> bool:
+    """Put a thing into a group unless it is there; True if it joined."""
+    current = groups.groups_of_thing(tx, thing.id)
+    if any(member.id == group.id for member in current):
+        return False
+    root = (groups.lineage(tx, group.id) or [group])[0]
+    above = groups.groups_of_thing(tx, thing.id, ancestors=True)
+    if any(ancestor.id == root.id for ancestor in above):
+        raise iot.InvalidRequestException(texts.thing_in_hierarchy(thing.name, group.name))
+    if len(current) >= _GROUPS_PER_THING:
+        raise iot.InvalidRequestException(texts.thing_in_too_many_groups(thing.name, _GROUPS_PER_THING))
+    return groups.join(tx, group.id, thing.id, call.now)
+
+
+HANDLERS = {
+    ("iot", "CreateThingGroup"): Handler(create_thing_group),
+    ("iot", "DescribeThingGroup"): Handler(describe_thing_group, reads=True),
+    ("iot", "UpdateThingGroup"): Handler(update_thing_group),
+    ("iot", "DeleteThingGroup"): Handler(delete_thing_group),
+    ("iot", "ListThingGroups"): Handler(list_thing_groups, reads=True),
+    ("iot", "ListThingGroupsForThing"): Handler(list_thing_groups_for_thing, reads=True),
+    ("iot", "ListThingsInThingGroup"): Handler(list_things_in_thing_group, reads=True),
+    ("iot", "AddThingToThingGroup"): Handler(add_thing_to_thing_group, partial="dynamic groups"),
+    ("iot", "RemoveThingFromThingGroup"): Handler(remove_thing_from_thing_group),
+    ("iot", "UpdateThingGroupsForThing"): Handler(update_thing_groups_for_thing, partial="dynamic groups"),
+}
