@@ -3,8 +3,8 @@
     async with server.running(Options(data=Path("tidegate-data"))) as running:
         print(running.addresses.http)
 
-What is opened first is closed last: listeners drain before the engine stops, and the store closes when nobody is left who
-could write to it.
+What is opened first is closed last: listeners drain before the engine stops, and the store closes when nobody is left
+who could write to it.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ class _Edges(NamedTuple):
     mqtts: Address
 
 
-async def _edges(  # noqa: PLR0913 - what every edge is made of
+async def _edges(
     options: Options, stack: AsyncExitStack, service: Service, engine: Engine, metrics: Metrics, trust: TrustStore
 ) -> _Edges:
     """Open the device endpoint, the device listener and, last, the listener of operators."""
@@ -185,7 +185,7 @@ async def _edges(  # noqa: PLR0913 - what every edge is made of
     return _Edges(http, https, mqtts)
 
 
-async def _listen(  # noqa: PLR0913
+async def _listen(
     app: App,
     address: Address,
     stack: AsyncExitStack,

@@ -1,12 +1,12 @@
 """Runs the sweep again and again while something is due, and looks again when the sweep said so.
 
-A step is one transaction (``ops.sweeps``); between two steps the event loop serves whoever waits. The loop keeps no state
-that matters: everything it must remember is in the store, so it may be killed between any two steps, and several processes
-may run one each on a shared PostgreSQL.
+A step is one transaction (``ops.sweeps``); between two steps the event loop serves whoever waits. The loop keeps no
+state that matters: everything it must remember is in the store, so it may be killed between any two steps, and several
+processes may run one each on a shared PostgreSQL.
 
-It is woken by the instant the last step named, by an ``EngineDue`` effect of a commit here, by whoever calls ``settle``, and
-at the latest after ``_LONGEST_SLEEP_S``: another process may have stored something due, and the wall clock may have jumped.
-While a movable clock stands still no instant comes by itself, so it waits for a call.
+It is woken by the instant the last step named, by an ``EngineDue`` effect of a commit here, by whoever calls
+``settle``, and at the latest after ``_LONGEST_SLEEP_S``: another process may have stored something due, and the wall
+clock may have jumped. While a movable clock stands still no instant comes by itself, so it waits for a call.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tidegate.runtime.unit import Unit
 from tidegate.store.database import Tx, locks_rows
 
 Step = Callable[[Tx, Millis], Millis | None]
-"""One bounded step of what is due at an instant; returns when to look again (at once if not later), None for nothing."""
+"""One bounded step of what is due at an instant; returns when to look again (at once if not later), else None."""
 
 log = logging.getLogger("tidegate.engine")
 
@@ -90,9 +90,9 @@ class Engine:
     async def travel(self, target: Millis | None) -> Millis | None:
         """Move a movable clock to an instant and do everything due up to it, each thing at its own time.
 
-        The clock stops at every due instant on the way, so what is done there bears that instant. ``target`` None: to the
-        next thing that is due. Calls are carried out one after another; a running clock runs on afterwards. Returns and
-        raises as ``settle``.
+        The clock stops at every due instant on the way, so what is done there bears that instant. ``target`` None: to
+        the next thing that is due. Calls are carried out one after another; a running clock runs on afterwards. Returns
+        and raises as ``settle``.
         """
         clock = self._clock
         assert isinstance(clock, MovableClock)
@@ -138,7 +138,7 @@ class Engine:
             now = self._clock.now()
             try:
                 due = await self._advance(now)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever it was, time must go on for the other jobs
                 self._failed(error, waiting)
                 await self._sleep(self._retry_s)
                 continue

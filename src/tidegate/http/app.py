@@ -1,8 +1,8 @@
 """The path of every HTTP request, in order: read, plane, authenticate, route, decode, authorise, invoke, encode.
 
-It is an ASGI application without a framework. The server's own pages (``control``) branch off before the plane is chosen;
-everything else is an AWS request and is answered in AWS's form, errors of any origin included: an unexpected one leaves a
-traceback in the log under the request id that the caller got.
+It is an ASGI application without a framework. The server's own pages (``control``) branch off before the plane is
+chosen; everything else is an AWS request and is answered in AWS's form, errors of any origin included: an unexpected
+one leaves a traceback in the log under the request id that the caller got.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _CLOSE = (b"connection", b"close")
 class App:
     """The application of one server."""
 
-    def __init__(  # noqa: PLR0913 - the parts of a server meet here
+    def __init__(
         self,
         service: Service,
         handlers: Mapping[tuple[str, str], Handler],
@@ -123,8 +123,8 @@ class App:
         error = RequestEntityTooLargeException(f"The request body must not exceed {self._body_limit} bytes.")
         status, headers, body = protocol.encode_error(error)
         self._metrics.observe("none", "unknown", status, 0.0)
-        # The answer goes out whole before the rest of the body has come, and only then the connection is closed: closing
-        # it under a client that is still writing would take the answer away with a reset.
+        # The answer goes out whole before the rest of the body has come, and only then the connection is closed:
+        # closing it under a client that is still writing would take the answer away with a reset.
         await _start(send, request_id, (status, [*headers, _CLOSE], body))
         await send({"type": "http.response.body", "body": body, "more_body": True})
         await bodies.discard(receive)

@@ -1,7 +1,7 @@
 """The server's own pages, beside AWS's routes: health, metrics, and with them the levers a test suite pulls.
 
-``GET /_tidegate/health``, ``GET /metrics``, ``POST /_tidegate/reset``, ``GET`` and ``POST /_tidegate/clock``. No AWS route
-begins like these. They are not served to devices.
+``GET /_tidegate/health``, ``GET /metrics``, ``POST /_tidegate/reset``, ``GET`` and ``POST /_tidegate/clock``. No AWS
+route begins like these. They are not served to devices.
 """
 
 from __future__ import annotations

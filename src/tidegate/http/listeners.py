@@ -1,8 +1,8 @@
-"""Sockets: uvicorn's HTTP/1.1 protocol on listeners of our own, so that a server can have several, with and without TLS.
+"""Sockets: uvicorn's HTTP/1.1 protocol on listeners of our own: a server can have several, with and without TLS.
 
 Beyond uvicorn: the peer certificate reaches the application, requests that stay unfinished are cut off, errors of the
-protocol itself are answered in JSON, a client that closes its sending side still gets its answer, and a listener drains:
-it stops accepting, finishes what it has begun, and then closes.
+protocol itself are answered in JSON, a client that closes its sending side still gets its answer, and a listener
+drains: it stops accepting, finishes what it has begun, and then closes.
 """
 
 from __future__ import annotations
@@ -97,9 +97,7 @@ class Listener:
             async with asyncio.timeout(grace):
                 await self.idle.wait()
         except TimeoutError:
-            log.warning(
-                "%d connections were cut off: their requests took longer than %.0f s", self.connections(), grace
-            )
+            log.warning("%d connections were cut off: requests took longer than %.0f s", self.connections(), grace)
             for connection in list(self.state.connections):
                 cast("_Connection", connection).transport.abort()
         if self._sweeper is not None:
@@ -186,8 +184,8 @@ class _Connection(HttpToolsProtocol):
         if not (pending and cycle.response_started):
             body = f'{{"message":"{message}"}}'.encode()
             head = (
-                f"HTTP/1.1 {status} {_PHRASES[status]}\r\nx-amzn-ErrorType: {code}\r\ncontent-type: application/json\r\n"
-                f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+                f"HTTP/1.1 {status} {_PHRASES[status]}\r\nx-amzn-ErrorType: {code}\r\n"
+                f"content-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
             )
             self.transport.write(head.encode() + body)
         self.transport.close()
