@@ -1,7 +1,7 @@
 """Who a device is and what it may do (device reference 8.2 to 8.4): all read at once, then judged without the store.
 
-``load`` reads a certificate's scope, things and policies from committed state. ``Device.bind`` fixes one connection: its
-client id decides which thing it is, thereby which variables have values and which groups' policies count.
+``load`` reads a certificate's scope, things and policies from committed state. ``Device.bind`` fixes one connection:
+its client id decides which thing it is, thereby which variables have values and which groups' policies count.
 
 * Attached plainly, a certificate speaks for the thing that its client id names, for no other.
 * Attached exclusively, it speaks for that thing under any client id.
