@@ -86,7 +86,7 @@ BEYOND_THE_MODEL: dict[tuple[str, str], dict[str, Any]] = {
     ("iot", "DetailsMap"): {"max": 10},  # control reference 2.1
     ("iot", "NamespaceId"): {"max": 64},  # control reference 2.1
     ("iot", "DestinationPackageVersions"): {"max": 25},  # control reference 2.1
-    ("iot", "QueryMaxResults"): {"max": 500},  # control reference 18.3
+    ("iot", "SearchQueryMaxResults"): {"max": 500},  # control reference 18.3
     ("iot", "ResourceDescription"): {"or_empty": True},  # control reference 1.6
     ("jobs_data", "DetailsValue"): {"max": 1024, "multiline": True},  # device reference 3.2
     ("jobs_data", "DetailsMap"): {"max": 10},  # device reference 3.2

@@ -294,6 +294,7 @@ CONTEXT = {
         ("Null", "absent", "true", True),
         ("Null", "absent", "false", False),
         ("Null", "iot:ClientId", "false", True),
+        ("Null", "iot:ClientId", "${iot:ClientId}", False),
         ("ForAllValues:StringEquals", "iot:ConnectAttributes", ["PersistentConnect", "LastWill"], True),
         ("ForAllValues:StringEquals", "test:Both", ["PersistentConnect"], False),
         ("ForAllValues:StringEquals", "absent", ["x"], True),
@@ -343,6 +344,10 @@ GOOD = statement()
         ("", "Policy document is Malformed"),
         ("./policy.json", "Policy document is Malformed"),
         ("[" * 100_000, "Policy document is Malformed"),
+        (
+            document(statement(Condition={"NumericEquals": {"a": 0}})).replace("0}", "9" * 5000 + "}"),
+            "Policy document is Malformed",
+        ),
         ("\ud800", "Policy document is Malformed"),
         ("[]", "Policy document is Malformed: Invalid policy syntax."),
         ("{}", "Policy document is Malformed: Invalid policy syntax."),
@@ -384,6 +389,30 @@ def test_create_policy_refuses(text: str, message: str) -> None:
         policy.parse(text)
     assert str(refusal.value) == message.replace("…", "Policy document is Malformed:")
     assert refusal.value.detail
+
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+operators = st.sampled_from(["StringEquals", "Null", "DateEquals", "NumericLessThan", "IpAddress", "Bool", "ArnLike"])
+operands = scalars | st.lists(scalars | st.just("${a:b}"), max_size=3)
+near_misses = st.fixed_dictionaries(
+    {"Effect": st.sampled_from(["Allow", "Deny"])},
+    optional={
+        "Sid": scalars,
+        "Action": scalars | st.just("iot:*"),
+        "Resource": scalars | st.just("*") | st.text("arn:*${}a?", max_size=12).map(lambda text: ARN + text),
+        "Condition": st.dictionaries(operators | st.text(max_size=3), st.dictionaries(st.just("a:b"), operands)),
+    },
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(near_misses | scalars, st.text(max_size=20))
+def test_a_document_is_refused_or_can_be_bound(source: Any, value: str) -> None:
+    try:
+        parsed = policy.parse(json.dumps({"Version": "2012-10-17", "Statement": source}))
+    except policy.MalformedPolicyError:
+        return
+    policy.bind([parsed], {"a:b": value}).allows("iot:Publish", ARN + value)
 
 
 @pytest.mark.parametrize(

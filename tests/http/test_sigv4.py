@@ -420,6 +420,22 @@ def test_noise_is_refused_and_never_breaks(noise: bytes, query: bytes, date: byt
             sigv4.parse("GET", b"/", given_query, given_headers)
 
 
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=6), st.text(max_size=6), st.text(max_size=12), st.text(max_size=6))
+def test_a_well_formed_stranger_is_a_mismatch(region: str, service: str, signed: str, value: str) -> None:
+    fields = {
+        "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+        "X-Amz-Credential": f"a/20260301/{region}/{service}/aws4_request".replace("//", "/-/"),
+        "X-Amz-Date": "20260301T120000Z",
+        "X-Amz-SignedHeaders": f"host;{signed}",
+        "X-Amz-Signature": f"0{value}",
+    }
+    query = "&".join(f"{name}={quote(text, safe='')}" for name, text in fields.items()).encode()
+    wire = Wire("GET", f"https://h/?{query.decode()}", [("x", "\xff")], b"")
+    with pytest.raises((sigv4.Mismatch, sigv4.Incomplete)):
+        wire.verify()
+
+
 # ----------------------------------------------------------------------------------------------------------- WebSocket
 
 

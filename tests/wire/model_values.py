@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tidegate.wire import iot, iot_data, jobs_data
 from tidegate.wire.shapes import Operation, Plane
-from tools.generate_wire import class_name
+from tools.generate_wire import BEYOND_THE_MODEL, class_name
 
 MODULES: dict[Plane, ModuleType] = {"iot": iot, "iot-jobs-data": jobs_data, "iot-data": iot_data}
 OPERATIONS: list[Operation] = [operation for module in MODULES.values() for operation in module.OPERATIONS.values()]
@@ -43,11 +43,11 @@ ALPHABETS = {
     r"[a-zA-Z0-9_.,@/:#=\[\]-]*": ALPHANUMERIC + "_.,@/:#=[]-",
     r"\S{36,64}": ALPHANUMERIC + "-",
     r"^[0-9A-Za-z_-]+$": ALPHANUMERIC + "_-",
-    r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$": "aé 漢_.:/=+-@１",
+    r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$": "aé 漢_.:/=+-@\uff11",
     r"^[^$].*": ALPHANUMERIC + " /%é",
 }
 SAMPLES = {r"^[1-9]+.[0-9]+": ["1.0", "12.34"], r"^arn:[!-~]+$": ["arn:aws:iot:eu-west-1:123456789012:thing/t"]}
-SHORTEST = {r"\S{36,64}": 36}
+SHORTEST = {r"\S{36,64}": 36, r"[A-Za-z0-9+/]+={0,2}": 1}
 
 
 @cache
@@ -85,7 +85,8 @@ def structures(shape: Shape) -> st.SearchStrategy[dict[str, Any]]:
 
 
 def scalars(shape: Shape, location: str | None) -> st.SearchStrategy[Any]:
-    low, high = shape.metadata.get("min"), shape.metadata.get("max")
+    rules = shape.metadata | BEYOND_THE_MODEL.get(("iot", shape.name), {})
+    low, high = rules.get("min"), rules.get("max")
     if shape.type_name == "string":
         return texts(shape, location)
     if shape.type_name in ("integer", "long"):

@@ -31,6 +31,11 @@ def test_every_pattern_of_the_models_has_a_translation() -> None:
     assert used == model_values.ALPHABETS.keys() | model_values.SAMPLES.keys()
 
 
+def test_limits_beyond_the_model_name_shapes_that_are_reached() -> None:
+    for module, name in generate_wire.BEYOND_THE_MODEL:
+        assert name in generate_wire.Generator(module).reached, name
+
+
 def test_get_operations_are_read_only() -> None:
     assert iot.OPERATIONS["DescribeJob"].read_only
     assert not iot.OPERATIONS["CreateJob"].read_only

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from botocore import xform_name
 from botocore.awsrequest import HeadersDict, create_request_object, prepare_request_dict
 from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
@@ -17,7 +18,7 @@ from tests.wire import model_values
 from tidegate.wire import constraints, fastpath, protocol
 from tidegate.wire.shapes import Operation
 
-few = settings(max_examples=6, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=20, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 each_operation = pytest.mark.parametrize(
     "operation", model_values.OPERATIONS, ids=lambda operation: f"{operation.plane}-{operation.name}"
 )
@@ -74,8 +75,11 @@ def test_botocore_reads_our_answers_unchanged(operation: Operation, data: st.Dat
     members = data.draw(model_values.structures(shape))
     response = model_values.build(model_values.MODULES[operation.plane], shape, members)
     assert type(response) is operation.response
-    expected = {"payload": b""} | members if operation.response_payload else members
-    assert model_values.plain(shape, parsed(protocol.encode(operation, response), shape)) == expected
+    answer = protocol.encode(operation, response)
+    if operation.response_payload is None:
+        assert model_values.plain(shape, parsed(answer, shape)) == members
+    else:
+        assert answer[2] == members.get("payload", b"")  # botocore hands such a body through as a stream
 
 
 @each_operation
@@ -83,16 +87,14 @@ def test_botocore_reads_our_errors(operation: Operation) -> None:
     model = model_values.operation_model(operation)
     assert [error.code for error in operation.errors] == [shape.name for shape in model.error_shapes]
     for error, shape in zip(operation.errors, model.error_shapes, strict=True):
-        assert error.http_status == shape.metadata["error"]["httpStatusCode"]
-        extra = {name: "value" for name in shape.members if name not in ("message", "payload")}
-        raised = error(
-            "told so", **{name.replace("A", "_a").replace("I", "_i"): value for name, value in extra.items()}
-        )
+        extra = {name: f"some {name}" for name in shape.members if name not in ("message", "payload")}
+        raised = error("told so", **{xform_name(name): value for name, value in extra.items()})
         answer = protocol.encode_error(raised, trace_id="trace-1")
-        result = parsed(answer, shape)
+        result = parsed(answer, model.output_shape)
         assert result["Error"] == {"Code": shape.name, "Message": "told so"}
-        assert answer[0] == result["ResponseMetadata"]["HTTPStatusCode"]
-        assert json.loads(answer[2]) == {"message": "told so", "traceId": "trace-1", **extra}
+        assert result["ResponseMetadata"]["HTTPStatusCode"] == shape.metadata["error"]["httpStatusCode"]
+        assert model_values.plain(shape, parsed(answer, shape)) == {"message": "told so", **extra}
+        assert json.loads(answer[2])["traceId"] == "trace-1"
 
 
 @each_operation

@@ -296,7 +296,7 @@ class _Condition(NamedTuple):
         values = context.values(self.key)
         operands = [_substituted(operand, context) for operand in self.operands]
         if self.operator == "Null":
-            return any(_truth(operand) == (not values) for operand in operands)
+            return any(operand.lower() == ("false" if values else "true") for operand in operands)
         if not values and self.if_exists:
             return True
         operator = _OPERATORS[self.operator]

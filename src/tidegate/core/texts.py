@@ -3,7 +3,6 @@
 One module, so that a capture from the live service replaces a sentence in one place. Each names its evidence:
 
 * [D] printed in AWS's documents;
-* [O] seen from the live service, or reported by its users;
 * [third hand] given by another implementation that says it compares with the live service: better than a guess;
 * [R] ours: AWS's sentence is not known. It names the member, the value and the limit.
 
@@ -31,7 +30,7 @@ INPUT: Final = "request input"
 """[third hand] Where a document given inline is said to be located."""
 
 DOCUMENT_PARAMETERS_NEED_MANAGED: Final = "Document parameters are only supported for managed job templates."
-"""[O]"""
+"""Reported by users of the live service."""
 
 
 def document_invalid(location: str = INPUT) -> str:
@@ -240,6 +239,11 @@ def template_exists(template_id: str) -> str:
     return f"Job Template {template_id} already exists."
 
 
+def thing_missing(thing_name: str) -> str:
+    """[third hand] A target of CreateJob."""
+    return f"Thing {thing_name} cannot be found."
+
+
 def template_missing(template_id: str) -> str:
     """[third hand]"""
     return f"Job Template {template_id} cannot be found."
@@ -329,6 +333,11 @@ def not_a_target(text: str) -> str:
     return f"{text} is not the ARN of a thing or thing group of this account and region."
 
 
+def group_missing(name: str) -> str:
+    """[R] after the text for things."""
+    return f"Thing group {name} cannot be found."
+
+
 def package_version_missing(version_arn: str) -> str:
     """[R] ``destinationPackageVersions``."""
     return f"Package version {version_arn} cannot be found."
@@ -356,19 +365,17 @@ def version_conflict(expected: int, found: int) -> str:
 
 # --- things (control reference 17.1) --------------------------------------------------------------------------------
 
+
 ATTRIBUTE_VALUE_ALONE: Final = "attributeValue can only be specified together with attributeName"
 """[R] ListThings."""
+
 
 ATTRIBUTE_AND_TYPE: Final = "Listing things by the combination of attribute and thing type is not supported"
 """[O] ListThings."""
 
+
 TYPE_SET_AND_REMOVED: Final = "thingTypeName cannot be specified when removeThingType is true"
 """[R] UpdateThing."""
-
-
-def thing_missing(thing_name: str) -> str:
-    """[third hand]"""
-    return f"Thing {thing_name} cannot be found."
 
 
 def thing_type_missing(name: str) -> str:
@@ -403,14 +410,18 @@ def too_many_attributes(owner: str, limit: int) -> str:
 
 # --- thing groups (17.3) --------------------------------------------------------------------------------------------
 
+
 GROUP_UNNAMED: Final = " Both thingGroupArn and thingGroupName are empty. Need to specify at least one of them"
 """[O] with its leading space."""
+
 
 GROUP_NAMED_TWICE: Final = "ThingGroupName thingGroupArn does not match specified thingGroupName in request"
 """[O] Name and ARN are of different groups."""
 
+
 THING_UNNAMED: Final = " Both thingArn and thingName are empty. Need to specify at least one of them"
 """[R] after the text for groups."""
+
 
 THING_NAMED_TWICE: Final = "ThingName thingArn does not match specified thingName in request"
 """[R] after the text for groups."""
@@ -419,11 +430,6 @@ THING_NAMED_TWICE: Final = "ThingName thingArn does not match specified thingNam
 def not_an_arn_of(kind: str, text: str) -> str:
     """[R] ``kind`` is what the member names: a thing or a thing group."""
     return f"{text} is not the ARN of a {kind} of this account and region."
-
-
-def group_missing(name: str) -> str:
-    """[R] after the text for things."""
-    return f"Thing group {name} cannot be found."
 
 
 def group_exists(name: str) -> str:
@@ -461,19 +467,58 @@ def thing_in_too_many_groups(thing_name: str, limit: int) -> str:
     return f"Thing {thing_name} cannot be in more than {limit} thing groups"
 
 
+# --- tags (19) ------------------------------------------------------------------------------------------------------
+
+
+def too_many_tags(limit: int) -> str:
+    """[R]"""
+    return f"A resource cannot have more than {limit} tags"
+
+
+# --- documents and their source (control reference 3.2, 5.1, 6.1) ---------------------------------------------------
+
+
+# --- timeouts (12) --------------------------------------------------------------------------------------------------
+
+
+# --- rollout and abort (2.1, 9, 10) ---------------------------------------------------------------------------------
+
+
+# --- retries (11) ---------------------------------------------------------------------------------------------------
+
+
+# --- scheduling (8) -------------------------------------------------------------------------------------------------
+
+
+# --- package versions and tags (16.3, 19) ---------------------------------------------------------------------------
+
+
+# --- what exists and what does not (third hand, all of them) --------------------------------------------------------
+
+
+# --- what a state does not allow (third hand, all of them) ----------------------------------------------------------
+
+
+# --- what a request names ([R], all of them) ------------------------------------------------------------------------
+
+
 # --- certificates and what they are attached to (device reference 8.4, 8.5) -----------------------------------------
 
+
 CERTIFICATE_EXISTS: Final = "The certificate is already provisioned or registered"
-"""[O] RegisterCertificateWithoutCA."""
+"""Reported by users of the live service. RegisterCertificateWithoutCA."""
+
 
 CERTIFICATE_UNREADABLE: Final = "certificatePem is not an X.509 certificate in PEM format."
 """[R]"""
 
+
 CERTIFICATE_AUTHORITY_MISSING: Final = "This server has no certificate authority."
 """[R] CreateKeysAndCertificate."""
 
+
 NOT_A_CERTIFICATE_ARN: Final = "The given ARN does not represent a cert"
-"""[O] A principal that is something else."""
+"""Reported by users of the live service. A principal that is something else."""
 
 
 def certificate_missing(certificate_id: str) -> str:
@@ -487,7 +532,7 @@ def certificate_status_internal(status: str) -> str:
 
 
 def certificate_active(certificate_id: str) -> str:
-    """[O] DeleteCertificate."""
+    """Reported by users of the live service. DeleteCertificate."""
     return f"Certificate must be deactivated (not ACTIVE) before deletion. Id: {certificate_id}"
 
 
@@ -497,7 +542,7 @@ def certificate_has_things(certificate_arn: str) -> str:
 
 
 def certificate_has_policies(certificate_arn: str) -> str:
-    """[O] DeleteCertificate."""
+    """Reported by users of the live service. DeleteCertificate."""
     return f"Certificate policies must be detached before deletion (arn: {certificate_arn})"
 
 
@@ -518,8 +563,10 @@ def attached_otherwise(certificate_arn: str, thing_name: str, kind: str) -> str:
 
 # --- policies (8.1, 6) ----------------------------------------------------------------------------------------------
 
+
 NOT_A_POLICY_TARGET: Final = "The given target is not the ARN of a certificate or thing group"
 """[R] AttachPolicy, DetachPolicy, ListAttachedPolicies."""
+
 
 POLICY_VERSION_DEFAULT: Final = "Cannot delete the default version of a policy"
 """[R] DeletePolicyVersion."""
@@ -536,22 +583,22 @@ def policy_version_missing(name: str, version: str) -> str:
 
 
 def policy_exists(name: str) -> str:
-    """[O] CreatePolicy."""
+    """Reported by users of the live service. CreatePolicy."""
     return f"Policy cannot be created - name already exists (name={name})"
 
 
 def policy_attached(name: str) -> str:
-    """[O] DeletePolicy."""
+    """Reported by users of the live service. DeletePolicy."""
     return f"The policy cannot be deleted as the policy is attached to one or more principals (name={name})"
 
 
 def policy_has_versions(name: str) -> str:
-    """[O] typing error included; the brackets are [R]. DeletePolicy."""
+    """Reported by users of the live service, typing error included; the brackets are [R]. DeletePolicy."""
     return f"The policy cannot be deleted as versions other than than default version exist (name={name})"
 
 
 def policy_versions_full(name: str, limit: int) -> str:
-    """[O] CreatePolicyVersion."""
+    """Reported by users of the live service. CreatePolicyVersion."""
     return f"The policy {name} already has the maximum number of versions ({limit})"
 
 
@@ -561,11 +608,6 @@ def policy_too_large(size: int, limit: int) -> str:
 
 
 # --- tags and endpoints (19) ----------------------------------------------------------------------------------------
-
-
-def too_many_tags(limit: int) -> str:
-    """[R]"""
-    return f"A resource cannot have more than {limit} tags"
 
 
 def not_an_arn(text: str) -> str:
@@ -586,3 +628,45 @@ def resource_missing(arn: str) -> str:
 def endpoint_type_unknown(kind: str) -> str:
     """[R] DescribeEndpoint."""
     return f"Endpoint type {kind} is not supported."
+
+
+# --- documents and their source (control reference 3.2, 5.1, 6.1) ---------------------------------------------------
+
+
+# --- timeouts (12) --------------------------------------------------------------------------------------------------
+
+
+# --- rollout and abort (2.1, 9, 10) ---------------------------------------------------------------------------------
+
+
+# --- retries (11) ---------------------------------------------------------------------------------------------------
+
+
+# --- scheduling (8) -------------------------------------------------------------------------------------------------
+
+
+# --- package versions and tags (16.3, 19) ---------------------------------------------------------------------------
+
+
+# --- what exists and what does not (third hand, all of them) --------------------------------------------------------
+
+
+# --- what a state does not allow (third hand, all of them) ----------------------------------------------------------
+
+
+# --- what a request names ([R], all of them) ------------------------------------------------------------------------
+
+
+# --- things (control reference 17.1) --------------------------------------------------------------------------------
+
+
+# --- thing groups (17.3) --------------------------------------------------------------------------------------------
+
+
+# --- certificates and what they are attached to (device reference 8.4, 8.5) -----------------------------------------
+
+
+# --- policies (8.1, 6) ----------------------------------------------------------------------------------------------
+
+
+# --- tags and endpoints (19) ----------------------------------------------------------------------------------------

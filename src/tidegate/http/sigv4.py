@@ -132,7 +132,7 @@ _HEADER_FORM = re.compile(
 _HEADER_CREDENTIAL = re.compile(rb"Credential=([^,\s]+)")
 _QUERY_CREDENTIAL = re.compile(rb"(?:\A|&)X-Amz-Credential=([^&]+)")
 _QUERY_SIGNED = re.compile(rb"(?:\A|&)X-Amz-(?:Algorithm|Credential|Signature)=")
-_ISO_BASIC = re.compile(r"\d{8}T\d{6}Z\Z")
+_ISO_BASIC = re.compile(r"[0-9]{8}T[0-9]{6}Z\Z")
 
 
 def parse_scope(headers: Headers, query_string: bytes) -> Scope | None:
@@ -344,7 +344,7 @@ def verify(
     head = f"{ALGORITHM}\n{signature.amz_date}\n{scope.date}/{scope.region}/{scope.service}/{TERMINATOR}\n"
     for canonical in _canonical_requests(signature, payload):
         to_sign = head + sha256(canonical).hexdigest()
-        expected = hmac.digest(key, to_sign.encode("latin-1"), "sha256").hex().encode("ascii")
+        expected = hmac.digest(key, to_sign.encode("utf-8"), "sha256").hex().encode("ascii")
         if hmac.compare_digest(expected, signature.value):
             return
     raise Mismatch
@@ -418,8 +418,8 @@ def _canonical_requests(signature: Signature, payload: bytes) -> Iterator[bytes]
     path = signature.raw_path or b"/"
     if signature.scope.service != "s3":
         path = canonical_path(path)
-    head = signature.method.upper().encode("latin-1") + b"\n" + path + b"\n"
-    tail = b"\n" + signature.signed_headers.encode("latin-1") + b"\n" + payload
+    head = signature.method.upper().encode("utf-8") + b"\n" + path + b"\n"
+    tail = b"\n" + signature.signed_headers.encode("utf-8") + b"\n" + payload
     for query, names in itertools.product(_queries(signature), _header_blocks(signature)):
         yield head + query + b"\n" + names + tail
 
@@ -476,7 +476,7 @@ def _reencode(text: bytes) -> bytes:
 
 
 def _header_blocks(signature: Signature) -> Iterator[bytes]:
-    names = signature.signed_headers.encode("latin-1").split(b";")
+    names = signature.signed_headers.encode("utf-8").split(b";")
     values: dict[bytes, bytes] = {}
     wanted = frozenset(names)
     for name, value in signature.headers:

@@ -17,12 +17,12 @@ from tidegate.ops import (
 from tidegate.ops.handler import Handler
 
 HANDLERS: dict[tuple[str, str], Handler] = {
-    **things.HANDLERS,
-    **groups.HANDLERS,
     **templates.HANDLERS,
     **jobs.HANDLERS,
     **executions.HANDLERS,
     **device.HANDLERS,
+    **things.HANDLERS,
+    **groups.HANDLERS,
     **certificates.HANDLERS,
     **policies.HANDLERS,
     **tags.HANDLERS,

@@ -7,6 +7,9 @@ away.
 
 A handshake proves only that the client holds the key of a certificate somebody trusts. Whether that certificate is
 known and ACTIVE is asked after it, on every connection, also on resumed ones.
+
+The price: OpenSSL sorts its store for every addition, 0.1 ms among a thousand certificates, 2 ms among sixteen
+thousand. A larger fleet with certificates of its own maker registers the maker's CA instead of every leaf.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ class PostgresDatabase:
             applied = connection.execute("SELECT number, checksum FROM migration ORDER BY number").fetchall()
             for step in migrations.pending("postgres", [(number, checksum) for number, checksum in applied]):
                 for statement in step.statements:
-                    connection.execute(statement)  # type: ignore[arg-type]
+                    connection.execute(statement)
                 connection.execute(
                     "INSERT INTO migration VALUES (%s, %s, %s, %s)", (step.number, step.name, step.checksum, now)
                 )
@@ -108,7 +108,7 @@ class PostgresDatabase:
     def _once(self, begin: str, work: Work[Any]) -> Outcome[Any]:
         connection = self._connection()
         tx = PostgresTx(connection, self._known)
-        connection.execute(begin)  # type: ignore[call-overload]
+        connection.execute(begin)
         try:
             value = work(tx)
             connection.execute("COMMIT")
@@ -141,7 +141,7 @@ class PostgresDatabase:
             "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename <> 'migration'"
         ).fetchall()
         names = ", ".join(f'"{table}"' for (table,) in tables)
-        connection.execute(f"TRUNCATE {names}")  # type: ignore[arg-type]
+        connection.execute(f"TRUNCATE {names}")
 
     def close(self) -> None:
         with self._guard:

@@ -92,7 +92,7 @@ _CONTAINERS = {"array": "list", "object": "structure or map"}
 
 
 def _wrong_type(reason: str) -> str:
-    """msgspec's reason in the words of AWS's JSON parser (third-party captures of the family; no text is documented)."""
+    """msgspec's reason in the words of AWS's JSON parsers; which of them IoT uses is not known [R]."""
     found = re.match(r"Expected `(\w+)[^`]*`, got `(\w+)`", reason)
     if found is None:
         return f"{'STRING' if 'string' in reason else 'NUMBER'}_VALUE can not be converted to a Number"

@@ -1,7 +1,7 @@
 """restJson1, the server's half (control reference 1, device reference 4).
 
-``route`` finds the operation of a method and path, ``decode`` reads a request struct and raises what AWS answers when it
-cannot or when constraints are violated, ``encode`` and ``encode_error`` write answers. Nothing here knows sockets,
+``route`` finds the operation of a method and path, ``decode`` reads a request struct and raises what AWS answers when
+it cannot or when constraints are violated, ``encode`` and ``encode_error`` write answers. Nothing here knows sockets,
 signatures or what the operations mean.
 """
 

@@ -1,7 +1,7 @@
 """The route table: which operation answers to a method and a path.
 
-One tree of path segments per plane, walked once per request. The plane is chosen by the caller, because two planes share
-routes (device reference 4).
+One tree of path segments per plane, walked once per request. The plane is chosen by the caller, because two planes
+share routes (device reference 4).
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ the annotation (``Annotated[str, Text(...)]``), where msgspec passes over them a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, ClassVar, Literal
 
@@ -113,6 +112,3 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     def read_only(self) -> bool:
         """True for operations that change nothing by their method."""
         return self.method == "GET"
-
-
-Operations = Mapping[str, Operation]
