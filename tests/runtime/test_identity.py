@@ -66,7 +66,7 @@ class Fleet:
         return self.database.read(lambda tx: identity.load(tx, self.certificate_id, **choices))
 
     def bind(self, client_id: str | None, **choices: Any) -> identity.Bound:
-        device = self.load(**choices)
+        device = self.load(client_id=client_id, **choices)
         assert device is not None
         return device.bind(client_id, IP)
 
@@ -98,7 +98,7 @@ def test_deleted_certificate(fleet: Fleet) -> None:
 
 def test_device(fleet: Fleet, call: Call) -> None:
     fleet.thing("t", site="north")
-    device = fleet.load()
+    device = fleet.load(client_id="t")
     assert device is not None
     assert (device.scope, device.account, device.region) == (call.scope, "123456789012", "eu-west-1")
     assert device.certificate_id == fleet.certificate_id
@@ -280,7 +280,7 @@ def test_conditions(fleet: Fleet) -> None:
     fleet.thing("t1")
     assert fleet.bind("t1").allows("iot:Connect", "client/t1")
     assert not fleet.bind("t2").allows("iot:Connect", "client/t2")
-    device = fleet.load()
+    device = fleet.load(client_id="t1")
     assert device is not None
     assert device.bind("t1", "192.0.2.200").allows("iot:Publish", "topic/local")
     assert not device.bind("t1", "198.51.100.1").allows("iot:Publish", "topic/local")
@@ -291,7 +291,7 @@ def test_conditions(fleet: Fleet) -> None:
 def test_keys_of_one_request(fleet: Fleet) -> None:
     will = {"StringEquals": {"iot:LastWillTopic": "will"}}
     fleet.policy("p", fleet.arn, allow("iot:Connect", "client/c", Condition=will))
-    device = fleet.load()
+    device = fleet.load(client_id="c")
     assert device is not None
     assert device.bind("c", IP, {"iot:LastWillTopic": "will"}).allows("iot:Connect", "client/c")
     assert not device.bind("c", IP).allows("iot:Connect", "client/c")
@@ -304,10 +304,10 @@ def test_partition(fleet: Fleet) -> None:
     assert device.partition == "aws-cn"
 
 
-# --- loading for one client id --------------------------------------------------------------------------------------
+# --- what is read ---------------------------------------------------------------------------------------------------
 
 
-def test_loading_for_one_client_id(fleet: Fleet) -> None:
+def test_loading_reads_what_the_client_id_can_mean(fleet: Fleet) -> None:
     for name in ("t1", "t2", "t3"):
         fleet.thing(name)
     device = fleet.load(client_id="t2")
@@ -317,13 +317,14 @@ def test_loading_for_one_client_id(fleet: Fleet) -> None:
     for other in ("t1", None):
         with pytest.raises(ValueError, match="loaded for client id 't2'"):
             device.bind(other, IP)
-    nobody = fleet.load(client_id="t4")
-    assert nobody is not None
-    assert nobody.things == ()
+    for client_id in ("t4", None):
+        nobody = fleet.load(client_id=client_id)
+        assert nobody is not None
+        assert nobody.thing is None
 
 
-@pytest.mark.parametrize("client_id", ["t1", "other"])
-def test_loading_an_exclusive_thing_for_one_client_id(fleet: Fleet, client_id: str) -> None:
+@pytest.mark.parametrize("client_id", ["t1", "other", None])
+def test_loading_reads_an_exclusive_thing_for_any_client_id(fleet: Fleet, client_id: str | None) -> None:
     fleet.thing("t1", "EXCLUSIVE_THING")
     device = fleet.load(client_id=client_id)
     assert device is not None
