@@ -108,10 +108,14 @@ class Edge(asyncio.Protocol):
         self._limit()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        now = self._server.clock.now()
-        self._carry_out(self.connection.lost(now), now)
+        if self.connection.state is not State.IDENTIFYING:  # else what it sent along with CONNECT is still to be done
+            self._lost()
         self.transport = None
         self._server.gone(self)
+
+    def _lost(self) -> None:
+        now = self._server.clock.now()
+        self._carry_out(self.connection.lost(now), now)
 
     def pause_writing(self) -> None:
         self._stalled_at = self._server.beat()
@@ -288,6 +292,9 @@ class Edge(asyncio.Protocol):
             server.broker.end(connection, Ending.AUTH_ERROR, Reason.NOT_AUTHORIZED, "not identified", now)
             return
         self._carry_out(server.broker.admit(connection, identity, now), now)
+        if self.transport is None:
+            self._lost()
+            return
         self._release(_IDENTIFYING)
         self._limit()
         server.rescheduled(self)
