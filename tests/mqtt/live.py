@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import datetime
 import hashlib
@@ -167,6 +168,9 @@ class Live:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(PATIENCE)
         self._loop.close()
+
+    def start_draining(self) -> concurrent.futures.Future[None]:
+        return asyncio.run_coroutine_threadsafe(self.server.drain(PATIENCE), self._loop)
 
     def run(self, work: Any) -> Any:
         """Run a coroutine on the server's loop."""
