@@ -30,6 +30,7 @@ from paho.mqtt.properties import Properties as PahoProperties
 from tests.mqtt.rig import SCOPE, Someone
 from tidegate import clock
 from tidegate.mqtt import codec, topics
+from tidegate.mqtt.edge import SERVER_NAME
 from tidegate.mqtt.plane import Identity, Reply
 from tidegate.mqtt.server import Server
 from tidegate.mqtt.settings import Settings
@@ -80,6 +81,7 @@ class Certificates:
         context.load_cert_chain(self.server[0])
         context.load_verify_locations(self.ca)
         context.verify_mode = ssl.CERT_OPTIONAL
+        context.sni_callback = lambda tls, name, _context: setattr(tls, SERVER_NAME, name)
         return context
 
     def client_context(self, path: pathlib.Path | None) -> ssl.SSLContext:
