@@ -10,7 +10,7 @@ from tidegate.core.lifecycle import ExecutionStatus, JobStatus, Stage
 from tidegate.core.pending import Change
 from tidegate.ops.call import Call
 from tidegate.ops.effects import EngineDue, PendingChanged, PoliciesChanged, PrincipalChanged, ThingNamed
-from tidegate.store import executions, jobs, scopes, things
+from tidegate.store import certificates, executions, jobs, scopes, things
 from tidegate.store.database import Database, Tx, transact
 from tidegate.wire import iot
 
@@ -30,16 +30,13 @@ def thing_id(database: Database, call: Call, name: str) -> int:
 def attach(database: Database, call: Call, name: str, certificate_id: str) -> None:
     """Leave in the tables what AttachThingPrincipal leaves there."""
     thing = thing_id(database, call, name)
+    new = certificates.NewCertificate(certificate_id, call.ids.uuid(), "", "ACTIVE", "DEFAULT", 0, 0, 0, call.now)
 
-    def work(tx: Any) -> None:
-        tx._connection.execute(
-            "INSERT INTO certificate (scope_id, certificate_id, pem, status, mode, not_before, not_after, created_at,"
-            f" updated_at, version) VALUES ({call.scope}, '{certificate_id}', '', 'ACTIVE', 'DEFAULT', 0, 0, 0, 0, 1)"
-        )
-        tx._connection.execute(
-            "INSERT INTO thing_principal (thing_id, certificate_id, exclusive)"
-            f" SELECT {thing}, id, 0 FROM certificate WHERE certificate_id = '{certificate_id}'"
-        )
+    def work(tx: Tx) -> None:
+        certificates.insert(tx, call.scope, new)
+        known = certificates.get(tx, call.scope, certificate_id)
+        assert known is not None
+        certificates.attach(tx, thing, known.id, exclusive=False)
 
     transact(database, work)
 

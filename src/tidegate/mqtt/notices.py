@@ -29,7 +29,7 @@ log = logging.getLogger("tidegate.mqtt")
 class Publisher(Protocol):
     """Sends service messages to those who subscribed and may receive them."""
 
-    def publish(self, topic: str, payload: bytes, qos: int, *, scope: Scope, newest_only: bool = False) -> int: ...
+    def publish(self, topic: str, payload: bytes, qos: int, *, scope: Scope, newest_only: bool = False) -> None: ...
 
 
 class _Notify(msgspec.Struct, omit_defaults=True, gc=False):
@@ -50,9 +50,7 @@ class _Due(NamedTuple):
     next_if: frozenset[int] = frozenset()
 
     def joined(self, other: _Due) -> _Due:
-        return _Due(
-            self.notify or other.notify, self.notify_next or other.notify_next, self.next_if | other.next_if
-        )
+        return _Due(self.notify or other.notify, self.notify_next or other.notify_next, self.next_if | other.next_if)
 
 
 class _Message(NamedTuple):
@@ -70,28 +68,23 @@ class Notices:
         self._loop = asyncio.get_running_loop()
         self._watched: dict[int, tuple[Scope, str]] = {}
         self._names: dict[tuple[Scope, str], int | None] = {}
-        self._everything = False
+        self._everywhere: frozenset[Scope] = frozenset()
         self._due: dict[int, _Due] = {}
         self._scheduled = False
         self._looking_up = 0
         self._running: set[asyncio.Task[None]] = set()
 
-    def watch(self, scope: Scope, thing_name: str) -> None:
-        """Somebody subscribed to a thing's notifications by its exact topic."""
-        if (scope, thing_name) not in self._names:
+    def interest(self, scope: Scope, thing_name: str | None, wanted: bool) -> None:
+        """A thing's notices begin or cease to have a subscriber; None stands for filters that reach every thing."""
+        if thing_name is None:
+            self._everywhere = self._everywhere | {scope} if wanted else self._everywhere - {scope}
+        elif wanted:
             self._names[scope, thing_name] = None
-            self._looking_up += 1
-            self._start(self._look_up(scope, thing_name))
-
-    def unwatch(self, scope: Scope, thing_name: str) -> None:
-        """Nobody is subscribed to a thing's notifications by its exact topic any more."""
-        thing_id = self._names.pop((scope, thing_name), None)
-        if thing_id is not None:
-            self._watched.pop(thing_id, None)
-
-    def watch_everything(self, wanted: bool) -> None:  # noqa: FBT001
-        """Whether some subscription covers every thing's notifications."""
-        self._everything = wanted
+            self._start(scope, thing_name)
+        else:
+            thing_id = self._names.pop((scope, thing_name), None)
+            if thing_id is not None:
+                self._watched.pop(thing_id, None)
 
     def effects(self, happened: Iterable[Any]) -> None:
         """Take note of what a transaction did."""
@@ -107,7 +100,7 @@ class Notices:
 
     def _listening(self) -> bool:
         """True while any thing may turn out to have a listener."""
-        return self._everything or self._looking_up > 0
+        return bool(self._everywhere) or self._looking_up > 0
 
     def _add(self, thing_id: int, due: _Due) -> None:
         if thing_id not in self._watched and not self._listening():
@@ -124,7 +117,7 @@ class Notices:
     def _flush(self) -> None:
         self._scheduled = False
         due, self._due = self._due, {}
-        if not self._everything:
+        if not self._everywhere:
             due = {thing_id: what for thing_id, what in due.items() if thing_id in self._watched}
         if due:
             reading = self._service.unit.read(lambda tx: self._messages(tx, due))
@@ -136,7 +129,9 @@ class Notices:
     def _send(self, reading: asyncio.Future[list[_Message]]) -> None:
         error = reading.exception()
         if error is not None:
-            log.error("notifications could not be read from the store: %s; devices learn of it at their next request", error)
+            log.error(
+                "notifications could not be read from the store: %s; devices learn of it at their next request", error
+            )
             return
         for message in reading.result():
             self._publisher.publish(message.topic, message.payload, 1, scope=message.scope, newest_only=True)
@@ -153,8 +148,7 @@ class Notices:
     def _renamed(self, effect: ThingNamed) -> None:
         for (scope, name), thing_id in list(self._names.items()):
             if name == effect.name and (thing_id is None or effect.thing_id is None):
-                self._looking_up += 1
-                self._start(self._look_up(scope, name))
+                self._start(scope, name)
 
     async def _look_up(self, scope: Scope, thing_name: str) -> None:
         """Find the thing behind a watched name; until that is known, every change is kept."""
@@ -171,8 +165,9 @@ class Notices:
                 self._watched[thing_id] = (scope, thing_name)
         self._schedule()
 
-    def _start(self, work: Any) -> None:
-        task = self._loop.create_task(work)
+    def _start(self, scope: Scope, thing_name: str) -> None:
+        self._looking_up += 1
+        task = self._loop.create_task(self._look_up(scope, thing_name))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
@@ -193,9 +188,9 @@ def _about(tx: Tx, thing_id: int, scope: Scope, name: str, due: _Due, timestamp:
 
 
 def _named(tx: Tx, thing_id: int) -> tuple[Scope, str] | None:
-    thing = things.get(tx, thing_id)
-    scope = scopes.name(tx, thing.scope) if thing else None
-    return (scope, thing.name) if thing and scope else None
+    found = things.name_of(tx, thing_id)
+    scope = scopes.name(tx, found[0]) if found else None
+    return (scope, found[1]) if found and scope else None
 
 
 def _thing_id(tx: Tx, scope: Scope, name: str) -> int | None:

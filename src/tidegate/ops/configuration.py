@@ -172,7 +172,9 @@ def first_start(configured: Configuration, now: int) -> int | None:
     given = maintenance_windows(configured)
     if not given:
         return start
-    opening = windows.upcoming(given, not_before=max(now, start or now), not_after=ends_at(configured), now=now, count=1)
+    opening = windows.upcoming(
+        given, not_before=max(now, start or now), not_after=ends_at(configured), now=now, count=1
+    )
     return opening[0] if opening else ends_at(configured) or start or now
 
 

@@ -52,9 +52,7 @@ def list_job_executions_for_job(
     rows = executions.page_by_job(tx, job.id, _status(request.status), _place(where.position), where.size + 1)
     return iot.ListJobExecutionsForJobResponse(
         execution_summaries=[
-            iot.JobExecutionSummaryForJob(
-                thing_arn=call.arn(f"thing/{row.name}"), job_execution_summary=_summary(row)
-            )
+            iot.JobExecutionSummaryForJob(thing_arn=call.arn(f"thing/{row.name}"), job_execution_summary=_summary(row))
             for row in rows[: where.size]
         ],
         next_token=following(listing, rows, where.size, _position),
@@ -70,14 +68,18 @@ def list_job_executions_for_thing(
     listing = ("ListJobExecutionsForThing", call.scope, request.thing_name, *filters)
     where = page(listing, token=request.next_token, size=request.max_results, start=executions.FIRST)
     thing = things.find(tx, call.scope, request.thing_name)
-    rows = [] if thing is None else executions.page_by_thing(
-        tx,
-        thing.id,
-        status=_status(request.status),
-        namespace=request.namespace_id,
-        job_name=request.job_id,
-        before=_place(where.position),
-        limit=where.size + 1,
+    rows = (
+        []
+        if thing is None
+        else executions.page_by_thing(
+            tx,
+            thing.id,
+            status=_status(request.status),
+            namespace=request.namespace_id,
+            job_name=request.job_id,
+            before=_place(where.position),
+            limit=where.size + 1,
+        )
     )
     return iot.ListJobExecutionsForThingResponse(
         execution_summaries=[

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tidegate.core import attributes, texts
-from tidegate.ops import handler, things
+from tidegate.ops import handler, tags, things
 from tidegate.ops.call import Call
 from tidegate.ops.effects import PoliciesChanged
 from tidegate.ops.handler import Handler
-from tidegate.store import groups, tags
+from tidegate.store import groups
+from tidegate.store import tags as stored_tags
 from tidegate.store import things as thing_store
 from tidegate.store.database import Conflict, Tx
 from tidegate.wire import iot
@@ -21,14 +22,15 @@ from tidegate.wire import iot
 _DEPTH = 7
 _CHILDREN = 100
 _GROUPS_PER_THING = 10
-_TAGS = 50
 
 
 def create_thing_group(tx: Tx, call: Call, request: iot.CreateThingGroupRequest) -> iot.CreateThingGroupResponse:
     """Keep a new group, as a root or below another; the same request again is answered alike."""
     name = request.thing_group_name
     assert name is not None
-    labels = _tags(request.tags)
+    wrong = tags.problems(request.tags)  # CreateThingGroup models no LimitExceededException: too many are invalid
+    if wrong:
+        raise iot.InvalidRequestException(" ".join(wrong))
     properties = request.thing_group_properties or iot.ThingGroupProperties()
     wanted = attributes.applied({}, properties.attribute_payload)
     description = properties.thing_group_description or None
@@ -42,7 +44,7 @@ def create_thing_group(tx: Tx, call: Call, request: iot.CreateThingGroupRequest)
         _limit_tree(tx, name, parent)
     if groups.insert(tx, call.scope, new, call.now) is None:
         raise Conflict
-    tags.put(tx, call.scope, arn(call, name), labels)
+    stored_tags.put(tx, call.scope, arn(call, name), tags.as_map(request.tags))
     return _created(call, name, new.uuid)
 
 
@@ -86,7 +88,7 @@ def delete_thing_group(tx: Tx, call: Call, request: iot.DeleteThingGroupRequest)
         raise iot.InvalidRequestException(texts.group_has_children(group.name))
     where = arn(call, group.name)
     groups.delete(tx, call.scope, group.id, where)
-    tags.delete_all(tx, call.scope, where)
+    stored_tags.delete_all(tx, call.scope, where)
     tx.effects.append(PoliciesChanged(call.scope))
     return iot.DeleteThingGroupResponse()
 
@@ -230,21 +232,6 @@ def _limit_tree(tx: Tx, name: str, parent: groups.Group) -> None:
         raise iot.InvalidRequestException(texts.group_too_deep(name, _DEPTH))
     if groups.count_children(tx, parent.id) >= _CHILDREN:
         raise iot.InvalidRequestException(texts.too_many_children(parent.name, _CHILDREN))
-
-
-def _tags(given: list[iot.Tag] | None) -> dict[str, str]:
-    """Tags by key (control reference 19). CreateThingGroup models no LimitExceededException: too many are invalid."""
-    if given and len(given) > _TAGS:
-        raise iot.InvalidRequestException(texts.too_many_tags(_TAGS))
-    labels = {tag.key: tag.value or "" for tag in given or [] if tag.key is not None}
-    keys = [tag.key for tag in given or []]
-    twice = sorted(key for key in labels if keys.count(key) > 1)
-    if twice:
-        raise iot.InvalidRequestException(texts.tags_duplicate(twice))
-    for key in labels:
-        if key.lower().startswith("aws:"):
-            raise iot.InvalidRequestException(texts.tag_reserved(key))
-    return labels
 
 
 def _named_in(

@@ -83,7 +83,7 @@ class _Walk:
         self._job = job
         self._started_at = started_at
         self._targets = jobs.targets(tx, job.id)
-        bookmark = json.loads(job.stage_cursor) if job.stage_cursor else [0, 0, 0]
+        bookmark: list[int] = json.loads(job.stage_cursor) if job.stage_cursor else [0, 0, 0]
         self._position, self._group, self._thing = bookmark
 
     @property

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-from tidegate.ops import certificates, device, endpoints, executions, groups, jobs, policies, tags, templates, things
-=======
-from tidegate.ops import certificates, device, endpoints, executions, jobs, policies, tags, templates
->>>>>>> certs
+from tidegate.ops import (
+    certificates,
+    device,
+    endpoints,
+    executions,
+    groups,
+    jobs,
+    policies,
+    tags,
+    templates,
+    things,
+)
 from tidegate.ops.handler import Handler
 
 HANDLERS: dict[tuple[str, str], Handler] = {
@@ -14,17 +21,10 @@ HANDLERS: dict[tuple[str, str], Handler] = {
     **jobs.HANDLERS,
     **executions.HANDLERS,
     **device.HANDLERS,
-<<<<<<< HEAD
     **things.HANDLERS,
     **groups.HANDLERS,
     **certificates.HANDLERS,
     **policies.HANDLERS,
     **tags.HANDLERS,
     **endpoints.HANDLERS,
-=======
-    **certificates.HANDLERS,
-    **policies.HANDLERS,
-    **tags.HANDLERS,
-    **endpoints.HANDLERS,
->>>>>>> certs
 }

@@ -18,6 +18,8 @@ class Settings(NamedTuple):
 
     account: str = "000000000000"
     """The account of callers that name none: devices and unsigned requests."""
+    region: str = "us-east-1"
+    """The region of callers that name none."""
     partition: str = "aws"
     limits: Limits = Limits()
     endpoints: Endpoints = Endpoints()

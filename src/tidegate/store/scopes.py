@@ -27,3 +27,8 @@ def name(tx: Tx, scope: int) -> tuple[str, str] | None:
     """(account, region) of a scope id."""
     row = tx.one("scope_name", {"id": scope})
     return (row[0], row[1]) if row else None
+
+
+def touch(tx: Tx, account: str, region: str) -> None:
+    """Write a scope as it is: shows that the store can be written."""
+    tx.run("scope_touch", {"account": account, "region": region})

@@ -6,3 +6,6 @@ INSERT INTO scope (account, region) VALUES (:account, :region) ON CONFLICT DO NO
 
 -- name: scope_name
 SELECT account, region FROM scope WHERE id = :id;
+
+-- name: scope_touch
+INSERT INTO scope (account, region) VALUES (:account, :region) ON CONFLICT (account, region) DO UPDATE SET region = :region;

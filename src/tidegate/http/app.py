@@ -1,0 +1,169 @@
+"""The path of every HTTP request, in order: read, plane, authenticate, route, decode, authorise, invoke, encode.
+
+It is an ASGI application without a framework. The server's own pages (``control``) branch off before the plane is
+chosen; everything else is an AWS request and is answered in AWS's form, errors of any origin included: an unexpected
+one leaves a traceback in the log under the request id that the caller got.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from tidegate.clock import monotonic
+from tidegate.http import bodies, callers, devices, planes, sigv4
+from tidegate.http.callers import Caller
+from tidegate.http.control import Control
+from tidegate.http.planes import Planes
+from tidegate.http.request import Answer, Request
+from tidegate.ops.handler import Handler
+from tidegate.runtime.metrics import Metrics
+from tidegate.runtime.service import Service
+from tidegate.store.database import StoreUnavailable
+from tidegate.wire import iot, iot_data, jobs_data, protocol
+from tidegate.wire.errors import RequestEntityTooLargeException, UnknownOperationException, WireError
+from tidegate.wire.shapes import Operation
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+
+log = logging.getLogger("tidegate.http")
+
+BODY_LIMIT = 1024 * 1024
+"""Bytes; the largest AWS request here carries a document of 32 KiB and 30 KiB of parameters."""
+
+_UNAVAILABLE: Mapping[str, type[WireError]] = {
+    "iot": iot.ServiceUnavailableException,
+    "iot-jobs-data": jobs_data.ServiceUnavailableException,
+    "iot-data": iot_data.ServiceUnavailableException,
+}
+_CLOSE = (b"connection", b"close")
+
+
+class App:
+    """The application of one server."""
+
+    def __init__(
+        self,
+        service: Service,
+        handlers: Mapping[tuple[str, str], Handler],
+        control: Control,
+        metrics: Metrics,
+        *,
+        auth: bool,
+        body_limit: int = BODY_LIMIT,
+    ) -> None:
+        self._service = service
+        self._handlers = handlers
+        self._control = control
+        self._metrics = metrics
+        self._auth = auth
+        self._body_limit = body_limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI ``http`` event. ``scope["state"]["peer"]`` is the connection's ``Peer``."""
+        request_id = self._service.ids.uuid()
+        headers = scope["headers"]
+        try:
+            body = await bodies.read(receive, headers, self._body_limit)
+        except bodies.TooLargeError:
+            await self._too_large(request_id, receive, send)
+            return
+        except bodies.DisconnectedError:
+            return
+        peer = scope["state"]["peer"]
+        request = Request(scope["method"], scope["raw_path"], scope["query_string"], headers, body, peer)
+        if self._control.owns(request):
+            answer = await self._control.answer(request)
+        else:
+            answer = await self.answer(request, request_id)
+        await _send(send, request_id, answer)
+
+    async def answer(self, request: Request, request_id: str) -> Answer:
+        """Carry out an AWS request."""
+        started = monotonic()
+        operation: Operation | None = None
+        try:
+            caller, candidates, allows = await self._authenticate(request)
+            operation, labels = _route(candidates, request)
+            handler = self._handlers.get((operation.plane, operation.name))
+            if handler is None:
+                raise UnknownOperationException(f"{operation.name} is not implemented by this server.")
+            members = protocol.decode(operation, labels, request.query_string, request.headers, request.body)
+            if allows is not None and not allows(operation, labels):
+                raise devices.forbidden()
+            account, region, principal = caller
+            response = await self._service.invoke(handler, members, account=account, region=region, principal=principal)
+            answer = protocol.encode(operation, response)
+        except WireError as error:
+            answer = protocol.encode_error(error, request_id if _traced(operation) else None)
+        except Exception as error:  # noqa: BLE001 - the last place that can still answer the caller
+            answer = protocol.encode_error(_fault(error, operation, request_id), request_id)
+        plane, name = (operation.plane, operation.name) if operation else ("none", "unknown")
+        self._metrics.observe(plane, name, answer[0], monotonic() - started)
+        return answer
+
+    async def _authenticate(self, request: Request) -> tuple[Caller, Planes, devices.Allows | None]:
+        """The caller, the planes its request is for, and what its policies say if it came with a certificate."""
+        peer, host = request.peer, request.header(b"host")
+        scope = sigv4.parse_scope(request.headers, request.query_string)
+        if peer.certificate is not None and scope is None:
+            caller, allows = await devices.judge(self._service, request, peer.certificate)
+            return caller, planes.choose(device=True, host=host, service=None), allows
+        if self._auth:
+            caller, scope = await callers.signed(self._service, request)
+        else:
+            named = planes.hosted(host) if host else None
+            caller = callers.claimed(self._service, scope, named.region if named else None)
+        return caller, planes.choose(device=peer.device, host=host, service=scope.service if scope else None), None
+
+    async def _too_large(self, request_id: str, receive: Receive, send: Send) -> None:
+        error = RequestEntityTooLargeException(f"The request body must not exceed {self._body_limit} bytes.")
+        status, headers, body = protocol.encode_error(error)
+        self._metrics.observe("none", "unknown", status, 0.0)
+        # The answer goes out whole before the rest of the body has come, and only then the connection is closed:
+        # closing it under a client that is still writing would take the answer away with a reset.
+        await _start(send, request_id, (status, [*headers, _CLOSE], body))
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+        await bodies.discard(receive)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _route(candidates: Planes, request: Request) -> tuple[Operation, dict[str, str]]:
+    for plane in candidates:
+        found = protocol.route(plane, request.method, request.raw_path)
+        if found is not None:
+            return found
+    path = request.raw_path.decode("latin-1")
+    raise UnknownOperationException(f"No operation of {candidates[0]} answers to {request.method} {path}")
+
+
+def _traced(operation: Operation | None) -> bool:
+    """The control plane repeats the request id inside its errors (control reference 1.4)."""
+    return operation is None or operation.plane == "iot"
+
+
+def _fault(error: Exception, operation: Operation | None, request_id: str) -> WireError:
+    """What the caller is told of an error that no operation meant to answer with."""
+    name = operation.name if operation else "a request"
+    if isinstance(error, StoreUnavailable):
+        log.error("%s could not be stored, request %s: %s", name, request_id, error)
+        return _UNAVAILABLE[operation.plane if operation else "iot"](
+            "The service is temporarily unavailable. Nothing was changed."
+        )
+    log.error("%s failed, request %s", name, request_id, exc_info=error)
+    return iot.InternalFailureException("An unexpected error has occurred.")
+
+
+async def _send(send: Send, request_id: str, answer: Answer) -> None:
+    await _start(send, request_id, answer)
+    await send({"type": "http.response.body", "body": answer[2]})
+
+
+async def _start(send: Send, request_id: str, answer: Answer) -> None:
+    status, headers, body = answer
+    length = (b"content-length", b"%d" % len(body))
+    own = [length, (b"x-amzn-RequestId", request_id.encode())]
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, *own]})

@@ -1,0 +1,185 @@
+"""The server's own pages, beside AWS's routes: health, metrics, and with them the levers a test suite pulls.
+
+``GET /_tidegate/health``, ``GET /metrics``, ``POST /_tidegate/reset``, ``GET`` and ``POST /_tidegate/clock``. No AWS
+route begins like these. They are not served to devices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import msgspec
+
+from tidegate.clock import Millis, MovableClock
+from tidegate.http import callers
+from tidegate.http.request import Answer, Request
+from tidegate.runtime import metrics
+from tidegate.runtime.metrics import Metrics
+from tidegate.runtime.service import Service
+from tidegate.store import scopes
+from tidegate.store.database import StoreError
+from tidegate.wire import protocol
+from tidegate.wire.errors import WireError
+
+_JSON = (b"Content-Type", b"application/json")
+_LATEST = 253_402_300_799_999
+"""9999-12-31T23:59:59.999Z: the last instant that can be written in ISO 8601."""
+
+
+class Timeline(Protocol):
+    """What moves time: the engine."""
+
+    async def settle(self) -> Millis | None:
+        """Wait until everything due has been done; when the next thing is due."""
+        ...
+
+    async def travel(self, target: Millis | None) -> Millis | None:
+        """Go to an instant, or to the next due one, doing everything on the way; when the next thing is due."""
+        ...
+
+
+class _Refused(Exception):  # noqa: N818 - carries an answer
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Control:
+    """The pages of one server."""
+
+    def __init__(
+        self,
+        service: Service,
+        timeline: Timeline,
+        counted: Metrics,
+        *,
+        auth: bool,
+        reset: Callable[[], Awaitable[None]],
+    ) -> None:
+        """``reset`` empties the store and everything the edges remember of it."""
+        self._service = service
+        self._timeline = timeline
+        self._counted = counted
+        self._auth = auth
+        self._empty = reset
+        self._pages: dict[bytes, dict[str, Callable[[Request], Awaitable[Answer]]]] = {
+            b"/_tidegate/health": {"GET": self._health},
+            b"/_tidegate/reset": {"POST": self._reset},
+            b"/_tidegate/clock": {"GET": self._clock, "POST": self._move_clock},
+            b"/metrics": {"GET": self._metrics},
+        }
+
+    def owns(self, request: Request) -> bool:
+        """Whether a request is for one of these pages."""
+        path = request.raw_path
+        return (path == b"/metrics" or path.startswith(b"/_tidegate/")) and not request.peer.device
+
+    async def answer(self, request: Request) -> Answer:
+        """Serve a page."""
+        page = self._pages.get(request.raw_path)
+        if page is None:
+            return _json(404, {"message": f"There is no page {request.raw_path.decode('latin-1')}."})
+        method = "GET" if request.method == "HEAD" else request.method
+        if method not in page:
+            status, headers, body = _json(405, {"message": f"Allowed: {', '.join(page)}."})
+            return status, [*headers, (b"Allow", ", ".join(page).encode())], body
+        try:
+            return await page[method](request)
+        except _Refused as refused:
+            return _json(refused.status, {"message": str(refused)})
+        except WireError as error:
+            return protocol.encode_error(error)
+        except StoreError as error:
+            return _json(503, {"message": f"The store does not answer: {error}"})
+
+    async def _health(self, _request: Request) -> Answer:
+        """Healthy means that the store takes a write."""
+        settings = self._service.settings
+        try:
+            await self._service.unit.transact(lambda tx: scopes.touch(tx, settings.account, settings.region))
+        except StoreError as error:
+            return _json(503, {"status": "unavailable", "store": str(error)})
+        return _json(200, {"status": "ok", "store": "writable"})
+
+    async def _metrics(self, _request: Request) -> Answer:
+        return 200, [(b"Content-Type", metrics.CONTENT_TYPE)], self._counted.text()
+
+    async def _reset(self, _request: Request) -> Answer:
+        if self._auth:
+            raise _Refused(403, "Only a server that runs with --auth off can be reset.")
+        await self._empty()
+        return _json(200, {"status": "reset"})
+
+    async def _clock(self, _request: Request) -> Answer:
+        return self._state(await self._timeline.settle())
+
+    async def _move_clock(self, request: Request) -> Answer:
+        if self._auth:
+            await callers.signed(self._service, request)
+        clock = self._service.clock
+        if not isinstance(clock, MovableClock):
+            raise _Refused(409, "This server runs on the system clock. Start it with --clock movable to move time.")
+        name, value = _command(request.body)
+        if name == "freeze":
+            clock.freeze()
+            return self._state(await self._timeline.settle())
+        if name == "resume":
+            clock.resume()
+            return self._state(await self._timeline.settle())
+        if name == "toNextEvent":
+            return self._state(await self._timeline.travel(None))
+        target = clock.now() + _milliseconds(value) if name == "advance" else _instant(value)
+        if not 0 <= target <= _LATEST:
+            raise _Refused(400, "The clock can be set from 1970-01-01 to 9999-12-31.")
+        return self._state(await self._timeline.travel(target))
+
+    def _state(self, next_at: Millis | None) -> Answer:
+        clock = self._service.clock
+        now = clock.now()
+        frozen = isinstance(clock, MovableClock) and clock.frozen
+        next_event = None if next_at is None else _iso(next_at)
+        return _json(200, {"now": _iso(now), "epochMs": now, "frozen": frozen, "nextEventAt": next_event})
+
+
+def _json(status: int, value: dict[str, Any]) -> Answer:
+    return status, [_JSON], msgspec.json.encode(value)
+
+
+def _iso(instant: Millis) -> str:
+    moment = datetime.fromtimestamp(instant // 1000, UTC).replace(microsecond=instant % 1000 * 1000)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+_COMMANDS = ("advance", "set", "toNextEvent", "freeze", "resume")
+
+
+def _command(body: bytes) -> tuple[str, Any]:
+    """The one command of a request to move the clock."""
+    try:
+        asked = msgspec.json.decode(body)
+    except ValueError as error:
+        raise _Refused(400, f"The body is not JSON: {error}") from None
+    if not isinstance(asked, dict) or len(asked) != 1 or next(iter(asked)) not in _COMMANDS:
+        raise _Refused(400, f"Give a JSON object with one of {', '.join(_COMMANDS)}.")
+    [(name, value)] = asked.items()
+    if name in ("toNextEvent", "freeze", "resume") and value is not True:
+        raise _Refused(400, f"{name} takes true.")
+    return name, value
+
+
+def _milliseconds(seconds: Any) -> int:
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= _LATEST / 1000:
+        raise _Refused(400, "advance takes a number of seconds that is not negative.")
+    return round(seconds * 1000)
+
+
+def _instant(value: Any) -> Millis:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise _Refused(400, "set takes epoch milliseconds or an ISO 8601 time such as 2026-01-31T12:00:00Z.") from None
+    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)

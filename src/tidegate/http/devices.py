@@ -1,0 +1,57 @@
+"""Callers that present a client certificate: who they are and what their policies allow (device reference 4, 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from tidegate.http.callers import Caller
+from tidegate.http.request import Request
+from tidegate.pki.certificates import certificate_id
+from tidegate.runtime import identity
+from tidegate.runtime.identity import Bound
+from tidegate.runtime.service import Service
+from tidegate.wire.errors import WireError
+from tidegate.wire.iot_data import ForbiddenException
+from tidegate.wire.shapes import Operation
+
+Allows = Callable[[Operation, Mapping[str, str]], bool]
+"""Whether an operation with these path labels is allowed."""
+
+
+def forbidden() -> WireError:
+    """The answer to a certificate that is unknown, not active, or not allowed: it does not say which."""
+    return ForbiddenException("Forbidden")
+
+
+async def judge(service: Service, request: Request, der: bytes) -> tuple[Caller, Allows]:
+    """The caller behind a certificate, and its permissions.
+
+    Both are read from the store for each request: a revoked certificate is refused on connections it has open.
+
+    Raises:
+        ForbiddenException: no scope knows the certificate as ACTIVE.
+        StoreError: the store cannot be read.
+    """
+    host = request.header(b"host")
+    name = host.decode("latin-1").partition(":")[0] if host else None
+    known_as, partition = certificate_id(der), service.settings.partition
+    device = await service.unit.read(lambda tx: identity.load(tx, known_as, server_name=name, partition=partition))
+    if device is None:
+        raise forbidden()
+    bound = device.bind(None, request.peer.address)
+
+    def allows(operation: Operation, labels: Mapping[str, str]) -> bool:
+        return _allows(bound, operation, labels)
+
+    principal = f"arn:{partition}:iot:{device.region}:{device.account}:cert/{known_as}"
+    return Caller(device.account, device.region, principal), allows
+
+
+def _allows(bound: Bound, operation: Operation, labels: Mapping[str, str]) -> bool:
+    if operation.plane == "iot-jobs-data":
+        # Older policies name the job operations in the iot namespace.
+        resource = f"thing/{labels.get('thingName', '')}"
+        return any(bound.allows(f"{space}:{operation.name}", resource) for space in ("iotjobsdata", "iot"))
+    if "topic" in labels:
+        return bound.allows(f"iot:{operation.name}", f"topic/{labels['topic']}")
+    return bound.allows(f"iot:{operation.name}", f"thing/{labels.get('thingName', '')}")

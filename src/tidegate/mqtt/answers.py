@@ -1,0 +1,37 @@
+"""The rejections the endpoint words itself; all others come from the service (device reference 3.8)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from tidegate import clock
+
+_MAX_TOKEN = 128
+
+
+def invalid_topic(payload: bytes, now: clock.Millis) -> bytes:
+    """For a publish under a thing's jobs topics that names no operation."""
+    return _rejection("InvalidTopic", "The topic does not map to a Jobs operation.", payload, now)
+
+
+def internal_error(payload: bytes, now: clock.Millis) -> bytes:
+    """For a request the service failed to answer; the device may try again."""
+    return _rejection("InternalError", "The request could not be processed.", payload, now)
+
+
+def _rejection(code: str, message: str, payload: bytes, now: clock.Millis) -> bytes:
+    answer: dict[str, str | int] = {"code": code, "message": message, "timestamp": now // 1000}
+    token = _client_token(payload)
+    if token is not None:
+        answer["clientToken"] = token
+    return msgspec.json.encode(answer)
+
+
+def _client_token(payload: bytes) -> str | None:
+    """The client token of a request, if it can be made out: clients match rejections by it."""
+    try:
+        request = msgspec.json.decode(payload.decode("utf-8", "replace"))
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    token = request.get("clientToken") if isinstance(request, dict) else None
+    return token if isinstance(token, str) and len(token.encode("utf-8", "replace")) <= _MAX_TOKEN else None

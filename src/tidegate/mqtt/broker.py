@@ -1,0 +1,245 @@
+"""All clients of all scopes: who takes over whose session, and which message goes where.
+
+No sockets and no clock. The edge hands it the effects of connections; what it cannot do itself, it gives back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tidegate import clock
+from tidegate.mqtt import session as sessions
+from tidegate.mqtt import subscriptions, topics
+from tidegate.mqtt.codec import Reason
+from tidegate.mqtt.plane import Identity, Scope
+from tidegate.mqtt.session import Closed, Connection, Effect, Ending, Message, Publication, Session
+from tidegate.mqtt.settings import Settings
+from tidegate.mqtt.wheel import Wheel
+
+Interest = Callable[[Scope, str | None, bool], None]
+"""Called with (scope, thing name, wanted) when a thing's job notices begin or cease to have a subscriber; with thing
+name None when filters that reach the notices of every thing begin or cease to exist."""
+
+Left = Callable[[Connection, Effect], None]
+"""Called with the end of a connection, and with a will that is no message for subscribers but concerns the service."""
+
+
+class Realm:
+    """The sessions, subscriptions and retained messages of one scope."""
+
+    __slots__ = ("index", "interest", "retained", "sessions")
+
+    def __init__(self) -> None:
+        self.sessions: dict[str, Session] = {}
+        self.index: subscriptions.Index[Session] = subscriptions.Index()
+        self.retained: dict[str, Message] = {}
+        self.interest: dict[str, int] = {}
+
+
+def _nobody_asks(_scope: Scope, _thing_name: str | None, _wanted: bool) -> None:
+    """No interest in interest."""
+
+
+class Broker:
+    """Routes messages and keeps sessions."""
+
+    def __init__(self, settings: Settings, left: Left, interest: Interest = _nobody_asks) -> None:
+        self._settings = settings
+        self._left = left
+        self._interest = interest
+        self._realms: dict[Scope, Realm] = {}
+        self._asleep: Wheel[Session] = Wheel()
+        self._handlers: dict[type, Callable[[Connection, Any, clock.Millis], None]] = {
+            Publication: self._publication,
+            sessions.Subscribed: self._subscribed,
+            sessions.Unsubscribed: self._unsubscribed,
+            Closed: self._closed,
+        }
+
+    def carry_out(self, connection: Connection, effects: list[Effect], now: clock.Millis) -> list[Effect]:
+        """Carry out what concerns other clients; returns what concerns the service."""
+        rest: list[Effect] = []
+        for effect in effects:
+            handler = self._handlers.get(type(effect))
+            if handler is None:
+                rest.append(effect)
+            else:
+                handler(connection, effect, now)
+        return rest
+
+    # -- sessions --
+
+    def admit(self, connection: Connection, identity: Identity, now: clock.Millis) -> list[Effect]:
+        """Let an identified client in, or refuse it (device reference 2.1, 2.2)."""
+        denied = connection.authorise(identity)
+        if denied is not None:
+            silent = self._settings.strict_aws and not connection.v5
+            return [connection.refuse(Reason.NOT_AUTHORIZED, f"{denied} denied", now, silent=silent)]
+        realm = self._realm(identity.scope)
+        held = realm.sessions.get(connection.client_id)
+        if held is not None and held.connection is not None:
+            self.end(held.connection, Ending.DUPLICATE_CLIENT_ID, Reason.SESSION_TAKEN_OVER, "taken over", now)
+            held = realm.sessions.get(connection.client_id)
+        present = held is not None and held.v5 is connection.v5 and not connection.wants_clean_start
+        if held is not None and not present:
+            self._forget(held)
+        session = held if held is not None and present else None
+        if session is None:
+            session = Session(identity.scope, connection.client_id, connection.v5, self._settings)
+            realm.sessions[connection.client_id] = session
+        elif session.expires_at is not None:
+            self._asleep.discard(session, session.expires_at / 1000)
+        connection.accept(identity, session, present, now)
+        return connection.advance(now)
+
+    def end(
+        self,
+        connection: Connection,
+        ending: Ending,
+        code: Reason,
+        message: str,
+        now: clock.Millis,
+        *,
+        will: bool = True,
+    ) -> None:
+        """End a connection from this side."""
+        self.carry_out(connection, connection.shut(ending, code, message, now, will=will), now)
+
+    def sweep(self, now: clock.Millis) -> None:
+        """End the sessions whose time without a connection is over."""
+        for session in self._asleep.due(now / 1000):
+            if session.connection is None and session.expires_at is not None:
+                self._forget(session)
+
+    def session(self, scope: Scope, client_id: str) -> Session | None:
+        """The session of a client id, connected or not."""
+        realm = self._realms.get(scope)
+        return None if realm is None else realm.sessions.get(client_id)
+
+    def _realm(self, scope: Scope) -> Realm:
+        realm = self._realms.get(scope)
+        if realm is None:
+            realm = self._realms[scope] = Realm()
+        return realm
+
+    def _closed(self, connection: Connection, effect: Closed, now: clock.Millis) -> None:
+        session = connection.session
+        if session is not None and session.connection is connection:
+            session.detach()
+            if session.expiry:
+                session.expires_at = now + 1000 * session.expiry
+                self._asleep.add(session, session.expires_at / 1000)
+            else:
+                self._forget(session)
+        will = effect.will
+        if isinstance(will, Publication):
+            self._publication(connection, will, now)
+        elif will is not None:
+            self._left(connection, will)
+        self._left(connection, effect)
+
+    def _forget(self, session: Session) -> None:
+        realm = self._realm(session.scope)
+        if session.expires_at is not None:
+            self._asleep.discard(session, session.expires_at / 1000)
+        for subscription in session.subscriptions.values():
+            self._drop(realm, session.scope, subscription)
+        session.subscriptions.clear()
+        del realm.sessions[session.client_id]
+
+    # -- subscriptions --
+
+    def _subscribed(self, connection: Connection, effect: sessions.Subscribed, now: clock.Millis) -> None:
+        session, subscription = connection.session, effect.subscription
+        assert session is not None
+        realm = self._realm(session.scope)
+        if effect.fresh:
+            realm.index.add(subscription)
+            self._count(realm, session.scope, subscription.filter, 1)
+        if effect.replay:
+            self._replay(realm, session, subscription, now)
+
+    def _replay(
+        self, realm: Realm, session: Session, subscription: subscriptions.Subscription[Session], now: clock.Millis
+    ) -> None:
+        """Only a filter that equals the topic brings its retained message (device reference 2.6)."""
+        message = realm.retained.get(subscription.filter)
+        if message is None:
+            return
+        if message.expires_at is not None and message.expires_at <= now:
+            del realm.retained[subscription.filter]
+            return
+        session.deliver(message, min(message.qos, subscription.qos), True, now)
+
+    def _unsubscribed(self, connection: Connection, effect: sessions.Unsubscribed, _now: clock.Millis) -> None:
+        session = connection.session
+        assert session is not None
+        self._drop(self._realm(session.scope), session.scope, effect.subscription)
+
+    def _drop(self, realm: Realm, scope: Scope, subscription: subscriptions.Subscription[Session]) -> None:
+        realm.index.remove(subscription)
+        self._count(realm, scope, subscription.filter, -1)
+
+    def _count(self, realm: Realm, scope: Scope, topic_filter: str, change: int) -> None:
+        """Keep the number of filters that reach a thing's job notices, and tell when it leaves or reaches 0."""
+        name = topics.notify_interest(topic_filter)
+        if name is None:
+            return
+        before = realm.interest.get(name, 0)
+        realm.interest[name] = before + change
+        if before + change == 0:
+            del realm.interest[name]
+        if before == 0 or before + change == 0:
+            self._interest(scope, None if name == topics.EVERY_THING else name, before == 0)
+
+    def watches(self, scope: Scope, thing_name: str) -> bool:
+        """Whether any subscription, also of a sleeping session, reaches the job notices of a thing."""
+        realm = self._realms.get(scope)
+        return realm is not None and (thing_name in realm.interest or topics.EVERY_THING in realm.interest)
+
+    def wanted(self, scope: Scope, topic: str) -> bool:
+        """Whether any subscription matches a topic."""
+        realm = self._realms.get(scope)
+        return realm is not None and realm.index.wanted(topic)
+
+    # -- messages --
+
+    def publish(self, scope: Scope, message: Message, now: clock.Millis, origin: Session | None = None) -> None:
+        """Hand a message to everyone in a scope who subscribes to its topic; keep it if it is retained."""
+        realm = self._realms.get(scope)
+        if realm is None:
+            if not message.retain:
+                return
+            realm = self._realm(scope)
+        if message.retain:
+            self._retain(realm, message)
+        found, groups = realm.index.match(message.topic)
+        for subscription in found:
+            if not (subscription.options & subscriptions.NO_LOCAL and subscription.session is origin):
+                _hand_over(message, subscription, now)
+        for group in groups:
+            member = group.pick(message.qos)
+            if member is not None:
+                _hand_over(message, member, now)
+
+    def retained(self, scope: Scope) -> dict[str, Message]:
+        """The retained messages of a scope by topic; not to be changed."""
+        realm = self._realms.get(scope)
+        return {} if realm is None else realm.retained
+
+    def _retain(self, realm: Realm, message: Message) -> None:
+        if not message.payload:
+            realm.retained.pop(message.topic, None)  # [MQTT-3.3.1-6]
+        elif message.topic in realm.retained or len(realm.retained) < self._settings.max_retained:
+            realm.retained[message.topic] = message
+
+    def _publication(self, connection: Connection, effect: Publication, now: clock.Millis) -> None:
+        session = connection.session
+        assert session is not None
+        self.publish(session.scope, effect.message, now, session)
+
+
+def _hand_over(message: Message, subscription: subscriptions.Subscription[Session], now: clock.Millis) -> None:
+    retain = message.retain and bool(subscription.options & subscriptions.RETAIN_AS_PUBLISHED)
+    subscription.session.deliver(message, min(message.qos, subscription.qos), retain, now)

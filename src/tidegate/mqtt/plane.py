@@ -1,0 +1,69 @@
+"""What the endpoint asks of the service behind it. It knows MQTT and topics; devices, policies and jobs are theirs.
+
+All calls are made on the event loop's thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Protocol
+
+import msgspec
+
+from tidegate.mqtt import topics
+
+Scope = tuple[str, str]
+"""(account, region). Sessions, publishes and subscriptions of different scopes never meet."""
+
+
+class Identity(Protocol):
+    """Who is on a connection, after TLS."""
+
+    @property
+    def principal(self) -> str:
+        """The certificate id: lower-case hex SHA-256 of the certificate in DER."""
+        ...
+
+    @property
+    def scope(self) -> Scope:
+        """The account and region the certificate belongs to."""
+        ...
+
+    def allows(self, action: str, resource: str, client_id: str) -> bool:
+        """Whether the policies allow an action (device reference 8.1).
+
+        ``action`` is ``iot:Connect``, ``iot:Publish``, ``iot:RetainPublish``, ``iot:Subscribe`` or ``iot:Receive``;
+        ``resource`` is the ARN without its prefix: ``client/…``, ``topic/…`` or ``topicfilter/…``. Called for every
+        message: answer from memory.
+        """
+        ...
+
+
+class Reply(msgspec.Struct, frozen=True, gc=False):
+    """The outcome of a job request; ``payload`` is the JSON to be sent on the accepted or rejected topic."""
+
+    accepted: bool
+    payload: bytes
+
+
+class Plane(Protocol):
+    """The service as the endpoint sees it."""
+
+    async def identify(
+        self, certificate_der: bytes | None, client_id: str, server_name: str | None, peer: str
+    ) -> Identity | None:
+        """Who presents this certificate, under this client id, from this address; None if unknown or not active.
+
+        ``server_name`` is the TLS server name the client asked for, if any. Asked at every CONNECT and again after
+        ``Server.refresh``; None closes the connection without an answer (device reference 2.1).
+        """
+        ...
+
+    def request(self, identity: Identity, request: topics.JobsRequest, payload: bytes) -> Awaitable[Reply]:
+        """Carry out one of the four job operations; ``payload`` is what the device sent, unparsed.
+
+        Called in the order of arrival, without waiting for earlier replies; the service carries out the requests of
+        one connection in the order of the calls. Publishing is authorised already. Every outcome that can be put into
+        words is a Reply; an exception is logged and answered ``InternalError``.
+        """
+        ...

@@ -1,0 +1,324 @@
+"""The device endpoint: listeners, the once-a-second sweep, and what the service may ask of its connections.
+
+All of it runs on one event loop, uvloop by preference: stock asyncio spends 256 KiB on every TLS connection.
+
+    server = Server(plane, clock=clock, ids=ids)
+    await server.listen("0.0.0.0", 8883, context)
+    server.publish(topics.notify_next("lamp"), payload, 1, scope=scope, newest_only=True)
+    await server.drain(10)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+from tidegate import clock
+from tidegate.mqtt import session as sessions
+from tidegate.mqtt.broker import Broker, Interest
+from tidegate.mqtt.codec import Reason
+from tidegate.mqtt.edge import Edge, outcome
+from tidegate.mqtt.plane import Identity, Plane, Reply, Scope
+from tidegate.mqtt.session import Closed, Connection, Ending, Message, State
+from tidegate.mqtt.settings import Settings
+from tidegate.mqtt.wheel import Wheel
+
+log = logging.getLogger("tidegate.mqtt")
+
+_LATE = 3.0
+"""Seconds the sweep may be late before it gives clients a further turn: their packets may wait unread."""
+
+OnReserved = Callable[[Identity, str, bytes], None]
+_EXPECTED = frozenset({Ending.CLIENT_INITIATED, Ending.CONNECTION_LOST, Ending.SERVER_INITIATED})
+
+
+def _log_ending(connection: Connection, effect: Closed) -> None:
+    level = logging.DEBUG if effect.ending in _EXPECTED else logging.INFO
+    words = (connection.client_id, effect.ending.value, effect.code, effect.message)
+    log.log(level, "client %r: %s (0x%02x) %s", *words)
+
+
+def _ignore_interest(_scope: Scope, _thing_name: str | None, _wanted: bool) -> None:
+    """Nobody asked."""
+
+
+def _drop_reserved(_identity: Identity, _topic: str, _payload: bytes) -> None:
+    """Other features' topics are accepted and dropped (device reference 2.5)."""
+
+
+class Watchers:
+    """Hooks a service may set before the server listens.
+
+    ``interest(scope, thing_name, wanted)``: job notices of a thing begin or cease to have a subscriber, connected or
+    asleep; ``thing_name`` None stands for filters that reach every thing. ``reserved(identity, topic, payload)``: an
+    authorised publish to a reserved topic that is not about jobs, such as a shadow update.
+    """
+
+    __slots__ = ("interest", "reserved")
+
+    def __init__(self) -> None:
+        self.interest: Interest = _ignore_interest
+        self.reserved: OnReserved = _drop_reserved
+
+
+class Server:
+    """Every connection of this process. Create it on a running event loop and use it on that loop's thread only."""
+
+    def __init__(
+        self,
+        plane: Plane,
+        *,
+        clock: clock.Clock,
+        ids: clock.Ids,
+        settings: Settings | None = None,
+        beat: Callable[[], float] = clock.monotonic,
+    ) -> None:
+        self.plane = plane
+        self.clock = clock
+        self.ids = ids
+        self.settings = settings or Settings()
+        self.beat = beat
+        self.watchers = Watchers()
+        self.broker = Broker(self.settings, self.left, self._interest)
+        self.loop = asyncio.get_running_loop()
+        self.second = int(beat())
+        self.revision = 0
+        self.throttled: list[Edge] = []
+        self.draining = False
+        self._edges: set[Edge] = set()
+        self._unsettled: set[Edge] = set()
+        self._orphans: set[asyncio.Future[Reply]] = set()
+        self._dirty: list[Edge] = []
+        self._wheel: Wheel[Edge] = Wheel()
+        self._listeners: list[asyncio.Server] = []
+        self._empty: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = self.loop.call_later(1, self._tick)
+
+    # -- listening and stopping --
+
+    def protocol(self) -> Edge:
+        """A protocol for one accepted connection; for listeners the caller opens itself."""
+        return Edge(self)
+
+    async def listen(
+        self, host: str | None, port: int, context: ssl.SSLContext | None, *, backlog: int = 1024
+    ) -> tuple[str, int]:
+        """Accept clients; returns the address bound. May be called for several ports."""
+        timeouts: dict[str, Any] = {}
+        if context is not None:
+            timeouts["ssl_handshake_timeout"] = self.settings.handshake_timeout
+            timeouts["ssl_shutdown_timeout"] = self.settings.close_timeout
+        listener = await self.loop.create_server(self.protocol, host, port, ssl=context, backlog=backlog, **timeouts)
+        self._listeners.append(listener)
+        address = listener.sockets[0].getsockname()
+        return str(address[0]), int(address[1])
+
+    async def drain(self, grace: float) -> None:
+        """Stop: no new clients and requests, answer those under way, take leave of every client, close.
+
+        After ``grace`` seconds in all, what is left is cut off.
+        """
+        self.draining = True
+        deadline = self.loop.time() + grace
+        for listener in self._listeners:
+            listener.close()
+        for edge in self._edges:
+            edge.hold_for_drain()
+        due = [answer for edge in self._unsettled | self._edges for answer in edge.answers_due] + list(self._orphans)
+        if due:
+            await asyncio.wait(due, timeout=max(0.0, deadline - self.loop.time()))
+        for edge in list(self._edges):
+            self.end(edge.connection, Ending.SERVER_INITIATED, Reason.SERVER_SHUTTING_DOWN, "server shutting down")
+        if self._edges:
+            self._empty = self.loop.create_future()
+            await asyncio.wait([self._empty], timeout=max(0.0, deadline - self.loop.time()))
+        for edge in list(self._edges):
+            edge.abort()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # -- what the service may ask --
+
+    @property
+    def connections(self) -> int:
+        """Open sockets."""
+        return len(self._edges)
+
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        qos: int,
+        *,
+        scope: Scope,
+        newest_only: bool = False,
+        retain: bool = False,
+    ) -> None:
+        """Deliver a message of the service to the subscribers of a scope that may receive it.
+
+        ``newest_only``: a client that is away gets only the last one on this topic (notify, notify-next).
+        """
+        message = Message(topic, payload, qos, retain, newest_only=newest_only)
+        self.broker.publish(scope, message, self.clock.now())
+
+    def watches(self, scope: Scope, thing_name: str) -> bool:
+        """Whether anybody subscribes to the job notices of a thing, so that payloads are worth building."""
+        return self.broker.watches(scope, thing_name)
+
+    def wanted(self, scope: Scope, topic: str) -> bool:
+        """Whether anybody subscribes to a topic."""
+        return self.broker.wanted(scope, topic)
+
+    def disconnect(
+        self,
+        chosen: str | Callable[[Identity, str], bool],
+        ending: Ending = Ending.AUTH_ERROR,
+        *,
+        will: bool = True,
+    ) -> int:
+        """End connections: those of a principal, or those for which ``chosen(identity, client_id)`` holds.
+
+        Returns how many. A client that is being identified at this moment is asked about again.
+        """
+        self.revision += 1
+        code = Reason.NOT_AUTHORIZED if ending is Ending.AUTH_ERROR else Reason.ADMINISTRATIVE_ACTION
+        found = self._chosen(chosen)
+        for edge in found:
+            self.end(edge.connection, ending, code, "disconnected by the service", will=will)
+        return len(found)
+
+    def refresh(self, principal: str | None = None) -> None:
+        """Certificates or policies changed: ask again who the clients of a principal, or all clients, are."""
+        self.revision += 1
+        for edge in self._chosen(principal if principal is not None else lambda _identity, _client_id: True):
+            edge.refresh()
+
+    def _chosen(self, chosen: str | Callable[[Identity, str], bool]) -> list[Edge]:
+        def fits(edge: Edge) -> bool:
+            identity = edge.connection.identity
+            if identity is None or edge.connection.state is not State.CONNECTED:
+                return False
+            if isinstance(chosen, str):
+                return identity.principal == chosen
+            return chosen(identity, edge.connection.client_id)
+
+        return [edge for edge in self._edges if fits(edge)]
+
+    # -- the sweep --
+
+    def _tick(self) -> None:
+        self._timer = self.loop.call_later(1, self._tick)
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Once a second: enforce keep-alive, connect and stall times, end expired sessions, lift throttling."""
+        at = self.beat()
+        late = at - self.second > _LATE
+        self.second = int(at)
+        throttled, self.throttled = self.throttled, []
+        for edge in throttled:
+            edge.unthrottle()
+        for edge in self._wheel.due(at):
+            self._expire(edge, at, late)
+        self.broker.sweep(self.clock.now())
+
+    def _expire(self, edge: Edge, at: float, late: bool) -> None:
+        """A deadline has come: the client was silent for too long, or is given the next one."""
+        connection = edge.connection
+        if edge.stalled(at) or connection.state is State.CLOSED:
+            log.info("client %r does not take what it is sent", connection.client_id)
+            edge.abort()
+            return
+        if late or edge.held:
+            edge.heard = self.second
+        elif edge.heard + 1 + self._patience(connection) <= at:
+            if connection.state is State.CONNECTED:
+                self.end(edge.connection, Ending.KEEP_ALIVE_TIMEOUT, Reason.KEEP_ALIVE_TIMEOUT, "keep alive")
+            else:
+                self.end(edge.connection, Ending.CLIENT_ERROR, Reason.UNSPECIFIED_ERROR, "no CONNECT in time")
+            return
+        self._schedule(edge)
+
+    def _patience(self, connection: Connection) -> float:
+        """Seconds a client may be silent: 1.5 times its keep alive [MQTT-3.1.2-22], less until it has connected."""
+        if connection.state is State.CONNECTED:
+            return 1.5 * connection.keep_alive
+        return self.settings.connect_timeout
+
+    def _schedule(self, edge: Edge) -> None:
+        """Set the next deadline; one second is added because ``heard`` is a whole second."""
+        if edge.connection.state is State.CLOSED:
+            edge.deadline = self.second + 1 + self.settings.close_timeout
+        elif edge.held:
+            edge.deadline = self.second + 1 + self.settings.write_stall
+        else:
+            edge.deadline = edge.heard + 1 + self._patience(edge.connection)
+        self._wheel.add(edge, edge.deadline)
+
+    # -- what edges report --
+
+    def opened(self, edge: Edge) -> None:
+        """A socket is there."""
+        self._edges.add(edge)
+        self._schedule(edge)
+        if self.draining:
+            edge.abort()
+
+    def rescheduled(self, edge: Edge) -> None:
+        """What may happen to an edge has changed: it connected, stalled or is closing."""
+        if edge in self._edges:
+            self._wheel.discard(edge, edge.deadline)
+            self._schedule(edge)
+
+    def gone(self, edge: Edge) -> None:
+        """A socket is gone; its requests may still be under way."""
+        self._edges.discard(edge)
+        self._wheel.discard(edge, edge.deadline)
+        if edge.answers_due:
+            self._unsettled.add(edge)
+        if not self._edges and self._empty is not None and not self._empty.done():
+            self._empty.set_result(None)
+
+    def settled(self, edge: Edge) -> None:
+        """All requests of an edge are answered."""
+        self._unsettled.discard(edge)
+
+    def end(self, connection: Connection, ending: Ending, code: Reason, message: str, *, will: bool = True) -> None:
+        """End a connection from this side."""
+        self.broker.end(connection, ending, code, message, self.clock.now(), will=will)
+
+    def flush_soon(self, edge: Edge) -> None:
+        """Write this edge's output at the end of the present turn of the loop."""
+        if not self._dirty:
+            self.loop.call_soon(self._flush)
+        self._dirty.append(edge)
+
+    def _flush(self) -> None:
+        dirty, self._dirty = self._dirty, []
+        for edge in dirty:
+            edge.flush()
+
+    def left(self, connection: Connection, effect: sessions.Effect) -> None:
+        """What no subscriber gets: an ending, another feature's topic, a request by will (device reference 3.3.10)."""
+        if isinstance(effect, Closed):
+            _log_ending(connection, effect)
+            return
+        identity = connection.identity
+        assert identity is not None
+        if isinstance(effect, sessions.Reserved):
+            self.watchers.reserved(identity, effect.topic, effect.payload)
+        elif isinstance(effect, sessions.Request):
+            answer = asyncio.ensure_future(self.plane.request(identity, effect.request, effect.payload))
+            self._orphans.add(answer)
+            answer.add_done_callback(self._orphan_done)
+
+    def _orphan_done(self, answer: asyncio.Future[Reply]) -> None:
+        self._orphans.discard(answer)
+        outcome(answer, "request of a will")
+
+    def _interest(self, scope: Scope, thing_name: str | None, wanted: bool) -> None:
+        self.watchers.interest(scope, thing_name, wanted)

@@ -1,0 +1,55 @@
+"""The limits of the device endpoint, each a setting (device reference section 6)."""
+
+from __future__ import annotations
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Settings:
+    """Defaults are AWS's where AWS names one. Sizes in bytes, durations in seconds, 0 switches a rate off."""
+
+    strict_aws: bool = False
+    """Close silently where AWS is said to, instead of answering CONNACK 5 or SUBACK 0x80 (2.1, 2.3)."""
+    lenient_qos2: bool = False
+    """Grant QoS 1 to a subscription that asks for 2, instead of ending the connection (2.3)."""
+
+    max_client_id: int = 128
+    min_keep_alive: int = 30
+    max_keep_alive: int = 1200
+    connect_timeout: float = 20.0
+    """From the accepted socket to a complete CONNECT."""
+    handshake_timeout: float = 20.0
+    close_timeout: float = 5.0
+    """How long a closing TLS connection waits for the peer's farewell."""
+
+    max_payload: int = 131_072
+    max_packet: int = 149_504
+    max_filters: int = 8
+    """Filters in one SUBSCRIBE or UNSUBSCRIBE; more end the connection."""
+    max_subscriptions: int = 50
+    max_unacknowledged: int = 100
+    """QoS 1 messages under way to a client, and the Receive Maximum it is told."""
+    max_topic_aliases: int = 8
+    max_message_expiry: int = 604_800
+    max_session_expiry: int = 3600
+    """The longest life of a session without a connection, and that of every persistent 3.1.1 session."""
+
+    max_queued: int = 1000
+    """QoS 1 messages kept for one session beyond those under way; the oldest gives way."""
+    max_queued_bytes: int = 4_194_304
+    max_retained: int = 100_000
+    """Retained messages of one scope."""
+
+    max_pending_requests: int = 256
+    """Job requests of one connection awaiting their reply before reading from it stops."""
+    publish_rate: int = 0
+    """Publishes per second and connection; AWS has 100. A faster client is read from again in the next second."""
+    subscribe_rate: int = 40
+    """SUBSCRIBEs per second and connection: some clients repeat a refused one for ever without a pause (2.3)."""
+    write_high_water: int = 65_536
+    """Bytes unsent to a client above which QoS 1 messages to it wait and nothing more is read from it."""
+    write_limit: int = 1_048_576
+    """Bytes unsent to a client above which QoS 0 messages to it are dropped."""
+    write_stall: float = 15.0
+    """How long a client may stay above the high water mark before it is disconnected."""

@@ -1,0 +1,105 @@
+"""What the server counts about itself, as plain numbers; ``families`` turns them into Prometheus metrics when asked.
+
+Counting stands in the hot path, so it is an index into a list; labels and text are made at the scrape.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
+
+_BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+"""Upper bounds of the latency buckets in seconds; what is slower falls into the last, unbounded one."""
+
+
+class _Latency:
+    """Requests of one kind: how many fell into each bucket, and their time in seconds together."""
+
+    __slots__ = ("buckets", "total")
+
+    def __init__(self) -> None:
+        self.buckets = [0] * (len(_BOUNDS) + 1)
+        self.total = 0.0
+
+    def cumulative(self) -> list[tuple[str, float]]:
+        """(upper bound, requests at most that slow), as Prometheus wants a histogram."""
+        count = 0
+        rows = []
+        for bound, bucket in zip((*map(str, _BOUNDS), "+Inf"), self.buckets, strict=True):
+            count += bucket
+            rows.append((bound, float(count)))
+        return rows
+
+
+class Metrics(Collector):
+    """The counters of one server. Lives on one event loop; nothing is locked."""
+
+    def __init__(self) -> None:
+        self.engine_steps = 0
+        self.engine_failures = 0
+        self.engine_lag_ms = 0
+        """How far behind its due time the engine's latest step was."""
+        self.executions_released = 0
+        self._requests: dict[tuple[str, str, int], _Latency] = {}
+        self._connections: dict[str, Callable[[], int]] = {}
+
+    def observe(self, plane: str, operation: str, status: int, seconds: float) -> None:
+        """Count a request that was answered with ``status`` after ``seconds``."""
+        key = (plane, operation, status)
+        kind = self._requests.get(key)
+        if kind is None:
+            kind = self._requests[key] = _Latency()
+        kind.buckets[bisect_left(_BOUNDS, seconds)] += 1
+        kind.total += seconds
+
+    def connections(self, listener: str, count: Callable[[], int]) -> None:
+        """Ask ``count`` for the open connections of a listener at each scrape."""
+        self._connections[listener] = count
+
+    def text(self) -> bytes:
+        """Everything in Prometheus's text format (``CONTENT_TYPE``)."""
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(self)
+        return generate_latest(registry)
+
+    def collect(self) -> Iterator[Metric]:
+        """The metric families, for a Prometheus registry."""
+        yield from self._request_families()
+        yield self._connection_family()
+        yield _counter("tidegate_engine_steps", "Steps of the engine that became durable.", self.engine_steps)
+        yield _counter("tidegate_engine_failures", "Steps of the engine that failed.", self.engine_failures)
+        yield _counter("tidegate_executions_released", "Job executions queued by rollouts.", self.executions_released)
+        lag = "How far behind its due time the latest step of the engine was, in seconds."
+        yield GaugeMetricFamily("tidegate_engine_lag_seconds", lag, value=self.engine_lag_ms / 1000)
+
+    def _request_families(self) -> Iterator[Metric]:
+        labels = ["plane", "operation"]
+        count = CounterMetricFamily("tidegate_requests", "Requests answered.", labels=[*labels, "status"])
+        slow = HistogramMetricFamily("tidegate_request_seconds", "Time from request to answer.", labels=labels)
+        merged: dict[tuple[str, str], _Latency] = {}
+        for (plane, operation, status), kind in self._requests.items():
+            count.add_metric([plane, operation, str(status)], sum(kind.buckets))
+            whole = merged.setdefault((plane, operation), _Latency())
+            whole.buckets = [mine + more for mine, more in zip(whole.buckets, kind.buckets, strict=True)]
+            whole.total += kind.total
+        for key, kind in merged.items():
+            slow.add_metric(list(key), kind.cumulative(), kind.total)
+        yield count
+        yield slow
+
+    def _connection_family(self) -> Metric:
+        family = GaugeMetricFamily("tidegate_connections", "Open connections.", labels=["listener"])
+        for listener, count in self._connections.items():
+            family.add_metric([listener], count())
+        return family
+
+
+def _counter(name: str, text: str, value: int) -> Metric:
+    return CounterMetricFamily(name, text, value=value)

@@ -1,0 +1,292 @@
+"""A whole server, assembled: store, service, engine, listeners. The command, the demo and the tests all start it here.
+
+    async with server.running(Options(data=Path("tidegate-data"))) as running:
+        print(running.addresses.http)
+
+What is opened first is closed last: listeners drain before the engine stops, and the store closes when nobody is left
+who could write to it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import ipaddress
+import os
+import socket
+import ssl
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import msgspec
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from tidegate.clock import Clock, Ids, MovableClock, RandomIds, SystemClock, wall_now
+from tidegate.engine.loop import Engine, Step
+from tidegate.http.app import App
+from tidegate.http.control import Control
+from tidegate.http.listeners import Listener, Timeouts
+from tidegate.mqtt import endpoint
+from tidegate.mqtt.settings import Settings as MqttSettings
+from tidegate.ops import sweeps
+from tidegate.ops.call import Endpoints, Limits
+from tidegate.ops.effects import CertificateTrusted
+from tidegate.ops.table import HANDLERS
+from tidegate.pki import authority, certificates
+from tidegate.pki.authority import Authority
+from tidegate.pki.tls import TrustStore
+from tidegate.runtime import unit
+from tidegate.runtime.metrics import Metrics
+from tidegate.runtime.service import Service, Settings
+from tidegate.store import certificates as stored_certificates
+from tidegate.store.database import Database, Tx
+from tidegate.store.postgres import PostgresDatabase
+from tidegate.store.sqlite import SqliteDatabase
+
+
+class Address(NamedTuple):
+    """Where to listen. Port 0 takes a free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            found = socket.getaddrinfo(self.host, None) if self.host else []
+            return bool(found) and all(ipaddress.ip_address(entry[4][0]).is_loopback for entry in found)
+
+
+class Options(NamedTuple):
+    """What an operator may choose."""
+
+    data: Path
+    http: Address = Address("127.0.0.1", 8080)
+    https: Address = Address("127.0.0.1", 8443)
+    mqtts: Address = Address("127.0.0.1", 8883)
+    account: str = "000000000000"
+    region: str = "us-east-1"
+    auth: bool = False
+    clock: Literal["system", "movable"] = "system"
+    store: str = "sqlite"
+    """``sqlite`` (a file in the data directory) or a PostgreSQL URL."""
+    rollout_ceiling: int = 1000
+    strict_aws: bool = False
+    names: tuple[str, ...] = ()
+    """Further host names and addresses of this server: they go into its certificate, the first one to devices."""
+    enforce_expiry: bool = True
+    """Refuse client certificates outside their validity."""
+    grace_s: float = 10.0
+    """How long requests under way may take when the server stops."""
+
+
+class Addresses(msgspec.Struct, frozen=True):
+    """Where a running server is reached; ``DIR/addresses.json`` holds the same."""
+
+    http: str
+    https: str
+    mqtts: str
+    ca: str
+    account: str
+    region: str
+    auth: bool
+    clock: str
+
+
+class Running(NamedTuple):
+    """A server that answers."""
+
+    addresses: Addresses
+    service: Service
+    engine: Engine
+    metrics: Metrics
+
+
+class InUseError(Exception):
+    """Another server works on the data directory."""
+
+
+@asynccontextmanager
+async def running(options: Options) -> AsyncIterator[Running]:
+    """Run a server on the present event loop until the block is left, then drain it.
+
+    Raises:
+        InUseError: another server works on the data directory.
+        StoreError: the store cannot be opened.
+        InvalidCertificateError: the authority's files are damaged.
+        OSError: an address cannot be bound.
+    """
+    options.data.mkdir(parents=True, exist_ok=True)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(_alone(options.data))
+        service, trust = await _service(options, stack)
+        metrics = Metrics()
+        engine = Engine(service.unit, service.clock, _step(service.settings), metrics)
+        engine.start()
+        stack.push_async_callback(engine.stop)
+        edges = await _edges(options, stack, service, engine, metrics, trust)
+        addresses = _addresses(options, edges)
+        _publish(options.data, addresses)
+        yield Running(addresses, service, engine, metrics)
+
+
+async def _service(options: Options, stack: AsyncExitStack) -> tuple[Service, TrustStore]:
+    """Store, certificates and the service over them."""
+    clock: Clock = MovableClock() if options.clock == "movable" else SystemClock()
+    ids = RandomIds()
+    # The store belongs to this thread (SQLite), and nobody is served yet.
+    work = unit.over(open_store(options.data, options.store, clock.now()))
+    stack.push_async_callback(work.close)
+    signer = authority.load_or_create(options.data, now=wall_now(), ids=ids)
+    trust = _trust_store(options, signer, await work.read(_registered), ids)
+    work.subscribe(lambda effects: _trust_new(trust, effects))
+    limits = Limits(rollout_per_minute=options.rollout_ceiling)
+    settings = Settings(account=options.account, region=options.region, limits=limits)
+    return Service(work, clock, ids, settings, _Issuer(signer, ids)), trust
+
+
+def _step(settings: Settings) -> Step:
+    def step(tx: Tx, now: int) -> int | None:
+        return sweeps.sweep(tx, now, settings.limits, settings.partition)
+
+    return step
+
+
+class _Edges(NamedTuple):
+    """Where the sockets are bound."""
+
+    http: Address
+    https: Address
+    mqtts: Address
+
+
+async def _edges(
+    options: Options, stack: AsyncExitStack, service: Service, engine: Engine, metrics: Metrics, trust: TrustStore
+) -> _Edges:
+    """Open the device endpoint, the device listener and, last, the listener of operators."""
+    devices = endpoint.attach(service, MqttSettings(strict_aws=options.strict_aws))
+    stack.push_async_callback(devices.drain, options.grace_s)
+    certified = trust.listener("required", enforce_expiry=options.enforce_expiry)
+    mqtts = Address(*await devices.listen(options.mqtts.host, options.mqtts.port, certified))
+    metrics.connections("mqtts", lambda: devices.connections)
+    control = Control(service, engine, metrics, auth=options.auth, reset=lambda: _reset(service, engine))
+    app = App(service, HANDLERS, control, metrics, auth=options.auth)
+    context = trust.listener("optional", enforce_expiry=options.enforce_expiry)
+    https = await _listen(app, options.https, stack, metrics, context, options.grace_s)
+    service.settings = service.settings._replace(endpoints=_endpoints(options, https, mqtts))
+    http = await _listen(app, options.http, stack, metrics, None, options.grace_s)
+    return _Edges(http, https, mqtts)
+
+
+async def _listen(
+    app: App,
+    address: Address,
+    stack: AsyncExitStack,
+    metrics: Metrics,
+    context: ssl.SSLContext | None,
+    grace_s: float,
+) -> Address:
+    """Open a listener, with TLS for devices and without for operators; where it is bound."""
+    listener = Listener(app, Timeouts(), device=context is not None)
+    await listener.open(address.host, address.port, context)
+    stack.push_async_callback(listener.close, grace_s)
+    metrics.connections("https" if context else "http", listener.connections)
+    return Address(*listener.address)
+
+
+async def _reset(service: Service, engine: Engine) -> None:
+    await service.reset()
+    await engine.settle()
+
+
+def _endpoints(options: Options, https: Address, mqtts: Address) -> Endpoints:
+    """What DescribeEndpoint tells devices: a name that the server's certificate holds."""
+    host = options.names[0] if options.names else "localhost"
+    data, jobs = f"{host}:{mqtts.port}", f"{host}:{https.port}"
+    return Endpoints(data=data, jobs=jobs, credential_provider=jobs)
+
+
+def _addresses(options: Options, edges: _Edges) -> Addresses:
+    return Addresses(
+        http=f"http://{edges.http}",
+        https=f"https://{edges.https}",
+        mqtts=f"mqtts://{edges.mqtts}",
+        ca=str((options.data / "ca.pem").resolve()),
+        account=options.account,
+        region=options.region,
+        auth=options.auth,
+        clock=options.clock,
+    )
+
+
+def _publish(data: Path, addresses: Addresses) -> None:
+    """Leave the addresses where ``tidegate env`` and scripts look for them; the file is replaced as a whole."""
+    partial = data / "addresses.json.partial"
+    partial.write_bytes(msgspec.json.format(msgspec.json.encode(addresses)))
+    partial.replace(data / "addresses.json")
+
+
+def open_store(data: Path, store: str, now: int) -> Database:
+    """Open the store that ``store`` names: ``sqlite`` in the data directory, or a PostgreSQL URL. Blocks.
+
+    Raises:
+        StoreError: it cannot be opened.
+    """
+    return SqliteDatabase(data / "tidegate.db", now=now) if store == "sqlite" else PostgresDatabase(store, now=now)
+
+
+@contextmanager
+def _alone(data: Path) -> Iterator[None]:
+    """Hold the data directory: two servers on one SQLite file would each be right alone and wrong together."""
+    descriptor = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InUseError(f"another server is running on {data}") from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+class _Issuer:
+    """Our authority as the operations ask for it."""
+
+    def __init__(self, signer: Authority, ids: Ids) -> None:
+        self._signer = signer
+        self._ids = ids
+
+    def issue(self, public_key_pem: str) -> str:
+        key = certificates.accepted_key(load_pem_public_key(public_key_pem.encode()))
+        return self._signer.issue_device(key, now=wall_now(), ids=self._ids).pem
+
+
+def _trust_store(options: Options, signer: Authority, registered: Sequence[str], ids: Ids) -> TrustStore:
+    files = signer.server_files(options.data, options.names, now=wall_now(), ids=ids)
+    trust = TrustStore(files.certificate, files.key, [signer.pem])
+    for pem in registered:
+        trust.add(pem)
+    return trust
+
+
+def _trust_new(trust: TrustStore, effects: Sequence[object]) -> None:
+    for effect in effects:
+        if isinstance(effect, CertificateTrusted):
+            trust.add(effect.pem)
+
+
+def _registered(tx: Tx) -> list[str]:
+    """Every certificate of a foreign authority that was registered."""
+    found: list[str] = []
+    after = 0
+    while rows := stored_certificates.registered(tx, after, 1000):
+        found += [pem for _, pem in rows]
+        after = rows[-1][0]
+    return found

@@ -1,0 +1,114 @@
+"""Real servers for tests: in this process, on a thread with an event loop of its own, on free ports."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import urllib.request
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import boto3
+import uvloop
+from botocore.config import Config
+
+from tidegate import server
+from tidegate.server import Address, Options, Running
+
+T = TypeVar("T")
+
+ANY = Address("127.0.0.1", 0)
+"""A free port on loopback."""
+
+
+def options(data: Path, **changes: Any) -> Options:
+    """Options of a server that disturbs nobody."""
+    return Options(data=data, http=ANY, https=ANY, mqtts=ANY)._replace(**changes)
+
+
+class Started:
+    """A running server, seen from the test's thread."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, running: Running) -> None:
+        self._loop = loop
+        self.running = running
+        self.addresses = running.addresses
+
+    def on_loop(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Run a coroutine function on the server's loop."""
+
+        async def run() -> T:
+            return await work()
+
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(timeout=30)
+
+    def client(self, service: str, **changes: Any) -> Any:
+        """A boto3 client that does not retry and signs with made-up credentials unless told otherwise."""
+        settings = {
+            "endpoint_url": self.addresses.http,
+            "region_name": "eu-west-1",
+            "aws_access_key_id": "test",
+            "aws_secret_access_key": "test",
+            "config": Config(retries={"total_max_attempts": 1}),
+        }
+        return boto3.session.Session().client(service, **{**settings, **changes})
+
+    def fetch(
+        self, path: str, method: str = "GET", body: Any = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, dict[str, str], bytes]:
+        """A plain HTTP request: status, headers with lower-case names, body. ``body`` is sent as JSON."""
+        data = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+        request = urllib.request.Request(self.addresses.http + path, data, headers or {}, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return response.status, _lower(response.headers), response.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, _lower(error.headers), error.read()
+
+
+def _lower(headers: Any) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
+@contextmanager
+def started(wanted: Options) -> Iterator[Started]:
+    """Run a server until the block is left. What made it fail to start or to stop is raised here."""
+    ready: asyncio.Future[Started] | None = None
+    begun = threading.Event()
+    result: dict[str, Any] = {}
+
+    async def serve() -> None:
+        stop = asyncio.Event()
+        result["stop"] = lambda: loop.call_soon_threadsafe(stop.set)
+        loop = asyncio.get_running_loop()
+        async with server.running(wanted) as running:
+            result["started"] = Started(loop, running)
+            begun.set()
+            await stop.wait()
+
+    def run() -> None:
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(serve())
+        except Exception as error:  # raised again on the test's thread
+            result["error"] = error
+        finally:
+            begun.set()
+
+    del ready
+    thread = threading.Thread(target=run, name="tidegate-test-server")
+    thread.start()
+    begun.wait(timeout=30)
+    try:
+        if "error" not in result:
+            yield result["started"]
+    finally:
+        if "stop" in result:
+            result["stop"]()
+        thread.join(timeout=30)
+    if "error" in result:
+        raise result["error"]
