@@ -6,11 +6,12 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from bench import http_requests, report
+from bench import devices, http_requests, report
 from bench.measure import Figure
 
 BENCHMARKS: dict[str, Callable[..., list[Figure]]] = {
     "http": http_requests.run,
+    "devices": devices.run,
 }
 
 
