@@ -18,6 +18,7 @@ class PendingChanged(NamedTuple):
 
     thing_id: int
     change: Change
+    namespace: str | None = None
 
 
 class ExecutionsQueued(NamedTuple):
@@ -28,6 +29,12 @@ class ExecutionsQueued(NamedTuple):
 
     job_id: int
     thing_ids: list[int]
+
+
+class JobShown(NamedTuple):
+    """A maintenance window opened or closed: the job's QUEUED executions appeared in, or left, their things' lists."""
+
+    job_id: int
 
 
 class ThingNamed(NamedTuple):
