@@ -16,6 +16,10 @@ from tidegate.wire import iot, jsontext
 from tidegate.wire.shapes import SparseShape
 
 
+RETENTION = 730 * 24 * 60 * 60 * 1000
+"""How long (ms) a job that has ended is kept (control reference 14.6)."""
+
+
 class Configuration(SparseShape):
     """Everything of a template or job that is stored and handed back as it came."""
 
@@ -191,6 +195,12 @@ def require_packages(configured: Configuration) -> None:
     """
     for version in configured.destination_package_versions or []:
         raise iot.ResourceNotFoundException(texts.package_version_missing(version))
+
+
+def updated(base: Configuration, given: Configuration) -> Configuration:
+    """A stored configuration with what UpdateJob gives: each member as a whole, none merged."""
+    named = {name: value for name in _INHERITED if (value := getattr(given, name)) is not None}
+    return msgspec.structs.replace(base, **named)
 
 
 def _without_windows(schedule: iot.SchedulingConfig | None) -> iot.SchedulingConfig | None:

@@ -29,6 +29,7 @@ class ExecutionsQueued(NamedTuple):
 
     job_id: int
     thing_ids: list[int]
+    namespace: str | None = None
 
 
 class JobShown(NamedTuple):
@@ -40,7 +41,8 @@ class JobShown(NamedTuple):
 class ThingNamed(NamedTuple):
     """A thing came to exist under this name, or (id None) no longer does."""
 
-    scope: int
+    account: str
+    region: str
     name: str
     thing_id: int | None
 

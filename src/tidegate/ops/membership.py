@@ -7,6 +7,7 @@ window has to open first, it waits for it. A thing that leaves loses what is QUE
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from tidegate.core.lifecycle import EXECUTION_MOVES, Act, ExecutionStatus, JobStatus
 from tidegate.core.timetable import Phase
@@ -17,19 +18,46 @@ from tidegate.store.database import Tx
 from tidegate.store.executions import Pending, Waiting
 
 
-def concerned(tx: Tx, group_id: int) -> list[int]:
+class Targets(NamedTuple):
+    """Which continuous jobs may gain or lose a thing by a change, and which of them had it before."""
+
+    thing_id: int
+    jobs: list[int]
+    had: set[int]
+
+
+def before(tx: Tx, thing_id: int, group_ids: Iterable[int]) -> Targets:
+    """What to remember before a thing joins or leaves some groups."""
+    concerned = sorted({job_id for group_id in group_ids for job_id in _jobs_over(tx, group_id)})
+    return Targets(thing_id, concerned, _covering(tx, concerned, thing_id))
+
+
+def before_all(tx: Tx, group_id: int) -> list[Targets]:
+    """The same for every member of a group that is about to be deleted; nothing if no job is concerned."""
+    concerned = sorted(_jobs_over(tx, group_id))
+    if not concerned:
+        return []
+    return [Targets(thing, concerned, _covering(tx, concerned, thing)) for thing in groups.member_ids(tx, group_id)]
+
+
+def changed(tx: Tx, now: int, targets: Targets) -> None:
+    """The thing has joined or left: its jobs follow."""
+    have = _covering(tx, targets.jobs, targets.thing_id)
+    _left(tx, now, targets.had - have, targets.thing_id)
+    _joined(tx, now, sorted(have - targets.had), targets.thing_id)
+
+
+def _jobs_over(tx: Tx, group_id: int) -> list[int]:
     """The continuous jobs that have a group, or one above it, as a target."""
-    above = [group.id for group in groups.lineage(tx, group_id)]
-    found = {job_id for group in (*above, group_id) for job_id in jobs.continuous_of_group(tx, group)}
-    return sorted(found)
+    line = [*(group.id for group in groups.lineage(tx, group_id)), group_id]
+    return [job_id for group in line for job_id in jobs.continuous_of_group(tx, group)]
 
 
-def covered(tx: Tx, job_ids: Iterable[int], thing_id: int) -> set[int]:
-    """Those of some jobs whose targets include a thing now."""
+def _covering(tx: Tx, job_ids: Iterable[int], thing_id: int) -> set[int]:
     return {job_id for job_id in job_ids if jobs.covers(tx, job_id, thing_id)}
 
 
-def joined(tx: Tx, now: int, job_ids: Iterable[int], thing_id: int) -> None:
+def _joined(tx: Tx, now: int, job_ids: Iterable[int], thing_id: int) -> None:
     """A thing has become a target of these jobs; it was none before."""
     for job_id in job_ids:
         job = jobs.lock(tx, job_id)
@@ -43,9 +71,8 @@ def joined(tx: Tx, now: int, job_ids: Iterable[int], thing_id: int) -> None:
             executions.await_window(tx, job.id, waiting)
 
 
-def left(tx: Tx, now: int, job_ids: Iterable[int], thing_id: int) -> None:
+def _left(tx: Tx, now: int, gone: set[int], thing_id: int) -> None:
     """A thing is no longer a target of these jobs."""
-    gone = set(job_ids)
     for job_id in gone:
         executions.stop_waiting(tx, job_id, thing_id)
     _remove(tx, now, thing_id, lambda one: one.job_id in gone and one.status == ExecutionStatus.QUEUED)

@@ -175,6 +175,15 @@ def rollout_position(job: Job) -> int:
     return _Bookmark.read(job).position
 
 
+def roll_out_more(tx: Tx, job: Job, position: int, now: int) -> None:
+    """Targets were added from a position on: a job that is rolled out goes on there, as things stand now."""
+    if job.stage == Stage.NONE:
+        bookmark = _Bookmark(position=position)
+        job = job._replace(stage=Stage.ROLLOUT, stage_cursor=bookmark.text(), rollout_started_at=now, updated_at=now)
+        jobs.put(tx, job, wake_at=now)
+    transitions.wake(tx, job.id, now)
+
+
 class _Walk:
     """Goes through a job's targets in the order of the request, a group by its members and then its child groups' members.
 

@@ -63,8 +63,9 @@ def move(tx: Tx, now: int, found: list[Pending], one: Pending, to: Move) -> Pend
         The execution as it is now.
     """
     key = (one.thing_id, one.job_id, one.number)
-    done = {"started_at": to.started_at, "now": now, "forced": to.forced, "timers": to.timers}
-    if not executions.put(tx, key, one.version, to.status, **done):
+    if not executions.put(
+        tx, key, one.version, to.status, started_at=to.started_at, now=now, forced=to.forced, timers=to.timers
+    ):
         raise Conflict
     jobs.count_move(tx, one.job_id, one.status, to.status)
     moved = one._replace(
@@ -183,9 +184,7 @@ def cancel(  # noqa: PLR0913 - what a cancellation says
     return canceled
 
 
-def _retry(
-    tx: Tx, now: int, job: Job, configured: configuration.Configuration, ended: Pending
-) -> list[Pending]:
+def _retry(tx: Tx, now: int, job: Job, configured: configuration.Configuration, ended: Pending) -> list[Pending]:
     """Try an execution again if its job has retries left for it (control reference 11)."""
     criteria = configuration.retry_criteria(configured)
     if not criteria:

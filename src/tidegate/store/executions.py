@@ -93,7 +93,7 @@ class Chunk(NamedTuple):
     started_at: int | None
 
 
-def release_group(tx: Tx, job_id: int, group_id: int, *, after: int, joined_by: int, limit: int, now: int) -> list[int]:  # noqa: PLR0913
+def release_group(tx: Tx, job_id: int, group_id: int, *, after: int, joined_by: int, limit: int, now: int) -> list[int]:
     """Queue executions for a group's next members; the ids of the things that had none of this job yet."""
     values = {"job": job_id, "group": group_id, "after": after, "joined_by": joined_by, "limit": limit, "now": now}
     return [row[0] for row in tx.all("execution_release_group", values)]
@@ -127,10 +127,30 @@ def _pending(rows: list[Row]) -> tuple[int | None, list[Pending]]:
     thing_id: int = rows[0][0]
     if rows[0][1] is None:
         return thing_id, []
-    return thing_id, [
-        Pending(*row[:3], _STATUS[row[3]], *row[4:13], _JOB_STATUS[row[13]], *row[14:])  # type: ignore[call-arg]
-        for row in rows
-    ]
+    return thing_id, [_one_pending(*row) for row in rows]
+
+
+def _one_pending(  # positions as in the statement: this is the hot path of devices
+    thing: int,
+    job: int,
+    number: int,
+    status: int,
+    version: int,
+    queued_at: int,
+    started_at: int | None,
+    updated_at: int,
+    attempt: int,
+    after_failed: int | None,
+    run_deadline: int | None,
+    step_deadline: int | None,
+    job_name: str,
+    job_status: str,
+    namespace: str | None,
+    timeout_minutes: int | None,
+) -> Pending:
+    moved = _STATUS[status], version, queued_at, started_at, updated_at, attempt, after_failed
+    timers = run_deadline, step_deadline
+    return Pending(thing, job, number, *moved, *timers, job_name, _JOB_STATUS[job_status], namespace, timeout_minutes)
 
 
 def _execution(row: Row | None) -> Execution | None:
@@ -148,7 +168,7 @@ def get(tx: Tx, thing_id: int, job_id: int, number: int | None = None) -> Execut
     return _execution(tx.one("execution_get", {**key, "number": number}))
 
 
-def put(  # noqa: PLR0913 - what changes in the life of an execution
+def put(
     tx: Tx,
     key: tuple[int, int, int],
     version: int,
@@ -176,7 +196,7 @@ def put(  # noqa: PLR0913 - what changes in the life of an execution
     return tx.run("execution_set", values) == 1
 
 
-def queue(  # noqa: PLR0913 - what an execution starts with
+def queue(
     tx: Tx, key: tuple[int, int, int], *, queued_at: int, attempt: int = 0, after_failed: int | None = None
 ) -> None:
     """Queue one execution (thing, job, number)."""
@@ -226,6 +246,11 @@ def stop_waiting_of_thing(tx: Tx, thing_id: int) -> None:
     tx.run("execution_waiting_delete_thing", {"thing": thing_id})
 
 
+def queued_of_job(tx: Tx, job_id: int) -> list[int]:
+    """The things with a QUEUED execution of a job: a walk through all of the job's executions."""
+    return [row[0] for row in tx.all("execution_queued_of_job", {"job": job_id})]
+
+
 def page_by_job(
     tx: Tx, job_id: int, status: ExecutionStatus | None, before: tuple[int, int, int], limit: int
 ) -> list[Summary]:
@@ -235,7 +260,7 @@ def page_by_job(
     return [Summary(*row)._replace(status=ExecutionStatus(row[2])) for row in rows]
 
 
-def page_by_thing(  # noqa: PLR0913
+def page_by_thing(
     tx: Tx,
     thing_id: int,
     *,

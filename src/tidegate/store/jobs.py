@@ -10,7 +10,7 @@ from tidegate.store.database import Tx
 
 
 class Job(NamedTuple):
-    """A stored job. Instants are epoch ms; ``config`` is the encoded configuration, ``stage_cursor`` the engine's bookmark."""
+    """A stored job; instants are epoch ms, ``config`` is the encoded configuration, ``stage_cursor`` a bookmark."""
 
     id: int
     scope: int

@@ -120,3 +120,6 @@ DELETE FROM execution_details WHERE job_id = :job;
 
 -- name: execution_exists_for_thing
 SELECT 1 FROM execution WHERE thing_id = :thing LIMIT 1;
+
+-- name: execution_queued_of_job
+SELECT thing_id FROM execution WHERE job_id = :job AND status = 0 ORDER BY thing_id;
