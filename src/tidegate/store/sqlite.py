@@ -166,16 +166,18 @@ class SqliteDatabase:
         except Exception as error:
             if isinstance(error, sqlite3.Error) and not _is_own_fault(error):
                 raise
-            self._undo(tx)
+            self._end(tx, "ROLLBACK TO work", "RELEASE work")
             return Outcome(None, [], _as_outcome(error))
-        if tx.dirty:
-            self._connection.execute("RELEASE work")
+        self._end(tx, "RELEASE work")
         return Outcome(value, tx.effects)
 
-    def _undo(self, tx: SqliteTx) -> None:
+    def _end(self, tx: SqliteTx, *statements: str) -> None:
+        """Close a work's savepoint. Without a transaction around it (SQLite has rolled back) that would be a commit."""
+        if not self._connection.in_transaction:
+            raise sqlite3.OperationalError("the transaction was rolled back")
         if tx.dirty:
-            self._connection.execute("ROLLBACK TO work")
-            self._connection.execute("RELEASE work")
+            for statement in statements:
+                self._connection.execute(statement)
 
     def read(self, work: Work[T]) -> T:
         self._own()

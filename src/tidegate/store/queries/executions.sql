@@ -67,9 +67,6 @@ ORDER BY queued_at, thing_id, number LIMIT :limit;
 -- name: execution_active_of_thing
 SELECT job_id, number, status, version, started_at FROM execution WHERE thing_id = :thing AND status <= 1;
 
--- name: execution_of_job
-SELECT thing_id, number, status FROM execution WHERE job_id = :job LIMIT :limit;
-
 -- name: execution_delete
 DELETE FROM execution WHERE thing_id = :thing AND job_id = :job AND number = :number;
 
@@ -82,9 +79,6 @@ SELECT details FROM execution_details WHERE thing_id = :thing AND job_id = :job 
 
 -- name: execution_details_delete
 DELETE FROM execution_details WHERE thing_id = :thing AND job_id = :job AND number = :number;
-
--- name: execution_details_delete_job
-DELETE FROM execution_details WHERE job_id = :job;
 
 -- name: execution_exists_for_thing
 SELECT 1 FROM execution WHERE thing_id = :thing LIMIT 1;
