@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from tests.conftest import NOW
 from tidegate.core.lifecycle import JobStatus, Stage
 from tidegate.store import executions, groups, jobs, scopes, templates, things
 from tidegate.store.database import Database, Tx, locks_rows, transact
@@ -13,8 +14,6 @@ from tidegate.store.groups import NewGroup
 from tidegate.store.jobs import Job, NewJob
 from tidegate.store.templates import Template
 from tidegate.store.things import NewThing
-
-from tests.conftest import NOW
 
 T = TypeVar("T")
 
@@ -101,7 +100,7 @@ def at_once(count: int, act: Callable[[int], T]) -> list[T]:
         start.wait()
         try:
             results[number] = act(number)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised again in the test's own thread
             failures.append(error)
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]

@@ -5,8 +5,14 @@ Things, groups, certificates and policies have theirs beside their operations.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
 import pytest
 
+from tests.conftest import NOW
+from tests.store.rows import Rows, new_job, template
 from tidegate.core.lifecycle import ExecutionStatus, JobStatus, Stage
 from tidegate.store import executions, jobs, keys, scopes, tags, templates, things
 from tidegate.store.database import Conflict, Database, StoreUnavailable, Tx, transact
@@ -14,12 +20,25 @@ from tidegate.store.jobs import Filter, JobSummary, Target
 from tidegate.store.keys import AccessKey
 from tidegate.store.templates import TemplateSummary
 
-from tests.conftest import NOW
-from tests.store.rows import Rows, new_job, template
-
 QUEUED, IN_PROGRESS = ExecutionStatus.QUEUED, ExecutionStatus.IN_PROGRESS
 SUCCEEDED, FAILED = ExecutionStatus.SUCCEEDED, ExecutionStatus.FAILED
 LAST = 1 << 62
+
+T = TypeVar("T")
+
+
+def walk(rows: Rows, fetch: Callable[[Tx, Any], list[T]], start: Any, place: Callable[[T], Any]) -> list[list[T]]:
+    """Every page of a list: the first from ``start``, each further one from the ``place`` of the last entry before it."""
+    pages: list[list[T]] = []
+    where = start
+    while page := rows.do(partial(fetch, where=where)):
+        pages.append(page)
+        where = place(page[-1])
+    return pages
+
+
+def place(one: executions.Summary) -> tuple[int, int, int]:
+    return one.queued_at, one.owner, one.number
 
 
 @pytest.fixture
@@ -90,10 +109,7 @@ def test_template_get_stays_in_its_scope(rows: Rows) -> None:
 def test_template_list_pages_by_name_in_the_order_of_bytes(rows: Rows) -> None:
     for name in ["b", "a", "B", "_", "a-1", "a_1", "1"]:
         rows.put_template(name, description=f"of {name}")
-    pages, after = [], ""
-    while page := rows.do(lambda tx: templates.page(tx, rows.scope, after, 3)):
-        pages.append(page)
-        after = page[-1].name
+    pages = walk(rows, lambda tx, where: templates.page(tx, rows.scope, where, 3), "", lambda one: one.name)
     assert [[one.name for one in page] for page in pages] == [["1", "B", "_"], ["a", "a-1", "a_1"], ["b"]]
     assert pages[1][0] == TemplateSummary("a", "of a", NOW)
 
@@ -238,11 +254,8 @@ def test_job_set_stage_keeps_the_bookmark(rows: Rows) -> None:
 
 def test_job_list_pages_from_new_to_old(rows: Rows) -> None:
     ids = [rows.job(f"j{number}") for number in range(7)]
-    pages, before = [], LAST
-    while page := rows.do(lambda tx: jobs.page(tx, rows.scope, Filter(), before, 3)):
-        pages.append([one.id for one in page])
-        before = page[-1].id
-    assert pages == [ids[:3:-1], ids[3:0:-1], ids[:1]]
+    pages = walk(rows, lambda tx, where: jobs.page(tx, rows.scope, Filter(), where, 3), LAST, lambda one: one.id)
+    assert [[one.id for one in page] for page in pages] == [ids[:3:-1], ids[3:0:-1], ids[:1]]
 
 
 def test_job_list_filters(rows: Rows) -> None:
@@ -411,7 +424,9 @@ def test_execution_pending_shows_what_has_not_ended(rows: Rows) -> None:
     thing_id, found = rows.do(lambda tx: executions.pending(tx, rows.scope, "thing-0"))
     assert thing_id == thing
     assert sorted(found) == [
-        executions.Pending(thing, second, 1, IN_PROGRESS, 2, NOW + second, NOW, NOW + 1, "b", JobStatus.IN_PROGRESS, "n"),
+        executions.Pending(
+            thing, second, 1, IN_PROGRESS, 2, NOW + second, NOW, NOW + 1, "b", JobStatus.IN_PROGRESS, "n"
+        ),
         executions.Pending(thing, third, 1, QUEUED, 1, NOW + third, None, NOW + third, "c", JobStatus.SCHEDULED, None),
     ]
     assert isinstance(found[0].status, ExecutionStatus)
@@ -464,11 +479,8 @@ def test_execution_list_by_job_pages_from_late_to_early(rows: Rows) -> None:
     rows.queue(job_id, ids[:2], NOW)
     rows.queue(job_id, ids[2:], NOW + 1)
     rows.queue(other, ids, NOW + 2)
-    pages, before = [], executions.FIRST
-    while page := rows.do(lambda tx: executions.page_by_job(tx, job_id, None, before, 2)):
-        pages.append([one.owner for one in page])
-        before = (page[-1].queued_at, page[-1].owner, page[-1].number)
-    assert pages == [[ids[4], ids[3]], [ids[2], ids[1]], [ids[0]]]
+    pages = walk(rows, lambda tx, where: executions.page_by_job(tx, job_id, None, where, 2), executions.FIRST, place)
+    assert [[one.owner for one in page] for page in pages] == [[ids[4], ids[3]], [ids[2], ids[1]], [ids[0]]]
 
 
 def test_execution_list_by_job_filters_by_status(rows: Rows) -> None:
@@ -488,11 +500,13 @@ def test_execution_list_by_thing_pages_from_late_to_early(rows: Rows) -> None:
     for number, job_id in enumerate(ids):
         rows.queue(job_id, [thing, other], NOW + number // 2)
     wanted = {"status": None, "namespace": None, "job_name": None}
-    pages, before = [], executions.FIRST
-    while page := rows.do(lambda tx: executions.page_by_thing(tx, thing, **wanted, before=before, limit=2)):
-        pages.append([one.owner for one in page])
-        before = (page[-1].queued_at, page[-1].owner, page[-1].number)
-    assert pages == [[ids[4], ids[3]], [ids[2], ids[1]], [ids[0]]]
+    pages = walk(
+        rows,
+        lambda tx, where: executions.page_by_thing(tx, thing, **wanted, before=where, limit=2),
+        executions.FIRST,
+        place,
+    )
+    assert [[one.owner for one in page] for page in pages] == [[ids[4], ids[3]], [ids[2], ids[1]], [ids[0]]]
 
 
 def test_execution_list_by_thing_filters(rows: Rows) -> None:
@@ -519,11 +533,13 @@ def test_execution_chunk_of_job_walks_from_early_to_late(rows: Rows) -> None:
     job_id = rows.job()
     rows.queue(job_id, ids[3:], NOW)
     rows.queue(job_id, ids[:3], NOW + 1)
-    chunks, after = [], (-1, -1, -1)
-    while chunk := rows.do(lambda tx: executions.chunk_of_job(tx, job_id, after, 2)):
-        chunks.append([one.thing_id for one in chunk])
-        after = (chunk[-1].queued_at, chunk[-1].thing_id, chunk[-1].number)
-    assert chunks == [ids[3:], ids[:2], ids[2:3]]
+    chunks = walk(
+        rows,
+        lambda tx, where: executions.chunk_of_job(tx, job_id, where, 2),
+        (-1, -1, -1),
+        lambda one: (one.queued_at, one.thing_id, one.number),
+    )
+    assert [[one.thing_id for one in chunk] for chunk in chunks] == [ids[3:], ids[:2], ids[2:3]]
 
 
 def test_execution_active_of_thing(rows: Rows) -> None:
@@ -596,6 +612,7 @@ def test_scope_insert_rolls_back_with_its_work(database: Database) -> None:
 
 def test_conflict_is_not_an_answer(database: Database) -> None:
     """A work that collides for ever is refused; what it raised stays inside."""
+
     def work(tx: Tx) -> None:
         raise Conflict
 

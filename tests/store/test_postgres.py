@@ -10,14 +10,13 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.conftest import NOW
+from tests.store.rows import Rows, at_once, guarded, template
 from tidegate.core.lifecycle import ExecutionStatus, JobStatus, Stage
 from tidegate.ops import transitions
 from tidegate.store import executions, jobs, scopes, templates
 from tidegate.store.database import Conflict, StoreError, StoreUnavailable, Tx, locks_rows, transact
 from tidegate.store.postgres import PostgresDatabase
-
-from tests.conftest import NOW
-from tests.store.rows import Rows, at_once, guarded, template
 
 QUEUED, IN_PROGRESS, SUCCEEDED = ExecutionStatus.QUEUED, ExecutionStatus.IN_PROGRESS, ExecutionStatus.SUCCEEDED
 

@@ -14,13 +14,12 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import NOW
+from tests.store.rows import template
 from tidegate.store import keys, migrations, templates
 from tidegate.store.database import StoreError, StoreUnavailable, Tx, transact
 from tidegate.store.keys import AccessKey
 from tidegate.store.sqlite import SqliteDatabase
-
-from tests.conftest import NOW
-from tests.store.rows import template
 
 NEVER = 3600.0
 """Seconds between checkpoints of a thread that is not to take part in a test."""
@@ -78,7 +77,7 @@ def test_a_file_of_a_newer_tidegate_is_refused(path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("INSERT INTO migration VALUES (9999, 'future', 'x', 1)")
     connection.close()
-    with pytest.raises(StoreError, match="has migration 9999.*use a newer tidegate"):
+    with pytest.raises(StoreError, match=r"has migration 9999.*use a newer tidegate"):
         SqliteDatabase(path, now=NOW)
 
 
@@ -106,7 +105,7 @@ def test_a_file_of_another_program_is_refused_and_left_alone(path: Path) -> None
 def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
     path.parent.mkdir()
     path.write_text("hello " * 200)
-    with pytest.raises(StoreError, match="cannot open .*not a database"):
+    with pytest.raises(StoreError, match=r"cannot open .*not a database"):
         SqliteDatabase(path, now=NOW)
 
 

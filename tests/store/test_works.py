@@ -6,10 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.store.rows import Rows, template
 from tidegate.store import templates
 from tidegate.store.database import Database, StoreError, Tx, transact
-
-from tests.store.rows import Rows, template
 
 Make = Callable[[str], Callable[[Tx], bool]]
 
@@ -29,7 +28,7 @@ def names(rows: Rows) -> list[str]:
     return [one.name for one in rows.database.read(lambda tx: templates.page(tx, rows.scope, "", 100))]
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - an answer, not a fault
     """What an operation raises."""
 
 
