@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 def walk(rows: Rows, fetch: Callable[[Tx, Any], list[T]], start: Any, place: Callable[[T], Any]) -> list[list[T]]:
-    """Every page of a list: the first from ``start``, each further one from the ``place`` of the last entry before it."""
+    """Every page of a list: the first from ``start``, each further one from the ``place`` of the entry before it."""
     pages: list[list[T]] = []
     where = start
     while page := rows.do(partial(fetch, where=where)):

@@ -16,7 +16,7 @@ import pytest
 
 from tests.conftest import NOW
 from tests.store.rows import template
-from tidegate.store import keys, migrations, templates
+from tidegate.store import keys, migrations, sqlite, templates
 from tidegate.store.database import StoreError, StoreUnavailable, Tx, transact
 from tidegate.store.keys import AccessKey
 from tidegate.store.sqlite import SqliteDatabase
@@ -147,8 +147,10 @@ def test_another_process_may_add_a_key_while_the_server_writes(path: Path, file:
     assert file.read(lambda tx: templates.count(tx, 1)) == written
 
 
-def test_a_writer_elsewhere_that_does_not_end_is_a_refusal(path: Path, file: SqliteDatabase) -> None:
-    file._connection.execute("PRAGMA busy_timeout = 0")
+def test_a_writer_elsewhere_that_does_not_end_is_a_refusal(
+    path: Path, file: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "_PATIENCE_SECONDS", 0.0)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreUnavailable, match="locked"):
