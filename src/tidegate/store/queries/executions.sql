@@ -99,9 +99,6 @@ SELECT thing_id, number, status, version, queued_at, started_at FROM execution
 WHERE job_id = :job AND (queued_at, thing_id, number) > (:queued_at, :thing, :number)
 ORDER BY queued_at, thing_id, number LIMIT :limit;
 
--- name: execution_of_job
-SELECT thing_id, number, status FROM execution WHERE job_id = :job LIMIT :limit;
-
 -- name: execution_delete
 DELETE FROM execution WHERE thing_id = :thing AND job_id = :job AND number = :number;
 
@@ -114,9 +111,6 @@ SELECT details FROM execution_details WHERE thing_id = :thing AND job_id = :job 
 
 -- name: execution_details_delete
 DELETE FROM execution_details WHERE thing_id = :thing AND job_id = :job AND number = :number;
-
--- name: execution_details_delete_job
-DELETE FROM execution_details WHERE job_id = :job;
 
 -- name: execution_exists_for_thing
 SELECT 1 FROM execution WHERE thing_id = :thing LIMIT 1;
