@@ -69,21 +69,23 @@ class _Loop:
         self._names = json.dumps([f"t{index + 1}" for index in range(devices)])
         self._job = 0
 
-    def cycles(self, jobs: int) -> float:
-        """Release jobs, then carry them out; cycles per second, the release not counted."""
+    def cycles(self, jobs: int, laps: int) -> float:
+        """Several times: release jobs, then carry them out; cycles per second, the release not counted."""
         run = self._connection.execute
-        for _ in range(jobs):
-            self._job += 1
-            run(_RELEASE, {"job": self._job, "now": wall_now()})
-            run(_COUNT, {"job": self._job, "source": 5, "target": 0, "count": self._devices})
-        run("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        begin = time.perf_counter()
-        for _ in range(jobs):
-            self._transition(0, 1)
-            self._transition(1, 2)
-        rate = jobs * self._devices / (time.perf_counter() - begin)
-        run("DELETE FROM execution")
-        return rate
+        elapsed = 0.0
+        for _ in range(laps):
+            for _ in range(jobs):
+                self._job += 1
+                run(_RELEASE, {"job": self._job, "now": wall_now()})
+                run(_COUNT, {"job": self._job, "source": 5, "target": 0, "count": self._devices})
+            run("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            begin = time.perf_counter()
+            for _ in range(jobs):
+                self._transition(0, 1)
+                self._transition(1, 2)
+            elapsed += time.perf_counter() - begin
+            run("DELETE FROM execution")
+        return laps * jobs * self._devices / elapsed
 
     def _transition(self, source: int, target: int) -> None:
         run = self._connection.execute

@@ -236,14 +236,14 @@ class _Load:
         self._devices.clear()
 
     async def work(self, devices: int | None = None) -> dict[str, Any]:
-        """Have the first so many devices carry out every job they have; cycles per second."""
+        """Have the first so many devices carry out every job they have; how many, in how many seconds."""
         workers = self._devices[:devices]
         before = sum(device.cycles for device in workers)
         begin = time.perf_counter()
         await asyncio.gather(*(device.work() for device in workers))
         elapsed = time.perf_counter() - begin
         cycles = sum(device.cycles for device in workers) - before
-        return {"rate": cycles / elapsed, "cycles": cycles, "refused": sum(device.refused for device in workers)}
+        return {"elapsed": elapsed, "cycles": cycles, "refused": sum(device.refused for device in workers)}
 
     async def begin_steps(self, pause: float) -> None:
         """Have every device report progress again and again."""
