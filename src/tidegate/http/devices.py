@@ -35,9 +35,7 @@ async def judge(service: Service, request: Request, der: bytes) -> tuple[Caller,
     host = request.header(b"host")
     name = host.decode("latin-1").partition(":")[0] if host else None
     known_as, partition = certificate_id(der), service.settings.partition
-    device = await service.unit.read(
-        lambda tx: identity.load(tx, known_as, server_name=name, partition=partition)
-    )
+    device = await service.unit.read(lambda tx: identity.load(tx, known_as, server_name=name, partition=partition))
     if device is None:
         raise forbidden()
     bound = device.bind(None, request.peer.address)
