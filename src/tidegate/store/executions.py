@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tidegate.core.lifecycle import ExecutionStatus, JobStatus
 from tidegate.core.pending import Entry
@@ -84,7 +84,7 @@ class Active(NamedTuple):
     started_at: int | None
 
 
-def release_group(tx: Tx, job_id: int, group_id: int, *, after: int, joined_by: int, limit: int, now: int) -> list[int]:  # noqa: PLR0913
+def release_group(tx: Tx, job_id: int, group_id: int, *, after: int, joined_by: int, limit: int, now: int) -> list[int]:
     """Queue executions for a group's next members; the ids of the things that had none of this job yet."""
     values = {"job": job_id, "group": group_id, "after": after, "joined_by": joined_by, "limit": limit, "now": now}
     return [row[0] for row in tx.all("execution_release_group", values)]
@@ -112,25 +112,30 @@ def pending_by_id(tx: Tx, thing_id: int) -> list[Pending]:
     return _pending(tx.all("execution_pending_by_id", {"thing": thing_id}))[1]
 
 
-def _pending(rows: list[tuple[object, ...]]) -> tuple[int | None, list[Pending]]:
+def _pending(rows: list[tuple[Any, ...]]) -> tuple[int | None, list[Pending]]:
     if not rows:
         return None, []
-    thing_id: int = rows[0][0]  # type: ignore[assignment]
+    thing_id: int = rows[0][0]
     if rows[0][1] is None:
         return thing_id, []
-    return (
-        thing_id,
-        [
-            Pending(
-                *row[:3],  # type: ignore[arg-type]
-                _STATUS[row[3]],  # type: ignore[call-overload]
-                *row[4:9],
-                _JOB_STATUS[row[9]],  # type: ignore[index]
-                row[10],  # type: ignore[arg-type]
-            )
-            for row in rows
-        ],
-    )
+    return thing_id, [_one_pending(*row) for row in rows]
+
+
+def _one_pending(  # positions as in the statement: this is the device's hot path
+    thing: int,
+    job: int,
+    number: int,
+    status: int,
+    version: int,
+    queued_at: int,
+    started_at: int | None,
+    updated_at: int,
+    job_name: str,
+    job_status: str,
+    namespace: str | None,
+) -> Pending:
+    moved = _STATUS[status], version, queued_at, started_at, updated_at
+    return Pending(thing, job, number, *moved, job_name, _JOB_STATUS[job_status], namespace)
 
 
 def _execution(row: tuple[object, ...] | None) -> Execution | None:
@@ -148,7 +153,7 @@ def get(tx: Tx, thing_id: int, job_id: int, number: int | None = None) -> Execut
     return _execution(tx.one("execution_get", {**key, "number": number}))
 
 
-def set_status(  # noqa: PLR0913
+def set_status(
     tx: Tx,
     key: tuple[int, int, int],
     version: int,
@@ -164,16 +169,20 @@ def set_status(  # noqa: PLR0913
     return tx.run("execution_set", {**values, **times}) == 1
 
 
+def _summary(row: tuple[Any, ...]) -> Summary:
+    return Summary(*row)._replace(status=ExecutionStatus(row[2]))
+
+
 def page_by_job(
     tx: Tx, job_id: int, status: ExecutionStatus | None, before: tuple[int, int, int], limit: int
 ) -> list[Summary]:
     """A job's executions, latest queued first, before (queued_at, thing id, number)."""
     place = {"queued_at": before[0], "thing": before[1], "number": before[2]}
     rows = tx.all("execution_list_by_job", {"job": job_id, "status": status, "limit": limit, **place})
-    return [Summary(*row[:2], ExecutionStatus(row[2]), *row[3:]) for row in rows]
+    return [_summary(row) for row in rows]
 
 
-def page_by_thing(  # noqa: PLR0913
+def page_by_thing(
     tx: Tx,
     thing_id: int,
     *,
@@ -187,7 +196,7 @@ def page_by_thing(  # noqa: PLR0913
     place = {"queued_at": before[0], "job": before[1], "number": before[2]}
     wanted = {"thing": thing_id, "status": status, "namespace": namespace, "job_name": job_name, "limit": limit}
     rows = tx.all("execution_list_by_thing", {**wanted, **place})
-    return [Summary(*row[:2], ExecutionStatus(row[2]), *row[3:]) for row in rows]
+    return [_summary(row) for row in rows]
 
 
 def chunk_of_job(tx: Tx, job_id: int, after: tuple[int, int, int], limit: int) -> list[Chunk]:

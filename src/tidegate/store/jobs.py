@@ -10,7 +10,7 @@ from tidegate.store.database import Tx
 
 
 class Job(NamedTuple):
-    """A stored job. Instants are epoch ms; ``config`` is the encoded configuration, ``stage_cursor`` the engine's bookmark."""
+    """A stored job; instants are epoch ms, ``config`` is the encoded configuration, ``stage_cursor`` a bookmark."""
 
     id: int
     scope: int
@@ -114,7 +114,7 @@ def next_wake(tx: Tx) -> int | None:
     return row[0] if row else None
 
 
-def set_status(  # noqa: PLR0913
+def set_status(
     tx: Tx,
     job_id: int,
     status: JobStatus,
@@ -129,15 +129,13 @@ def set_status(  # noqa: PLR0913
     tx.run("job_set_status", {**values, "completed_at": completed_at, "wake_at": wake_at})
 
 
-def set_cancel(  # noqa: PLR0913
-    tx: Tx, job_id: int, *, reason_code: str | None, comment: str | None, force: bool, now: int
-) -> None:
+def set_cancel(tx: Tx, job_id: int, *, reason_code: str | None, comment: str | None, force: bool, now: int) -> None:
     """Mark a job canceled, its executions to be canceled by the engine at once."""
     values = {"id": job_id, "status": JobStatus.CANCELED, "stage": Stage.CANCEL, "updated_at": now, "wake_at": now}
     tx.run("job_set_cancel", {**values, "reason_code": reason_code, "comment": comment, "force_canceled": int(force)})
 
 
-def set_stage(  # noqa: PLR0913
+def set_stage(
     tx: Tx, job: Job, stage: Stage, *, cursor: str | None, started_at: int | None, updated_at: int, wake_at: int | None
 ) -> None:
     """Note how far the engine got with a job, and when it must go on."""
