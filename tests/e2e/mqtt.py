@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import queue
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -154,9 +155,9 @@ class Device:
 
     def vanish(self) -> None:
         """Leave without a word: the socket is gone, the session stays."""
-        socket = self.client.socket()
-        assert socket is not None
-        socket.close()
+        plain = self.client.socket()
+        assert isinstance(plain, socket.socket)
+        plain.shutdown(socket.SHUT_RDWR)
         self.ended.get(timeout=PATIENCE)
         self.client.loop_stop()
 
