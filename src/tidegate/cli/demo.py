@@ -32,6 +32,11 @@ FOLDER = Path(".demo")
 _MARK = "tidegate-demo"
 _ANY = Address("127.0.0.1", 0)
 _REGION = "us-east-1"
+_TIME = {
+    "movable": "The server's clock stands still; when a wave is done it is moved to the next release "
+    "(POST /_tidegate/clock). --clock system waits instead.",
+    "system": "Real time: the next wave comes when a minute has passed.",
+}
 _ANY_CREDENTIALS = ("demo", "demo")
 _PARENT = "demo-fleet"
 _GROUPS = ("demo-workshop", "demo-north", "demo-south")
@@ -135,8 +140,8 @@ class _Demo:
     async def run(self) -> bool:
         """Whether everything held."""
         wishes, view = self._wishes, self._view
-        how = "time is moved on when a wave is done" if wishes.clock == "movable" else "in real time"
-        view.say(f"tidegate demo: {wishes.devices} devices, at most {wishes.per_minute} a minute; {how}", style="bold")
+        view.say(f"tidegate demo: {wishes.devices} devices, at most {wishes.per_minute} a minute", style="bold")
+        view.say(_TIME[wishes.clock], style="dim")
         view.say()
         with contextlib.ExitStack() as stack:
             addresses = self._serve(stack)

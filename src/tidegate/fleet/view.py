@@ -16,7 +16,6 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bars
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -34,7 +33,7 @@ _COLORS = {
     "REMOVED": "bright_black",
 }
 _ALWAYS = ("QUEUED", "IN_PROGRESS", "SUCCEEDED", "FAILED")
-_NOT_RELEASED = "not released"
+_NAME_WIDTH = 18
 _WIDTH = 46
 _WAVES_SHOWN = 8
 _ROWS_SHOWN = 24
@@ -158,7 +157,7 @@ def _frame(job_id: str, devices: int, progress: Progress) -> Panel:
         title_align="left",
         subtitle=footer,
         subtitle_align="left",
-        width=96,
+        width=92,
         padding=(1, 2),
     )
 
@@ -171,28 +170,32 @@ def _rate(progress: Progress) -> str:
 
 def _bars(devices: int, progress: Progress) -> Table:
     grid = Table.grid(padding=(0, 2))
-    grid.add_column(width=12)
+    grid.add_column(width=_NAME_WIDTH)
     grid.add_column(width=_WIDTH)
     grid.add_column(justify="right", width=6)
-    rows = [(status, progress.counts[status], _COLORS[status]) for status in STATUSES]
-    rows.append((_NOT_RELEASED, devices - progress.released, "bright_black"))
+    rows = [("not released", devices - progress.released, "bright_black")]
+    rows += [(status, progress.counts[status], _COLORS[status]) for status in STATUSES]
     for name, count, color in rows:
-        if count or name in _ALWAYS or name == _NOT_RELEASED:
-            bar = ProgressBar(devices, count, _WIDTH, style="grey15", complete_style=color, finished_style=color)
-            grid.add_row(Text(name, color), bar, str(count))
+        if count or name in _ALWAYS:
+            grid.add_row(Text(name, color), _bar(count, devices, color), str(count))
     return grid
+
+
+def _bar(count: int, total: int, color: str) -> Text:
+    """A bar that can be read without colors; what is not nothing shows."""
+    filled = min(_WIDTH, -(-count * _WIDTH // total)) if total else 0
+    return Text.assemble(("█" * filled, color), ("░" * (_WIDTH - filled), "bright_black"))
 
 
 def _waves(waves: Sequence[Wave]) -> Table:
     grid = Table.grid(padding=(0, 2))
-    for width in (12, _WIDTH, 12):
+    for width in (_NAME_WIDTH, _WIDTH, 12):
         grid.add_column(width=width)
     if len(waves) > _WAVES_SHOWN:
         grid.add_row(Text(f"… {len(waves) - _WAVES_SHOWN} earlier", "dim"))
     for wave in waves[-_WAVES_SHOWN:]:
-        bar = ProgressBar(wave.released, wave.ended, _WIDTH, style="grey15", complete_style="cyan")
-        name = Text.assemble(f"wave {wave.number:<3}", (_time(wave.released_at)[:5], "dim"))
-        grid.add_row(name, bar, f"{wave.ended:>4} of {wave.released}")
+        name = Text.assemble(f"wave {wave.number:<4}", (_time(wave.released_at), "dim"))
+        grid.add_row(name, _bar(wave.ended, wave.released, "cyan"), f"{wave.ended:>4} of {wave.released}")
     return grid
 
 
