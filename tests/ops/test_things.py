@@ -42,7 +42,7 @@ def attach(database: Database, call: Call, name: str, certificate_id: str) -> No
 
 
 def new_job(database: Database, call: Call, name: str) -> int:
-    job = jobs.NewJob(name, JobStatus.IN_PROGRESS, Stage.NONE, "SNAPSHOT", None, None, None, None, "{}", call.now, None)
+    job = jobs.NewJob(name, JobStatus.IN_PROGRESS, Stage.NONE, "SNAPSHOT", None, None, None, None, "{}", None, call.now, None)
     job_id = transact(database, lambda tx: jobs.insert(tx, call.scope, job))
     assert job_id is not None
     return job_id
@@ -70,7 +70,7 @@ def test_create_thing(run: Any, call: Call) -> None:
         thing_name="a:1", thing_arn=f"{ARN}a:1", thing_id="00000000-0000-0000-0000-000000000001"
     )
     (named,) = effects
-    assert (named.scope, named.name) == (call.scope, "a:1")
+    assert (named.account, named.region, named.name) == (call.account, call.region, "a:1")
     assert isinstance(named.thing_id, int)
 
 
@@ -222,7 +222,7 @@ def test_delete_thing(run: Any, call: Call) -> None:
     run("CreateThing", thing_name="t", attribute_payload=payload(a="1"))
     effects: list[Any] = []
     assert run("DeleteThing", thing_name="t", effects=effects) == iot.DeleteThingResponse()
-    assert effects == [ThingNamed(call.scope, "t", None)]
+    assert effects == [ThingNamed(call.account, call.region, "t", None)]
     with pytest.raises(iot.ResourceNotFoundException):
         run("DescribeThing", thing_name="t")
     assert run("ListThings").things == []
@@ -281,7 +281,7 @@ def test_delete_thing_removes_its_pending_executions(run: Any, database: Databas
     assert effects == [
         PendingChanged(thing, Change(notify=True, notify_next=True)),
         EngineDue(later.now),
-        ThingNamed(call.scope, "t", None),
+        ThingNamed(call.account, call.region, "t", None),
     ]
 
     def look(tx: Tx) -> None:

@@ -157,7 +157,7 @@ def attach_thing_principal(
 ) -> iot.AttachThingPrincipalResponse:
     """Attach a certificate to a thing. Repeating it changes nothing; what contradicts exclusiveness is refused."""
     name = principal_arn(request.principal)
-    thing = things.found(tx, call, request.thing_name or "")
+    thing = things.found(tx, call, request.thing_name)
     found = principal(tx, call, name)
     kind = request.thing_principal_type or NON_EXCLUSIVE
     known = certificates.attachment(tx, thing.id, found.id)
@@ -175,7 +175,7 @@ def detach_thing_principal(
 ) -> iot.DetachThingPrincipalResponse:
     """Undo an attachment; one that is not there is undone already."""
     name = principal_arn(request.principal)
-    thing = things.found(tx, call, request.thing_name or "")
+    thing = things.found(tx, call, request.thing_name)
     found = principal(tx, call, name)
     if certificates.detach(tx, thing.id, found.id):
         tx.effects.append(PrincipalChanged(call.scope, found.certificate_id))
@@ -300,7 +300,7 @@ class _OfPrincipal(_Paged, Protocol):
 def _principals(
     tx: Tx, call: Call, operation: str, request: _OfThing, kind: str | None
 ) -> tuple[Sequence[certificates.Principal], str | None]:
-    thing = things.found(tx, call, request.thing_name or "")
+    thing = things.found(tx, call, request.thing_name)
     listing = [operation, call.scope, thing.id, kind]
     wanted = page(listing, token=request.next_token, size=request.max_results, start=[0])
     after, limit = int(wanted.position[0]), wanted.size + 1

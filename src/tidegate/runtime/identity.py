@@ -1,7 +1,7 @@
 """Who a device is and what it may do (device reference 8.2 to 8.4): all read at once, then judged without the store.
 
-``load`` reads a certificate's scope, things and policies from committed state. ``Device.bind`` fixes one connection: its
-client id decides which thing it is, thereby which variables have values and which groups' policies count.
+``load`` reads what a certificate means under a client id, from committed state; ``Device.bind`` fixes one connection.
+The client id decides which thing it is, thereby which variables have values and which groups' policies count.
 
 * Attached plainly, a certificate speaks for the thing that its client id names, for no other.
 * Attached exclusively, it speaks for that thing under any client id.
@@ -54,7 +54,10 @@ class Bound:
 
 
 class Device(NamedTuple):
-    """The holder of an ACTIVE certificate. ``client_id`` is set if only what that client id can mean was read."""
+    """The holder of an ACTIVE certificate under a client id (None: over HTTPS).
+
+    ``things`` are those that the client id can mean; a certificate shared by a whole fleet has many more.
+    """
 
     scope: int
     account: str
@@ -67,18 +70,16 @@ class Device(NamedTuple):
     things: tuple[Thing, ...]
     policies: tuple[policy.Policy, ...]
 
-    def thing(self, client_id: str | None) -> Thing | None:
-        """The thing that a connection with this client id is; None stands for HTTPS."""
-        for thing in self.things:
-            if thing.exclusive or thing.name == client_id:
-                return thing
-        return None
+    @property
+    def thing(self) -> Thing | None:
+        """The thing it is. There are never two: an exclusive one has none beside it."""
+        return self.things[0] if self.things else None
 
     def bind(self, client_id: str | None, source_ip: str, extra: Mapping[str, str | list[str]] | None = None) -> Bound:
         """What a connection may do.
 
         Args:
-            client_id: MQTT's; None over HTTPS.
+            client_id: the one the device was loaded for; None over HTTPS.
             source_ip: the peer's address.
             extra: condition keys that one request alone has (``iot:LastWillTopic``, ``iot:ConnectAttributes``): bind
                 with them to judge the CONNECT and without them for what follows.
@@ -86,9 +87,9 @@ class Device(NamedTuple):
         Raises:
             ValueError: the device was loaded for another client id.
         """
-        if self.client_id is not None and client_id != self.client_id:
+        if client_id != self.client_id:
             raise ValueError(f"loaded for client id {self.client_id!r}, not for {client_id!r}")
-        thing = self.thing(client_id)
+        thing = self.thing
         context = {**self.variables, "aws:SourceIp": source_ip, **(extra or {})}
         if self.server_name is not None:
             context["iot:DomainName"] = self.server_name
@@ -107,25 +108,21 @@ def load(
     client_id: str | None = None,
     partition: str = "aws",
 ) -> Device | None:
-    """The device that presented a certificate; None if no scope knows it as ACTIVE.
+    """The device that presented a certificate; None if no scope knows the certificate as ACTIVE.
 
     Args:
         tx: where to read.
         certificate_id: lower-case hex SHA-256 of the certificate.
         server_name: the host name the client asked for (SNI). If several scopes know the certificate, the one whose
             region or account it names is meant; else the one that knew it first.
-        client_id: reads only what this client id can mean, so that a certificate shared by a whole fleet stays cheap.
-            ``bind`` then takes no other.
+        client_id: MQTT's; None over HTTPS.
         partition: of the ARNs.
     """
     owner = _owner(certificates.owners(tx, certificate_id), server_name)
     if owner is None:
         return None
     head = f"arn:{partition}:iot:{owner.region}:{owner.account}:"
-    if client_id is None:
-        attached = certificates.things(tx, owner.id)
-    else:
-        attached = certificates.things_for_client(tx, owner.scope, owner.id, client_id)
+    attached = certificates.things_for_client(tx, owner.scope, owner.id, client_id)
     return Device(
         scope=owner.scope,
         account=owner.account,

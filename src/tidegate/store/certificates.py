@@ -147,8 +147,8 @@ def things(
     return [AttachedThing(*row) for row in tx.all("certificate_things", values)]
 
 
-def things_for_client(tx: Tx, scope: int, inner_id: int, client_id: str) -> list[AttachedThing]:
-    """Those of its things that a connection with a client id can mean: the one of that name, the exclusive one."""
+def things_for_client(tx: Tx, scope: int, inner_id: int, client_id: str | None) -> list[AttachedThing]:
+    """Those of its things that a connection can mean: the one with its client id as name, or the exclusive one."""
     values = {"scope": scope, "certificate": inner_id, "client_id": client_id}
     return [AttachedThing(*row) for row in tx.all("certificate_things_for_client", values)]
 

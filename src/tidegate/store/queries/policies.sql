@@ -56,12 +56,12 @@ SELECT 1 FROM policy_target WHERE policy_id = :policy LIMIT 1;
 
 -- name: policy_target_list
 SELECT id, target_arn FROM policy_target
-WHERE policy_id = :policy AND id > :after AND substr(target_arn, 1, :size) = :prefix
+WHERE policy_id = :policy AND id > :after AND substr(target_arn, 1, CAST(:size AS INTEGER)) = :prefix
 ORDER BY id LIMIT :limit;
 
 -- name: policy_target_list_newest
 SELECT id, target_arn FROM policy_target
-WHERE policy_id = :policy AND id < :before AND substr(target_arn, 1, :size) = :prefix
+WHERE policy_id = :policy AND id < :before AND substr(target_arn, 1, CAST(:size AS INTEGER)) = :prefix
 ORDER BY id DESC LIMIT :limit;
 
 -- name: policy_of_target
