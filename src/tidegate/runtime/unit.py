@@ -114,7 +114,10 @@ class Ticked(_Effects):
 
     def read(self, work: Work[T]) -> asyncio.Future[T]:
         future: asyncio.Future[T] = self._loop.create_future()
-        _resolve(future, _attempt(self._database, work))
+        try:
+            future.set_result(self._database.read(work))
+        except Exception as error:  # noqa: BLE001 - handed to the caller through its future
+            future.set_exception(error)
         return future
 
     def reset(self) -> asyncio.Future[None]:
@@ -159,16 +162,6 @@ class Pooled(_Effects):
     async def close(self) -> None:
         await self._loop.run_in_executor(None, self._threads.shutdown)
         self._database.close()
-
-
-def _attempt(database: Database, work: Work[T]) -> Outcome[T]:
-    def guarded(tx: Tx) -> Outcome[T]:
-        try:
-            return Outcome(work(tx), [])
-        except Exception as error:  # noqa: BLE001 - handed to the caller through its future
-            return Outcome(None, [], error)
-
-    return database.read(guarded)
 
 
 def _resolve(future: asyncio.Future[T], outcome: Outcome[T]) -> None:
