@@ -54,7 +54,7 @@ def release(database: Database, call: Call, job: int, thing: int, status: Execut
     def work(tx: Tx) -> None:
         assert executions.release_thing(tx, job, thing, now=call.now)
         if status != ExecutionStatus.QUEUED:
-            assert executions.set_status(tx, (thing, job, 1), 1, status, started_at=call.now, now=call.now)
+            assert executions.put(tx, (thing, job, 1), 1, status, started_at=call.now, now=call.now)
         jobs.count_add(tx, job, {status: 1})
 
     transact(database, work)
@@ -299,12 +299,7 @@ def test_delete_thing_removes_its_pending_executions(run: Any, database: Databas
         assert counts[running][ExecutionStatus.IN_PROGRESS] == 0
         assert counts[running][ExecutionStatus.REMOVED] == 1
         assert counts[ended][ExecutionStatus.SUCCEEDED] == 1
-        woken = {jobs.claim_due(tx, later.now).name}  # type: ignore[union-attr]
-        jobs.set_wake(tx, queued, None)
-        woken.add(jobs.claim_due(tx, later.now).name)  # type: ignore[union-attr]
-        jobs.set_wake(tx, running, None)
-        assert woken == {"queued", "running"}
-        assert jobs.claim_due(tx, later.now) is None
+        assert jobs.next_wake(tx) == later.now
 
     transact(database, look)
 
