@@ -16,7 +16,7 @@ import uvloop
 
 from bench import processes, signing
 from tidegate import server
-from tidegate.clock import wall_now
+from tidegate.clock import monotonic, wall_now
 from tidegate.mqtt import endpoint, topics
 from tidegate.mqtt.endpoint import DeviceIdentity, Devices
 from tidegate.mqtt.plane import Identity, Reply
@@ -123,11 +123,11 @@ class Serving:
         await self._running.engine.settle()
 
     async def release(self, group: str) -> float:
-        """Release one job for a group; milliseconds until the last execution is queued."""
-        begin = self._running.service.clock.now()
+        """Release one job for a group; seconds until the last execution is queued."""
+        begin = monotonic()
         await self._job(group)
         await self._running.engine.settle()
-        return self._running.service.clock.now() - begin
+        return monotonic() - begin
 
     async def _job(self, group: str) -> None:
         call = await self._call()
