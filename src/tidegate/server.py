@@ -28,6 +28,8 @@ from tidegate.http.app import App
 from tidegate.http.connections import Limits as ConnectionLimits
 from tidegate.http.control import Control
 from tidegate.http.listeners import Listener
+from tidegate.mqtt import endpoint
+from tidegate.mqtt.settings import Settings as MqttSettings
 from tidegate.ops import sweeps
 from tidegate.ops.call import Endpoints, Limits
 from tidegate.ops.effects import CertificateTrusted
@@ -175,8 +177,11 @@ async def _edges(
     options: Options, stack: AsyncExitStack, service: Service, engine: Engine, metrics: Metrics, trust: TrustStore
 ) -> _Edges:
     """Open the device endpoint, the device listener and, last, the listener of operators."""
-    # The MQTT endpoint starts here: on options.mqtts, with trust.listener(...), drained like the listeners below.
-    mqtts = options.mqtts
+    devices = endpoint.attach(service, MqttSettings(strict_aws=options.strict_aws))
+    stack.push_async_callback(devices.drain, options.grace_s)
+    certified = trust.listener("required", enforce_expiry=options.enforce_expiry)
+    mqtts = Address(*await devices.listen(options.mqtts.host, options.mqtts.port, certified))
+    metrics.connections("mqtts", lambda: devices.connections)
     control = Control(service, engine, metrics, auth=options.auth, reset=lambda: _reset(service, engine))
     app = App(service, HANDLERS, control, metrics, auth=options.auth)
     context = trust.listener("optional", enforce_expiry=options.enforce_expiry)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from cyclopts import App
 from cyclopts.config import Env
 
-from tidegate.cli import env, keys, serve, version
+from tidegate.cli import demo, env, keys, serve, version
 from tidegate.pki.certificates import InvalidCertificateError
 from tidegate.server import InUseError
 from tidegate.store.database import StoreError
@@ -20,6 +20,7 @@ app = App(
     config=Env("TIDEGATE_", command=False),
 )
 app.command(serve.serve)
+app.command(demo.demo)
 app.command(env.env)
 app.command(keys.app)
 app.command(version.version)

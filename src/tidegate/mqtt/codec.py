@@ -424,6 +424,10 @@ class Reader:
         if at == available:
             self._data, self._at = b"", 0
             return None
+        first = data[at]
+        read = _READERS.get(first)
+        if read is None:
+            raise _refused(first)
         if at + 2 > available:
             self._wait(at + 2)
             return None
@@ -440,12 +444,8 @@ class Reader:
             self._wait(end)
             return None
         self._at = end
-        first = data[at]
-        if first >> 4 == 3:
-            return _read_publish(first, data, start, end, self.level)
-        read = _READERS.get(first)
-        if read is None:
-            raise _refused(first)
+        if read is _read_publish:
+            return _read_publish(data, start, end, self.level, first)
         packet = read(data, start, end, self.level)
         if first == 0x10:
             assert isinstance(packet, Connect)
@@ -475,10 +475,8 @@ def _refused(first: int) -> ProtocolError:
     return _malformed("reserved packet type or flags")  # [MQTT-2.1.3-1]
 
 
-def _read_publish(first: int, data: bytes, at: int, end: int, level: int) -> Publish:
+def _read_publish(data: bytes, at: int, end: int, level: int, first: int = 0x30) -> Publish:
     qos = first >> 1 & 3
-    if qos == 3 or (qos == 0 and first & 8):  # [MQTT-3.3.1-4] [MQTT-3.3.1-2]
-        raise _malformed("PUBLISH flags")
     if at + 2 > end:
         raise _malformed("packet ends inside a field")
     stop = at + 2 + (data[at] << 8 | data[at + 1])
@@ -668,6 +666,11 @@ _READERS: dict[int, Callable[[bytes, int, int, int], Packet]] = {
     0xC0: _read_pingreq,
     0xD0: _read_pingresp,
     0xE0: _read_disconnect,
+    **{
+        0x30 | flags: _read_publish
+        for flags in range(16)
+        if flags & 6 != 6 and flags & 0xE != 8  # neither QoS 3 nor DUP at QoS 0 [MQTT-3.3.1-4] [MQTT-3.3.1-2]
+    },
 }
 
 # -- writing ----------------------------------------------------------------------------------------------------------

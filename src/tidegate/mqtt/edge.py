@@ -37,6 +37,8 @@ T = TypeVar("T")
 SERVER_NAME = "requested_server_name"
 """Attribute under which an ``sni_callback`` may leave the client's server name on the TLS object for ``identify``."""
 
+_TURNS = 3
+"""Turns of the loop a PUBACK waits for its reply: one to decide, one to commit, one to hand the outcome over."""
 _IDENTIFYING, _STALLED, _PENDING, _RATE = 1, 2, 4, 8
 
 
@@ -67,6 +69,7 @@ class Edge(asyncio.Protocol):
         "_revision",
         "_server",
         "_stalled_at",
+        "_turns",
         "connection",
         "deadline",
         "heard",
@@ -81,6 +84,7 @@ class Edge(asyncio.Protocol):
         self.deadline = 0.0
         self._asking: asyncio.Task[Identity | None] | None = None
         self._dirty = False
+        self._turns = 0
         self._held = 0
         self._pending: collections.deque[_Pending] | None = None
         self._revision = 0
@@ -108,10 +112,14 @@ class Edge(asyncio.Protocol):
         self._limit()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        now = self._server.clock.now()
-        self._carry_out(self.connection.lost(now), now)
+        if self.connection.state is not State.IDENTIFYING:  # else what it sent along with CONNECT is still to be done
+            self._lost()
         self.transport = None
         self._server.gone(self)
+
+    def _lost(self) -> None:
+        now = self._server.clock.now()
+        self._carry_out(self.connection.lost(now), now)
 
     def pause_writing(self) -> None:
         self._stalled_at = self._server.beat()
@@ -132,9 +140,17 @@ class Edge(asyncio.Protocol):
             self._dirty = True
             self._server.flush_soon(self)
 
+    def awaits_reply(self) -> bool:
+        """Whether writing may wait a turn: a quick reply then shares one write, and one TLS record, with its PUBACK."""
+        if self._pending is None or self._turns >= _TURNS or self.connection.state is State.CLOSED:
+            return False
+        self._turns += 1
+        return True
+
     def flush(self) -> None:
         """Write what has gathered; close the socket if the connection is over."""
         self._dirty = False
+        self._turns = 0
         connection, transport = self.connection, self.transport
         data = connection.take_output()
         if transport is None or transport.is_closing():
@@ -288,6 +304,9 @@ class Edge(asyncio.Protocol):
             server.broker.end(connection, Ending.AUTH_ERROR, Reason.NOT_AUTHORIZED, "not identified", now)
             return
         self._carry_out(server.broker.admit(connection, identity, now), now)
+        if self.transport is None:
+            self._lost()
+            return
         self._release(_IDENTIFYING)
         self._limit()
         server.rescheduled(self)

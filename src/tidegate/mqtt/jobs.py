@@ -7,14 +7,13 @@ The operations are those of the HTTPS data plane; what differs is here: numbers 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
 import msgspec
 
-from tidegate.mqtt.plane import Identity, Reply
+from tidegate.mqtt.plane import Reply, Scope
 from tidegate.mqtt.topics import JobsRequest, Operation
 from tidegate.ops import device
 from tidegate.ops.call import Call
@@ -22,8 +21,6 @@ from tidegate.runtime.service import Service
 from tidegate.store.database import Tx, Work, locks_rows
 from tidegate.wire import constraints, jobs_data
 from tidegate.wire.errors import WireError
-
-log = logging.getLogger("tidegate.mqtt")
 
 MAX_TOKEN = 128
 """Characters of a clientToken: Python v1 sends its client id (device reference 3.2)."""
@@ -91,7 +88,15 @@ _ANYTHING = msgspec.json.Decoder()
 _ENCODER = msgspec.json.Encoder()
 
 
-class _Refusal(Exception):
+class Requester(Protocol):
+    """Who sends requests: the part of an identity that the operations need."""
+
+    principal: str
+    scope: Scope
+    scope_id: int
+
+
+class _Refusal(Exception):  # noqa: N818 - it is caught where it is raised
     """A payload that is no request."""
 
     def __init__(self, code: str, message: str, token: str | None = None) -> None:
@@ -144,9 +149,7 @@ def _update(topic: JobsRequest, body: _Body) -> jobs_data.UpdateJobExecutionRequ
     )
 
 
-def _pending_reply(
-    response: jobs_data.GetPendingJobExecutionsResponse, timestamp: int, token: str | None
-) -> _Accepted:
+def _pending_reply(response: jobs_data.GetPendingJobExecutionsResponse, timestamp: int, token: str | None) -> _Accepted:
     return _Accepted(
         in_progress_jobs=response.in_progress_jobs,
         queued_jobs=response.queued_jobs,
@@ -212,9 +215,9 @@ class JobRequests:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._latest: WeakKeyDictionary[Identity, asyncio.Future[Reply]] = WeakKeyDictionary()
+        self._latest: WeakKeyDictionary[Requester, asyncio.Future[Reply]] = WeakKeyDictionary()
 
-    def request(self, identity: Identity, topic: JobsRequest, payload: bytes) -> Awaitable[Reply]:
+    def request(self, identity: Requester, topic: JobsRequest, payload: bytes) -> Awaitable[Reply]:
         """Carry out one request; the reply is to be sent when it resolves, the change being durable by then."""
         service = self._service
         call = service.call_at(identity.scope_id, *identity.scope, identity.principal)
@@ -238,7 +241,7 @@ class JobRequests:
             return service.unit.transact(locks_rows(work))
         return self._after_the_latest(identity, locks_rows(work))
 
-    def _after_the_latest(self, identity: Identity, work: Work[Reply]) -> asyncio.Future[Reply]:
+    def _after_the_latest(self, identity: Requester, work: Work[Reply]) -> asyncio.Future[Reply]:
         """Requests of one connection are carried out in order even where the store runs several at once."""
         latest = self._latest.get(identity)
 

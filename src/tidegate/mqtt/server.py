@@ -92,6 +92,7 @@ class Server:
         self._unsettled: set[Edge] = set()
         self._orphans: set[asyncio.Future[Reply]] = set()
         self._dirty: list[Edge] = []
+        self._flushing = False
         self._wheel: Wheel[Edge] = Wheel()
         self._listeners: list[asyncio.Server] = []
         self._empty: asyncio.Future[None] | None = None
@@ -293,14 +294,21 @@ class Server:
 
     def flush_soon(self, edge: Edge) -> None:
         """Write this edge's output at the end of the present turn of the loop."""
-        if not self._dirty:
-            self.loop.call_soon(self._flush)
         self._dirty.append(edge)
+        if not self._flushing:
+            self._flushing = True
+            self.loop.call_soon(self._flush)
 
     def _flush(self) -> None:
         dirty, self._dirty = self._dirty, []
         for edge in dirty:
-            edge.flush()
+            if edge.awaits_reply():
+                self._dirty.append(edge)
+            else:
+                edge.flush()
+        self._flushing = bool(self._dirty)
+        if self._flushing:
+            self.loop.call_soon(self._flush)
 
     def left(self, connection: Connection, effect: sessions.Effect) -> None:
         """What no subscriber gets: an ending, another feature's topic, a request by will (device reference 3.3.10)."""

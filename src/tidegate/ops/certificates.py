@@ -1,7 +1,7 @@
 """Certificates and the things they speak for (device reference 8.4, 8.5).
 
-A certificate is known by its fingerprint. Only an ACTIVE one connects. It may be attached to things: plainly to any number,
-or exclusively to one, and then to nothing else.
+A certificate is known by its fingerprint. Only an ACTIVE one connects. It may be attached to things: plainly to any
+number, or exclusively to one, and then to nothing else.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Protocol, TypeVar
 
 from tidegate.core import arn, texts
+from tidegate.ops import things
 from tidegate.ops.call import Call
 from tidegate.ops.effects import CertificateTrusted, PrincipalChanged
 from tidegate.ops.handler import Handler, following, page
@@ -27,7 +28,7 @@ _PAGE: Final = 25
 _NO_COGNITO = "certificates only, no Cognito identities"
 
 
-# ---------------------------------------------------------------------------------------------------------- certificates
+# --- certificates ---------------------------------------------------------------------------------------------------
 
 
 class Issued(NamedTuple):
@@ -148,7 +149,7 @@ def list_certificates(tx: Tx, call: Call, request: iot.ListCertificatesRequest) 
     return iot.ListCertificatesResponse(certificates=listed, next_marker=marker)
 
 
-# ------------------------------------------------------------------------------------------------ attachments to things
+# --- attachments to things ------------------------------------------------------------------------------------------
 
 
 def attach_thing_principal(
@@ -156,15 +157,15 @@ def attach_thing_principal(
 ) -> iot.AttachThingPrincipalResponse:
     """Attach a certificate to a thing. Repeating it changes nothing; what contradicts exclusiveness is refused."""
     name = principal_arn(request.principal)
-    thing, thing_id = _thing(tx, call, request.thing_name)
+    thing = things.found(tx, call, request.thing_name)
     found = principal(tx, call, name)
     kind = request.thing_principal_type or NON_EXCLUSIVE
-    known = certificates.attachment(tx, thing_id, found.id)
+    known = certificates.attachment(tx, thing.id, found.id)
     if known is not None and _kind(known) != kind:
-        raise iot.InvalidRequestException(texts.attached_otherwise(str(name), thing, _kind(known)))
+        raise iot.InvalidRequestException(texts.attached_otherwise(str(name), thing.name, _kind(known)))
     if known is None:
         _refuse_second_owner(tx, str(name), found.id, kind)
-        certificates.attach(tx, thing_id, found.id, exclusive=kind == EXCLUSIVE)
+        certificates.attach(tx, thing.id, found.id, exclusive=kind == EXCLUSIVE)
         tx.effects.append(PrincipalChanged(call.scope, found.certificate_id))
     return iot.AttachThingPrincipalResponse()
 
@@ -174,9 +175,9 @@ def detach_thing_principal(
 ) -> iot.DetachThingPrincipalResponse:
     """Undo an attachment; one that is not there is undone already."""
     name = principal_arn(request.principal)
-    _, thing_id = _thing(tx, call, request.thing_name)
+    thing = things.found(tx, call, request.thing_name)
     found = principal(tx, call, name)
-    if certificates.detach(tx, thing_id, found.id):
+    if certificates.detach(tx, thing.id, found.id):
         tx.effects.append(PrincipalChanged(call.scope, found.certificate_id))
     return iot.DetachThingPrincipalResponse()
 
@@ -229,7 +230,7 @@ def list_principal_things_v2(
     )
 
 
-# -------------------------------------------------------------------------------------------------------------- for both
+# --- for both -------------------------------------------------------------------------------------------------------
 
 
 def principal_arn(text: str | None) -> arn.Arn:
@@ -268,9 +269,9 @@ def by_age(
 ) -> tuple[list[_Row], str | None]:
     """One page of a listing that is ordered by age, and the marker of the next.
 
-    ``upward(after, limit)`` and ``downward(before, limit)`` read it by inner id; without ``ascendingOrder`` it runs from
-    new to old. ``size`` is the page of a request that names none. The marker of such a position is plain letters and digits
-    in base64, so that it passes the pattern of the model's Marker.
+    ``upward(after, limit)`` and ``downward(before, limit)`` read it by inner id; without ``ascendingOrder`` it runs
+    from new to old. ``size`` is the page of a request that names none. A position that is a number has a token of
+    letters and digits only, which is why it passes the pattern of the model's Marker.
     """
     ascending = bool(request.ascending_order)
     bound = [*listing, ascending]
@@ -280,7 +281,7 @@ def by_age(
     return rows[: wanted.size], following(bound, rows, wanted.size, lambda row: [row.id])
 
 
-# --------------------------------------------------------------------------------------------------------------- details
+# --- details --------------------------------------------------------------------------------------------------------
 
 
 class _Paged(Protocol):
@@ -299,11 +300,11 @@ class _OfPrincipal(_Paged, Protocol):
 def _principals(
     tx: Tx, call: Call, operation: str, request: _OfThing, kind: str | None
 ) -> tuple[Sequence[certificates.Principal], str | None]:
-    _, thing_id = _thing(tx, call, request.thing_name)
-    listing = [operation, call.scope, thing_id, kind]
+    thing = things.found(tx, call, request.thing_name)
+    listing = [operation, call.scope, thing.id, kind]
     wanted = page(listing, token=request.next_token, size=request.max_results, start=[0])
     after, limit = int(wanted.position[0]), wanted.size + 1
-    rows = certificates.of_thing(tx, thing_id, after=after, limit=limit, exclusive=_exclusive(kind))
+    rows = certificates.of_thing(tx, thing.id, after=after, limit=limit, exclusive=_exclusive(kind))
     return rows[: wanted.size], following(listing, rows, wanted.size, lambda row: [row.id])
 
 
@@ -324,13 +325,6 @@ def _certificate(tx: Tx, call: Call, certificate_id: str | None) -> certificates
     if found is None:
         raise iot.ResourceNotFoundException(texts.certificate_missing(wanted))
     return found
-
-
-def _thing(tx: Tx, call: Call, name: str | None) -> tuple[str, int]:
-    thing_id = certificates.thing_id(tx, call.scope, name or "")
-    if thing_id is None:
-        raise iot.ResourceNotFoundException(texts.thing_missing(name or ""))
-    return name or "", thing_id
 
 
 def _keep(tx: Tx, call: Call, certificate: x509.Certificate, status: str, *, registered: bool) -> None:

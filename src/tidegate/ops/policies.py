@@ -1,7 +1,7 @@
-"""Policies (device reference 8): documents in versions, one of them in force, attached to certificates and thing groups.
+"""Policies (device reference 8): documents in versions, one in force, attached to certificates and thing groups.
 
-What a document means stands in ``core.policy``; here it is only refused or kept. The operations named after principals are
-the older half of AWS's interface: they know certificates alone.
+What a document means stands in ``core.policy``; here it is only refused or kept. The operations named after principals
+are the older half of AWS's interface: they know certificates alone.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from tidegate.ops import certificates, tags
 from tidegate.ops.call import Call
 from tidegate.ops.effects import PoliciesChanged, PrincipalChanged
 from tidegate.ops.handler import Handler, following, page
-from tidegate.store import policies
+from tidegate.store import groups, policies
 from tidegate.store import tags as stored_tags
 from tidegate.store.database import Tx
 from tidegate.wire import iot
@@ -21,7 +21,7 @@ from tidegate.wire import iot
 _NO_COGNITO = "certificates and thing groups only, no Cognito identities"
 
 
-# -------------------------------------------------------------------------------------------------------------- policies
+# --- policies -------------------------------------------------------------------------------------------------------
 
 
 def create_policy(tx: Tx, call: Call, request: iot.CreatePolicyRequest) -> iot.CreatePolicyResponse:
@@ -78,7 +78,7 @@ def list_policies(tx: Tx, call: Call, request: iot.ListPoliciesRequest) -> iot.L
     return iot.ListPoliciesResponse(policies=_named(call, rows), next_marker=marker)
 
 
-# -------------------------------------------------------------------------------------------------------------- versions
+# --- versions -------------------------------------------------------------------------------------------------------
 
 
 def create_policy_version(
@@ -150,7 +150,7 @@ def delete_policy_version(tx: Tx, call: Call, request: iot.DeletePolicyVersionRe
     policies.delete_version(tx, found.id, number)
 
 
-# ----------------------------------------------------------------------------------------------------------- attachments
+# --- attachments ----------------------------------------------------------------------------------------------------
 
 
 def attach_policy(tx: Tx, call: Call, request: iot.AttachPolicyRequest) -> None:
@@ -185,7 +185,7 @@ def detach_principal_policy(tx: Tx, call: Call, request: iot.DetachPrincipalPoli
 def list_attached_policies(
     tx: Tx, call: Call, request: iot.ListAttachedPoliciesRequest
 ) -> iot.ListAttachedPoliciesResponse:
-    """The policies of a certificate or group; ``recursive`` adds those of the group's ancestors, which apply as well."""
+    """The policies of a certificate or group; ``recursive`` adds those of the group's ancestors: they apply too."""
     target = _target(request.target)
     name = _existing(tx, call, target)
     listing = ["ListAttachedPolicies", call.scope, name, bool(request.recursive)]
@@ -243,7 +243,7 @@ def list_policy_principals(
     return iot.ListPolicyPrincipalsResponse(principals=[row.target_arn for row in rows], next_marker=marker)
 
 
-# --------------------------------------------------------------------------------------------------------------- lookups
+# --- lookups --------------------------------------------------------------------------------------------------------
 
 
 def _policy(tx: Tx, call: Call, name: str | None) -> policies.Policy:
@@ -273,12 +273,12 @@ def _existing(tx: Tx, call: Call, target: arn.Arn) -> str:
     """The ARN of a target that must exist."""
     if target.resource_type == "cert":
         certificates.principal(tx, call, target)
-    elif str(target) != call.arn(target.resource) or policies.group_id(tx, call.scope, target.resource_id) is None:
+    elif str(target) != call.arn(target.resource) or groups.find(tx, call.scope, target.resource_id) is None:
         raise iot.ResourceNotFoundException(texts.group_missing(target.resource_id))
     return str(target)
 
 
-# --------------------------------------------------------------------------------------------------------------- changes
+# --- changes --------------------------------------------------------------------------------------------------------
 
 
 def _check_document(call: Call, name: str, document: str) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from tidegate.core import arn, checks, texts
 from tidegate.ops.call import Call
 from tidegate.ops.handler import Handler
-from tidegate.store import jobs, policies, tags, templates
+from tidegate.store import groups, jobs, policies, tags, templates
 from tidegate.store.database import Tx
 from tidegate.wire import iot
 
@@ -18,7 +18,7 @@ _EXISTS: dict[str, Callable[[Tx, int, str], object]] = {
     "job": jobs.get,
     "jobtemplate": templates.get,
     "policy": policies.get,
-    "thinggroup": policies.group_id,
+    "thinggroup": groups.find,
 }
 
 

@@ -14,9 +14,7 @@ from tidegate.store.templates import Template
 from tidegate.wire import iot
 
 
-def create_job_template(
-    tx: Tx, call: Call, request: iot.CreateJobTemplateRequest
-) -> iot.CreateJobTemplateResponse:
+def create_job_template(tx: Tx, call: Call, request: iot.CreateJobTemplateRequest) -> iot.CreateJobTemplateResponse:
     """Create a template from a document or from a job.
 
     Raises:

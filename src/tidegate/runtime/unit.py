@@ -1,18 +1,23 @@
 """Runs works against the database from the event loop, and hands their effects to the edges once they are durable.
 
-Two ways, one interface. On SQLite everything that arrives in one turn of the event loop shares a transaction and a commit
-(``call_soon(flush)``: no thread, no added latency). On PostgreSQL each work runs on a thread with a connection of its own.
+Two ways, one interface. On SQLite everything that arrives in one turn of the event loop shares a transaction and a
+commit (``call_soon(flush)``: no thread, no added latency). On PostgreSQL each work runs on a thread with a connection
+of its own.
+
+A caller that is cancelled before its work's turn takes the work back; after that the work runs to its end and its
+effects go out, whoever still waits.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
-from tidegate.store.database import Database, Outcome, StoreError, Tx, Work
+from tidegate.store.database import Database, Outcome, StoreUnavailable, Work
 
 T = TypeVar("T")
 Listener = Callable[[list[Any]], None]
@@ -35,7 +40,7 @@ class Unit(Protocol):
         ...
 
     def read(self, work: Work[T]) -> asyncio.Future[T]:
-        """Run a work that only reads."""
+        """Run a work that only reads, on committed state."""
         ...
 
     def subscribe(self, listener: Listener) -> None:
@@ -47,11 +52,11 @@ class Unit(Protocol):
         ...
 
     def reset(self) -> asyncio.Future[None]:
-        """Empty the store."""
+        """Empty the store. Works that are still waited for may fall before or after it."""
         ...
 
     async def close(self) -> None:
-        """Finish what was handed over, then close the database."""
+        """Finish what was handed over and deliver its effects, then close the database; later calls are refused."""
         ...
 
 
@@ -60,24 +65,38 @@ def over(database: Database) -> Unit:
     return Pooled(database) if database.concurrent else Ticked(database)
 
 
-class _Effects:
-    """Delivers effects to every listener; a listener that fails is the fault of an edge, not of the caller."""
+class _Landing:
+    """Brings outcomes back to the loop: first the caller's future, then the effects to every listener."""
 
     def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
         self._listeners: list[Listener] = []
 
     def subscribe(self, listener: Listener) -> None:
         self._listeners.append(listener)
 
-    def deliver(self, effects: list[Any]) -> None:
+    def land(self, future: asyncio.Future[T], outcome: Outcome[T]) -> None:
+        """Resolve a work's future; its effects follow in the loop's next turn, in the order of the landings."""
+        _resolve(future, outcome)
+        if outcome.effects:
+            self._loop.call_soon(self._deliver, outcome.effects)
+
+    def _deliver(self, effects: list[Any]) -> None:
         for listener in self._listeners:
             try:
                 listener(effects)
             except Exception:
+                # The fault of an edge, not of the caller.
                 log.exception("an edge failed to act on %s; the change itself is stored", effects)
 
+    def refused(self) -> asyncio.Future[Any]:
+        """The answer to a call that comes after ``close``."""
+        future: asyncio.Future[Any] = self._loop.create_future()
+        future.set_exception(StoreUnavailable("the store is closed"))
+        return future
 
-class Ticked(_Effects):
+
+class Ticked(_Landing):
     """Group commit on the event loop's own thread."""
 
     ordered = True
@@ -85,54 +104,74 @@ class Ticked(_Effects):
     def __init__(self, database: Database) -> None:
         super().__init__()
         self._database = database
-        self._loop = asyncio.get_running_loop()
-        self._waiting: list[tuple[Work[Any], asyncio.Future[Any]]] = []
+        self._waiting: deque[tuple[Work[Any], asyncio.Future[Any]]] = deque()
         self._scheduled = False
+        self._closed = False
 
     def transact(self, work: Work[T]) -> asyncio.Future[T]:
+        if self._closed:
+            return self.refused()
         future: asyncio.Future[T] = self._loop.create_future()
         self._waiting.append((work, future))
-        if not self._scheduled:
-            self._scheduled = True
-            self._loop.call_soon(self._flush)
+        self._schedule()
         return future
+
+    def _schedule(self) -> None:
+        if self._waiting and not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._scheduled = False
+        try:
+            self._flush()
+        finally:
+            self._schedule()
 
     def _flush(self) -> None:
-        batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
-        self._scheduled = bool(self._waiting)
-        if self._scheduled:
-            self._loop.call_soon(self._flush)
+        """Commit the next batch. Everyone in it is answered, whatever happens."""
+        taken = [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
+        batch = [(work, future) for work, future in taken if not future.done()]
+        if not batch:
+            return
+        outcomes: list[Outcome[Any]] | None = None
         try:
             outcomes = self._database.commit([work for work, _ in batch])
-        except StoreError as error:
+        except Exception as error:  # noqa: BLE001 - handed to every caller of the batch
             log.error("%s; %d waiting calls were refused and nothing of them was kept", error, len(batch))
             outcomes = [Outcome(None, [], error) for _ in batch]
-        for (_, future), outcome in zip(batch, outcomes, strict=True):
-            _resolve(future, outcome)
-            if outcome.effects:
-                self._loop.call_soon(self.deliver, outcome.effects)
+        finally:
+            if outcomes is None:  # a signal, which goes on its way from here
+                outcomes = [Outcome(None, [], StoreUnavailable("the server was interrupted")) for _ in batch]
+            for (_, future), outcome in zip(batch, outcomes, strict=True):
+                self.land(future, outcome)
 
     def read(self, work: Work[T]) -> asyncio.Future[T]:
-        future: asyncio.Future[T] = self._loop.create_future()
-        try:
-            future.set_result(self._database.read(work))
-        except Exception as error:  # noqa: BLE001 - handed to the caller through its future
-            future.set_exception(error)
-        return future
+        if self._closed:
+            return self.refused()
+        return self._at_once(lambda: self._database.read(work))
 
     def reset(self) -> asyncio.Future[None]:
-        future: asyncio.Future[None] = self._loop.create_future()
-        self._database.reset()
-        future.set_result(None)
+        if self._closed:
+            return self.refused()
+        while self._waiting:
+            self._flush()
+        return self._at_once(self._database.reset)
+
+    def _at_once(self, call: Callable[[], T]) -> asyncio.Future[T]:
+        future: asyncio.Future[T] = self._loop.create_future()
+        self.land(future, _outcome(call))
         return future
 
     async def close(self) -> None:
+        self._closed = True
         while self._waiting:
             self._flush()
+        await _let_effects_out()
         self._database.close()
 
 
-class Pooled(_Effects):
+class Pooled(_Landing):
     """Each work on a thread of its own."""
 
     ordered = False
@@ -140,34 +179,66 @@ class Pooled(_Effects):
     def __init__(self, database: Database) -> None:
         super().__init__()
         self._database = database
-        self._loop = asyncio.get_running_loop()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="tidegate-store")
+        self._closed = False
 
     def transact(self, work: Work[T]) -> asyncio.Future[T]:
-        return asyncio.ensure_future(self._transact(work))
-
-    async def _transact(self, work: Work[T]) -> T:
-        outcomes = await self._loop.run_in_executor(self._threads, self._database.commit, [work])
-        outcome: Outcome[T] = outcomes[0]
-        if outcome.effects:
-            self._loop.call_soon(self.deliver, outcome.effects)
-        return outcome.result()
+        return self._hand_over(lambda: self._database.commit([work])[0])
 
     def read(self, work: Work[T]) -> asyncio.Future[T]:
-        return self._loop.run_in_executor(self._threads, self._database.read, work)
+        return self._hand_over(lambda: _outcome(lambda: self._database.read(work)))
 
     def reset(self) -> asyncio.Future[None]:
-        return self._loop.run_in_executor(self._threads, self._database.reset)
+        return self._hand_over(lambda: _outcome(self._database.reset))
+
+    def _hand_over(self, call: Callable[[], Outcome[T]]) -> asyncio.Future[T]:
+        if self._closed:
+            return self.refused()
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._threads.submit(self._carry_out, future, call)
+        return future
+
+    def _carry_out(self, future: asyncio.Future[T], call: Callable[[], Outcome[T]]) -> None:
+        if future.cancelled():
+            return
+        try:
+            outcome = call()
+        except Exception as error:  # noqa: BLE001 - handed to the caller
+            outcome = Outcome(None, [], error)
+        except BaseException:
+            self._land_soon(future, Outcome(None, [], StoreUnavailable("the server was interrupted")))
+            raise
+        self._land_soon(future, outcome)
+
+    def _land_soon(self, future: asyncio.Future[T], outcome: Outcome[T]) -> None:
+        self._loop.call_soon_threadsafe(self.land, future, outcome)
 
     async def close(self) -> None:
+        self._closed = True
         await self._loop.run_in_executor(None, self._threads.shutdown)
+        await _let_effects_out()
         self._database.close()
 
 
+def _outcome(call: Callable[[], T]) -> Outcome[T]:
+    try:
+        return Outcome(call(), [])
+    except Exception as error:  # noqa: BLE001 - handed to the caller through its future
+        return Outcome(None, [], error)
+
+
 def _resolve(future: asyncio.Future[T], outcome: Outcome[T]) -> None:
-    if future.cancelled():
+    if future.done():
         return
-    if outcome.error is not None:
+    if isinstance(outcome.error, StopIteration):  # which no future takes
+        future.set_exception(RuntimeError("a work raised StopIteration"))
+    elif outcome.error is not None:
         future.set_exception(outcome.error)
     else:
         future.set_result(outcome.value)  # type: ignore[arg-type]
+
+
+async def _let_effects_out() -> None:
+    """Wait until the loop has gone through what landing put into it: the landing itself, then the delivery."""
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)

@@ -109,7 +109,7 @@ def page_newest(tx: Tx, scope: int, before: int, limit: int) -> list[Certificate
 
 
 def registered(tx: Tx, after: int, limit: int) -> list[tuple[int, str]]:
-    """(inner id, PEM) of certificates that their owners brought, of every scope: what TLS listeners trust one by one."""
+    """(inner id, PEM) of what owners brought, in every scope: the certificates TLS listeners trust by themselves."""
     return [(row[0], row[1]) for row in tx.all("certificate_registered", {"after": after, "limit": limit})]
 
 
@@ -147,8 +147,8 @@ def things(
     return [AttachedThing(*row) for row in tx.all("certificate_things", values)]
 
 
-def things_for_client(tx: Tx, scope: int, inner_id: int, client_id: str) -> list[AttachedThing]:
-    """Those of its things that a connection with a client id can mean: the one of that name, the exclusive one."""
+def things_for_client(tx: Tx, scope: int, inner_id: int, client_id: str | None) -> list[AttachedThing]:
+    """Those of its things that a connection can mean: the one with its client id as name, or the exclusive one."""
     values = {"scope": scope, "certificate": inner_id, "client_id": client_id}
     return [AttachedThing(*row) for row in tx.all("certificate_things_for_client", values)]
 
@@ -157,12 +157,6 @@ def of_thing(tx: Tx, thing_id: int, *, after: int, limit: int, exclusive: bool |
     """The certificates of a thing, by inner id, after one; ``exclusive`` is a filter."""
     values = {"thing": thing_id, "after": after, "limit": limit, "exclusive": _flag(exclusive)}
     return [Principal(*row) for row in tx.all("certificate_of_thing", values)]
-
-
-def thing_id(tx: Tx, scope: int, name: str) -> int | None:
-    """The inner id of a thing."""
-    row = tx.one("certificate_thing_id", {"scope": scope, "name": name})
-    return row[0] if row else None
 
 
 def _flag(value: bool | None) -> int | None:

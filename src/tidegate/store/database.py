@@ -1,8 +1,14 @@
 """The store's seam: what a handler may do inside a transaction, and what an edge may ask of an engine.
 
-A *work* is a function of a transaction. ``Database.commit`` runs several works and makes them durable together; a work that
-raises leaves no trace and does not harm its neighbours. A work may be run again from the start (a serialisation conflict), so
-it must not do anything but talk to its ``Tx``.
+A *work* is a function of a transaction. ``Database.commit`` runs several works and makes them durable before it
+returns. The rules, the same on both engines:
+
+* A work that raises leaves no trace and does not harm its neighbours; what it raised is in its ``Outcome``.
+* A statement that fails by the work's own fault (a constraint, a value that does not fit) is such a failure:
+  ``StoreError``. A work must not catch it and go on: PostgreSQL has given up its transaction by then.
+* When the database itself fails (disk, connection), every work it concerns is refused with ``StoreUnavailable``.
+* A work may be run again from the start (a serialisation conflict), so it must not do anything but talk to its ``Tx``.
+  In particular it must not call its ``Database``.
 """
 
 from __future__ import annotations
@@ -19,19 +25,23 @@ class StoreError(Exception):
     """The database could not do what it was asked; the message says what to look at."""
 
 
-class StoreUnavailable(StoreError):
-    """The database cannot be written or reached just now (disk full, connection lost, too much contention)."""
+class StoreUnavailable(StoreError):  # noqa: N818 - a state of affairs
+    """The database cannot be written or reached just now (disk full, connection lost, too much contention).
+
+    Nothing of the work was acknowledged, and nothing was kept; only a connection that breaks while PostgreSQL commits
+    leaves that open.
+    """
 
 
-class Conflict(Exception):
+class Conflict(Exception):  # noqa: N818 - a state of affairs
     """A compare-and-set found another writer's value: the work is run again from the start."""
 
 
 class Tx(Protocol):
     """One work's view of the database.
 
-    ``effects`` collects what must happen once the work is durable (notices to devices, wake-ups of the engine); the values
-    are opaque to the store.
+    ``effects`` collects what must happen once the work is durable (notices to devices, wake-ups of the engine); the
+    values are opaque to the store.
     """
 
     effects: list[Any]
@@ -80,23 +90,36 @@ class Database(Protocol):
     """True if works may be given from several threads at once; false if one thread owns the database."""
 
     def commit(self, works: Sequence[Work[Any]]) -> list[Outcome[Any]]:
-        """Run works in order and make them durable before returning.
+        """Run works in order and make them durable before returning; one outcome each.
+
+        On PostgreSQL each work has a transaction of its own, and its outcome says if that one was refused.
 
         Raises:
-            StoreUnavailable: nothing was kept, of any of them.
+            StoreUnavailable: nothing was kept, of any of them. RuntimeError: called from within a work, or on an engine
+            that is not ``concurrent`` from two threads at once.
         """
         ...
 
     def read(self, work: Work[T]) -> T:
-        """Run a work that only reads, on committed state."""
+        """Run a work that only reads, on committed state.
+
+        Raises:
+            StoreError: the work tried to write, or a statement failed.
+            StoreUnavailable: the database cannot be read.
+            RuntimeError: as for ``commit``.
+        """
         ...
 
     def reset(self) -> None:
-        """Delete every row of every table (the schema stays)."""
+        """Delete every row of every table (the schema stays, and no id is given twice).
+
+        Raises:
+            StoreUnavailable: nothing was deleted.
+        """
         ...
 
     def close(self) -> None:
-        """Release files and connections."""
+        """Release files and connections; what is asked of it later is refused with ``StoreUnavailable``."""
         ...
 
 

@@ -13,7 +13,8 @@ macro      SQLite                                  PostgreSQL
 An id is never given twice, not even after a deletion: a job goes on naming by their ids the things and groups
 it was aimed at.
 
-The checksum of each applied file is kept; a database made by other files, or by a newer tidegate, is refused.
+The checksum of each applied file is kept; a database made by other files, or by a newer tidegate, is refused. A file is
+cut at its semicolons, so none may stand inside a statement.
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ def pending(dialect: Dialect, applied: list[tuple[int, str]]) -> list[Migration]
     Raises:
         StoreError: the database was made by files that are not ours.
     """
-    known = {step.number: step for step in steps(dialect)}
+    ours = steps(dialect)
+    known = {step.number: step for step in ours}
     for number, checksum in applied:
         step = known.pop(number, None)
         if step is None:
@@ -78,8 +80,14 @@ def pending(dialect: Dialect, applied: list[tuple[int, str]]) -> list[Migration]
                 f"the database has migration {number}, which this tidegate does not know: use a newer tidegate"
             )
         if step.checksum != checksum:
-            raise StoreError(f"migration {number} ({step.name}) differs from the one this database was made with")
-    return sorted(known.values())
+            raise StoreError(
+                f"migration {number} ({step.name}) differs from the one this database was made with:"
+                " use the tidegate that made it, or a new database"
+            )
+    lacking = [step for step in ours if step.number in known]
+    if lacking and applied and lacking[0].number < max(number for number, _ in applied):
+        raise StoreError(f"the database lacks migration {lacking[0].number} ({lacking[0].name}) but has later ones")
+    return lacking
 
 
 def _statements(text: str, dialect: Dialect) -> list[str]:

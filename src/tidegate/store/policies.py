@@ -86,7 +86,7 @@ def delete(tx: Tx, policy: Policy) -> None:
     tx.run("policy_delete", {"id": policy.id})
 
 
-def insert_version(tx: Tx, policy_id: int, version: int, document: str, *, uuid: str, now: int) -> None:  # noqa: PLR0913
+def insert_version(tx: Tx, policy_id: int, version: int, document: str, *, uuid: str, now: int) -> None:
     """Keep a document as the newest version of a policy."""
     values = {"policy": policy_id, "version": version, "uuid": uuid, "document": document, "now": now}
     tx.run("policy_version_insert", values)
@@ -155,17 +155,17 @@ def targets_newest(tx: Tx, policy_id: int, before: int, limit: int, *, prefix: s
 
 def of_target(tx: Tx, scope: int, target_arn: str, after: int, limit: int) -> list[PolicyName]:
     """The policies of a target in the order of their creation."""
-    rows = tx.all("policy_of_target", {"scope": scope, "target": target, "after": after, "limit": limit})
+    rows = tx.all("policy_of_target", {"scope": scope, "target": target_arn, "after": after, "limit": limit})
     return [PolicyName(*row) for row in rows]
 
 
 def of_target_newest(tx: Tx, scope: int, target_arn: str, before: int, limit: int) -> list[PolicyName]:
     """The same from new to old, before an inner id (first ``NEWEST``)."""
-    rows = tx.all("policy_of_target_newest", {"scope": scope, "target": target, "before": before, "limit": limit})
+    rows = tx.all("policy_of_target_newest", {"scope": scope, "target": target_arn, "before": before, "limit": limit})
     return [PolicyName(*row) for row in rows]
 
 
-def of_group_line(tx: Tx, scope: int, prefix: str, group: str, after: int, limit: int) -> list[PolicyName]:  # noqa: PLR0913
+def of_group_line(tx: Tx, scope: int, prefix: str, group: str, after: int, limit: int) -> list[PolicyName]:
     """The policies of a group and of its ancestors, in the order of their creation; ``prefix`` begins a group's ARN."""
     values = {"scope": scope, "prefix": prefix, "group": group, "after": after, "limit": limit}
     return [PolicyName(*row) for row in tx.all("policy_of_group_line", values)]
@@ -180,9 +180,3 @@ def in_force_for_thing(tx: Tx, scope: int, prefix: str, thing_id: int) -> list[I
     """The documents that apply to a thing through its groups and their ancestors; ``prefix`` begins a group's ARN."""
     values = {"scope": scope, "prefix": prefix, "thing": thing_id}
     return [InForce(*row) for row in tx.all("policy_in_force_for_thing", values)]
-
-
-def group_id(tx: Tx, scope: int, name: str) -> int | None:
-    """The inner id of a thing group."""
-    row = tx.one("policy_group_id", {"scope": scope, "name": name})
-    return row[0] if row else None

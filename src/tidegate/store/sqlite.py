@@ -1,43 +1,67 @@
 """The embedded engine: one SQLite file, one thread that owns it, many works per commit.
 
-Durability: WAL with ``synchronous=FULL``, so a commit returns when the log is on disk. The log is moved into the file by a
-checkpoint thread with its own connection; the owner bounds the log's size itself when that thread falls behind, because a
+Durability: WAL with ``synchronous=FULL``, so a commit returns when the log is on disk. A thread with a connection of
+its own moves the log into the file; the owner bounds the log's size itself when that thread falls behind, because a
 busy writer can outrun it.
+
+Another process may open the same file for a moment (``tidegate keys create``): writers wait for each other's
+transactions. Two servers on one file are not meant.
 """
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import os
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tidegate import clock
 from tidegate.store import migrations, statements
-from tidegate.store.database import Outcome, Params, Row, StoreError, StoreUnavailable, Work
+from tidegate.store.database import Conflict, Outcome, Params, Row, StoreError, StoreUnavailable, Work
 
 T = TypeVar("T")
 
-_LOG_LIMIT_BYTES = 64 * 1024 * 1024
-_CHECKPOINT_SECONDS = 0.5
+log = logging.getLogger("tidegate.store")
+
+LOG_LIMIT = 64 * 1024 * 1024
+"""Bytes the log may reach. It never takes more than one transaction beyond, unless a foreign reader holds on to it."""
+CHECKPOINT_SECONDS = 0.5
+
+_PATIENCE_SECONDS = 10.0
+"""How long a transaction waits for another process that writes the file."""
+_GLANCE_MILLISECONDS = 2
+"""How often it looks. SQLite by itself looks ever more seldom and would never meet the gaps of a busy server."""
+
+_OWN_FAULTS = frozenset(
+    {
+        sqlite3.SQLITE_ERROR,
+        sqlite3.SQLITE_TOOBIG,
+        sqlite3.SQLITE_CONSTRAINT,
+        sqlite3.SQLITE_MISMATCH,
+        sqlite3.SQLITE_RANGE,
+    }
+)
+"""What a statement does to itself. Everything else (full, I/O, busy, corrupt, no memory) is the database's failure."""
 
 
-class SqliteTx:
-    """A work's view. The savepoint that undoes a failed work is opened by its first write: most refusals write nothing."""
+class _Reading:
+    """A read work's view: statements that write are refused."""
 
-    __slots__ = ("_connection", "_statements", "dirty", "effects")
+    __slots__ = ("_connection", "_statements", "effects")
 
     def __init__(self, connection: sqlite3.Connection, known: dict[str, statements.Statement]) -> None:
         self._connection = connection
         self._statements = known
-        self.dirty = False
         self.effects: list[Any] = []
 
     def _execute(self, query: str, params: Params) -> sqlite3.Cursor:
         statement = self._statements[query]
-        if statement.writes and not self.dirty:
-            self._connection.execute("SAVEPOINT work")
-            self.dirty = True
+        if statement.writes:
+            raise StoreError(f"{query} writes, in a work that was said to read only")
         return self._connection.execute(statement.sql, params)
 
     def one(self, query: str, params: Params) -> Row | None:
@@ -58,87 +82,134 @@ class SqliteTx:
             self._connection.executemany(self._statements[query].sql, rows[1:])
 
 
+class SqliteTx(_Reading):
+    """A work's view. The savepoint that undoes a failed work opens at its first write: most refusals write nothing."""
+
+    __slots__ = ("dirty",)
+
+    def __init__(self, connection: sqlite3.Connection, known: dict[str, statements.Statement]) -> None:
+        super().__init__(connection, known)
+        self.dirty = False
+
+    def _execute(self, query: str, params: Params) -> sqlite3.Cursor:
+        statement = self._statements[query]
+        if statement.writes and not self.dirty:
+            self._connection.execute("SAVEPOINT work")
+            self.dirty = True
+        return self._connection.execute(statement.sql, params)
+
+
 class SqliteDatabase:
     """A ``Database`` in one file, or in memory for tests. All calls come from the thread that owns it."""
 
     concurrent = False
 
-    def __init__(self, path: Path | None, *, now: int) -> None:
-        """Open the file (or memory) and bring its schema up to date; ``now`` dates the migrations.
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        now: int,
+        log_limit: int = LOG_LIMIT,
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    ) -> None:
+        """Open the file (or memory) and bring its schema up to date.
+
+        Args:
+            path: the file; its folder is made if need be. None is a database in memory.
+            now: epoch ms that date the migrations.
+            log_limit: bytes beyond which a commit empties the log itself.
+            checkpoint_seconds: how often the thread moves the log into the file.
 
         Raises:
-            StoreError: the file is not a database of this tidegate.
+            StoreError: the file is not a database of this tidegate, or cannot be opened.
         """
-        self._path = path
         self._known = statements.load("sqlite")
+        self._owned = threading.Lock()
+        self._connection = _connect(path, log_limit)
         try:
-            self._connection = _connect(path)
-            self._migrate(now)
-        except sqlite3.DatabaseError as error:
-            raise StoreError(f"cannot open {path}: {error}") from error
-        self._checkpointer = _Checkpointer(path) if path else None
-
-    def _migrate(self, now: int) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            self._connection.execute(migrations.LEDGER)
-            applied = self._connection.execute("SELECT number, checksum FROM migration ORDER BY number").fetchall()
-            for step in migrations.pending("sqlite", applied):
-                for statement in step.statements:
-                    self._connection.execute(statement)
-                self._connection.execute(
-                    "INSERT INTO migration VALUES (?, ?, ?, ?)", (step.number, step.name, step.checksum, now)
-                )
-        except BaseException:
-            self._connection.execute("ROLLBACK")
+            _migrate(self._connection, now)
+        except BaseException as error:
+            self._connection.close()
+            if isinstance(error, sqlite3.Error):
+                raise StoreError(f"cannot open {path}: {error}") from error
             raise
-        self._connection.execute("COMMIT")
+        self._connection.execute(f"PRAGMA busy_timeout = {_GLANCE_MILLISECONDS}")
+        self._checkpointer = _Checkpointer(path, log_limit, checkpoint_seconds) if path else None
 
     def commit(self, works: Sequence[Work[Any]]) -> list[Outcome[Any]]:
+        self._own()
+        try:
+            with self._transaction():
+                outcomes = [self._attempt(work) for work in works]
+            if self._checkpointer:
+                self._checkpointer.after_commit(self._connection)
+        finally:
+            self._owned.release()
+        return outcomes
+
+    def _own(self) -> None:
+        """Held during every call; a second one is a work that calls its database, or a thread that does not own it."""
+        if not self._owned.acquire(blocking=False):
+            raise RuntimeError("the database is in the middle of another call")
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
         connection = self._connection
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            outcomes = [self._attempt(work) for work in works]
+            _begin(connection)
+            yield
             connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            if connection.in_transaction:
+        except BaseException as error:
+            with contextlib.suppress(sqlite3.Error):  # SQLite has rolled back by itself, or is closed
                 connection.execute("ROLLBACK")
-            raise StoreUnavailable(f"the database could not be written: {error}") from error
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                raise StoreUnavailable(f"the database could not be written: {error}") from error
             raise
-        if self._checkpointer:
-            self._checkpointer.after_commit(connection)
-        return outcomes
 
     def _attempt(self, work: Work[Any]) -> Outcome[Any]:
         tx = SqliteTx(self._connection, self._known)
         try:
             value = work(tx)
-        except sqlite3.Error:
-            raise
-        except Exception as error:  # noqa: BLE001 - the work's own failure belongs to its caller, not to its neighbours
-            if tx.dirty:
-                self._connection.execute("ROLLBACK TO work")
-                self._connection.execute("RELEASE work")
-            return Outcome(None, [], error)
-        if tx.dirty:
-            self._connection.execute("RELEASE work")
+        except Exception as error:
+            if isinstance(error, sqlite3.Error) and not _is_own_fault(error):
+                raise
+            self._end(tx, "ROLLBACK TO work", "RELEASE work")
+            return Outcome(None, [], _as_outcome(error))
+        self._end(tx, "RELEASE work")
         return Outcome(value, tx.effects)
 
+    def _end(self, tx: SqliteTx, *statements: str) -> None:
+        """Close a work's savepoint. Without a transaction around it (SQLite has rolled back) that would be a commit."""
+        if not self._connection.in_transaction:
+            raise sqlite3.OperationalError("the transaction was rolled back")
+        if tx.dirty:
+            for statement in statements:
+                self._connection.execute(statement)
+
     def read(self, work: Work[T]) -> T:
-        return work(SqliteTx(self._connection, self._known))
+        self._own()
+        try:
+            return work(_Reading(self._connection, self._known))
+        except sqlite3.Error as error:
+            if _is_own_fault(error):
+                raise _as_outcome(error) from error
+            raise StoreUnavailable(f"the database could not be read: {error}") from error
+        finally:
+            self._owned.release()
 
     def reset(self) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
-        tables = self._connection.execute(
-            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'migration'"
-        ).fetchall()
-        self._connection.execute("PRAGMA defer_foreign_keys = ON")
-        for (table,) in tables:
-            self._connection.execute(f'DELETE FROM "{table}"')  # noqa: S608 - the name comes from the schema itself
-        self._connection.execute("COMMIT")
+        self._own()
+        try:
+            with self._transaction():
+                tables = self._connection.execute(
+                    "SELECT name FROM sqlite_master"
+                    " WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'migration'"
+                ).fetchall()
+                self._connection.execute("PRAGMA defer_foreign_keys = ON")
+                for (table,) in tables:
+                    self._connection.execute(f'DELETE FROM "{table}"')  # noqa: S608 - the schema's own name
+        finally:
+            self._owned.release()
 
     def close(self) -> None:
         if self._checkpointer:
@@ -146,62 +217,149 @@ class SqliteDatabase:
         self._connection.close()
 
 
-def _connect(path: Path | None) -> sqlite3.Connection:
-    if path:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(
-        str(path) if path else ":memory:", isolation_level=None, cached_statements=512, check_same_thread=False
-    )
+def _is_own_fault(error: sqlite3.Error) -> bool:
+    """A statement's own failure; errors of the Python module (a missing parameter) carry no code."""
+    if isinstance(error, sqlite3.ProgrammingError) and "closed database" in str(error):
+        return False
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return code is None or code & 0xFF in _OWN_FAULTS
+
+
+def _as_outcome(error: Exception) -> Exception:
+    """A work's failure in the seam's words; its own exceptions pass."""
+    failure: Exception = error
+    if isinstance(error, sqlite3.Error):
+        failure = StoreError(f"a statement failed: {error}")
+    elif isinstance(error, Conflict):
+        failure = StoreUnavailable("a work that had the database to itself found a conflict")
+    if failure is not error:
+        failure.__cause__ = error
+    return failure
+
+
+def _connect(path: Path | None, log_limit: int) -> sqlite3.Connection:
+    try:
+        if path:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(
+            str(path) if path else ":memory:", isolation_level=None, cached_statements=512, check_same_thread=False
+        )
+    except (OSError, sqlite3.Error) as error:
+        raise StoreError(f"cannot open {path}: {error}") from error
+    try:
+        _configure(connection, log_limit)
+        mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    except sqlite3.Error as error:
+        connection.close()
+        raise StoreError(f"cannot open {path}: {error}") from error
+    if path and mode != "wal":
+        connection.close()
+        raise StoreError(f"cannot open {path}: its file system cannot keep a write-ahead log (journal mode {mode})")
+    return connection
+
+
+def _configure(connection: sqlite3.Connection, log_limit: int) -> None:
     connection.execute("PRAGMA busy_timeout = 10000")
-    connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA wal_autocheckpoint = 0")
+    connection.execute(f"PRAGMA journal_size_limit = {log_limit}")  # a log that grew beyond shrinks when it starts anew
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute("PRAGMA cache_size = -65536")
-    return connection
+
+
+def _begin(connection: sqlite3.Connection) -> None:
+    deadline = clock.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or clock.monotonic() > deadline:
+                raise
+        else:
+            return
+
+
+def _migrate(connection: sqlite3.Connection, now: int) -> None:
+    """Bring the schema up to date; a file that is up to date is only read, so that a busy server is not waited for."""
+    if not migrations.pending("sqlite", _applied(connection)):
+        return
+    _begin(connection)
+    try:
+        connection.execute(migrations.LEDGER)
+        for step in migrations.pending("sqlite", _applied(connection)):
+            for statement in step.statements:
+                connection.execute(statement)
+            connection.execute(
+                "INSERT INTO migration VALUES (?, ?, ?, ?)", (step.number, step.name, step.checksum, now)
+            )
+        connection.execute("COMMIT")
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _applied(connection: sqlite3.Connection) -> list[tuple[int, str]]:
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if "migration" in tables:
+        return connection.execute("SELECT number, checksum FROM migration ORDER BY number").fetchall()
+    if tables:
+        raise StoreError(f"the file belongs to another program: it has a table {min(tables)} and no migrations")
+    return []
 
 
 class _Checkpointer:
     """Moves the log into the file beside the writer.
 
-    A passive pass by the thread leaves the log full but copied; the next passive pass by the *writer* finds nothing left to
-    copy, costs microseconds, and lets it start the log anew. Past the limit the writer copies the rest itself.
+    A passive pass by the thread leaves the log full but copied; the next passive pass by the *writer* finds nothing
+    left to copy, costs microseconds, and lets it start the log anew. Past the limit the writer waits for the thread's
+    pass and copies the rest itself: without that wait a fast writer would find every pass of its own refused and the
+    log would have no bound.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._log = Path(f"{path}-wal")
+    def __init__(self, path: Path, limit: int, seconds: float) -> None:
         self._path = path
+        self._log = f"{path}-wal"
+        self._limit = limit
+        self._seconds = seconds
+        self._pass = threading.Lock()
         self._passed = threading.Event()
         self._stop = threading.Event()
-        self._commits = 0
         self._thread = threading.Thread(target=self._work, name="tidegate-checkpoint", daemon=True)
         self._thread.start()
 
     def _work(self) -> None:
         connection = sqlite3.connect(str(self._path), isolation_level=None)
-        connection.execute("PRAGMA busy_timeout = 0")
-        while not self._stop.wait(_CHECKPOINT_SECONDS):
-            try:
-                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            except sqlite3.OperationalError:
-                continue  # the writer is at it itself; the next pass will do
+        while not self._stop.wait(self._seconds):
+            with self._pass:
+                _checkpoint(connection)
             self._passed.set()
         connection.close()
 
     def after_commit(self, connection: sqlite3.Connection) -> None:
-        self._commits += 1
-        full = self._commits % 64 == 0 and self._log_bytes() > _LOG_LIMIT_BYTES
-        if full or self._passed.is_set():
+        """Start the log anew if the thread has copied it; copy it if it is too long. Never fails: the commit stands."""
+        if self._log_bytes() > self._limit:
+            with self._pass:
+                self._passed.clear()
+                _checkpoint(connection)
+        elif self._passed.is_set():
             self._passed.clear()
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            _checkpoint(connection)
 
     def _log_bytes(self) -> int:
         try:
-            return self._log.stat().st_size
-        except FileNotFoundError:
+            return os.stat(self._log).st_size
+        except OSError:
             return 0
 
     def stop(self) -> None:
         self._stop.set()
         self._thread.join()
+
+
+def _checkpoint(connection: sqlite3.Connection) -> None:
+    try:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    except sqlite3.Error as error:
+        log.warning("the write-ahead log could not be moved into the database; it is kept and tried again: %s", error)

@@ -1,7 +1,7 @@
 """Named statements: ``queries/<noun>.sql`` for both engines, ``queries/<noun>.<dialect>.sql`` where they must differ.
 
-A statement starts at a line ``-- name: noun_verb`` and its parameters are written ``:like_this``. A dialect file may only
-replace statements that the common file has, and says why in a ``-- Differs:`` line.
+A statement starts at a line ``-- name: noun_verb`` and its parameters are written ``:like_this``. A dialect file may
+only replace statements that the common file has, and says why in a ``-- Differs:`` line.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ def load(dialect: Dialect) -> dict[str, Statement]:
             continue
         found = _split(entry.name, entry.read_text())
         known = special if kind else common
-        for name, text in found.items():
+        for name, (text, differs) in found.items():
+            if kind and not differs:
+                raise ValueError(f"{entry.name}: statement {name} does not say why it differs")
             if name in known:
                 raise ValueError(f"{entry.name}: statement {name} ({noun}) is defined twice")
             known[name] = text
@@ -47,12 +49,16 @@ def load(dialect: Dialect) -> dict[str, Statement]:
     return {name: _statement(text, dialect) for name, text in (common | special).items()}
 
 
-def _split(file: str, text: str) -> dict[str, str]:
+def _split(file: str, text: str) -> dict[str, tuple[str, bool]]:
+    """Statements by name: the text without comments, and if it says why it differs."""
     parts = _NAME.split(text)
     names, bodies = parts[1::2], parts[2::2]
     if len(set(names)) != len(names):
         raise ValueError(f"{file}: a statement is defined twice")
-    return {name: _COMMENT.sub("", body).strip().rstrip(";") for name, body in zip(names, bodies, strict=True)}
+    return {
+        name: (_COMMENT.sub("", body).strip().rstrip(";"), "-- Differs:" in body)
+        for name, body in zip(names, bodies, strict=True)
+    }
 
 
 def _statement(text: str, dialect: Dialect) -> Statement:

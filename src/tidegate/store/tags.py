@@ -14,7 +14,7 @@ def put(tx: Tx, scope: int, arn: str, tags: Mapping[str, str]) -> None:
 
 def of(tx: Tx, scope: int, arn: str) -> dict[str, str]:
     """The tags of a resource, by key."""
-    return dict(tx.all("tag_list", {"scope": scope, "arn": arn}))  # type: ignore[arg-type]
+    return dict(tx.all("tag_list", {"scope": scope, "arn": arn}))
 
 
 def delete(tx: Tx, scope: int, arn: str, key: str) -> None:

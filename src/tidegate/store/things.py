@@ -57,6 +57,12 @@ def find(tx: Tx, scope: int, name: str) -> Thing | None:
     return _thing(row) if row else None
 
 
+def name_of(tx: Tx, thing_id: int) -> tuple[int, str] | None:
+    """(scope, name) of a living thing by its inner id."""
+    row = tx.one("thing_name", {"id": thing_id})
+    return (row[0], row[1]) if row else None
+
+
 def update(tx: Tx, scope: int, thing: Thing, attributes: Mapping[str, str]) -> None:
     """Replace a thing's attributes; its version goes up by one."""
     tx.run("thing_update", {"id": thing.id, "attributes": msgspec.json.encode(attributes).decode()})

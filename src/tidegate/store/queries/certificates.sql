@@ -62,6 +62,3 @@ FROM thing_principal p JOIN certificate c ON c.id = p.certificate_id
 WHERE p.thing_id = :thing AND p.certificate_id > :after
   AND (CAST(:exclusive AS BIGINT) IS NULL OR p.exclusive = :exclusive)
 ORDER BY p.certificate_id LIMIT :limit;
-
--- name: certificate_thing_id
-SELECT id FROM thing WHERE scope_id = :scope AND name = :name AND deleted_at IS NULL;

@@ -56,12 +56,12 @@ SELECT 1 FROM policy_target WHERE policy_id = :policy LIMIT 1;
 
 -- name: policy_target_list
 SELECT id, target_arn FROM policy_target
-WHERE policy_id = :policy AND id > :after AND substr(target_arn, 1, :size) = :prefix
+WHERE policy_id = :policy AND id > :after AND substr(target_arn, 1, CAST(:size AS INTEGER)) = :prefix
 ORDER BY id LIMIT :limit;
 
 -- name: policy_target_list_newest
 SELECT id, target_arn FROM policy_target
-WHERE policy_id = :policy AND id < :before AND substr(target_arn, 1, :size) = :prefix
+WHERE policy_id = :policy AND id < :before AND substr(target_arn, 1, CAST(:size AS INTEGER)) = :prefix
 ORDER BY id DESC LIMIT :limit;
 
 -- name: policy_of_target
@@ -78,7 +78,7 @@ WITH RECURSIVE line (id, name, parent_id) AS (
   UNION
   SELECT g.id, g.name, g.parent_id FROM thing_group g JOIN line ON g.id = line.parent_id)
 SELECT DISTINCT p.id, p.name FROM line
-JOIN policy_target t ON t.scope_id = :scope AND t.target_arn = :prefix || line.name
+JOIN policy_target t ON t.scope_id = :scope AND t.target_arn = CAST(:prefix AS TEXT) || line.name
 JOIN policy p ON p.id = t.policy_id
 WHERE p.id > :after ORDER BY p.id LIMIT :limit;
 
@@ -94,10 +94,7 @@ WITH RECURSIVE line (id, name, parent_id) AS (
   UNION
   SELECT g.id, g.name, g.parent_id FROM thing_group g JOIN line ON g.id = line.parent_id)
 SELECT DISTINCT p.name, v.document FROM line
-JOIN policy_target t ON t.scope_id = :scope AND t.target_arn = :prefix || line.name
+JOIN policy_target t ON t.scope_id = :scope AND t.target_arn = CAST(:prefix AS TEXT) || line.name
 JOIN policy p ON p.id = t.policy_id
 JOIN policy_version v ON v.policy_id = p.id AND v.version = p.default_version
 ORDER BY p.name;
-
--- name: policy_group_id
-SELECT id FROM thing_group WHERE scope_id = :scope AND name = :name;

@@ -7,6 +7,9 @@ ON CONFLICT DO NOTHING RETURNING id;
 SELECT id, name, uuid, attributes, version, created_at
 FROM thing WHERE scope_id = :scope AND name = :name AND deleted_at IS NULL;
 
+-- name: thing_name
+SELECT scope_id, name FROM thing WHERE id = :id AND deleted_at IS NULL;
+
 -- name: thing_update
 UPDATE thing SET attributes = :attributes, version = version + 1 WHERE id = :id;
 

@@ -1,0 +1,79 @@
+"""The device endpoint on the service: who a client is, what its job requests do, what it is told.
+
+``Server`` knows MQTT and no jobs, the service knows jobs and no MQTT; here they meet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable
+from typing import Any
+
+from tidegate.mqtt import topics
+from tidegate.mqtt.jobs import JobRequests
+from tidegate.mqtt.notices import Notices
+from tidegate.mqtt.plane import Identity, Reply, Scope
+from tidegate.mqtt.server import Server
+from tidegate.mqtt.settings import Settings
+from tidegate.ops.effects import PoliciesChanged, PrincipalChanged
+from tidegate.runtime import identity
+from tidegate.runtime.service import Service
+
+
+class DeviceIdentity:
+    """The holder of an ACTIVE certificate on one connection; permissions are in memory until they change."""
+
+    __slots__ = ("__weakref__", "_bound", "principal", "scope", "scope_id")
+
+    def __init__(self, device: identity.Device, bound: identity.Bound) -> None:
+        self.principal = device.certificate_id
+        self.scope: Scope = (device.account, device.region)
+        self.scope_id = device.scope
+        self._bound = bound
+
+    def allows(self, action: str, resource: str, client_id: str) -> bool:
+        return self._bound.allows(action, resource)
+
+
+class Devices:
+    """The service as the endpoint sees it (``plane.Plane``)."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._requests = JobRequests(service)
+
+    async def identify(
+        self, certificate_der: bytes | None, client_id: str, server_name: str | None, peer: str
+    ) -> Identity | None:
+        if certificate_der is None:
+            return None
+        certificate_id = hashlib.sha256(certificate_der).hexdigest()
+        partition = self._service.settings.partition
+        device = await self._service.unit.read(
+            lambda tx: identity.load(
+                tx, certificate_id, server_name=server_name, client_id=client_id, partition=partition
+            )
+        )
+        return None if device is None else DeviceIdentity(device, device.bind(client_id, peer))
+
+    def request(self, identity: Identity, request: topics.JobsRequest, payload: bytes) -> Awaitable[Reply]:
+        assert isinstance(identity, DeviceIdentity)
+        return self._requests.request(identity, request, payload)
+
+
+def attach(service: Service, settings: Settings | None = None) -> Server:
+    """An endpoint for the devices of a service; open its listeners with ``listen``."""
+    server = Server(Devices(service), clock=service.clock, ids=service.ids, settings=settings)
+    notices = Notices(service, server)
+    server.watchers.interest = notices.interest
+
+    def act(effects: list[Any]) -> None:
+        notices.effects(effects)
+        for effect in effects:
+            if isinstance(effect, PrincipalChanged):
+                server.refresh(effect.certificate_id)
+            elif isinstance(effect, PoliciesChanged):
+                server.refresh()
+
+    service.unit.subscribe(act)
+    return server

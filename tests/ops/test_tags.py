@@ -1,0 +1,152 @@
+"""TagResource, UntagResource, ListTagsForResource."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.conftest import Run
+from tidegate.core import texts
+from tidegate.ops import tags as tag_operations
+from tidegate.wire import iot
+
+POLICY = '{"Statement": {"Effect": "Allow", "Action": "iot:*", "Resource": "*"}}'
+
+
+def arn(resource: str) -> str:
+    return f"arn:aws:iot:eu-west-1:123456789012:{resource}"
+
+
+def as_tags(**tags: str | None) -> list[iot.Tag]:
+    return [iot.Tag(key=key, value=value) for key, value in tags.items()]
+
+
+def tags_of(run: Run, resource: str) -> dict[str, str]:
+    return {tag.key: tag.value for tag in run("ListTagsForResource", resource_arn=resource).tags}
+
+
+@pytest.fixture
+def group(run: Run) -> str:
+    """The ARN of a thing group without tags."""
+    run("CreateThingGroup", thing_group_name="g")
+    return arn("thinggroup/g")
+
+
+def make(run: Run, kind: str) -> str:
+    """Make a resource of a kind; its ARN."""
+    if kind == "jobtemplate":
+        run("CreateJobTemplate", job_template_id="n", description="d", document="{}")
+    elif kind == "job":
+        run("CreateThing", thing_name="t")
+        run("CreateJob", job_id="n", targets=[arn("thing/t")], document="{}")
+    elif kind == "policy":
+        run("CreatePolicy", policy_name="n", policy_document=POLICY)
+    else:
+        run("CreateThingGroup", thing_group_name="n")
+    return arn(f"{kind}/n")
+
+
+@pytest.mark.parametrize("kind", ["jobtemplate", "job", "policy", "thinggroup"])
+def test_tags_of_each_kind(run: Run, kind: str) -> None:
+    resource = make(run, kind)
+    run("TagResource", resource_arn=resource, tags=as_tags(b="2", a="1", c=None))
+    found = run("ListTagsForResource", resource_arn=resource)
+    assert [(tag.key, tag.value) for tag in found.tags] == [("a", "1"), ("b", "2"), ("c", "")]
+    assert found.next_token is None
+    run("UntagResource", resource_arn=resource, tag_keys=["a", "b", "not-there"])
+    assert tags_of(run, resource) == {"c": ""}
+
+
+def test_tag_resource_overwrites_the_same_key_only(run: Run, group: str) -> None:
+    run("TagResource", resource_arn=group, tags=as_tags(a="1", A="2"))
+    run("TagResource", resource_arn=group, tags=as_tags(a="3"))
+    assert tags_of(run, group) == {"a": "3", "A": "2"}
+
+
+def test_tag_resource_at_most_fifty(run: Run, group: str) -> None:
+    fifty = [iot.Tag(key=f"k{index}", value="v") for index in range(50)]
+    run("TagResource", resource_arn=group, tags=fifty)
+    run("TagResource", resource_arn=group, tags=as_tags(k0="new"))
+    with pytest.raises(iot.LimitExceededException) as error:
+        run("TagResource", resource_arn=group, tags=as_tags(k50="v"))
+    assert error.value.message == texts.too_many_tags(50)
+    assert error.value.http_status == 410
+    assert len(tags_of(run, group)) == 50
+
+
+def test_tag_resource_with_more_than_fifty_at_once(run: Run, group: str) -> None:
+    many = [iot.Tag(key=f"k{index}", value="v") for index in range(51)]
+    with pytest.raises(iot.LimitExceededException):
+        run("TagResource", resource_arn=group, tags=many)
+    assert tags_of(run, group) == {}
+
+
+@pytest.mark.parametrize("key", ["aws:x", "AWS:x", "aws:"])
+def test_reserved_keys(run: Run, group: str, key: str) -> None:
+    with pytest.raises(iot.InvalidRequestException) as error:
+        run("TagResource", resource_arn=group, tags=[iot.Tag(key=key, value="v")])
+    assert error.value.message == texts.tag_reserved(key)
+
+
+def test_duplicate_keys(run: Run, group: str) -> None:
+    with pytest.raises(iot.InvalidRequestException) as error:
+        run("TagResource", resource_arn=group, tags=[*as_tags(a="1"), *as_tags(a="1")])
+    assert error.value.message == texts.tags_duplicate(["a"])
+
+
+OPERATIONS: list[tuple[str, dict[str, Any]]] = [
+    ("TagResource", {"tags": as_tags(a="1")}),
+    ("UntagResource", {"tag_keys": ["a"]}),
+    ("ListTagsForResource", {}),
+]
+
+
+@pytest.mark.parametrize(("operation", "members"), OPERATIONS)
+@pytest.mark.parametrize(
+    "resource",
+    [
+        *(arn(f"{kind}/none") for kind in ("job", "jobtemplate", "policy", "thinggroup")),
+        "arn:aws:iot:us-east-1:123456789012:thinggroup/g",
+        "arn:aws:iot:eu-west-1:210987654321:thinggroup/g",
+        "arn:aws-cn:iot:eu-west-1:123456789012:thinggroup/g",
+        "arn:aws:iot:eu-west-1::jobtemplate/AWS-Reboot:1.0",
+    ],
+)
+def test_missing_resources(run: Run, group: str, operation: str, members: dict[str, Any], resource: str) -> None:
+    with pytest.raises(iot.ResourceNotFoundException) as error:
+        run(operation, resource_arn=resource, **members)
+    assert error.value.message == texts.resource_missing(resource)
+
+
+@pytest.mark.parametrize(("operation", "members"), OPERATIONS)
+def test_things_and_certificates_have_no_tags(run: Run, operation: str, members: dict[str, Any]) -> None:
+    run("CreateThing", thing_name="t")
+    for resource in (arn("thing/t"), arn("cert/" + "0" * 64), "arn:aws:s3:::bucket/job/n", arn("nothing")):
+        with pytest.raises(iot.InvalidRequestException) as error:
+            run(operation, resource_arn=resource, **members)
+        assert error.value.message == texts.not_taggable(resource)
+
+
+@pytest.mark.parametrize(("operation", "members"), OPERATIONS)
+@pytest.mark.parametrize("text", ["", "thinggroup/g", "arn:aws:iot"])
+def test_what_is_no_arn(run: Run, operation: str, members: dict[str, Any], text: str) -> None:
+    with pytest.raises(iot.InvalidRequestException) as error:
+        run(operation, resource_arn=text, **members)
+    assert error.value.message == texts.not_an_arn(text)
+
+
+def test_list_tags_gives_out_no_tokens_and_takes_none(run: Run, group: str) -> None:
+    with pytest.raises(iot.InvalidRequestException) as error:
+        run("ListTagsForResource", resource_arn=group, next_token="abcd")
+    assert error.value.message == "Invalid nextToken"
+
+
+def test_problems_and_map_for_operations_that_take_tags() -> None:
+    assert tag_operations.problems(None) == []
+    assert tag_operations.problems([*as_tags(a="1"), *as_tags(a="2")], limit=1) == [
+        texts.tags_duplicate(["a"]),
+        texts.too_many_tags(1),
+    ]
+    assert tag_operations.as_map(None) == {}
+    assert tag_operations.as_map(as_tags(a="1", b=None)) == {"a": "1", "b": ""}
