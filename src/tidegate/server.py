@@ -25,8 +25,9 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from tidegate.clock import Clock, Ids, MovableClock, RandomIds, SystemClock, wall_now
 from tidegate.engine.loop import Engine, Step
 from tidegate.http.app import App
+from tidegate.http.connections import Limits as ConnectionLimits
 from tidegate.http.control import Control
-from tidegate.http.listeners import Listener, Timeouts
+from tidegate.http.listeners import Listener
 from tidegate.mqtt import endpoint
 from tidegate.mqtt.settings import Settings as MqttSettings
 from tidegate.ops import sweeps
@@ -194,11 +195,11 @@ async def _listen(
     grace_s: float,
 ) -> Address:
     """Open a listener, with TLS for devices and without for operators; where it is bound."""
-    listener = Listener(app, Timeouts(), device=context is not None)
-    await listener.open(address.host, address.port, context)
+    listener = Listener(app.respond, ConnectionLimits(), device=context is not None)
     stack.push_async_callback(listener.close, grace_s)
+    bound = await listener.open(address.host, address.port, context)
     metrics.connections("https" if context else "http", listener.connections)
-    return Address(*listener.address)
+    return Address(*bound)
 
 
 async def _reset(service: Service, engine: Engine) -> None:

@@ -261,7 +261,13 @@ def test_a_job_takes_what_it_does_not_name_from_its_template(run: Run) -> None:
 def test_list_jobs_pages_and_filters(run: Run, settle: Any) -> None:
     target = things(run, 1)
     for number in range(7):
-        run("CreateJob", job_id=f"j{number}", targets=target, document=DOCUMENT, namespace_id="n" if number % 2 else None)
+        run(
+            "CreateJob",
+            job_id=f"j{number}",
+            targets=target,
+            document=DOCUMENT,
+            namespace_id="n" if number % 2 else None,
+        )
     run("CancelJob", job_id="j3")
     seen: list[str] = []
     token = None
