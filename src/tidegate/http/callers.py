@@ -90,6 +90,8 @@ async def signed(service: Service, request: Request) -> tuple[Caller, Scope]:
 async def _key(service: Service, signature: Signature) -> AccessKey:
     """The access key of a signature. Read from the store each time, so that a deleted key is refused at once."""
     key_id = signature.scope.access_key_id
+    if not key_id.isprintable():  # a NUL out of a query string is nothing a store could look for
+        raise sigv4.Unrecognized
     key = await service.unit.read(lambda tx: keys.get(tx, key_id))
     # Every key here is a lasting one: a session token belongs to credentials that somebody else made.
     if key is None or signature.security_token:
