@@ -136,7 +136,7 @@ class _Walk:
     def _release_members(self, limit: int, now: int) -> list[int]:
         last, _ = self._members(limit)
         assert last is not None
-        span = {"after": self._thing, "joined_by": self._started_at, "limit": limit}
+        span = {"after": self._thing, "through": last, "joined_by": self._started_at}
         queued = executions.release_group(self._tx, self._job.id, self._group, **span, now=now)
         self._thing = last
         return queued
