@@ -97,7 +97,9 @@ def _against_store(name: str, folder: Path, rounds: int, laps: int, devices: int
         ours.cycles(), bare_cycles()  # warm
         values, baseline = side_by_side(rounds, ours.cycles, bare_cycles)
     cpu = number(spread(ours.cpu[1:]).median)
-    note = f"{devices} devices, {JOBS} pending jobs each; server CPU a cycle {cpu} µs, load {ours.share:.0%} of its core"
+    note = (
+        f"{devices} devices, {JOBS} pending jobs each; server CPU a cycle {cpu} µs, load {ours.share:.0%} of its core"
+    )
     aim = Aim(0.45, at_least=True)
     return Figure(f"Device cycles, {name}", "cycles/s", values, "bare store loop", baseline, aim, (note,))
 

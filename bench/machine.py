@@ -51,7 +51,11 @@ def cpu_seconds(pid: int) -> float:
 def description() -> str:
     """One line about the machine: no path, no host name."""
     model = next(
-        (line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if "model name" in line
+        ),
         platform.machine(),
     )
     versions = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"

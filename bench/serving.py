@@ -35,17 +35,17 @@ POLICY = json.dumps(
             {
                 "Effect": "Allow",
                 "Action": "iot:Connect",
-                "Resource": "arn:aws:iot:*:*:client/${iot:Connection.Thing.ThingName}",
+                "Resource": "arn:aws:iot:us-east-1:000000000000:client/${iot:Connection.Thing.ThingName}",
             },
             {
                 "Effect": "Allow",
                 "Action": ["iot:Publish", "iot:Receive"],
-                "Resource": "arn:aws:iot:*:*:topic/$aws/things/${iot:Connection.Thing.ThingName}/jobs/*",
+                "Resource": "arn:aws:iot:us-east-1:000000000000:topic/$aws/things/${iot:Connection.Thing.ThingName}/jobs/*",
             },
             {
                 "Effect": "Allow",
                 "Action": "iot:Subscribe",
-                "Resource": "arn:aws:iot:*:*:topicfilter/$aws/things/${iot:Connection.Thing.ThingName}/jobs/*",
+                "Resource": "arn:aws:iot:us-east-1:000000000000:topicfilter/$aws/things/${iot:Connection.Thing.ThingName}/jobs/*",
             },
         ],
     }

@@ -364,39 +364,61 @@ def test_execution_release_group_walks_by_thing_id(rows: Rows) -> None:
     members = rows.things(5)
     group_id = rows.group(members)
     job_id = rows.job()
-    released, after = [], 0
-    while True:
-        span = {"after": after, "joined_by": NOW, "limit": 2}
-        last, count = rows.do(lambda tx, span=span: executions.group_cursor(tx, group_id, **span))
-        if last is None:
-            break
-        released.append(rows.do(lambda tx, s=span: executions.release_group(tx, job_id, group_id, **s, now=NOW + 1)))
-        assert count == len(released[-1])
+    released: list[list[int]] = []
+    after = 0
+
+    def step(tx: Tx) -> int | None:
+        last, count = executions.group_cursor(tx, group_id, after=after, joined_by=NOW, limit=2)
+        if last is not None:
+            span = {"after": after, "through": last, "joined_by": NOW}
+            released.append(executions.release_group(tx, job_id, group_id, **span, now=NOW + 1))
+            assert count == len(released[-1])
+        return last
+
+    while last := rows.do(step):
         after = last
-    assert [sorted(chunk) for chunk in released] == [members[:2], members[2:4], members[4:]]
+    assert released == [members[:2], members[2:4], members[4:]]
     found = rows.do(lambda tx: executions.get(tx, members[0], job_id))
     assert found == executions.Execution(members[0], job_id, 1, QUEUED, 1, NOW + 1, None, NOW + 1, 0, None)
 
 
-def test_execution_release_group_passes_over_those_that_have_one(rows: Rows) -> None:
-    members = rows.things(3)
+@pytest.mark.parametrize("instant", [NOW, NOW + 1])
+def test_execution_release_group_passes_over_those_that_have_one(rows: Rows, instant: int) -> None:
+    """Those released at another instant, and (``execution_release_group_returning``) those of the very same one."""
+    members = rows.things(4)
     group_id, job_id = rows.group(members), rows.job()
-    rows.queue(job_id, members[1:2])
-    span = {"after": 0, "joined_by": NOW, "limit": 10}
-    released = rows.do(lambda tx: executions.release_group(tx, job_id, group_id, **span, now=NOW))
+    rows.queue(job_id, members[1:2], NOW)
+    span = {"after": 0, "through": members[2], "joined_by": NOW}
+    released = rows.do(lambda tx: executions.release_group(tx, job_id, group_id, **span, now=instant))
     assert sorted(released) == [members[0], members[2]]
-    assert rows.do(lambda tx: executions.release_group(tx, job_id, group_id, **span, now=NOW)) == []
+    assert rows.do(lambda tx: executions.release_group(tx, job_id, group_id, **span, now=instant)) == []
+    assert rows.do(lambda tx: executions.release_group(tx, job_id, group_id, **span, now=NOW + 2)) == []
+    assert rows.do(lambda tx: executions.get(tx, members[3], job_id)) is None
+
+
+def test_execution_queued_at_does_not_take_another_release_for_this_one(rows: Rows) -> None:
+    """Two groups that share things, released at one instant: each thing is reported by one of them."""
+    members = rows.things(5)
+    first, second = rows.group(members[:3], "a"), rows.group(members[1:], "b")
+    job_id = rows.job()
+
+    def work(tx: Tx) -> list[list[int]]:
+        span = {"after": 0, "through": members[-1], "joined_by": NOW}
+        return [sorted(executions.release_group(tx, job_id, group, **span, now=NOW)) for group in (first, second)]
+
+    assert rows.do(work) == [members[:3], members[3:]]
 
 
 def test_execution_group_cursor_leaves_out_who_joined_later(rows: Rows) -> None:
     early, late = rows.things(2, "early"), rows.things(1, "late")
     group_id = rows.group(early, joined_at=NOW)
     rows.do(lambda tx: tx.run("group_member_insert", {"group": group_id, "thing": late[0], "now": NOW + 1}))
-    span = {"after": 0, "joined_by": NOW, "limit": 10}
-    assert rows.do(lambda tx: executions.group_cursor(tx, group_id, **span)) == (early[-1], 2)
+    span = {"joined_by": NOW, "limit": 10}
+    assert rows.do(lambda tx: executions.group_cursor(tx, group_id, after=0, **span)) == (early[-1], 2)
+    assert rows.do(lambda tx: executions.group_cursor(tx, group_id, after=early[-1], **span)) == (None, 0)
     job_id = rows.job()
-    assert sorted(rows.do(lambda tx: executions.release_group(tx, job_id, group_id, **span, now=NOW))) == early
-    assert rows.do(lambda tx: executions.group_cursor(tx, group_id, **{**span, "after": early[-1]})) == (None, 0)
+    everyone = {"after": 0, "through": late[0], "joined_by": NOW}
+    assert rows.do(lambda tx: executions.release_group(tx, job_id, group_id, **everyone, now=NOW)) == early
 
 
 def test_execution_release_thing_once_and_only_for_the_living(rows: Rows) -> None:

@@ -1,9 +1,21 @@
 -- name: execution_release_group
 INSERT INTO execution (thing_id, job_id, number, status, version, queued_at, updated_at, attempt)
 SELECT m.thing_id, :job, 1, 0, 1, :now, :now, 0 FROM group_member m
-WHERE m.group_id = :group AND m.thing_id > :after AND m.joined_at <= :joined_by
-ORDER BY m.thing_id LIMIT :limit
+WHERE m.group_id = :group AND m.thing_id > :after AND m.thing_id <= :through AND m.joined_at <= :joined_by
+ORDER BY m.thing_id
+ON CONFLICT DO NOTHING;
+
+-- name: execution_release_group_returning
+INSERT INTO execution (thing_id, job_id, number, status, version, queued_at, updated_at, attempt)
+SELECT m.thing_id, :job, 1, 0, 1, :now, :now, 0 FROM group_member m
+WHERE m.group_id = :group AND m.thing_id > :after AND m.thing_id <= :through AND m.joined_at <= :joined_by
+ORDER BY m.thing_id
 ON CONFLICT DO NOTHING RETURNING thing_id;
+
+-- name: execution_queued_at
+SELECT thing_id FROM execution
+WHERE job_id = :job AND queued_at = :now AND thing_id > :after AND thing_id <= :through
+ORDER BY thing_id LIMIT :limit;
 
 -- name: execution_group_cursor
 SELECT max(thing_id), count(*) FROM (
