@@ -42,7 +42,9 @@ def attach(database: Database, call: Call, name: str, certificate_id: str) -> No
 
 
 def new_job(database: Database, call: Call, name: str) -> int:
-    job = jobs.NewJob(name, JobStatus.IN_PROGRESS, Stage.NONE, "SNAPSHOT", None, None, None, None, "{}", call.now, None)
+    job = jobs.NewJob(
+        name, JobStatus.IN_PROGRESS, Stage.NONE, "SNAPSHOT", None, None, None, None, "{}", None, call.now, None
+    )
     job_id = transact(database, lambda tx: jobs.insert(tx, call.scope, job))
     assert job_id is not None
     return job_id
@@ -54,7 +56,7 @@ def release(database: Database, call: Call, job: int, thing: int, status: Execut
     def work(tx: Tx) -> None:
         assert executions.release_thing(tx, job, thing, now=call.now)
         if status != ExecutionStatus.QUEUED:
-            assert executions.set_status(tx, (thing, job, 1), 1, status, started_at=call.now, now=call.now)
+            assert executions.put(tx, (thing, job, 1), 1, status, started_at=call.now, now=call.now)
         jobs.count_add(tx, job, {status: 1})
 
     transact(database, work)
@@ -70,7 +72,7 @@ def test_create_thing(run: Any, call: Call) -> None:
         thing_name="a:1", thing_arn=f"{ARN}a:1", thing_id="00000000-0000-0000-0000-000000000001"
     )
     (named,) = effects
-    assert (named.scope, named.name) == (call.scope, "a:1")
+    assert (named.account, named.region, named.name) == (call.account, call.region, "a:1")
     assert isinstance(named.thing_id, int)
 
 
@@ -222,7 +224,7 @@ def test_delete_thing(run: Any, call: Call) -> None:
     run("CreateThing", thing_name="t", attribute_payload=payload(a="1"))
     effects: list[Any] = []
     assert run("DeleteThing", thing_name="t", effects=effects) == iot.DeleteThingResponse()
-    assert effects == [ThingNamed(call.scope, "t", None)]
+    assert effects == [ThingNamed(call.account, call.region, "t", None)]
     with pytest.raises(iot.ResourceNotFoundException):
         run("DescribeThing", thing_name="t")
     assert run("ListThings").things == []
@@ -278,11 +280,12 @@ def test_delete_thing_removes_its_pending_executions(run: Any, database: Databas
 
     run("DeleteThing", thing_name="t", call=later, effects=effects)
 
-    assert effects == [
+    assert [effect for effect in effects if isinstance(effect, PendingChanged)] == [
+        PendingChanged(thing, Change(notify=True, notify_next=False)),
         PendingChanged(thing, Change(notify=True, notify_next=True)),
-        EngineDue(later.now),
-        ThingNamed(call.scope, "t", None),
     ]
+    assert EngineDue(later.now) in effects
+    assert effects[-1] == ThingNamed(call.account, call.region, "t", None)
 
     def look(tx: Tx) -> None:
         removed = executions.get(tx, thing, running)
@@ -298,12 +301,7 @@ def test_delete_thing_removes_its_pending_executions(run: Any, database: Databas
         assert counts[running][ExecutionStatus.IN_PROGRESS] == 0
         assert counts[running][ExecutionStatus.REMOVED] == 1
         assert counts[ended][ExecutionStatus.SUCCEEDED] == 1
-        woken = {jobs.claim_due(tx, later.now).name}  # type: ignore[union-attr]
-        jobs.set_wake(tx, queued, None)
-        woken.add(jobs.claim_due(tx, later.now).name)  # type: ignore[union-attr]
-        jobs.set_wake(tx, running, None)
-        assert woken == {"queued", "running"}
-        assert jobs.claim_due(tx, later.now) is None
+        assert jobs.next_wake(tx) == later.now
 
     transact(database, look)
 

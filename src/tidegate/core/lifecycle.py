@@ -82,6 +82,7 @@ class Stage(StrEnum):
 
     ROLLOUT = "ROLLOUT"
     CANCEL = "CANCEL"
+    END = "END"
     DELETE = "DELETE"
     NONE = "NONE"
 
@@ -89,6 +90,8 @@ class Stage(StrEnum):
 class JobAct(StrEnum):
     """What can happen to a job."""
 
+    START = "start"
+    PAUSE = "pause"
     COMPLETE = "complete"
     CANCEL = "cancel"
     DELETE = "delete"
@@ -98,6 +101,9 @@ class JobAct(StrEnum):
 _S = JobStatus
 
 JOB_MOVES: Final[dict[tuple[JobStatus, JobAct], JobStatus]] = {
+    (_S.SCHEDULED, JobAct.START): _S.IN_PROGRESS,
+    (_S.IN_PROGRESS, JobAct.PAUSE): _S.SCHEDULED,
+    (_S.SCHEDULED, JobAct.COMPLETE): _S.COMPLETED,
     (_S.SCHEDULED, JobAct.CANCEL): _S.CANCELED,
     (_S.IN_PROGRESS, JobAct.CANCEL): _S.CANCELED,
     (_S.IN_PROGRESS, JobAct.COMPLETE): _S.COMPLETED,

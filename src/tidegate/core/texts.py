@@ -670,3 +670,30 @@ def endpoint_type_unknown(kind: str) -> str:
 
 
 # --- tags and endpoints (19) ----------------------------------------------------------------------------------------
+
+
+# --- what the engine says of a job ----------------------------------------------------------------------------------
+
+ABORT_REASON: Final = "ABORT_CRITERIA_MET"
+"""[R] reasonCode of a job that its abort criteria canceled."""
+
+
+def aborted(failure_type: str, share: Decimal, threshold: Decimal) -> str:
+    """[R] comment of a job that its abort criteria canceled; both in percent."""
+    failed = "failed" if failure_type == "ALL" else f"ended as {failure_type}"
+    return f"{share} percent of the finished executions {failed}, the threshold being {threshold} percent."
+
+
+def job_not_continuous(job_id: str) -> str:
+    """[R] AssociateTargetsWithJob."""
+    return f"Job {job_id} is not a continuous job in progress; targets can only be associated with one."
+
+
+def not_a_group_target(text: str) -> str:
+    """[R] AssociateTargetsWithJob."""
+    return f"{text} is not the ARN of a thing group of this account and region."
+
+
+def execution_needs_force(status: str) -> str:
+    """[R] DeleteJobExecution, after the text of CancelJobExecution."""
+    return f"Job execution is {status} and cannot be deleted without force"

@@ -1,7 +1,8 @@
 """notify and notify-next: devices are told what became of their pending lists (device reference 3.10).
 
-Effects name things whose lists changed. What is published is read from committed state in the next turn of the event loop,
-so several changes in a row become one message with the last state. Nothing is read for things that nobody listens to.
+Effects name things whose lists changed. What is published is read from committed state in the next turn of the event
+loop, so several changes in a row become one message with the last state. Nothing is read for things that nobody
+listens to.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from tidegate.core import pending as pending_list
+from tidegate.core.lifecycle import ExecutionStatus
 from tidegate.mqtt import jobs, topics
 from tidegate.mqtt.plane import Scope
 from tidegate.ops import device, transitions
-from tidegate.ops.effects import ExecutionsQueued, PendingChanged, ThingNamed
+from tidegate.ops.effects import ExecutionsQueued, JobShown, PendingChanged, ThingNamed
 from tidegate.runtime.service import Service
 from tidegate.store import executions, scopes, things
 from tidegate.store.database import Tx
@@ -43,7 +45,10 @@ class _NotifyNext(msgspec.Struct, omit_defaults=True, gc=False):
 
 
 class _Due(NamedTuple):
-    """What a thing's listeners must be sent; ``next_if`` are jobs whose execution, if it is the head now, is new there."""
+    """What the listeners of a list must be sent.
+
+    ``next_if`` are jobs whose execution, if it is the head now, is new there.
+    """
 
     notify: bool = False
     notify_next: bool = False
@@ -51,6 +56,10 @@ class _Due(NamedTuple):
 
     def joined(self, other: _Due) -> _Due:
         return _Due(self.notify or other.notify, self.notify_next or other.notify_next, self.next_if | other.next_if)
+
+
+_List = tuple[int, str | None]
+"""A pending list: a thing's inner id and the namespace of the jobs in it."""
 
 
 class _Message(NamedTuple):
@@ -69,7 +78,8 @@ class Notices:
         self._watched: dict[int, tuple[Scope, str]] = {}
         self._names: dict[tuple[Scope, str], int | None] = {}
         self._everywhere: frozenset[Scope] = frozenset()
-        self._due: dict[int, _Due] = {}
+        self._due: dict[_List, _Due] = {}
+        self._shown: set[int] = set()
         self._scheduled = False
         self._looking_up = 0
         self._running: set[asyncio.Task[None]] = set()
@@ -90,37 +100,44 @@ class Notices:
         """Take note of what a transaction did."""
         for effect in happened:
             if isinstance(effect, PendingChanged):
-                self._add(effect.thing_id, _Due(effect.change.notify, effect.change.notify_next))
+                self._add((effect.thing_id, effect.namespace), _Due(effect.change.notify, effect.change.notify_next))
             elif isinstance(effect, ExecutionsQueued):
                 due = _Due(notify=True, next_if=frozenset((effect.job_id,)))
                 for thing_id in effect.thing_ids if self._listening() else self._watched.keys() & effect.thing_ids:
-                    self._add(thing_id, due)
+                    self._add((thing_id, effect.namespace), due)
+            elif isinstance(effect, JobShown):
+                if self._watched or self._listening():
+                    self._shown.add(effect.job_id)
+                    self._schedule()
             elif isinstance(effect, ThingNamed):
-                self._renamed(effect)
+                known = (effect.account, effect.region), effect.name
+                if known in self._names:
+                    self._start(*known)
 
     def _listening(self) -> bool:
         """True while any thing may turn out to have a listener."""
         return bool(self._everywhere) or self._looking_up > 0
 
-    def _add(self, thing_id: int, due: _Due) -> None:
-        if thing_id not in self._watched and not self._listening():
+    def _add(self, which: _List, due: _Due) -> None:
+        if which[0] not in self._watched and not self._listening():
             return
-        known = self._due.get(thing_id)
-        self._due[thing_id] = known.joined(due) if known else due
+        known = self._due.get(which)
+        self._due[which] = known.joined(due) if known else due
         self._schedule()
 
     def _schedule(self) -> None:
-        if self._due and not self._scheduled and not self._looking_up:
+        if (self._due or self._shown) and not self._scheduled and not self._looking_up:
             self._scheduled = True
             self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
         self._scheduled = False
         due, self._due = self._due, {}
+        shown, self._shown = self._shown, set()
         if not self._everywhere:
-            due = {thing_id: what for thing_id, what in due.items() if thing_id in self._watched}
-        if due:
-            reading = self._service.unit.read(lambda tx: self._messages(tx, due))
+            due = {which: what for which, what in due.items() if which[0] in self._watched}
+        if due or shown:
+            reading = self._service.unit.read(lambda tx: self._messages(tx, due, shown))
             if reading.done():  # the embedded store answers at once: no task, and the order of the loop is kept
                 self._send(reading)
             else:
@@ -136,19 +153,19 @@ class Notices:
         for message in reading.result():
             self._publisher.publish(message.topic, message.payload, 1, scope=message.scope, newest_only=True)
 
-    def _messages(self, tx: Tx, due: dict[int, _Due]) -> list[_Message]:
+    def _messages(self, tx: Tx, due: dict[_List, _Due], shown: set[int]) -> list[_Message]:
         timestamp = self._service.clock.now() // 1000
+        for job_id in shown:
+            things_seen = executions.queued_of_job(tx, job_id) if self._everywhere else list(self._watched)
+            for thing_id in things_seen:
+                which, what = _toggled(tx, thing_id, job_id)
+                due[which] = due.get(which, _Due()).joined(what)
         found = []
-        for thing_id, what in due.items():
-            known = self._watched.get(thing_id) or _named(tx, thing_id)
+        for which, what in due.items():
+            known = self._watched.get(which[0]) or _named(tx, which[0])
             if known is not None:
-                found += _about(tx, thing_id, *known, what, timestamp)
+                found += _about(tx, which, *known, what, timestamp)
         return found
-
-    def _renamed(self, effect: ThingNamed) -> None:
-        for (scope, name), thing_id in list(self._names.items()):
-            if name == effect.name and (thing_id is None or effect.thing_id is None):
-                self._start(scope, name)
 
     async def _look_up(self, scope: Scope, thing_name: str) -> None:
         """Find the thing behind a watched name; until that is known, every change is kept."""
@@ -172,18 +189,34 @@ class Notices:
         task.add_done_callback(self._running.discard)
 
 
-def _about(tx: Tx, thing_id: int, scope: Scope, name: str, due: _Due, timestamp: int) -> list[_Message]:
-    """What to publish for one thing."""
-    seen = transitions.visible(executions.pending_by_id(tx, thing_id))
+def _toggled(tx: Tx, thing_id: int, job_id: int) -> tuple[_List, _Due]:
+    """What a job's QUEUED execution on a thing, if there is one, changes by appearing or disappearing."""
+    found = executions.pending_by_id(tx, thing_id)
+    one = next((each for each in found if each.job_id == job_id and each.status == ExecutionStatus.QUEUED), None)
+    if one is None:
+        return (thing_id, None), _Due()
+    now = transitions.visible(found, one.namespace)
+    without = [each for each in now if each is not one]
+    before = without if one in now else transitions.visible(found, one.namespace, of_job=job_id)
+    change = pending_list.change([each.entry() for each in before], [each.entry() for each in now])
+    return (thing_id, one.namespace), _Due(change.notify, change.notify_next)
+
+
+def _about(tx: Tx, which: _List, scope: Scope, name: str, due: _Due, timestamp: int) -> list[_Message]:
+    """What to publish about one list."""
+    thing_id, namespace = which
+    seen = transitions.visible(executions.pending_by_id(tx, thing_id), namespace)
     messages = []
     if due.notify:
         groups: dict[str, list[jobs_data.JobExecutionSummary]] = {}
         for one in seen[: pending_list.SHOWN]:
             groups.setdefault(one.status.name, []).append(device.summary(one))
-        messages.append(_Message(scope, topics.notify(name), jobs.encode(_Notify(timestamp, groups))))
+        messages.append(_Message(scope, topics.notify(name, namespace), jobs.encode(_Notify(timestamp, groups))))
     if due.notify_next or (seen and seen[0].job_id in due.next_if):
-        execution = jobs.embedded(device.described(tx, seen[0], None)) if seen else None
-        messages.append(_Message(scope, topics.notify_next(name), jobs.encode(_NotifyNext(timestamp, execution))))
+        now = timestamp * 1000
+        execution = jobs.embedded(device.described(tx, seen[0], None, now)) if seen else None
+        payload = jobs.encode(_NotifyNext(timestamp, execution))
+        messages.append(_Message(scope, topics.notify_next(name, namespace), payload))
     return messages
 
 

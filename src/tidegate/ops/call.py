@@ -17,6 +17,8 @@ class Limits(NamedTuple):
     document_bytes: int = 32_768
     deleting_jobs: int = 10
     active_jobs: int = 100_000
+    concurrent_jobs: int = 500
+    """Jobs that may be rolled out or canceled at once."""
     tags_per_resource: int = 50
     policies_per_target: int = 10
     policy_versions: int = 5

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import msgspec
 
 from tidegate.core import abort, checks, cron, retry, rollout, schedule, texts, windows
+from tidegate.core.timetable import Timetable
 from tidegate.ops.call import Call
 from tidegate.store import jobs
 from tidegate.store.database import Tx
 from tidegate.wire import iot, jsontext
 from tidegate.wire.shapes import SparseShape
+
+RETENTION = 730 * 24 * 60 * 60 * 1000
+"""How long (ms) a job that has ended is kept (control reference 14.6)."""
 
 
 class Configuration(SparseShape):
@@ -37,7 +42,7 @@ _INHERITED = (
     "maintenance_windows",
     "destination_package_versions",
 )
-"""What passes from a job to a template made of it, and from a template to its jobs (control reference 3.1, 3.3, 6.2)."""
+"""What passes from a job to a template, and from a template to its jobs (control reference 3.1, 3.3, 6.2)."""
 
 
 def encode(configuration: Configuration) -> str:
@@ -45,13 +50,17 @@ def encode(configuration: Configuration) -> str:
     return jsontext.to_json(configuration)
 
 
+@lru_cache(maxsize=1024)
 def decode(text: str) -> Configuration:
-    """The configuration in a stored form."""
+    """The configuration in a stored form. Callers share it: it is not to be changed."""
     return jsontext.from_json(Configuration, text)
 
 
 def requested(request: iot.CreateJobTemplateRequest | iot.CreateJobRequest) -> Configuration:
-    """What a request sets. A job carries its windows inside its schedule; here they stand beside it, as in a template."""
+    """What a request sets.
+
+    A job carries its windows inside its schedule; here they stand beside it, as in a template.
+    """
     named = {name: getattr(request, name) for name in _INHERITED if hasattr(request, name)}
     if isinstance(request, iot.CreateJobRequest):
         schedule = request.scheduling_config
@@ -129,10 +138,14 @@ def exponential_rate(rate: iot.JobExecutionsRolloutConfig) -> rollout.Exponentia
 def abort_criteria(configured: Configuration) -> list[abort.Criterion]:
     """The abort criteria as the rule takes them; none if there are none."""
     config = configured.abort_config
-    return [
-        abort.Criterion(one.failure_type, one.threshold_percentage, one.min_number_of_executed_things)  # type: ignore[arg-type]
-        for one in (config.criteria_list if config else None) or []
-    ]
+    return [_abort_criterion(one) for one in (config.criteria_list if config else None) or []]
+
+
+def _abort_criterion(given: iot.AbortCriteria) -> abort.Criterion:
+    assert given.failure_type is not None
+    assert given.threshold_percentage is not None
+    assert given.min_number_of_executed_things is not None
+    return abort.Criterion(given.failure_type, given.threshold_percentage, given.min_number_of_executed_things)
 
 
 def retry_criteria(configured: Configuration) -> list[retry.Criterion]:
@@ -148,42 +161,35 @@ def _window_texts(given: Sequence[iot.MaintenanceWindow]) -> list[tuple[str, int
     return [(one.start_time or "", one.duration_in_minutes or 0) for one in given]
 
 
-def maintenance_windows(configured: Configuration) -> list[windows.Window]:
-    """The windows as the rule takes them."""
+def timetable(configured: Configuration, created_at: int) -> Timetable:
+    """When a job with this configuration, created at an instant, may run."""
+    plan = configured.scheduling_config or iot.SchedulingConfig()
     given = _window_texts(configured.maintenance_windows or [])
-    return [windows.Window(cron.parse(text), minutes) for text, minutes in given]
-
-
-def begins_at(configured: Configuration) -> int | None:
-    """A job's startTime in epoch ms."""
-    plan = configured.scheduling_config
-    return schedule.parse(plan.start_time) if plan and plan.start_time else None
-
-
-def ends_at(configured: Configuration) -> int | None:
-    """A job's endTime in epoch ms."""
-    plan = configured.scheduling_config
-    return schedule.parse(plan.end_time) if plan and plan.end_time else None
-
-
-def first_start(configured: Configuration, now: int) -> int | None:
-    """When a job that must wait begins (epoch ms): its startTime, or its first window; None if it begins at once."""
-    start = begins_at(configured)
-    given = maintenance_windows(configured)
-    if not given:
-        return start
-    opening = windows.upcoming(
-        given, not_before=max(now, start or now), not_after=ends_at(configured), now=now, count=1
+    return Timetable(
+        created_at=created_at,
+        starts_at=schedule.parse(plan.start_time) if plan.start_time else None,
+        ends_at=schedule.parse(plan.end_time) if plan.end_time else None,
+        windows=tuple(windows.Window(cron.parse(text), minutes) for text, minutes in given),
     )
-    return opening[0] if opening else ends_at(configured) or start or now
 
 
-def coming_rollouts(configured: Configuration, now: int) -> list[iot.ScheduledJobRollout] | None:
+def end_behavior(configured: Configuration) -> schedule.EndBehavior:
+    """What endTime does to unfinished executions."""
+    plan = configured.scheduling_config
+    return schedule.EndBehavior(plan.end_behavior) if plan and plan.end_behavior else schedule.DEFAULT_END_BEHAVIOR
+
+
+def timeout_minutes(configured: Configuration) -> int | None:
+    """How long an execution may be IN_PROGRESS."""
+    config = configured.timeout_config
+    return config.in_progress_timeout_in_minutes if config else None
+
+
+def coming_rollouts(configured: Configuration, created_at: int, now: int) -> list[iot.ScheduledJobRollout] | None:
     """The starts of the next windows, as DescribeJob shows them; None for a job without windows."""
-    given = maintenance_windows(configured)
-    if not given:
+    if not configured.maintenance_windows:
         return None
-    starts = windows.upcoming(given, not_before=begins_at(configured) or 0, not_after=ends_at(configured), now=now)
+    starts = timetable(configured, created_at).coming(now)
     return [iot.ScheduledJobRollout(start_time=schedule.text_of(start)) for start in starts]
 
 
@@ -195,6 +201,12 @@ def require_packages(configured: Configuration) -> None:
     """
     for version in configured.destination_package_versions or []:
         raise iot.ResourceNotFoundException(texts.package_version_missing(version))
+
+
+def updated(base: Configuration, given: Configuration) -> Configuration:
+    """A stored configuration with what UpdateJob gives: each member as a whole, none merged."""
+    named = {name: value for name in _INHERITED if (value := getattr(given, name)) is not None}
+    return msgspec.structs.replace(base, **named)
 
 
 def _without_windows(schedule: iot.SchedulingConfig | None) -> iot.SchedulingConfig | None:

@@ -1,7 +1,7 @@
 """The four operations of a device (device reference 3.4 to 3.7 and 4), the same for MQTT and for HTTPS.
 
-They answer with the data plane's structs, documents as text; the MQTT edge embeds the document and adds its own members.
-Written to be run by many devices at once: a transition compares the version it read.
+They answer with the data plane's structs, documents as text; the MQTT edge embeds the document and adds its own
+members. Written to be run by many devices at once: a transition compares the version it read.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ from collections.abc import Mapping
 
 import msgspec
 
-from tidegate.core import checks, texts
+from tidegate.core import checks, texts, timers
 from tidegate.core import pending as pending_list
-from tidegate.core.lifecycle import ACTIVE, DEVICE_REPORTS, EXECUTION_MOVES, Act, ExecutionStatus
+from tidegate.core.lifecycle import DEVICE_REPORTS, EXECUTION_MOVES, Act, ExecutionStatus
 from tidegate.ops import transitions
 from tidegate.ops.call import Call
 from tidegate.ops.handler import Handler
+from tidegate.ops.transitions import Move
 from tidegate.store import executions, jobs
-from tidegate.store.database import Conflict, Tx
+from tidegate.store.database import Tx
 from tidegate.store.executions import Execution, Pending
 from tidegate.wire import jobs_data
 
@@ -26,7 +27,7 @@ _DETAILS = msgspec.json.Decoder(dict[str, str])
 
 
 class VersionMismatch(jobs_data.InvalidRequestException):
-    """``expectedVersion`` is not the stored one: a code of its own over MQTT, an invalid request over HTTPS (third hand)."""
+    """``expectedVersion`` is not the stored one: a code of its own over MQTT, an invalid request over HTTPS."""
 
 
 def get_pending_job_executions(
@@ -54,10 +55,11 @@ def start_next_pending_job_execution(
         return jobs_data.StartNextPendingJobExecutionResponse()
     head = before[0]
     if head.status == ExecutionStatus.QUEUED:
-        head = _report(tx, call.now, head, Act.REPORT_IN_PROGRESS, request.status_details)
+        steps = request.step_timeout_in_minutes
+        head = _report(tx, call.now, found, head, Act.REPORT_IN_PROGRESS, request.status_details, steps)
     details = request.status_details if before[0].status == ExecutionStatus.QUEUED else None
     return jobs_data.StartNextPendingJobExecutionResponse(
-        execution=described(tx, head, request.thing_name, details=details)
+        execution=described(tx, head, request.thing_name, call.now, details=details)
     )
 
 
@@ -78,7 +80,7 @@ def describe_job_execution(
         seen = transitions.visible(found)
         if not seen:
             return jobs_data.DescribeJobExecutionResponse()
-        execution = described(tx, seen[0], request.thing_name, with_document=with_document)
+        execution = described(tx, seen[0], request.thing_name, call.now, with_document=with_document)
         return jobs_data.DescribeJobExecutionResponse(execution=execution)
     one = _addressed(tx, call, request.thing_name, thing_id, found, request.job_id, request.execution_number)
     if isinstance(one, Execution):
@@ -86,7 +88,7 @@ def describe_job_execution(
             texts.DEVICE_TERMINAL,
             execution_state=state_of(tx, one),
         )
-    execution = described(tx, one, request.thing_name, with_document=with_document)
+    execution = described(tx, one, request.thing_name, call.now, with_document=with_document)
     return jobs_data.DescribeJobExecutionResponse(execution=execution)
 
 
@@ -122,14 +124,8 @@ def update_job_execution(
             texts.device_already_finished(request.thing_name, request.job_id, one.status.name),
             execution_state=state_of(tx, one),
         )
-    before = transitions.visible(found)
-    now_it_is = _report(tx, call.now, one, act, request.status_details)
-    after = [now_it_is if other is one else other for other in found]
-    transitions.announce(
-        tx, one.thing_id, before, transitions.visible(other for other in after if other.status in ACTIVE)
-    )
-    if now_it_is.status not in ACTIVE:
-        transitions.finish(tx, one.job_id, call.now)
+    steps = request.step_timeout_in_minutes
+    now_it_is = _report(tx, call.now, found, one, act, request.status_details, steps)
     response = jobs_data.UpdateJobExecutionResponse()
     if request.include_job_execution_state:
         response.execution_state = state_of(tx, now_it_is)
@@ -154,6 +150,7 @@ def described(
     tx: Tx,
     one: Pending,
     thing_name: str | None,
+    now: int,
     *,
     with_document: bool = True,
     details: Mapping[str, str] | None = None,
@@ -168,6 +165,7 @@ def described(
         queued_at=one.queued_at // 1000,
         started_at=None if one.started_at is None else one.started_at // 1000,
         last_updated_at=one.updated_at // 1000,
+        approximate_seconds_before_timed_out=timers.approximate_seconds(_timers(one).deadline, now),
         version_number=one.version,
         execution_number=one.number,
         job_document=jobs.document(tx, one.job_id) if with_document else None,
@@ -183,20 +181,34 @@ def state_of(tx: Tx, one: Pending | Execution) -> jobs_data.JobExecutionState:
     )
 
 
-def _report(tx: Tx, now: int, one: Pending, act: Act, details: Mapping[str, str] | None) -> Pending:
-    """Carry out a device's report: the row, its details, the counters."""
+def _report(
+    tx: Tx,
+    now: int,
+    found: list[Pending],
+    one: Pending,
+    act: Act,
+    details: Mapping[str, str] | None,
+    step_timeout: int | None,
+) -> Pending:
+    """Carry out a device's report: its details, its timers, the move and what follows from it."""
     status = EXECUTION_MOVES[one.status, act]
-    key = (one.thing_id, one.job_id, one.number)
-    started_at = now if one.started_at is None else one.started_at
-    if not executions.set_status(tx, key, one.version, status, started_at=started_at, now=now):
-        raise Conflict
     if details is not None:
+        key = (one.thing_id, one.job_id, one.number)
         executions.put_details(tx, key, msgspec.json.encode(details).decode())
-    jobs.count_move(tx, one.job_id, one.status, status)
-    return one._replace(status=status, version=one.version + 1, started_at=started_at, updated_at=now)
+    running = timers.Timers()
+    if status == ExecutionStatus.IN_PROGRESS and one.status == ExecutionStatus.QUEUED:
+        running = timers.started(one.timeout_minutes, step_timeout, now)
+    elif status == ExecutionStatus.IN_PROGRESS:
+        running = timers.stepped(_timers(one), step_timeout, now)
+    started_at = now if one.started_at is None else one.started_at
+    return transitions.move(tx, now, found, one, Move(status, started_at, running))
 
 
-def _addressed(  # noqa: PLR0913
+def _timers(one: Pending) -> timers.Timers:
+    return timers.Timers(one.run_deadline, one.step_deadline)
+
+
+def _addressed(
     tx: Tx,
     call: Call,
     thing_name: str,
@@ -231,11 +243,7 @@ def _check(details: Mapping[str, str] | None, step_timeout: int | None, *, cance
 
 HANDLERS = {
     ("iot-jobs-data", "GetPendingJobExecutions"): Handler(get_pending_job_executions, reads=True),
-    ("iot-jobs-data", "StartNextPendingJobExecution"): Handler(
-        start_next_pending_job_execution, locks_rows=True, partial="step timers are checked but do not run yet"
-    ),
+    ("iot-jobs-data", "StartNextPendingJobExecution"): Handler(start_next_pending_job_execution, locks_rows=True),
     ("iot-jobs-data", "DescribeJobExecution"): Handler(describe_job_execution, reads=True),
-    ("iot-jobs-data", "UpdateJobExecution"): Handler(
-        update_job_execution, locks_rows=True, partial="step timers are checked but do not run yet"
-    ),
+    ("iot-jobs-data", "UpdateJobExecution"): Handler(update_job_execution, locks_rows=True),
 }

@@ -1,4 +1,4 @@
-"""What must happen once a transaction is durable: values that a handler appends to ``tx.effects``, and the edges act on."""
+"""What must happen once a transaction is durable: values in ``tx.effects``, on which the edges act."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ class PendingChanged(NamedTuple):
 
     thing_id: int
     change: Change
+    namespace: str | None = None
 
 
 class ExecutionsQueued(NamedTuple):
@@ -28,12 +29,20 @@ class ExecutionsQueued(NamedTuple):
 
     job_id: int
     thing_ids: list[int]
+    namespace: str | None = None
+
+
+class JobShown(NamedTuple):
+    """A maintenance window opened or closed: the job's QUEUED executions appeared in, or left, their things' lists."""
+
+    job_id: int
 
 
 class ThingNamed(NamedTuple):
     """A thing came to exist under this name, or (id None) no longer does."""
 
-    scope: int
+    account: str
+    region: str
     name: str
     thing_id: int | None
 

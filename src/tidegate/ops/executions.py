@@ -6,11 +6,12 @@ from typing import Any
 
 import msgspec
 
-from tidegate.core import checks, texts
+from tidegate.core import checks, texts, timers
 from tidegate.core.lifecycle import EXECUTION_MOVES, Act, ExecutionStatus
 from tidegate.ops import transitions
 from tidegate.ops.call import Call
 from tidegate.ops.handler import Handler, following, page, seconds
+from tidegate.ops.transitions import Move
 from tidegate.store import executions, jobs, things
 from tidegate.store.database import Conflict, Tx
 from tidegate.store.executions import Execution, Summary
@@ -35,6 +36,9 @@ def describe_job_execution(
             last_updated_at=seconds(found.updated_at),
             execution_number=found.number,
             version_number=found.version,
+            approximate_seconds_before_timed_out=timers.approximate_seconds(
+                timers.Timers(found.run_deadline, found.step_deadline).deadline, call.now
+            ),
         )
     )
 
@@ -110,16 +114,33 @@ def cancel_job_execution(tx: Tx, call: Call, request: iot.CancelJobExecutionRequ
         raise iot.InvalidStateTransitionException(
             texts.execution_not_cancelable(request.thing_name or "", request.job_id or "")
         )
-    key = (found.thing_id, found.job_id, found.number)
-    transitions.withdraw(tx, *key)
-    forced = True if request.force else None
-    if not executions.set_status(
-        tx, key, found.version, status, started_at=found.started_at, now=call.now, forced=forced
-    ):
-        raise Conflict
     if request.status_details is not None:
+        key = (found.thing_id, found.job_id, found.number)
         executions.put_details(tx, key, msgspec.json.encode(request.status_details).decode())
-    jobs.count_move(tx, found.job_id, found.status, status)
+    pending = executions.pending_by_id(tx, found.thing_id)
+    one = next((each for each in pending if (each.job_id, each.number) == (found.job_id, found.number)), None)
+    if one is None:
+        raise Conflict
+    to = Move(status, one.started_at, forced=True if request.force else None)
+    transitions.move(tx, call.now, pending, one, to)
+
+
+def delete_job_execution(tx: Tx, call: Call, request: iot.DeleteJobExecutionRequest) -> None:
+    """Delete one execution for good; one that runs only with force. The job's counters shrink with it (15.3).
+
+    Raises:
+        InvalidStateTransitionException: it is IN_PROGRESS and ``force`` is not set.
+    """
+    assert request.execution_number is not None
+    found = _execution(tx, call, request.thing_name, request.job_id, request.execution_number)
+    job = jobs.lock(tx, found.job_id)
+    if job is None or (request.namespace_id is not None and request.namespace_id != job.namespace):
+        raise iot.ResourceNotFoundException(texts.execution_missing(request.thing_name or "", request.job_id or ""))
+    if found.status == ExecutionStatus.IN_PROGRESS and not request.force:
+        raise iot.InvalidStateTransitionException(texts.execution_needs_force(found.status.name))
+    transitions.withdraw(tx, found.thing_id, found.job_id, found.number)
+    executions.delete(tx, [(found.thing_id, found.job_id, found.number)])
+    jobs.count_add(tx, found.job_id, {found.status: -1})
     transitions.finish(tx, found.job_id, call.now)
 
 
@@ -164,4 +185,5 @@ HANDLERS = {
     ("iot", "ListJobExecutionsForJob"): Handler(list_job_executions_for_job, reads=True),
     ("iot", "ListJobExecutionsForThing"): Handler(list_job_executions_for_thing, reads=True),
     ("iot", "CancelJobExecution"): Handler(cancel_job_execution, locks_rows=True),
+    ("iot", "DeleteJobExecution"): Handler(delete_job_execution, locks_rows=True),
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tidegate.core import attributes, texts
-from tidegate.ops import handler, tags, things
+from tidegate.ops import handler, membership, tags, things
 from tidegate.ops.call import Call
 from tidegate.ops.effects import PoliciesChanged
 from tidegate.ops.handler import Handler
@@ -87,7 +87,10 @@ def delete_thing_group(tx: Tx, call: Call, request: iot.DeleteThingGroupRequest)
     if groups.count_children(tx, group.id):
         raise iot.InvalidRequestException(texts.group_has_children(group.name))
     where = arn(call, group.name)
+    targets = membership.before_all(tx, group.id)
     groups.delete(tx, call.scope, group.id, where)
+    for each in targets:
+        membership.changed(tx, call.now, each)
     stored_tags.delete_all(tx, call.scope, where)
     tx.effects.append(PoliciesChanged(call.scope))
     return iot.DeleteThingGroupResponse()
@@ -141,8 +144,10 @@ def add_thing_to_thing_group(
 ) -> iot.AddThingToThingGroupResponse:
     """Put a thing into a group; one that is there already is no error."""
     group, thing = _named_in(tx, call, request)
+    targets = membership.before(tx, thing.id, [group.id])
     if _join(tx, call, group, thing):
         tx.effects.append(PoliciesChanged(call.scope))
+        membership.changed(tx, call.now, targets)
     return iot.AddThingToThingGroupResponse()
 
 
@@ -151,8 +156,10 @@ def remove_thing_from_thing_group(
 ) -> iot.RemoveThingFromThingGroupResponse:
     """Take a thing out of a group; one that is not in it is no error."""
     group, thing = _named_in(tx, call, request)
+    targets = membership.before(tx, thing.id, [group.id])
     if groups.leave(tx, group.id, thing.id):
         tx.effects.append(PoliciesChanged(call.scope))
+        membership.changed(tx, call.now, targets)
     return iot.RemoveThingFromThingGroupResponse()
 
 
@@ -168,10 +175,12 @@ def update_thing_groups_for_thing(
     thing = things.found(tx, call, request.thing_name)
     left = [found(tx, call, name) for name in request.thing_groups_to_remove or []]
     joined = [found(tx, call, name) for name in request.thing_groups_to_add or []]
+    targets = membership.before(tx, thing.id, [group.id for group in (*left, *joined)])
     changes = [groups.leave(tx, group.id, thing.id) for group in left]
     changes += [_join(tx, call, group, thing) for group in joined]
     if any(changes):
         tx.effects.append(PoliciesChanged(call.scope))
+        membership.changed(tx, call.now, targets)
     return iot.UpdateThingGroupsForThingResponse()
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 from tidegate.core import arn, texts
 from tidegate.core.lifecycle import JOB_MOVES, ExecutionStatus, JobAct, JobStatus, Stage
-from tidegate.ops import configuration, sweeps, tags, templates
+from tidegate.core.timetable import Phase
+from tidegate.ops import configuration, sweeps, tags, templates, transitions
 from tidegate.ops.call import Call
 from tidegate.ops.effects import EngineDue
 from tidegate.ops.handler import Handler, following, page, seconds
@@ -51,13 +50,17 @@ def create_job(tx: Tx, call: Call, request: iot.CreateJobRequest) -> iot.CreateJ
         raise exists
     if jobs.count_active(tx, call.scope) >= call.limits.active_jobs:
         raise iot.LimitExceededException(texts.limit_exceeded("active jobs", call.limits.active_jobs))
-    begins = configuration.first_start(configured, call.now)
+    times = configuration.timetable(configured, call.now).at(call.now)
+    waits = times.phase == Phase.CLOSED
+    if not waits and jobs.count_concurrent(tx, call.scope) >= call.limits.concurrent_jobs:
+        raise iot.LimitExceededException(texts.limit_exceeded("concurrent jobs", call.limits.concurrent_jobs))
+    wake_at = times.changes_at if waits else call.now
     job_id = jobs.insert(
         tx,
         call.scope,
         NewJob(
             name=name,
-            status=JobStatus.IN_PROGRESS if begins is None else JobStatus.SCHEDULED,
+            status=JobStatus.SCHEDULED if waits else JobStatus.IN_PROGRESS,
             stage=Stage.ROLLOUT,
             target_selection=request.target_selection or "SNAPSHOT",
             namespace=request.namespace_id,
@@ -65,8 +68,9 @@ def create_job(tx: Tx, call: Call, request: iot.CreateJobRequest) -> iot.CreateJ
             template_arn=request.job_template_arn,
             document_source=source,
             config=configuration.encode(configured),
+            timeout_minutes=configuration.timeout_minutes(configured),
             created_at=call.now,
-            wake_at=call.now if begins is None else begins,
+            wake_at=wake_at,
         ),
     )
     if job_id is None:
@@ -74,7 +78,8 @@ def create_job(tx: Tx, call: Call, request: iot.CreateJobRequest) -> iot.CreateJ
     jobs.put_document(tx, job_id, document)
     jobs.put_targets(tx, job_id, targets)
     stored_tags.put(tx, call.scope, resource, tags.as_map(request.tags))
-    tx.effects.append(EngineDue(call.now if begins is None else begins))
+    if wake_at is not None:
+        tx.effects.append(EngineDue(wake_at))
     return iot.CreateJobResponse(job_arn=resource, job_id=name, description=description)
 
 
@@ -154,7 +159,7 @@ def describe_job(tx: Tx, call: Call, request: iot.DescribeJobRequest) -> iot.Des
             document_parameters=configured.document_parameters,
             is_concurrent=is_concurrent(job.status, job.stage),
             scheduling_config=configuration.schedule_shown(configured),
-            scheduled_job_rollouts=configuration.coming_rollouts(configured, call.now),
+            scheduled_job_rollouts=configuration.coming_rollouts(configured, job.created_at, call.now),
             destination_package_versions=configured.destination_package_versions,
         ),
     )
@@ -162,7 +167,7 @@ def describe_job(tx: Tx, call: Call, request: iot.DescribeJobRequest) -> iot.Des
 
 def _process_details(tx: Tx, job: Job, targets: list[Target]) -> iot.JobProcessDetails:
     counts = jobs.counts(tx, job.id)
-    position = json.loads(job.stage_cursor)[0] if job.stage == Stage.ROLLOUT and job.stage_cursor else 0
+    position = sweeps.rollout_position(job) if job.stage == Stage.ROLLOUT else 0
     return iot.JobProcessDetails(
         processing_targets=[target.arn for target in targets[position:]] if job.stage == Stage.ROLLOUT else None,
         number_of_canceled_things=counts[ExecutionStatus.CANCELED],
@@ -178,7 +183,7 @@ def _process_details(tx: Tx, job: Job, targets: list[Target]) -> iot.JobProcessD
 
 def is_concurrent(status: str, stage: str) -> bool:
     """True while executions are being rolled out or canceled (control reference 7)."""
-    return status != JobStatus.SCHEDULED and stage in (Stage.ROLLOUT, Stage.CANCEL)
+    return status != JobStatus.SCHEDULED and stage in (Stage.ROLLOUT, Stage.CANCEL, Stage.END)
 
 
 def get_job_document(tx: Tx, call: Call, request: iot.GetJobDocumentRequest) -> iot.GetJobDocumentResponse:
@@ -241,12 +246,87 @@ def cancel_job(tx: Tx, call: Call, request: iot.CancelJobRequest) -> iot.CancelJ
         raise iot.InvalidRequestException(texts.job_not_cancelable(job.name, job.status))
     reason = request.reason_code if request.reason_code is not None else job.reason_code
     comment = request.comment if request.comment is not None else job.comment
-    jobs.set_cancel(tx, job.id, reason_code=reason, comment=comment, force=force, now=call.now)
-    canceled = jobs.lock(tx, job.id)
-    assert canceled is not None
+    canceled = transitions.cancel(tx, call.now, job, reason_code=reason, comment=comment, force=force)
     sweeps.cancel(tx, canceled, call.now)
-    tx.effects.append(EngineDue(call.now))
     return iot.CancelJobResponse(job_arn=call.arn(f"job/{job.name}"), job_id=job.name, description=job.description)
+
+
+def update_job(tx: Tx, call: Call, request: iot.UpdateJobRequest) -> None:
+    """Change a job that has not ended: each member that is given replaces the stored one as a whole (14.2).
+
+    A new rate applies from the next minute, new abort criteria are judged at once, a new timeout only concerns
+    executions that start from now on.
+
+    Raises:
+        InvalidRequestException: the job has ended, or a configuration is not valid; retries can only be switched off.
+    """
+    given = configuration.Configuration(
+        presigned_url_config=request.presigned_url_config,
+        job_executions_rollout_config=request.job_executions_rollout_config,
+        abort_config=request.abort_config,
+        timeout_config=request.timeout_config,
+        job_executions_retry_config=request.job_executions_retry_config,
+    )
+    problems = configuration.problems(given, call)
+    if any(criterion.retries for criterion in configuration.retry_criteria(given)):
+        problems.append(texts.RETRIES_ONLY_TO_ZERO)
+    if problems:
+        raise iot.InvalidRequestException(" ".join(problems))
+    job = _locked(tx, call, request.job_id)
+    _require_namespace(job, request.namespace_id)
+    if job.status not in (JobStatus.SCHEDULED, JobStatus.IN_PROGRESS):
+        raise iot.InvalidRequestException(texts.job_not_updatable(job.name, job.status))
+    configured = configuration.updated(configuration.decode(job.config), given)
+    description = job.description if request.description is None else request.description
+    if description == job.description and configuration.encode(configured) == job.config:
+        return
+    changed = job._replace(
+        description=description,
+        config=configuration.encode(configured),
+        timeout_minutes=configuration.timeout_minutes(configured),
+    )
+    jobs.set_config(tx, changed, updated_at=call.now)
+    if request.abort_config is None or not transitions.judge(tx, call.now, job.id):
+        transitions.wake(tx, job.id, call.now)
+
+
+def associate_targets_with_job(
+    tx: Tx, call: Call, request: iot.AssociateTargetsWithJobRequest
+) -> iot.AssociateTargetsWithJobResponse:
+    """Add thing groups to a continuous job in progress; they are rolled out at its rate (14.4).
+
+    Raises:
+        InvalidRequestException: the job is not continuous and in progress, or a target is no group of this account.
+        LimitExceededException: it would have too many targets.
+    """
+    named = [(target, _named_by(call, target)) for target in dict.fromkeys(request.targets or [])]
+    problems = [texts.not_a_group_target(target) for target, name in named if not name or name[0] != "thinggroup"]
+    if problems:
+        raise iot.InvalidRequestException(" ".join(problems))
+    job = _locked(tx, call, request.job_id)
+    _require_namespace(job, request.namespace_id)
+    known = jobs.targets(tx, job.id)
+    found = _targets(tx, call, [target for target, _ in named])
+    if job.target_selection != "CONTINUOUS" or job.status != JobStatus.IN_PROGRESS or job.ended:
+        raise iot.InvalidRequestException(texts.job_not_continuous(job.name))
+    new = [target for target in found if target.group_id not in {each.group_id for each in known}]
+    if len(known) + len(new) > call.limits.targets_per_job:
+        raise iot.LimitExceededException(texts.limit_exceeded("targets per job", call.limits.targets_per_job))
+    if new:
+        start = len(known)
+        jobs.put_targets(tx, job.id, [each._replace(position=start + n) for n, each in enumerate(new)])
+        sweeps.roll_out_more(tx, job, start, call.now)
+    if request.comment is not None:
+        jobs.set_comment(tx, job.id, request.comment)
+    return iot.AssociateTargetsWithJobResponse(
+        job_arn=call.arn(f"job/{job.name}"), job_id=job.name, description=job.description
+    )
+
+
+def _require_namespace(job: Job, namespace: str | None) -> None:
+    """A job of another namespace is as good as none [R]."""
+    if namespace is not None and namespace != job.namespace:
+        raise iot.ResourceNotFoundException(texts.job_missing(job.name))
 
 
 def delete_job(tx: Tx, call: Call, request: iot.DeleteJobRequest) -> None:
@@ -257,15 +337,14 @@ def delete_job(tx: Tx, call: Call, request: iot.DeleteJobRequest) -> None:
         LimitExceededException: too many are being deleted.
     """
     job = _locked(tx, call, request.job_id)
-    if request.namespace_id is not None and request.namespace_id != job.namespace:
-        raise iot.ResourceNotFoundException(texts.job_missing(job.name))
+    _require_namespace(job, request.namespace_id)
     status = JOB_MOVES.get((job.status, JobAct.FORCE_DELETE if request.force else JobAct.DELETE))
     if status is None:
         raise iot.InvalidStateTransitionException(texts.job_not_deletable(job.name, job.status))
     if jobs.count_deleting(tx, call.scope) >= call.limits.deleting_jobs:
         raise iot.LimitExceededException(texts.limit_exceeded("jobs being deleted", call.limits.deleting_jobs))
-    jobs.set_status(
-        tx, job.id, status, Stage.DELETE, updated_at=call.now, completed_at=job.completed_at, wake_at=call.now
+    jobs.put(
+        tx, job._replace(status=status, stage=Stage.DELETE, stage_cursor=None, updated_at=call.now), wake_at=call.now
     )
     tx.effects.append(EngineDue(call.now))
 
@@ -293,12 +372,13 @@ def _locked(tx: Tx, call: Call, job_id: str | None) -> Job:
 HANDLERS = {
     ("iot", "CreateJob"): Handler(
         create_job,
-        partial="abort, retry, timeout and the exponential rate are stored but not executed yet; "
-        "no package catalog, managed templates or documentSource yet",
+        partial="no package catalog, managed templates or documentSource yet",
     ),
     ("iot", "DescribeJob"): Handler(describe_job, reads=True),
     ("iot", "GetJobDocument"): Handler(get_job_document, reads=True),
     ("iot", "ListJobs"): Handler(list_jobs, reads=True),
+    ("iot", "UpdateJob"): Handler(update_job, locks_rows=True),
+    ("iot", "AssociateTargetsWithJob"): Handler(associate_targets_with_job, locks_rows=True),
     ("iot", "CancelJob"): Handler(cancel_job, locks_rows=True),
     ("iot", "DeleteJob"): Handler(delete_job),
 }

@@ -1,18 +1,25 @@
-"""What the engine does when time has come: one bounded step for the job that has waited longest, then when to look again.
+"""What the engine does when time has come: one bounded step for what is due longest, then when to look again.
 
-A step is one transaction and leaves its bookmark in the job's row, so the engine may die between any two and go on where it
-was. What a step decides, it decides from the stored state and ``now`` alone.
+A step is one transaction and leaves its bookmark in the job's row, so the engine may die between any two and go on
+where it was. What a step decides, it decides from the stored state and ``now`` alone.
+
+A job is looked at when ``wake_at`` has come. What it does then depends on its stage: ROLLOUT queues executions,
+CANCEL and END take them away, DELETE removes them; a job in stage NONE only follows its timetable and completes.
 """
 
 from __future__ import annotations
 
 import json
 
-from tidegate.core import rollout
-from tidegate.core.lifecycle import EXECUTION_MOVES, Act, ExecutionStatus, JobStatus, Stage
+import msgspec
+
+from tidegate.core import rollout, schedule
+from tidegate.core.lifecycle import EXECUTION_MOVES, JOB_MOVES, Act, ExecutionStatus, JobAct, JobStatus, Stage
+from tidegate.core.timetable import Moment, Phase
 from tidegate.ops import configuration, transitions
 from tidegate.ops.call import Limits
-from tidegate.ops.effects import ExecutionsQueued
+from tidegate.ops.effects import ExecutionsQueued, JobShown
+from tidegate.ops.transitions import Move
 from tidegate.store import executions, groups, jobs, scopes, tags
 from tidegate.store.database import Tx
 from tidegate.store.jobs import Job
@@ -21,112 +28,215 @@ RELEASE_CHUNK = 1000
 """Executions released in one transaction: about two milliseconds, which a device's request may have to wait for."""
 CANCEL_CHUNK = 250
 DELETE_CHUNK = 1000
+EXPIRE_CHUNK = 250
 
 
 def sweep(tx: Tx, now: int, limits: Limits, partition: str = "aws") -> int | None:
-    """Do one step of what is due.
+    """Do one step of what is due, the earliest first.
 
     Returns:
         When (epoch ms) the engine must look again: ``now`` or earlier if more is due, None if nothing is foreseen.
     """
-    job = jobs.claim_due(tx, now)
-    if job is None:
-        return jobs.next_wake(tx)
-    if job.stage == Stage.ROLLOUT:
-        _release(tx, job, now, limits)
+    deadline, wake = executions.next_deadline(tx), jobs.next_wake(tx)
+    if deadline is not None and deadline <= now and (wake is None or deadline <= wake):
+        _expire(tx, now)
+    elif wake is not None and wake <= now:
+        job = jobs.claim_due(tx, now)
+        if job is not None:
+            _look_at(tx, job, now, limits, partition)
+    times = (executions.next_deadline(tx), jobs.next_wake(tx))
+    return min((time for time in times if time is not None), default=None)
+
+
+def _look_at(tx: Tx, job: Job, now: int, limits: Limits, partition: str) -> None:
+    if job.stage == Stage.DELETE:
+        _delete(tx, job, now, partition)
     elif job.stage == Stage.CANCEL:
         cancel(tx, job, now)
-    elif job.stage == Stage.DELETE:
-        _delete(tx, job, partition)
-    elif not transitions.complete(tx, job, now):
-        jobs.set_wake(tx, job.id, None)
-    return jobs.next_wake(tx)
+    elif job.stage == Stage.END:
+        _end(tx, job, now)
+    elif job.status in (JobStatus.COMPLETED, JobStatus.CANCELED):
+        _retire(tx, job, now)
+    else:
+        _run(tx, job, now, limits)
 
 
-def _release(tx: Tx, job: Job, now: int, limits: Limits) -> None:
-    """Queue the next executions that the rate allows."""
-    if job.status == JobStatus.SCHEDULED:
-        jobs.set_status(tx, job.id, JobStatus.IN_PROGRESS, job.stage, updated_at=now, completed_at=None, wake_at=now)
-        job = job._replace(status=JobStatus.IN_PROGRESS)
-    started_at = now if job.rollout_started_at is None else job.rollout_started_at
-    allowance = rollout.allowance(_rate(job, limits), jobs.releases(tx, job.id, now - rollout.MINUTE), now)
-    walk = _Walk(tx, job, started_at)
+# --- time limits of executions --------------------------------------------------------------------------------------
+
+
+def _expire(tx: Tx, now: int) -> None:
+    """End executions whose time is over: TIMED_OUT, then abort or retry as for any end (control reference 12)."""
+    for thing_id, job_id, number in executions.due(tx, now, EXPIRE_CHUNK):
+        found = executions.pending_by_id(tx, thing_id)
+        one = next((each for each in found if (each.job_id, each.number) == (job_id, number)), None)
+        if one is not None:
+            to = Move(EXECUTION_MOVES[one.status, Act.TIME_OUT], one.started_at)
+            transitions.move(tx, now, found, one, to)
+
+
+# --- a job that may run ---------------------------------------------------------------------------------------------
+
+
+def _run(tx: Tx, job: Job, now: int, limits: Limits) -> None:
+    """Follow a job's timetable: start it, pause it between windows, end it; queue what may be queued now."""
+    configured = configuration.decode(job.config)
+    moment = configuration.timetable(configured, job.created_at).at(now)
+    if moment.phase == Phase.OVER and not job.ended:
+        _begin_to_end(tx, job, now)
+        return
+    if moment.phase == Phase.OPEN and job.status == JobStatus.SCHEDULED:
+        if job.rollout_started_at is None and jobs.count_concurrent(tx, job.scope) >= limits.concurrent_jobs:
+            transitions.cancel(tx, now, job, reason_code=None, comment=None, force=False)
+            return
+        job = _switch(tx, job, JobAct.START, now)
+    if moment.phase == Phase.CLOSED:
+        paused = job if job.status == JobStatus.SCHEDULED else _switch(tx, job, JobAct.PAUSE, now)
+        jobs.put(tx, paused, wake_at=moment.changes_at)
+        return
+    again_at = moment.changes_at
+    if moment.phase == Phase.OPEN:
+        job, again_at = _release(tx, job, configured, moment, now, limits)
+    if job.stage == Stage.NONE and transitions.is_done(tx, job):
+        transitions.complete(tx, job, now)
+    else:
+        jobs.put(tx, job, wake_at=again_at)
+
+
+def _switch(tx: Tx, job: Job, act: JobAct, now: int) -> Job:
+    """Start or pause: the QUEUED executions appear in their things' lists, or leave them."""
+    if job.rollout_started_at is not None:
+        tx.effects.append(JobShown(job.id))
+    return job._replace(status=JOB_MOVES[job.status, act], updated_at=now)
+
+
+def _release(
+    tx: Tx, job: Job, configured: configuration.Configuration, moment: Moment, now: int, limits: Limits
+) -> tuple[Job, int | None]:
+    """Queue what waited for the window, then what the rate allows; the job, and when to go on."""
+    waiting = executions.waiting(tx, job.id, RELEASE_CHUNK)
+    for one in waiting:
+        executions.stop_waiting(tx, job.id, one.thing_id)
+        transitions.queue_and_announce(tx, now, job._replace(status=JobStatus.IN_PROGRESS), one)
+    if len(waiting) == RELEASE_CHUNK:
+        return job, now
+    if job.stage != Stage.ROLLOUT:
+        return job, moment.changes_at
+    bookmark = _Bookmark.read(job)
+    bookmark.slice = _slice(tx, job, configured, bookmark, now, limits)
+    recent = jobs.releases(tx, job.id, now - rollout.MINUTE)
+    allowance = rollout.slice_allowance(bookmark.slice, recent, now)
+    job = job if job.rollout_started_at is not None else job._replace(rollout_started_at=now, updated_at=now)
+    walk = _Walk(tx, job, bookmark)
     count = walk.release(min(allowance.count, RELEASE_CHUNK), now)
     if count:
         jobs.put_release(tx, job.id, now, count)
         jobs.count_add(tx, job.id, {ExecutionStatus.QUEUED: count})
-    finished = walk.finished
-    wake_at = None if finished else now if count < allowance.count else allowance.again_at
-    stage = Stage.NONE if finished else Stage.ROLLOUT
-    updated_at = now if finished or job.rollout_started_at is None else job.updated_at
-    cursor = None if finished else walk.cursor()
-    jobs.set_stage(tx, job, stage, cursor=cursor, started_at=started_at, updated_at=updated_at, wake_at=wake_at)
-    if finished:
-        transitions.complete(tx, job, now)
+    job = job._replace(released=job.released + count, stage_cursor=bookmark.text())
+    if walk.finished:
+        return job._replace(stage=Stage.NONE, stage_cursor=None, updated_at=now), moment.changes_at
+    again_at = now if count < allowance.count else allowance.again_at
+    return job, again_at if moment.changes_at is None else min(again_at, moment.changes_at)
 
 
-def _rate(job: Job, limits: Limits) -> int:
-    config = configuration.decode(job.config).job_executions_rollout_config
+def _slice(
+    tx: Tx, job: Job, configured: configuration.Configuration, bookmark: _Bookmark, now: int, limits: Limits
+) -> rollout.Slice:
+    """The rate of this minute."""
+    config = configured.job_executions_rollout_config
     asked = config.maximum_per_minute if config and config.maximum_per_minute else rollout.DEFAULT_PER_MINUTE
-    return min(asked, limits.rollout_per_minute)
+    ceiling = min(asked, limits.rollout_per_minute)
+    rate = configuration.exponential_rate(config) if config else None
+    if rate is None:
+        return rollout.Slice(now, ceiling)
+    succeeded = jobs.counts(tx, job.id)[ExecutionStatus.SUCCEEDED] if rate.succeeded else 0
+    return rollout.slice_in_force(
+        bookmark.slice, rate, notified=job.released, succeeded=succeeded, now=now, ceiling=ceiling
+    )
+
+
+class _Bookmark(msgspec.Struct):
+    """How far a rollout got: the target, the group in it, the last thing of that group; and the minute's rate."""
+
+    position: int = 0
+    group: int = 0
+    thing: int = 0
+    slice: rollout.Slice | None = None
+
+    @classmethod
+    def read(cls, job: Job) -> _Bookmark:
+        return msgspec.json.decode(job.stage_cursor, type=cls) if job.stage_cursor else cls()
+
+    def text(self) -> str:
+        return msgspec.json.encode(self).decode()
+
+
+def rollout_position(job: Job) -> int:
+    """The first of a job's targets that is not rolled out."""
+    return _Bookmark.read(job).position
+
+
+def roll_out_more(tx: Tx, job: Job, position: int, now: int) -> None:
+    """Targets were added from a position on: a job that is rolled out goes on there, as things stand now."""
+    if job.stage == Stage.NONE:
+        bookmark = _Bookmark(position=position)
+        job = job._replace(stage=Stage.ROLLOUT, stage_cursor=bookmark.text(), rollout_started_at=now, updated_at=now)
+        jobs.put(tx, job, wake_at=now)
+    transitions.wake(tx, job.id, now)
 
 
 class _Walk:
-    """Goes through a job's targets in the order of the request, a group by its members and then its child groups' members.
+    """Goes through a job's targets in the order of the request, a group by its members and then its child groups'
+    members.
 
-    Only members from before the rollout began are taken: what a snapshot is of. A thing met twice has its execution already
-    and is passed over.
+    Only members from before the rollout began are taken: what a snapshot is of. A thing met twice has its execution
+    already and is passed over.
     """
 
-    def __init__(self, tx: Tx, job: Job, started_at: int) -> None:
+    def __init__(self, tx: Tx, job: Job, bookmark: _Bookmark) -> None:
+        assert job.rollout_started_at is not None
         self._tx = tx
         self._job = job
-        self._started_at = started_at
+        self._joined_by = job.rollout_started_at
         self._targets = jobs.targets(tx, job.id)
-        bookmark: list[int] = json.loads(job.stage_cursor) if job.stage_cursor else [0, 0, 0]
-        self._position, self._group, self._thing = bookmark
+        self._at = bookmark
 
     @property
     def finished(self) -> bool:
-        return self._position >= len(self._targets)
-
-    def cursor(self) -> str:
-        return json.dumps([self._position, self._group, self._thing])
+        return self._at.position >= len(self._targets)
 
     def release(self, allowed: int, now: int) -> int:
         """Queue at most ``allowed`` executions; how many were queued."""
         count = 0
         while self._arrive() and count < allowed:
-            thing_id = self._targets[self._position].thing_id
+            thing_id = self._targets[self._at.position].thing_id
             queued = self._release_thing(thing_id, now) if thing_id else self._release_members(allowed - count, now)
             if queued:
-                self._tx.effects.append(ExecutionsQueued(self._job.id, queued))
+                self._tx.effects.append(ExecutionsQueued(self._job.id, queued, self._job.namespace))
                 count += len(queued)
         return count
 
     def _arrive(self) -> bool:
         """Go to the next place that has things left, if there is one.
 
-        Asked before the allowance is looked at, so that a job whose last thing is released is rolled out at once and not
-        when the rate would allow another.
+        Asked before the allowance is looked at, so that a job whose last thing is released is rolled out at once and
+        not when the rate would allow another.
         """
         while not self.finished:
-            target = self._targets[self._position]
+            target = self._targets[self._at.position]
             if target.thing_id:
                 return True
             assert target.group_id is not None
             for group in groups.descendants(self._tx, target.group_id):
-                if group > self._group:
-                    self._group, self._thing = group, 0
-                if group == self._group and self._members(1)[1]:
+                if group > self._at.group:
+                    self._at.group, self._at.thing = group, 0
+                if group == self._at.group and self._members(1)[1]:
                     return True
             self._next_target()
         return False
 
     def _members(self, limit: int) -> tuple[int | None, int]:
-        return executions.group_cursor(
-            self._tx, self._group, after=self._thing, joined_by=self._started_at, limit=limit
-        )
+        place = {"after": self._at.thing, "joined_by": self._joined_by, "limit": limit}
+        return executions.group_cursor(self._tx, self._at.group, **place)
 
     def _release_thing(self, thing_id: int, now: int) -> list[int]:
         released = executions.release_thing(self._tx, self._job.id, thing_id, now=now)
@@ -136,48 +246,94 @@ class _Walk:
     def _release_members(self, limit: int, now: int) -> list[int]:
         last, _ = self._members(limit)
         assert last is not None
-        span = {"after": self._thing, "through": last, "joined_by": self._started_at}
-        queued = executions.release_group(self._tx, self._job.id, self._group, **span, now=now)
-        self._thing = last
+        place = {"after": self._at.thing, "through": last, "joined_by": self._joined_by}
+        queued = executions.release_group(self._tx, self._job.id, self._at.group, **place, now=now)
+        self._at.thing = last
         return queued
 
     def _next_target(self) -> None:
-        self._position, self._group, self._thing = self._position + 1, 0, 0
+        self._at.position, self._at.group, self._at.thing = self._at.position + 1, 0, 0
+
+
+# --- a job that takes its executions away ---------------------------------------------------------------------------
+
+
+def _begin_to_end(tx: Tx, job: Job, now: int) -> None:
+    """endTime has come: nothing is queued any more (control reference 8.2).
+
+    The job is IN_PROGRESS from here on even if it was between windows: what is QUEUED may still be picked up.
+    """
+    executions.stop_all_waiting(tx, job.id)
+    if job.status == JobStatus.SCHEDULED:
+        job = _switch(tx, job, JobAct.START, now)
+    ending = job._replace(ended=1, stage=Stage.END, stage_cursor=None, updated_at=now)
+    jobs.put(tx, ending, wake_at=now)
+
+
+def _end(tx: Tx, job: Job, now: int) -> None:
+    """Cancel what endBehavior cancels, then leave the job to complete with its last execution."""
+    behavior = configuration.end_behavior(configuration.decode(job.config))
+    acts = {status: schedule.END_ACTS.get((behavior, status)) for status in ExecutionStatus}
+    left = _take_away(tx, job, now, acts) if any(acts.values()) else None
+    if left is not None:
+        jobs.put(tx, job._replace(stage_cursor=left), wake_at=now)
+        return
+    job = job._replace(stage=Stage.NONE, stage_cursor=None)
+    if transitions.is_done(tx, job):
+        transitions.complete(tx, job, now)
+    else:
+        jobs.put(tx, job, wake_at=None)
 
 
 def cancel(tx: Tx, job: Job, now: int) -> None:
     """Cancel the next executions of a canceled job: QUEUED ones, with force those IN_PROGRESS too."""
+    act = Act.FORCE_CANCEL if job.force_canceled else Act.CANCEL
+    left = _take_away(tx, job, now, dict.fromkeys(ExecutionStatus, act))
+    if left is not None:
+        jobs.put(tx, job._replace(stage_cursor=left), wake_at=now)
+    else:
+        canceled = job._replace(stage=Stage.NONE, stage_cursor=None)
+        jobs.put(tx, canceled, wake_at=job.updated_at + configuration.RETENTION)
+
+
+def _take_away(tx: Tx, job: Job, now: int, acts: dict[ExecutionStatus, Act | None]) -> str | None:
+    """End the next executions as ``acts`` says by status; the bookmark for those after them, if there are any."""
     after = tuple(json.loads(job.stage_cursor)) if job.stage_cursor else (-1, -1, -1)
     chunk = executions.chunk_of_job(tx, job.id, after, CANCEL_CHUNK)
-    act = Act.FORCE_CANCEL if job.force_canceled else Act.CANCEL
     for row in chunk:
-        status = EXECUTION_MOVES.get((row.status, act))
+        act = acts.get(row.status)
+        status = EXECUTION_MOVES.get((row.status, act)) if act else None
         if status is None:
             continue
-        key = (row.thing_id, job.id, row.number)
-        transitions.withdraw(tx, *key)
-        forced = True if job.force_canceled else None
-        if executions.set_status(tx, key, row.version, status, started_at=row.started_at, now=now, forced=forced):
-            jobs.count_move(tx, job.id, row.status, status)
-    if len(chunk) == CANCEL_CHUNK:
-        last = chunk[-1]
-        cursor = json.dumps([last.queued_at, last.thing_id, last.number])
-        stage, wake_at = Stage.CANCEL, now
+        found = executions.pending_by_id(tx, row.thing_id)
+        one = next(each for each in found if (each.job_id, each.number) == (job.id, row.number))
+        forced = True if act == Act.FORCE_CANCEL else None
+        transitions.move(tx, now, found, one, Move(status, one.started_at, forced=forced))
+    if len(chunk) < CANCEL_CHUNK:
+        return None
+    return json.dumps([chunk[-1].queued_at, chunk[-1].thing_id, chunk[-1].number])
+
+
+def _retire(tx: Tx, job: Job, now: int) -> None:
+    """Purge a job that ended long ago; wake at that time if it has not come."""
+    retires_at = job.updated_at + configuration.RETENTION
+    if now < retires_at:
+        jobs.put(tx, job, wake_at=retires_at)
     else:
-        cursor, stage, wake_at = None, Stage.NONE, None
-    started_at = job.rollout_started_at
-    jobs.set_stage(tx, job, stage, cursor=cursor, started_at=started_at, updated_at=job.updated_at, wake_at=wake_at)
+        jobs.put(tx, job._replace(stage=Stage.DELETE, stage_cursor=None), wake_at=now)
 
 
-def _delete(tx: Tx, job: Job, partition: str) -> None:
+def _delete(tx: Tx, job: Job, now: int, partition: str) -> None:
     """Delete the next executions of a job, and with the last of them the job."""
     chunk = executions.chunk_of_job(tx, job.id, (-1, -1, -1), DELETE_CHUNK)
     for row in chunk:
         if row.status in (ExecutionStatus.QUEUED, ExecutionStatus.IN_PROGRESS):
             transitions.withdraw(tx, row.thing_id, job.id, row.number)
     executions.delete(tx, [(row.thing_id, job.id, row.number) for row in chunk])
-    if len(chunk) < DELETE_CHUNK:
-        where = scopes.name(tx, job.scope)
-        assert where is not None
-        tags.delete_all(tx, job.scope, f"arn:{partition}:iot:{where[1]}:{where[0]}:job/{job.name}")
-        jobs.delete(tx, job.id)
+    if len(chunk) == DELETE_CHUNK:
+        jobs.put(tx, job, wake_at=now)
+        return
+    where = scopes.name(tx, job.scope)
+    assert where is not None
+    tags.delete_all(tx, job.scope, f"arn:{partition}:iot:{where[1]}:{where[0]}:job/{job.name}")
+    jobs.delete(tx, job.id)

@@ -5,13 +5,12 @@ Thing types and billing groups are not known here yet, so whoever names one is t
 
 from __future__ import annotations
 
-from tidegate.core import attributes, pending, texts
-from tidegate.core.lifecycle import EXECUTION_MOVES, Act
-from tidegate.ops import handler
+from tidegate.core import attributes, texts
+from tidegate.ops import handler, membership
 from tidegate.ops.call import Call
-from tidegate.ops.effects import EngineDue, PendingChanged, PrincipalChanged, ThingNamed
+from tidegate.ops.effects import PrincipalChanged, ThingNamed
 from tidegate.ops.handler import Handler
-from tidegate.store import executions, groups, jobs, things
+from tidegate.store import executions, groups, things
 from tidegate.store.database import Conflict, Tx
 from tidegate.wire import iot
 
@@ -32,7 +31,7 @@ def create_thing(tx: Tx, call: Call, request: iot.CreateThingRequest) -> iot.Cre
     thing_id = things.insert(tx, call.scope, things.NewThing(name, uuid, wanted), call.now)
     if thing_id is None:
         raise Conflict
-    tx.effects.append(ThingNamed(call.scope, name, thing_id))
+    tx.effects.append(ThingNamed(call.account, call.region, name, thing_id))
     return iot.CreateThingResponse(thing_name=name, thing_arn=arn(call, name), thing_id=uuid)
 
 
@@ -74,14 +73,14 @@ def delete_thing(tx: Tx, call: Call, request: iot.DeleteThingRequest) -> iot.Del
     _expect_version(thing, request.expected_version)
     if things.certificates(tx, thing.id):
         raise iot.InvalidRequestException(texts.thing_has_principals(thing.name))
-    _remove_all_of_thing(tx, call, thing.id)
+    membership.deleted(tx, call.now, thing.id)
     # No certificate is attached, so nobody's policies change with the memberships.
     groups.leave_all(tx, thing.id)
     if executions.any_of_thing(tx, thing.id):
         things.bury(tx, call.scope, thing, call.now)
     else:
         things.delete(tx, call.scope, thing)
-    tx.effects.append(ThingNamed(call.scope, thing.name, None))
+    tx.effects.append(ThingNamed(call.account, call.region, thing.name, None))
     return iot.DeleteThingResponse()
 
 
@@ -163,23 +162,6 @@ def _summary(call: Call, thing: things.Thing) -> iot.ThingAttribute:
         attributes=thing.attributes,
         version=thing.version,
     )
-
-
-def _remove_all_of_thing(tx: Tx, call: Call, thing_id: int) -> None:
-    """What a deleted thing had left to do becomes REMOVED (control reference 13); jobs may be complete by that."""
-    active = executions.active_of_thing(tx, thing_id)
-    for execution in active:
-        status = EXECUTION_MOVES[execution.status, Act.REMOVE]
-        key = (thing_id, execution.job_id, execution.number)
-        moved = executions.set_status(tx, key, execution.version, status, started_at=execution.started_at, now=call.now)
-        if not moved:
-            raise Conflict
-        jobs.count_move(tx, execution.job_id, execution.status, status)
-    for job_id in sorted({execution.job_id for execution in active}):
-        jobs.set_wake(tx, job_id, call.now)
-    if active:
-        tx.effects.append(PendingChanged(thing_id, pending.Change(notify=True, notify_next=True)))
-        tx.effects.append(EngineDue(call.now))
 
 
 HANDLERS = {

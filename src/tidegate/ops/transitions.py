@@ -1,28 +1,46 @@
-"""How an execution moves on: the row, the counters, the notices, and the job that may be complete by it.
+"""How executions begin and move on: the row, the counters, the notices, and what a job does when one of them has ended.
 
-Every path that ends or starts an execution goes through here, so that counters always equal the rows.
+Every path that queues or ends an execution goes through here, so that counters always equal the rows, abort criteria
+are judged at each end, and a retry is queued in the transaction that ended the attempt before it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
-from tidegate.core import pending
+from tidegate.core import abort, pending, retry, texts
 from tidegate.core.lifecycle import ACTIVE, JOB_MOVES, ExecutionStatus, JobAct, JobStatus, Stage
+from tidegate.core.timers import Timers
+from tidegate.core.timetable import Phase
+from tidegate.ops import configuration
 from tidegate.ops.effects import EngineDue, PendingChanged
 from tidegate.store import executions, jobs
-from tidegate.store.database import Tx
-from tidegate.store.executions import Pending
+from tidegate.store.database import Conflict, Tx
+from tidegate.store.executions import NO_TIMERS, Pending, Waiting
+from tidegate.store.jobs import Job
 
 _NEAR_THE_END = 256
-"""With at most this many executions left, whoever ends one looks at the whole job. More writers than that never meet."""
+"""With at most this many executions left, whoever ends one looks at the whole job.
+
+More writers than that never meet.
+"""
+
+
+class Move(NamedTuple):
+    """What an execution becomes."""
+
+    status: ExecutionStatus
+    started_at: int | None
+    timers: Timers = NO_TIMERS
+    forced: bool | None = None
 
 
 def visible(found: Iterable[Pending], namespace: str | None = None, *, of_job: int | None = None) -> list[Pending]:
     """What a device sees of its executions, in order (device reference 3.9).
 
-    QUEUED ones only of jobs IN_PROGRESS, and none of a job that is being deleted. ``of_job`` names a job whose executions
-    count as seen all the same: those an ending job is taking away just now.
+    QUEUED ones only of jobs IN_PROGRESS, and none of a job that is being deleted. ``of_job`` names a job whose
+    executions count as seen all the same: those an ending job is taking away just now.
     """
     seen = [one for one in found if one.namespace == namespace and (one.job_id == of_job or _is_shown(one))]
     return sorted(seen, key=lambda one: (-one.status, one.queued_at, one.job_id, one.number))
@@ -34,47 +52,210 @@ def _is_shown(one: Pending) -> bool:
     return one.job_status == JobStatus.IN_PROGRESS
 
 
-def announce(tx: Tx, thing_id: int, before: list[Pending], after: list[Pending]) -> None:
+def move(tx: Tx, now: int, found: list[Pending], one: Pending, to: Move) -> Pending:
+    """Move an execution on, with all that follows from it.
+
+    Args:
+        tx: where to write.
+        now: epoch ms.
+        found: every QUEUED or IN_PROGRESS execution of its thing.
+        one: which of them.
+        to: what it becomes.
+
+    Returns:
+        The execution as it is now.
+    """
+    key = (one.thing_id, one.job_id, one.number)
+    if not executions.put(
+        tx, key, one.version, to.status, started_at=to.started_at, now=now, forced=to.forced, timers=to.timers
+    ):
+        raise Conflict
+    jobs.count_move(tx, one.job_id, one.status, to.status)
+    moved = one._replace(
+        status=to.status,
+        version=one.version + 1,
+        started_at=to.started_at,
+        updated_at=now,
+        run_deadline=to.timers.in_progress,
+        step_deadline=to.timers.step,
+    )
+    after = [moved if other is one else other for other in found]
+    if to.status not in ACTIVE:
+        after.remove(moved)
+        after += _after_the_end(tx, now, moved)
+    ended = None if to.status in ACTIVE else one.job_id
+    announce(tx, one, visible(found, one.namespace, of_job=ended), visible(after, one.namespace))
+    return moved
+
+
+def announce(tx: Tx, one: Pending, before: list[Pending], after: list[Pending]) -> None:
     """Have a thing's devices told what changed in its list, if anything did."""
-    change = pending.change([one.entry() for one in before], [one.entry() for one in after])
+    change = pending.change([each.entry() for each in before], [each.entry() for each in after])
     if change != pending.UNCHANGED:
-        tx.effects.append(PendingChanged(thing_id, change))
+        tx.effects.append(PendingChanged(one.thing_id, change, one.namespace))
 
 
 def withdraw(tx: Tx, thing_id: int, job_id: int, number: int) -> None:
-    """Have a thing's devices told that an execution is about to leave their list. Call it before the change."""
+    """Have a thing's devices told that an execution is about to leave their list for good.
+
+    Call it before the change.
+    """
     found = executions.pending_by_id(tx, thing_id)
-    namespace = next((one.namespace for one in found if one.job_id == job_id), None)
-    before = visible(found, namespace, of_job=job_id)
-    after = [one for one in before if (one.job_id, one.number) != (job_id, number)]
-    announce(tx, thing_id, before, after)
+    one = next((each for each in found if (each.job_id, each.number) == (job_id, number)), None)
+    if one is not None:
+        before = visible(found, one.namespace, of_job=job_id)
+        announce(tx, one, before, [each for each in before if each is not one])
+
+
+def queue(tx: Tx, now: int, job: Job, waiting: Waiting) -> Pending | None:
+    """Queue an execution for a thing outside the rollout: a retry, or the first of a thing that joined late.
+
+    None if one is active already: there are never two of one job on one thing. It counts as queued in a later second
+    than the one before it, or agents that know the job would pass it over (device reference 5.4).
+    """
+    latest = executions.get(tx, waiting.thing_id, job.id)
+    if latest is not None and latest.status in ACTIVE:
+        return None
+    number = latest.number + 1 if latest else 1
+    queued_at = retry.queued_at(latest.queued_at, now) if latest else now
+    key = (waiting.thing_id, job.id, number)
+    executions.queue(tx, key, queued_at=queued_at, attempt=waiting.attempt, after_failed=waiting.after_failed)
+    jobs.count_add(tx, job.id, {ExecutionStatus.QUEUED: 1})
+    found = executions.pending_by_id(tx, waiting.thing_id)
+    return next(each for each in found if (each.job_id, each.number) == (job.id, number))
+
+
+def queue_and_announce(tx: Tx, now: int, job: Job, waiting: Waiting) -> None:
+    """The same, for callers that do not tell the devices themselves."""
+    queued = queue(tx, now, job, waiting)
+    if queued is not None:
+        after = visible(executions.pending_by_id(tx, waiting.thing_id), queued.namespace)
+        announce(tx, queued, [each for each in after if each != queued], after)
+
+
+def _after_the_end(tx: Tx, now: int, ended: Pending) -> list[Pending]:
+    """What a job does about an execution that has just ended: abort, retry or complete. The retry, if there is one."""
+    job = jobs.peek(tx, ended.job_id)
+    if job is None:
+        return []
+    configured = configuration.decode(job.config)
+    if configured.abort_config and judge(tx, now, job.id):
+        return []
+    queued = _retry(tx, now, job, configured, ended)
+    if not queued:
+        finish(tx, ended.job_id, now)
+    return queued
+
+
+def judge(tx: Tx, now: int, job_id: int) -> bool:
+    """Abort a job if its criteria are met (control reference 10): no more retries, QUEUED executions are canceled.
+
+    The job's row is held while its counters are read: two devices that fail at once must not overlook each other.
+    """
+    job = jobs.lock(tx, job_id)
+    if job is None or (job.status, JobAct.CANCEL) not in JOB_MOVES:
+        return False
+    criteria = configuration.abort_criteria(configuration.decode(job.config))
+    counts = jobs.counts(tx, job_id)
+    ends = abort.Counts(
+        succeeded=counts[ExecutionStatus.SUCCEEDED],
+        failed=counts[ExecutionStatus.FAILED],
+        rejected=counts[ExecutionStatus.REJECTED],
+        timed_out=counts[ExecutionStatus.TIMED_OUT],
+    )
+    met = abort.decide(criteria, ends)
+    if met is None:
+        return False
+    comment = texts.aborted(met.failure_type, abort.percentage(met, ends), met.threshold_percentage)
+    cancel(tx, now, job, reason_code=texts.ABORT_REASON, comment=comment, force=False)
+    return True
+
+
+def cancel(tx: Tx, now: int, job: Job, *, reason_code: str | None, comment: str | None, force: bool) -> Job:
+    """Mark a job that is held as CANCELED; the engine cancels its executions."""
+    executions.stop_all_waiting(tx, job.id)
+    canceled = job._replace(
+        status=JobStatus.CANCELED,
+        stage=Stage.CANCEL,
+        stage_cursor=None,
+        updated_at=now,
+        reason_code=reason_code,
+        comment=comment,
+        force_canceled=int(force),
+    )
+    jobs.put(tx, canceled, wake_at=now)
+    tx.effects.append(EngineDue(now))
+    return canceled
+
+
+def _retry(tx: Tx, now: int, job: Job, configured: configuration.Configuration, ended: Pending) -> list[Pending]:
+    """Try an execution again if its job has retries left for it (control reference 11)."""
+    criteria = configuration.retry_criteria(configured)
+    if not criteria:
+        return []
+    after_failed = ended.after_failed or 0
+    used = {ExecutionStatus.FAILED: after_failed, ExecutionStatus.TIMED_OUT: ended.attempt - after_failed}
+    moment = configuration.timetable(configured, job.created_at).at(now)
+    what = retry.decide(
+        criteria,
+        ended.status,
+        used,
+        job_active=job.status in (JobStatus.IN_PROGRESS, JobStatus.SCHEDULED),
+        ended=bool(job.ended) or moment.phase == Phase.OVER,
+        window_open=moment.phase == Phase.OPEN and job.status == JobStatus.IN_PROGRESS,
+    )
+    if what == retry.Retry.NEVER or not _still_wanted(tx, job, ended):
+        return []
+    failed = after_failed + (ended.status == ExecutionStatus.FAILED)
+    waiting = Waiting(ended.thing_id, ended.attempt + 1, failed or None)
+    if what == retry.Retry.AT_NEXT_WINDOW:
+        executions.await_window(tx, job.id, waiting)
+        return []
+    queued = queue(tx, now, job, waiting)
+    return [queued] if queued else []
+
+
+def _still_wanted(tx: Tx, job: Job, ended: Pending) -> bool:
+    """A thing that left a continuous job's targets is not tried again (control reference 13)."""
+    return job.target_selection == "SNAPSHOT" or jobs.covers(tx, job.id, ended.thing_id)
 
 
 def finish(tx: Tx, job_id: int, now: int) -> None:
     """Complete a job whose last execution has just ended (control reference 7).
 
-    Near the end the job's row is locked and counted again, because on PostgreSQL two devices may end the last two at once
-    and neither sees the other before it commits.
+    Near the end the job's row is locked and counted again, because on PostgreSQL two devices may end the last two at
+    once and neither sees the other before it commits.
     """
     if _active(tx, job_id) > _NEAR_THE_END:
         return
     job = jobs.lock(tx, job_id)
-    if job is not None and job.stage == Stage.NONE:
+    if job is not None and job.stage == Stage.NONE and is_done(tx, job):
         complete(tx, job, now)
 
 
-def complete(tx: Tx, job: jobs.Job, now: int) -> bool:
-    """Complete a job that is held, rolled out and has nothing left to do; True if it was."""
-    status = JOB_MOVES.get((job.status, JobAct.COMPLETE))
-    if status is None or job.target_selection != "SNAPSHOT" or _active(tx, job.id):
+def is_done(tx: Tx, job: Job) -> bool:
+    """True if a job that is held and rolled out has nothing left to do, now or later."""
+    if (job.status, JobAct.COMPLETE) not in JOB_MOVES or (job.target_selection == "CONTINUOUS" and not job.ended):
         return False
-    jobs.set_status(tx, job.id, status, Stage.NONE, updated_at=now, completed_at=now, wake_at=None)
-    return True
+    return not _active(tx, job.id) and not executions.waiting(tx, job.id, 1)
+
+
+def complete(tx: Tx, job: Job, now: int) -> None:
+    """Complete a job that is done; it is purged when its time in the archive is over."""
+    done = job._replace(
+        status=JOB_MOVES[job.status, JobAct.COMPLETE],
+        stage=Stage.NONE,
+        stage_cursor=None,
+        updated_at=now,
+        completed_at=now,
+    )
+    jobs.put(tx, done, wake_at=now + configuration.RETENTION)
+    tx.effects.append(EngineDue(now + configuration.RETENTION))
 
 
 def wake(tx: Tx, job_id: int, now: int) -> None:
     """Have the engine look at a job at once."""
-    jobs.set_wake(tx, job_id, now)
+    jobs.hasten(tx, job_id, now)
     tx.effects.append(EngineDue(now))
 
 

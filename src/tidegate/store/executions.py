@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tidegate.core.lifecycle import ExecutionStatus, JobStatus
 from tidegate.core.pending import Entry
-from tidegate.store.database import Tx
+from tidegate.core.timers import Timers
+from tidegate.store.database import Row, Tx
 
 FIRST = (1 << 62, 1 << 62, 1 << 62)
 """Where a list that runs from new to old begins."""
+
+NO_TIMERS = Timers()
 
 _EVERY = 1 << 62
 
@@ -29,7 +32,10 @@ class Execution(NamedTuple):
     started_at: int | None
     updated_at: int
     attempt: int
+    after_failed: int | None
     forced: int | None
+    run_deadline: int | None
+    step_deadline: int | None
 
 
 class Pending(NamedTuple):
@@ -43,9 +49,14 @@ class Pending(NamedTuple):
     queued_at: int
     started_at: int | None
     updated_at: int
+    attempt: int
+    after_failed: int | None
+    run_deadline: int | None
+    step_deadline: int | None
     job_name: str
     job_status: JobStatus
     namespace: str | None
+    timeout_minutes: int | None
 
     def entry(self) -> Entry:
         """Its place in the pending list."""
@@ -65,6 +76,14 @@ class Summary(NamedTuple):
     name: str
 
 
+class Waiting(NamedTuple):
+    """An execution that is queued when its job's next window opens: a retry, or the first of a late joiner."""
+
+    thing_id: int
+    attempt: int
+    after_failed: int | None
+
+
 class Chunk(NamedTuple):
     """One row of a walk through a job's executions."""
 
@@ -73,16 +92,6 @@ class Chunk(NamedTuple):
     status: ExecutionStatus
     version: int
     queued_at: int
-    started_at: int | None
-
-
-class Active(NamedTuple):
-    """A QUEUED or IN_PROGRESS execution of a thing that is going away."""
-
-    job_id: int
-    number: int
-    status: ExecutionStatus
-    version: int
     started_at: int | None
 
 
@@ -125,7 +134,7 @@ def pending_by_id(tx: Tx, thing_id: int) -> list[Pending]:
     return _pending(tx.all("execution_pending_by_id", {"thing": thing_id}))[1]
 
 
-def _pending(rows: list[tuple[Any, ...]]) -> tuple[int | None, list[Pending]]:
+def _pending(rows: list[Row]) -> tuple[int | None, list[Pending]]:
     if not rows:
         return None, []
     thing_id: int = rows[0][0]
@@ -134,7 +143,7 @@ def _pending(rows: list[tuple[Any, ...]]) -> tuple[int | None, list[Pending]]:
     return thing_id, [_one_pending(*row) for row in rows]
 
 
-def _one_pending(  # positions as in the statement: this is the device's hot path
+def _one_pending(  # positions as in the statement: this is the hot path of devices
     thing: int,
     job: int,
     number: int,
@@ -143,18 +152,24 @@ def _one_pending(  # positions as in the statement: this is the device's hot pat
     queued_at: int,
     started_at: int | None,
     updated_at: int,
+    attempt: int,
+    after_failed: int | None,
+    run_deadline: int | None,
+    step_deadline: int | None,
     job_name: str,
     job_status: str,
     namespace: str | None,
+    timeout_minutes: int | None,
 ) -> Pending:
-    moved = _STATUS[status], version, queued_at, started_at, updated_at
-    return Pending(thing, job, number, *moved, job_name, _JOB_STATUS[job_status], namespace)
+    moved = _STATUS[status], version, queued_at, started_at, updated_at, attempt, after_failed
+    timers = run_deadline, step_deadline
+    return Pending(thing, job, number, *moved, *timers, job_name, _JOB_STATUS[job_status], namespace, timeout_minutes)
 
 
-def _execution(row: tuple[object, ...] | None) -> Execution | None:
+def _execution(row: Row | None) -> Execution | None:
     if row is None:
         return None
-    execution = Execution(*row)  # type: ignore[arg-type]
+    execution = Execution(*row)
     return execution._replace(status=ExecutionStatus(execution.status))
 
 
@@ -166,7 +181,7 @@ def get(tx: Tx, thing_id: int, job_id: int, number: int | None = None) -> Execut
     return _execution(tx.one("execution_get", {**key, "number": number}))
 
 
-def set_status(
+def put(
     tx: Tx,
     key: tuple[int, int, int],
     version: int,
@@ -175,15 +190,78 @@ def set_status(
     started_at: int | None,
     now: int,
     forced: bool | None = None,
+    timers: Timers = NO_TIMERS,
 ) -> bool:
     """Move (thing, job, number) on from a version; False if another writer was first."""
-    values = {"thing": key[0], "job": key[1], "number": key[2], "version": version, "status": int(status)}
-    times = {"started_at": started_at, "updated_at": now, "forced": None if forced is None else int(forced)}
-    return tx.run("execution_set", {**values, **times}) == 1
+    values = {
+        "thing": key[0],
+        "job": key[1],
+        "number": key[2],
+        "version": version,
+        "status": int(status),
+        "started_at": started_at,
+        "updated_at": now,
+        "forced": None if forced is None else int(forced),
+        "run_deadline": timers.in_progress,
+        "step_deadline": timers.step,
+        "deadline": timers.deadline,
+    }
+    return tx.run("execution_set", values) == 1
 
 
-def _summary(row: tuple[Any, ...]) -> Summary:
-    return Summary(*row)._replace(status=ExecutionStatus(row[2]))
+def queue(
+    tx: Tx, key: tuple[int, int, int], *, queued_at: int, attempt: int = 0, after_failed: int | None = None
+) -> None:
+    """Queue one execution (thing, job, number)."""
+    values = {"thing": key[0], "job": key[1], "number": key[2], "queued_at": queued_at}
+    tx.run("execution_queue", {**values, "attempt": attempt, "after_failed": after_failed})
+
+
+def due(tx: Tx, now: int, limit: int) -> list[tuple[int, int, int]]:
+    """(thing, job, number) of the executions whose time is over, the earliest deadline first."""
+    return [(row[0], row[1], row[2]) for row in tx.all("execution_due", {"now": now, "limit": limit})]
+
+
+def next_deadline(tx: Tx) -> int | None:
+    """When (epoch ms) the next execution times out."""
+    row = tx.one("execution_next_deadline", {})
+    return row[0] if row else None
+
+
+def await_window(tx: Tx, job_id: int, waiting: Waiting) -> None:
+    """Have an execution queued when the job's next window opens."""
+    values = {"thing": waiting.thing_id, "attempt": waiting.attempt, "after_failed": waiting.after_failed}
+    tx.run("execution_waiting_put", {"job": job_id, **values})
+
+
+def is_waiting(tx: Tx, job_id: int, thing_id: int) -> bool:
+    """True if an execution of a thing waits for the job's next window."""
+    return tx.one("execution_waiting_get", {"job": job_id, "thing": thing_id}) is not None
+
+
+def waiting(tx: Tx, job_id: int, limit: int) -> list[Waiting]:
+    """Executions that wait for the job's next window."""
+    return [Waiting(*row) for row in tx.all("execution_waiting_of_job", {"job": job_id, "limit": limit})]
+
+
+def stop_waiting(tx: Tx, job_id: int, thing_id: int) -> None:
+    """Queue nothing for a thing when the window opens."""
+    tx.run("execution_waiting_delete", {"job": job_id, "thing": thing_id})
+
+
+def stop_all_waiting(tx: Tx, job_id: int) -> None:
+    """Queue nothing when the window opens."""
+    tx.run("execution_waiting_delete_job", {"job": job_id})
+
+
+def stop_waiting_of_thing(tx: Tx, thing_id: int) -> None:
+    """Queue nothing for a thing that is going away."""
+    tx.run("execution_waiting_delete_thing", {"thing": thing_id})
+
+
+def queued_of_job(tx: Tx, job_id: int) -> list[int]:
+    """The things with a QUEUED execution of a job: a walk through all of the job's executions."""
+    return [row[0] for row in tx.all("execution_queued_of_job", {"job": job_id})]
 
 
 def page_by_job(
@@ -192,7 +270,7 @@ def page_by_job(
     """A job's executions, latest queued first, before (queued_at, thing id, number)."""
     place = {"queued_at": before[0], "thing": before[1], "number": before[2]}
     rows = tx.all("execution_list_by_job", {"job": job_id, "status": status, "limit": limit, **place})
-    return [_summary(row) for row in rows]
+    return [Summary(*row)._replace(status=ExecutionStatus(row[2])) for row in rows]
 
 
 def page_by_thing(
@@ -209,7 +287,7 @@ def page_by_thing(
     place = {"queued_at": before[0], "job": before[1], "number": before[2]}
     wanted = {"thing": thing_id, "status": status, "namespace": namespace, "job_name": job_name, "limit": limit}
     rows = tx.all("execution_list_by_thing", {**wanted, **place})
-    return [_summary(row) for row in rows]
+    return [Summary(*row)._replace(status=ExecutionStatus(row[2])) for row in rows]
 
 
 def chunk_of_job(tx: Tx, job_id: int, after: tuple[int, int, int], limit: int) -> list[Chunk]:
@@ -217,12 +295,6 @@ def chunk_of_job(tx: Tx, job_id: int, after: tuple[int, int, int], limit: int) -
     place = {"queued_at": after[0], "thing": after[1], "number": after[2]}
     rows = tx.all("execution_chunk_of_job", {"job": job_id, "limit": limit, **place})
     return [Chunk(row[0], row[1], ExecutionStatus(row[2]), *row[3:]) for row in rows]
-
-
-def active_of_thing(tx: Tx, thing_id: int) -> list[Active]:
-    """A thing's QUEUED and IN_PROGRESS executions."""
-    rows = tx.all("execution_active_of_thing", {"thing": thing_id})
-    return [Active(row[0], row[1], ExecutionStatus(row[2]), *row[3:]) for row in rows]
 
 
 def delete(tx: Tx, keys: list[tuple[int, int, int]]) -> None:

@@ -131,6 +131,11 @@ def _named(tx: Tx, statement: str, where: dict[str, int], prefix: str, after: st
     return [Named(*row) for row in tx.all(statement, {**where, **bounds})]
 
 
+def member_ids(tx: Tx, group_id: int) -> list[int]:
+    """The inner ids of every thing that was put into a group itself."""
+    return [row[0] for row in tx.all("group_member_ids", {"group": group_id})]
+
+
 def join(tx: Tx, group_id: int, thing_id: int, now: int) -> bool:
     """Put a thing into a group; False if it is there already."""
     return tx.one("group_member_insert", {"group": group_id, "thing": thing_id, "now": now}) is not None

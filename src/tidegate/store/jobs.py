@@ -9,6 +9,15 @@ from tidegate.core.lifecycle import ExecutionStatus, JobStatus, Stage
 from tidegate.store.database import Tx
 
 
+_DELETES = (
+    "job_document_delete",
+    "job_target_delete",
+    "job_counter_delete",
+    "job_release_delete",
+    "execution_waiting_delete_job",
+)
+
+
 class Job(NamedTuple):
     """A stored job; instants are epoch ms, ``config`` is the encoded configuration, ``stage_cursor`` a bookmark."""
 
@@ -29,7 +38,10 @@ class Job(NamedTuple):
     reason_code: str | None
     comment: str | None
     force_canceled: int | None
+    timeout_minutes: int | None
     rollout_started_at: int | None
+    released: int
+    ended: int
     stage_cursor: str | None
 
 
@@ -45,6 +57,7 @@ class NewJob(NamedTuple):
     template_arn: str | None
     document_source: str | None
     config: str
+    timeout_minutes: int | None
     created_at: int
     wake_at: int | None
 
@@ -114,38 +127,40 @@ def next_wake(tx: Tx) -> int | None:
     return row[0] if row else None
 
 
-def set_status(
-    tx: Tx,
-    job_id: int,
-    status: JobStatus,
-    stage: Stage,
-    *,
-    updated_at: int,
-    completed_at: int | None,
-    wake_at: int | None,
-) -> None:
-    """Move a job to another status; the engine's bookmark is cleared."""
-    values = {"id": job_id, "status": status, "stage": stage, "updated_at": updated_at}
-    tx.run("job_set_status", {**values, "completed_at": completed_at, "wake_at": wake_at})
+def peek(tx: Tx, job_id: int) -> Job | None:
+    """One job by its inner id, without holding it."""
+    return _job(tx.one("job_peek", {"id": job_id}))
 
 
-def set_cancel(tx: Tx, job_id: int, *, reason_code: str | None, comment: str | None, force: bool, now: int) -> None:
-    """Mark a job canceled, its executions to be canceled by the engine at once."""
-    values = {"id": job_id, "status": JobStatus.CANCELED, "stage": Stage.CANCEL, "updated_at": now, "wake_at": now}
-    tx.run("job_set_cancel", {**values, "reason_code": reason_code, "comment": comment, "force_canceled": int(force)})
+def put(tx: Tx, job: Job, *, wake_at: int | None) -> None:
+    """Write what changes in a job's life back, and when (epoch ms) the engine must look at it again."""
+    tx.run("job_put", {**job._asdict(), "wake_at": wake_at})
 
 
-def set_stage(
-    tx: Tx, job: Job, stage: Stage, *, cursor: str | None, started_at: int | None, updated_at: int, wake_at: int | None
-) -> None:
-    """Note how far the engine got with a job, and when it must go on."""
-    values = {"id": job.id, "stage": stage, "stage_cursor": cursor, "rollout_started_at": started_at}
-    tx.run("job_set_stage", {**values, "updated_at": updated_at, "wake_at": wake_at})
+def hasten(tx: Tx, job_id: int, wake_at: int) -> None:
+    """Have the engine look at a job at an instant, if it would not do so earlier."""
+    tx.run("job_hasten", {"id": job_id, "wake_at": wake_at})
 
 
-def set_wake(tx: Tx, job_id: int, wake_at: int | None) -> None:
-    """Change only when the engine must look again."""
-    tx.run("job_set_wake", {"id": job_id, "wake_at": wake_at})
+def set_config(tx: Tx, job: Job, *, updated_at: int) -> None:
+    """Write a changed description and configuration back."""
+    values = {"id": job.id, "description": job.description, "config": job.config}
+    tx.run("job_set_config", {**values, "timeout_minutes": job.timeout_minutes, "updated_at": updated_at})
+
+
+def set_comment(tx: Tx, job_id: int, comment: str) -> None:
+    """Replace a job's comment."""
+    tx.run("job_set_comment", {"id": job_id, "comment": comment})
+
+
+def continuous_of_group(tx: Tx, group_id: int) -> list[int]:
+    """The CONTINUOUS jobs, not ended, that name a group as a target."""
+    return [row[0] for row in tx.all("job_continuous_of_group", {"group": group_id})]
+
+
+def covers(tx: Tx, job_id: int, thing_id: int) -> bool:
+    """True if a thing is a target of a job, or in a group that is, or below one."""
+    return tx.one("job_covers", {"job": job_id, "thing": thing_id}) is not None
 
 
 def page(tx: Tx, scope: int, wanted: Filter, before: int, limit: int) -> list[JobSummary]:
@@ -160,6 +175,12 @@ def count_active(tx: Tx, scope: int) -> int:
     return row[0] if row else 0
 
 
+def count_concurrent(tx: Tx, scope: int) -> int:
+    """How many are being rolled out or canceled."""
+    row = tx.one("job_count_concurrent", {"scope": scope})
+    return row[0] if row else 0
+
+
 def count_deleting(tx: Tx, scope: int) -> int:
     """How many are DELETION_IN_PROGRESS."""
     row = tx.one("job_count_deleting", {"scope": scope})
@@ -168,7 +189,7 @@ def count_deleting(tx: Tx, scope: int) -> int:
 
 def delete(tx: Tx, job_id: int) -> None:
     """Remove a job that has no executions left, with all that hangs on it."""
-    for statement in ("job_document_delete", "job_target_delete", "job_counter_delete", "job_release_delete"):
+    for statement in _DELETES:
         tx.run(statement, {"job": job_id})
     tx.run("job_delete", {"id": job_id})
 

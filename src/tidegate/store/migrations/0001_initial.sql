@@ -38,6 +38,7 @@ CREATE TABLE job_template (
 );
 
 -- Jobs. stage is what the engine is spreading over several transactions, stage_cursor how far it got;
+-- released counts the executions of the rollout, ended is 1 once endTime has been acted on;
 -- wake_at is when the engine must look at the job again; null means not before somebody acts on it.
 CREATE TABLE job (
   id @id@,
@@ -57,12 +58,16 @@ CREATE TABLE job (
   reason_code TEXT,
   comment TEXT,
   force_canceled BIGINT,
+  timeout_minutes BIGINT,
   rollout_started_at BIGINT,
+  released BIGINT NOT NULL,
+  ended BIGINT NOT NULL,
   stage_cursor TEXT,
   wake_at BIGINT,
   UNIQUE (scope_id, name)
 );
 CREATE INDEX job_by_age ON job (scope_id, id);
+CREATE INDEX job_by_status ON job (scope_id, status);
 CREATE INDEX job_by_wake ON job (wake_at, id) WHERE wake_at IS NOT NULL;
 
 -- A job's document, once per job and out of the row that changes.
@@ -98,6 +103,8 @@ CREATE TABLE job_release (
   PRIMARY KEY (job_id, released_at)
 ) @flat@;
 
+-- attempt counts the retries before this execution, after_failed those of them that followed a FAILED one (the others a
+-- TIMED_OUT one). deadline is the earlier of the two timers.
 -- Executions lie by thing, so that a device's pending list is one short range. status is in no index: it changes.
 CREATE TABLE execution (
   thing_id BIGINT NOT NULL,
@@ -109,10 +116,25 @@ CREATE TABLE execution (
   started_at BIGINT,
   updated_at BIGINT NOT NULL,
   attempt BIGINT NOT NULL,
+  after_failed BIGINT,
   forced BIGINT,
+  run_deadline BIGINT,
+  step_deadline BIGINT,
+  deadline BIGINT,
   PRIMARY KEY (thing_id, job_id, number)
 ) @flat@;
 CREATE INDEX execution_by_job ON execution (job_id, queued_at, thing_id, number);
+CREATE INDEX execution_by_deadline ON execution (deadline) WHERE deadline IS NOT NULL;
+
+-- Executions that wait for their job's next maintenance window to be queued: retries and late joiners.
+CREATE TABLE execution_waiting (
+  job_id BIGINT NOT NULL,
+  thing_id BIGINT NOT NULL,
+  attempt BIGINT NOT NULL,
+  after_failed BIGINT,
+  PRIMARY KEY (job_id, thing_id)
+) @flat@;
+CREATE INDEX execution_waiting_by_thing ON execution_waiting (thing_id);
 
 CREATE TABLE execution_details (
   thing_id BIGINT NOT NULL,

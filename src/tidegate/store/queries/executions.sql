@@ -29,31 +29,66 @@ SELECT id, :job, 1, 0, 1, :now, :now, 0 FROM thing WHERE id = :thing AND deleted
 ON CONFLICT DO NOTHING RETURNING thing_id;
 
 -- name: execution_pending
-SELECT t.id, e.job_id, e.number, e.status, e.version, e.queued_at, e.started_at, e.updated_at, j.name, j.status, j.namespace
+SELECT t.id, e.job_id, e.number, e.status, e.version, e.queued_at, e.started_at, e.updated_at,
+  e.attempt, e.after_failed, e.run_deadline, e.step_deadline, j.name, j.status, j.namespace, j.timeout_minutes
 FROM thing t
 LEFT JOIN execution e ON e.thing_id = t.id AND e.status <= 1
 LEFT JOIN job j ON j.id = e.job_id
 WHERE t.scope_id = :scope AND t.name = :thing_name AND t.deleted_at IS NULL;
 
 -- name: execution_pending_by_id
-SELECT t.id, e.job_id, e.number, e.status, e.version, e.queued_at, e.started_at, e.updated_at, j.name, j.status, j.namespace
+SELECT t.id, e.job_id, e.number, e.status, e.version, e.queued_at, e.started_at, e.updated_at,
+  e.attempt, e.after_failed, e.run_deadline, e.step_deadline, j.name, j.status, j.namespace, j.timeout_minutes
 FROM thing t
 LEFT JOIN execution e ON e.thing_id = t.id AND e.status <= 1
 LEFT JOIN job j ON j.id = e.job_id
 WHERE t.id = :thing;
 
 -- name: execution_get
-SELECT thing_id, job_id, number, status, version, queued_at, started_at, updated_at, attempt, forced
+SELECT thing_id, job_id, number, status, version, queued_at, started_at, updated_at, attempt, after_failed, forced,
+  run_deadline, step_deadline
 FROM execution WHERE thing_id = :thing AND job_id = :job AND number = :number;
 
 -- name: execution_latest
-SELECT thing_id, job_id, number, status, version, queued_at, started_at, updated_at, attempt, forced
+SELECT thing_id, job_id, number, status, version, queued_at, started_at, updated_at, attempt, after_failed, forced,
+  run_deadline, step_deadline
 FROM execution WHERE thing_id = :thing AND job_id = :job ORDER BY number DESC LIMIT 1;
 
 -- name: execution_set
 UPDATE execution SET status = :status, version = version + 1, started_at = :started_at, updated_at = :updated_at,
-  forced = :forced
+  forced = :forced, run_deadline = :run_deadline, step_deadline = :step_deadline, deadline = :deadline
 WHERE thing_id = :thing AND job_id = :job AND number = :number AND version = :version;
+
+-- name: execution_queue
+INSERT INTO execution (thing_id, job_id, number, status, version, queued_at, updated_at, attempt, after_failed)
+VALUES (:thing, :job, :number, 0, 1, :queued_at, :queued_at, :attempt, :after_failed);
+
+-- name: execution_due
+SELECT thing_id, job_id, number, deadline FROM execution
+WHERE deadline IS NOT NULL AND deadline <= :now ORDER BY deadline, job_id, thing_id LIMIT :limit;
+
+-- name: execution_next_deadline
+SELECT min(deadline) FROM execution WHERE deadline IS NOT NULL;
+
+-- name: execution_waiting_put
+INSERT INTO execution_waiting (job_id, thing_id, attempt, after_failed) VALUES (:job, :thing, :attempt, :after_failed)
+ON CONFLICT (job_id, thing_id) DO UPDATE SET attempt = excluded.attempt, after_failed = excluded.after_failed;
+
+-- name: execution_waiting_get
+SELECT attempt, after_failed FROM execution_waiting WHERE job_id = :job AND thing_id = :thing;
+
+-- name: execution_waiting_of_job
+SELECT thing_id, attempt, after_failed FROM execution_waiting WHERE job_id = :job ORDER BY thing_id LIMIT :limit;
+
+-- name: execution_waiting_delete
+DELETE FROM execution_waiting WHERE job_id = :job AND thing_id = :thing;
+
+-- name: execution_waiting_delete_job
+DELETE FROM execution_waiting WHERE job_id = :job;
+
+-- name: execution_waiting_delete_thing
+DELETE FROM execution_waiting WHERE thing_id = :thing;
+
 
 -- name: execution_list_by_job
 SELECT e.thing_id, e.number, e.status, e.queued_at, e.started_at, e.updated_at, e.attempt, t.name
@@ -76,9 +111,6 @@ SELECT thing_id, number, status, version, queued_at, started_at FROM execution
 WHERE job_id = :job AND (queued_at, thing_id, number) > (:queued_at, :thing, :number)
 ORDER BY queued_at, thing_id, number LIMIT :limit;
 
--- name: execution_active_of_thing
-SELECT job_id, number, status, version, started_at FROM execution WHERE thing_id = :thing AND status <= 1;
-
 -- name: execution_delete
 DELETE FROM execution WHERE thing_id = :thing AND job_id = :job AND number = :number;
 
@@ -94,3 +126,6 @@ DELETE FROM execution_details WHERE thing_id = :thing AND job_id = :job AND numb
 
 -- name: execution_exists_for_thing
 SELECT 1 FROM execution WHERE thing_id = :thing LIMIT 1;
+
+-- name: execution_queued_of_job
+SELECT thing_id FROM execution WHERE job_id = :job AND status = 0 ORDER BY thing_id;

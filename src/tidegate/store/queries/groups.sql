@@ -97,3 +97,6 @@ DELETE FROM group_member WHERE thing_id = :thing;
 -- The bound is said of both sides: a merge join would read the things from the first one on.
 SELECT m.thing_id, t.name FROM group_member m JOIN thing t ON t.id = m.thing_id
 WHERE m.group_id = :group AND m.thing_id > :after AND t.id > :after ORDER BY m.thing_id LIMIT :limit;
+
+-- name: group_member_ids
+SELECT thing_id FROM group_member WHERE group_id = :group ORDER BY thing_id;

@@ -1,47 +1,68 @@
 -- name: job_insert
 INSERT INTO job (scope_id, name, status, stage, target_selection, namespace, description, template_arn, document_source,
-  config, created_at, updated_at, wake_at)
+  config, created_at, updated_at, timeout_minutes, released, ended, wake_at)
 VALUES (:scope, :name, :status, :stage, :target_selection, :namespace, :description, :template_arn, :document_source,
-  :config, :created_at, :created_at, :wake_at)
+  :config, :created_at, :created_at, :timeout_minutes, 0, 0, :wake_at)
 ON CONFLICT DO NOTHING RETURNING id;
 
 -- name: job_get
 SELECT id, scope_id, name, status, stage, target_selection, namespace, description, template_arn, document_source,
   config, created_at, updated_at, completed_at, reason_code, comment, force_canceled,
-  rollout_started_at, stage_cursor
+  timeout_minutes, rollout_started_at, released, ended, stage_cursor
 FROM job WHERE scope_id = :scope AND name = :name;
+
+-- name: job_peek
+SELECT id, scope_id, name, status, stage, target_selection, namespace, description, template_arn, document_source,
+  config, created_at, updated_at, completed_at, reason_code, comment, force_canceled,
+  timeout_minutes, rollout_started_at, released, ended, stage_cursor
+FROM job WHERE id = :id;
 
 -- name: job_lock
 SELECT id, scope_id, name, status, stage, target_selection, namespace, description, template_arn, document_source,
   config, created_at, updated_at, completed_at, reason_code, comment, force_canceled,
-  rollout_started_at, stage_cursor
+  timeout_minutes, rollout_started_at, released, ended, stage_cursor
 FROM job WHERE id = :id;
 
 -- name: job_claim
 SELECT id, scope_id, name, status, stage, target_selection, namespace, description, template_arn, document_source,
   config, created_at, updated_at, completed_at, reason_code, comment, force_canceled,
-  rollout_started_at, stage_cursor
+  timeout_minutes, rollout_started_at, released, ended, stage_cursor
 FROM job WHERE wake_at IS NOT NULL AND wake_at <= :now ORDER BY wake_at, id LIMIT 1;
 
 -- name: job_next_wake
 SELECT min(wake_at) FROM job WHERE wake_at IS NOT NULL;
 
--- name: job_set_status
-UPDATE job SET status = :status, stage = :stage, stage_cursor = NULL, updated_at = :updated_at, completed_at = :completed_at, wake_at = :wake_at
+-- name: job_put
+UPDATE job SET status = :status, stage = :stage, rollout_started_at = :rollout_started_at, released = :released,
+  ended = :ended, stage_cursor = :stage_cursor, updated_at = :updated_at, completed_at = :completed_at,
+  reason_code = :reason_code, comment = :comment, force_canceled = :force_canceled, wake_at = :wake_at
 WHERE id = :id;
 
--- name: job_set_cancel
-UPDATE job SET status = :status, stage = :stage, stage_cursor = NULL, updated_at = :updated_at, wake_at = :wake_at,
-  reason_code = :reason_code, comment = :comment, force_canceled = :force_canceled
+-- name: job_hasten
+UPDATE job SET wake_at = :wake_at WHERE id = :id AND (wake_at IS NULL OR wake_at > :wake_at);
+
+-- name: job_set_config
+UPDATE job SET description = :description, config = :config, timeout_minutes = :timeout_minutes, updated_at = :updated_at
 WHERE id = :id;
 
--- name: job_set_stage
-UPDATE job SET stage = :stage, rollout_started_at = :rollout_started_at, stage_cursor = :stage_cursor,
-  updated_at = :updated_at, wake_at = :wake_at
-WHERE id = :id;
+-- name: job_set_comment
+UPDATE job SET comment = :comment WHERE id = :id;
 
--- name: job_set_wake
-UPDATE job SET wake_at = :wake_at WHERE id = :id;
+-- name: job_count_concurrent
+SELECT count(*) FROM job
+WHERE scope_id = :scope AND status IN ('IN_PROGRESS', 'CANCELED') AND stage IN ('ROLLOUT', 'CANCEL', 'END');
+
+-- name: job_continuous_of_group
+SELECT DISTINCT t.job_id FROM job_target t JOIN job j ON j.id = t.job_id
+WHERE t.group_id = :group AND j.target_selection = 'CONTINUOUS' AND j.status IN ('SCHEDULED', 'IN_PROGRESS')
+ORDER BY t.job_id;
+
+-- name: job_covers
+SELECT 1 FROM job_target t WHERE t.job_id = :job AND (t.thing_id = :thing OR t.group_id IN (
+  WITH RECURSIVE above (id) AS (
+    SELECT m.group_id FROM group_member m WHERE m.thing_id = :thing
+    UNION SELECT g.parent_id FROM thing_group g JOIN above ON above.id = g.id WHERE g.parent_id IS NOT NULL)
+  SELECT id FROM above)) LIMIT 1;
 
 -- name: job_list
 SELECT j.id, j.name, j.status, j.stage, j.target_selection, j.created_at, j.updated_at, j.completed_at

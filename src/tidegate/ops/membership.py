@@ -1,0 +1,94 @@
+"""What continuous jobs do when a thing joins or leaves their targets (control reference 13). Snapshots do not care.
+
+A thing that joins gets its execution at once, outside the rollout rate, unless it is a target already in another way;
+if a window has to open first, it waits for it. A thing that leaves loses what is QUEUED and is not tried again; what
+runs, runs on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from tidegate.core.lifecycle import EXECUTION_MOVES, Act, ExecutionStatus, JobStatus
+from tidegate.core.timetable import Phase
+from tidegate.ops import configuration, transitions
+from tidegate.ops.transitions import Move
+from tidegate.store import executions, groups, jobs
+from tidegate.store.database import Tx
+from tidegate.store.executions import Pending, Waiting
+
+
+class Targets(NamedTuple):
+    """Which continuous jobs may gain or lose a thing by a change, and which of them had it before."""
+
+    thing_id: int
+    jobs: list[int]
+    had: set[int]
+
+
+def before(tx: Tx, thing_id: int, group_ids: Iterable[int]) -> Targets:
+    """What to remember before a thing joins or leaves some groups."""
+    concerned = sorted({job_id for group_id in group_ids for job_id in _jobs_over(tx, group_id)})
+    return Targets(thing_id, concerned, _covering(tx, concerned, thing_id))
+
+
+def before_all(tx: Tx, group_id: int) -> list[Targets]:
+    """The same for every member of a group that is about to be deleted; nothing if no job is concerned."""
+    concerned = sorted(_jobs_over(tx, group_id))
+    if not concerned:
+        return []
+    return [Targets(thing, concerned, _covering(tx, concerned, thing)) for thing in groups.member_ids(tx, group_id)]
+
+
+def changed(tx: Tx, now: int, targets: Targets) -> None:
+    """The thing has joined or left: its jobs follow."""
+    have = _covering(tx, targets.jobs, targets.thing_id)
+    _left(tx, now, targets.had - have, targets.thing_id)
+    _joined(tx, now, sorted(have - targets.had), targets.thing_id)
+
+
+def _jobs_over(tx: Tx, group_id: int) -> list[int]:
+    """The continuous jobs that have a group, or one above it, as a target."""
+    line = [*(group.id for group in groups.lineage(tx, group_id)), group_id]
+    return [job_id for group in line for job_id in jobs.continuous_of_group(tx, group)]
+
+
+def _covering(tx: Tx, job_ids: Iterable[int], thing_id: int) -> set[int]:
+    return {job_id for job_id in job_ids if jobs.covers(tx, job_id, thing_id)}
+
+
+def _joined(tx: Tx, now: int, job_ids: Iterable[int], thing_id: int) -> None:
+    """A thing has become a target of these jobs; it was none before."""
+    for job_id in job_ids:
+        job = jobs.lock(tx, job_id)
+        if job is None or job.ended or job.rollout_started_at is None:
+            continue  # the rollout has not begun: the thing is in time for it
+        moment = configuration.timetable(configuration.decode(job.config), job.created_at).at(now)
+        waiting = Waiting(thing_id, 0, None)
+        if moment.phase == Phase.OPEN and job.status == JobStatus.IN_PROGRESS:
+            transitions.queue_and_announce(tx, now, job, waiting)
+        elif moment.phase != Phase.OVER:
+            executions.await_window(tx, job.id, waiting)
+
+
+def _left(tx: Tx, now: int, gone: set[int], thing_id: int) -> None:
+    """A thing is no longer a target of these jobs."""
+    for job_id in gone:
+        executions.stop_waiting(tx, job_id, thing_id)
+    _remove(tx, now, thing_id, lambda one: one.job_id in gone and one.status == ExecutionStatus.QUEUED)
+
+
+def deleted(tx: Tx, now: int, thing_id: int) -> None:
+    """A thing is going away: all its executions end, of whatever job."""
+    executions.stop_waiting_of_thing(tx, thing_id)
+    _remove(tx, now, thing_id, lambda one: True)
+
+
+def _remove(tx: Tx, now: int, thing_id: int, chosen: Callable[[Pending], bool]) -> None:
+    found = executions.pending_by_id(tx, thing_id)
+    for one in [each for each in found if chosen(each)]:
+        to = Move(EXECUTION_MOVES[one.status, Act.REMOVE], one.started_at)
+        transitions.move(tx, now, found, one, to)
+        found = [each for each in found if each is not one]
+        transitions.wake(tx, one.job_id, now)
