@@ -8,7 +8,6 @@ from typing import NamedTuple
 from tidegate.core.lifecycle import ExecutionStatus, JobStatus, Stage
 from tidegate.store.database import Tx
 
-
 _DELETES = (
     "job_document_delete",
     "job_target_delete",
