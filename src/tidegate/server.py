@@ -65,13 +65,18 @@ class Address(NamedTuple):
             return bool(found) and all(ipaddress.ip_address(entry[4][0]).is_loopback for entry in found)
 
 
+HTTP = Address("127.0.0.1", 8080)
+HTTPS = Address("127.0.0.1", 8443)
+MQTTS = Address("127.0.0.1", 8883)
+
+
 class Options(NamedTuple):
     """What an operator may choose."""
 
     data: Path
-    http: Address = Address("127.0.0.1", 8080)
-    https: Address = Address("127.0.0.1", 8443)
-    mqtts: Address = Address("127.0.0.1", 8883)
+    http: Address = HTTP
+    https: Address = HTTPS
+    mqtts: Address = MQTTS
     account: str = "000000000000"
     region: str = "us-east-1"
     auth: bool = False

@@ -50,6 +50,7 @@ class App:
         self._control = control
         self._metrics = metrics
         self._auth = auth
+        self._keys = callers.Keys(service)
 
     async def respond(self, request: Request) -> Answer:
         """Answer any request. Never raises."""
@@ -86,16 +87,19 @@ class App:
     async def _authenticate(self, request: Request) -> tuple[Caller, Planes, devices.Allows | None]:
         """The caller, the planes its request is for, and what its policies say if it came with a certificate."""
         peer, host = request.peer, request.header(b"host")
-        scope = sigv4.parse_scope(request.headers, request.query_string)
-        if peer.certificate is not None and scope is None:
+        if self._auth and peer.certificate is None:
+            caller, scope = await callers.signed(self._keys, self._service.settings.account, request)
+            return caller, planes.choose(device=peer.device, host=host, service=scope.service), None
+        claim = sigv4.parse_scope(request.headers, request.query_string)
+        if peer.certificate is not None and claim is None:
             caller, allows = await devices.judge(self._service, request, peer.certificate)
             return caller, planes.choose(device=True, host=host, service=None), allows
         if self._auth:
-            caller, scope = await callers.signed(self._service, request)
+            caller, claim = await callers.signed(self._keys, self._service.settings.account, request)
         else:
             named = planes.hosted(host) if host else None
-            caller = callers.claimed(self._service, scope, named.region if named else None)
-        return caller, planes.choose(device=peer.device, host=host, service=scope.service if scope else None), None
+            caller = callers.claimed(self._service, claim, named.region if named else None)
+        return caller, planes.choose(device=peer.device, host=host, service=claim.service if claim else None), None
 
 
 def _route(candidates: Planes, request: Request) -> tuple[Operation, dict[str, str]]:
