@@ -25,8 +25,9 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from tidegate.clock import Clock, Ids, MovableClock, RandomIds, SystemClock, wall_now
 from tidegate.engine.loop import Engine, Step
 from tidegate.http.app import App
+from tidegate.http.connections import Limits as ConnectionLimits
 from tidegate.http.control import Control
-from tidegate.http.listeners import Listener, Timeouts
+from tidegate.http.listeners import Listener
 from tidegate.mqtt import endpoint
 from tidegate.mqtt.settings import Settings as MqttSettings
 from tidegate.ops import sweeps
@@ -64,13 +65,18 @@ class Address(NamedTuple):
             return bool(found) and all(ipaddress.ip_address(entry[4][0]).is_loopback for entry in found)
 
 
+HTTP = Address("127.0.0.1", 8080)
+HTTPS = Address("127.0.0.1", 8443)
+MQTTS = Address("127.0.0.1", 8883)
+
+
 class Options(NamedTuple):
     """What an operator may choose."""
 
     data: Path
-    http: Address = Address("127.0.0.1", 8080)
-    https: Address = Address("127.0.0.1", 8443)
-    mqtts: Address = Address("127.0.0.1", 8883)
+    http: Address = HTTP
+    https: Address = HTTPS
+    mqtts: Address = MQTTS
     account: str = "000000000000"
     region: str = "us-east-1"
     auth: bool = False
@@ -194,11 +200,11 @@ async def _listen(
     grace_s: float,
 ) -> Address:
     """Open a listener, with TLS for devices and without for operators; where it is bound."""
-    listener = Listener(app, Timeouts(), device=context is not None)
-    await listener.open(address.host, address.port, context)
+    listener = Listener(app.respond, ConnectionLimits(), device=context is not None)
     stack.push_async_callback(listener.close, grace_s)
+    bound = await listener.open(address.host, address.port, context)
     metrics.connections("https" if context else "http", listener.connections)
-    return Address(*listener.address)
+    return Address(*bound)
 
 
 async def _reset(service: Service, engine: Engine) -> None:

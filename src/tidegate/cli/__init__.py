@@ -1,0 +1,36 @@
+"""The ``tidegate`` command. One module per subcommand; each adds itself to ``app``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App
+from cyclopts.config import Env
+
+from tidegate.cli import demo, env, keys, serve, version
+from tidegate.pki.certificates import InvalidCertificateError
+from tidegate.server import InUseError
+from tidegate.store.database import StoreError
+
+app = App(
+    name="tidegate",
+    help="A self-hosted service that speaks the AWS IoT Jobs wire protocol and executes all of it.",
+    version=version.text,
+    config=Env("TIDEGATE_", command=False),
+)
+app.command(serve.serve)
+app.command(demo.demo)
+app.command(env.env)
+app.command(keys.app)
+app.command(version.version)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and end the process: 0 if it did what was asked, 1 if it could not, 2 if it would not."""
+    try:
+        result = app(list(sys.argv[1:] if arguments is None else arguments), result_action="return_value")
+    except (InUseError, StoreError, InvalidCertificateError, OSError) as error:
+        print(f"tidegate: {error}", file=sys.stderr)
+        sys.exit(1)
+    sys.exit(result if isinstance(result, int) else 0)

@@ -1,6 +1,6 @@
-"""The path of every HTTP request, in order: read, plane, authenticate, route, decode, authorise, invoke, encode.
+"""The path of every HTTP request, in order: authenticate, plane, route, decode, authorise, invoke, encode.
 
-It is an ASGI application without a framework. The server's own pages (``control``) branch off before the plane is
+The server's own pages (``control``) branch off before the plane is
 chosen; everything else is an AWS request and is answered in AWS's form, errors of any origin included: an unexpected
 one leaves a traceback in the log under the request id that the caller got.
 """
@@ -8,11 +8,10 @@ one leaves a traceback in the log under the request id that the caller got.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from tidegate.clock import monotonic
-from tidegate.http import bodies, callers, devices, planes, sigv4
+from tidegate.http import callers, devices, planes, sigv4
 from tidegate.http.callers import Caller
 from tidegate.http.control import Control
 from tidegate.http.planes import Planes
@@ -22,24 +21,16 @@ from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.service import Service
 from tidegate.store.database import StoreUnavailable
 from tidegate.wire import iot, iot_data, jobs_data, protocol
-from tidegate.wire.errors import RequestEntityTooLargeException, UnknownOperationException, WireError
+from tidegate.wire.errors import UnknownOperationException, WireError
 from tidegate.wire.shapes import Operation
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[Mapping[str, Any]]]
-Send = Callable[[Mapping[str, Any]], Awaitable[None]]
-
 log = logging.getLogger("tidegate.http")
-
-BODY_LIMIT = 1024 * 1024
-"""Bytes; the largest AWS request here carries a document of 32 KiB and 30 KiB of parameters."""
 
 _UNAVAILABLE: Mapping[str, type[WireError]] = {
     "iot": iot.ServiceUnavailableException,
     "iot-jobs-data": jobs_data.ServiceUnavailableException,
     "iot-data": iot_data.ServiceUnavailableException,
 }
-_CLOSE = (b"connection", b"close")
 
 
 class App:
@@ -53,33 +44,21 @@ class App:
         metrics: Metrics,
         *,
         auth: bool,
-        body_limit: int = BODY_LIMIT,
     ) -> None:
         self._service = service
         self._handlers = handlers
         self._control = control
         self._metrics = metrics
         self._auth = auth
-        self._body_limit = body_limit
+        self._keys = callers.Keys(service)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one ASGI ``http`` event. ``scope["state"]["peer"]`` is the connection's ``Peer``."""
+    async def respond(self, request: Request) -> Answer:
+        """Answer any request. Never raises."""
         request_id = self._service.ids.uuid()
-        headers = scope["headers"]
-        try:
-            body = await bodies.read(receive, headers, self._body_limit)
-        except bodies.TooLargeError:
-            await self._too_large(request_id, receive, send)
-            return
-        except bodies.DisconnectedError:
-            return
-        peer = scope["state"]["peer"]
-        request = Request(scope["method"], scope["raw_path"], scope["query_string"], headers, body, peer)
-        if self._control.owns(request):
-            answer = await self._control.answer(request)
-        else:
-            answer = await self.answer(request, request_id)
-        await _send(send, request_id, answer)
+        control = self._control.owns(request)
+        status, headers, body = await (self._control.answer(request) if control else self.answer(request, request_id))
+        headers.append((b"x-amzn-RequestId", request_id.encode()))
+        return status, headers, body
 
     async def answer(self, request: Request, request_id: str) -> Answer:
         """Carry out an AWS request."""
@@ -108,27 +87,19 @@ class App:
     async def _authenticate(self, request: Request) -> tuple[Caller, Planes, devices.Allows | None]:
         """The caller, the planes its request is for, and what its policies say if it came with a certificate."""
         peer, host = request.peer, request.header(b"host")
-        scope = sigv4.parse_scope(request.headers, request.query_string)
-        if peer.certificate is not None and scope is None:
+        if self._auth and peer.certificate is None:
+            caller, scope = await callers.signed(self._keys, self._service.settings.account, request)
+            return caller, planes.choose(device=peer.device, host=host, service=scope.service), None
+        claim = sigv4.parse_scope(request.headers, request.query_string)
+        if peer.certificate is not None and claim is None:
             caller, allows = await devices.judge(self._service, request, peer.certificate)
             return caller, planes.choose(device=True, host=host, service=None), allows
         if self._auth:
-            caller, scope = await callers.signed(self._service, request)
+            caller, claim = await callers.signed(self._keys, self._service.settings.account, request)
         else:
             named = planes.hosted(host) if host else None
-            caller = callers.claimed(self._service, scope, named.region if named else None)
-        return caller, planes.choose(device=peer.device, host=host, service=scope.service if scope else None), None
-
-    async def _too_large(self, request_id: str, receive: Receive, send: Send) -> None:
-        error = RequestEntityTooLargeException(f"The request body must not exceed {self._body_limit} bytes.")
-        status, headers, body = protocol.encode_error(error)
-        self._metrics.observe("none", "unknown", status, 0.0)
-        # The answer goes out whole before the rest of the body has come, and only then the connection is closed:
-        # closing it under a client that is still writing would take the answer away with a reset.
-        await _start(send, request_id, (status, [*headers, _CLOSE], body))
-        await send({"type": "http.response.body", "body": body, "more_body": True})
-        await bodies.discard(receive)
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+            caller = callers.claimed(self._service, claim, named.region if named else None)
+        return caller, planes.choose(device=peer.device, host=host, service=claim.service if claim else None), None
 
 
 def _route(candidates: Planes, request: Request) -> tuple[Operation, dict[str, str]]:
@@ -155,15 +126,3 @@ def _fault(error: Exception, operation: Operation | None, request_id: str) -> Wi
         )
     log.error("%s failed, request %s", name, request_id, exc_info=error)
     return iot.InternalFailureException("An unexpected error has occurred.")
-
-
-async def _send(send: Send, request_id: str, answer: Answer) -> None:
-    await _start(send, request_id, answer)
-    await send({"type": "http.response.body", "body": answer[2]})
-
-
-async def _start(send: Send, request_id: str, answer: Answer) -> None:
-    status, headers, body = answer
-    length = (b"content-length", b"%d" % len(body))
-    own = [length, (b"x-amzn-RequestId", request_id.encode())]
-    await send({"type": "http.response.start", "status": status, "headers": [*headers, *own]})

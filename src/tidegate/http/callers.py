@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from tidegate.clock import wall_now
+from tidegate.clock import monotonic, wall_now
 from tidegate.core import arn
 from tidegate.http import planes, sigv4
 from tidegate.http.request import Request
@@ -23,6 +23,7 @@ from tidegate.wire.errors import (
 )
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
+_REMEMBERED_S = 1.0
 _REGION = re.compile(r"[a-z0-9-]{1,32}")
 _REFUSALS: dict[str, type[WireError]] = {
     error.code: error
@@ -65,7 +66,42 @@ def _claimed(own_account: str, key_id: str, region: str) -> Caller:
     return Caller(key_id if _ACCOUNT.fullmatch(key_id) else own_account, region, "anonymous")
 
 
-async def signed(service: Service, request: Request) -> tuple[Caller, Scope]:
+class Keys:
+    """The access keys of a store, each remembered for a second after it was read.
+
+    A busy caller's key is thus read once a second and not for every request; a key that is taken away is refused a
+    second later, a new one accepted at once.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._known: dict[str, tuple[float, AccessKey]] = {}
+
+    async def find(self, signature: Signature) -> AccessKey:
+        """The key of a signature; raises ``Unrecognized``."""
+        key_id = signature.scope.access_key_id
+        found = self._known.get(key_id)
+        if found is not None and found[0] > monotonic():
+            key: AccessKey | None = found[1]
+        else:
+            key = await self._read(key_id)
+        # Every key here is a lasting one: a session token belongs to credentials that somebody else made.
+        if key is None or signature.security_token:
+            raise sigv4.Unrecognized
+        return key
+
+    async def _read(self, key_id: str) -> AccessKey | None:
+        if not key_id.isprintable():  # a NUL out of a query string is nothing a store could look for
+            return None
+        key = await self._service.unit.read(lambda tx: keys.get(tx, key_id))
+        if key is None:
+            self._known.pop(key_id, None)
+        else:
+            self._known[key_id] = (monotonic() + _REMEMBERED_S, key)
+        return key
+
+
+async def signed(known: Keys, own_account: str, request: Request) -> tuple[Caller, Scope]:
     """The caller whose key signed a request, once the signature is verified.
 
     Raises:
@@ -76,7 +112,7 @@ async def signed(service: Service, request: Request) -> tuple[Caller, Scope]:
         signature = sigv4.parse(request.method, request.raw_path, request.query_string, request.headers)
         if signature is None:
             raise sigv4.Missing
-        key = await _key(service, signature)
+        key = await known.find(signature)
         # Clients sign with the real time even while a movable clock stands still.
         sigv4.verify(signature, key.secret, now_ms=wall_now(), body=request.body)
     except sigv4.Refusal as refusal:
@@ -84,17 +120,7 @@ async def signed(service: Service, request: Request) -> tuple[Caller, Scope]:
     scope = signature.scope
     if scope.service not in planes.SIGNING_NAMES:
         raise InvalidSignatureException("Credential should be scoped to correct service: 'iot'. ")
-    return _owner(service.settings.account, key.principal, scope.region), scope
-
-
-async def _key(service: Service, signature: Signature) -> AccessKey:
-    """The access key of a signature. Read from the store each time, so that a deleted key is refused at once."""
-    key_id = signature.scope.access_key_id
-    key = await service.unit.read(lambda tx: keys.get(tx, key_id))
-    # Every key here is a lasting one: a session token belongs to credentials that somebody else made.
-    if key is None or signature.security_token:
-        raise sigv4.Unrecognized
-    return key
+    return _owner(own_account, key.principal, scope.region), scope
 
 
 @lru_cache(maxsize=1024)

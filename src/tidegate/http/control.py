@@ -63,6 +63,7 @@ class Control:
         self._timeline = timeline
         self._counted = counted
         self._auth = auth
+        self._keys = callers.Keys(service)
         self._empty = reset
         self._pages: dict[bytes, dict[str, Callable[[Request], Awaitable[Answer]]]] = {
             b"/_tidegate/health": {"GET": self._health},
@@ -117,7 +118,7 @@ class Control:
 
     async def _move_clock(self, request: Request) -> Answer:
         if self._auth:
-            await callers.signed(self._service, request)
+            await callers.signed(self._keys, self._service.settings.account, request)
         clock = self._service.clock
         if not isinstance(clock, MovableClock):
             raise _Refused(409, "This server runs on the system clock. Start it with --clock movable to move time.")

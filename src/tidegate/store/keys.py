@@ -24,3 +24,8 @@ def get(tx: Tx, key_id: str) -> AccessKey | None:
     """The key with this id."""
     row = tx.one("key_get", {"key_id": key_id})
     return AccessKey(*row) if row else None
+
+
+def exist(tx: Tx) -> bool:
+    """Whether there is any key."""
+    return tx.one("key_any", {}) is not None

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tidegate import clock
 from tidegate.store import migrations, statements
 from tidegate.store.database import Conflict, Outcome, Params, Row, StoreError, StoreUnavailable, Work
 
@@ -29,6 +30,11 @@ log = logging.getLogger("tidegate.store")
 LOG_LIMIT = 64 * 1024 * 1024
 """Bytes the log may reach. It never takes more than one transaction beyond, unless a foreign reader holds on to it."""
 CHECKPOINT_SECONDS = 0.5
+
+_PATIENCE_SECONDS = 10.0
+"""How long a transaction waits for another process that writes the file."""
+_GLANCE_MILLISECONDS = 2
+"""How often it looks. SQLite by itself looks ever more seldom and would never meet the gaps of a busy server."""
 
 _OWN_FAULTS = frozenset(
     {
@@ -127,6 +133,7 @@ class SqliteDatabase:
             if isinstance(error, sqlite3.Error):
                 raise StoreError(f"cannot open {path}: {error}") from error
             raise
+        self._connection.execute(f"PRAGMA busy_timeout = {_GLANCE_MILLISECONDS}")
         self._checkpointer = _Checkpointer(path, log_limit, checkpoint_seconds) if path else None
 
     def commit(self, works: Sequence[Work[Any]]) -> list[Outcome[Any]]:
@@ -149,7 +156,7 @@ class SqliteDatabase:
     def _transaction(self) -> Iterator[None]:
         connection = self._connection
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            _begin(connection)
             yield
             connection.execute("COMMIT")
         except BaseException as error:
@@ -166,16 +173,18 @@ class SqliteDatabase:
         except Exception as error:
             if isinstance(error, sqlite3.Error) and not _is_own_fault(error):
                 raise
-            self._undo(tx)
+            self._end(tx, "ROLLBACK TO work", "RELEASE work")
             return Outcome(None, [], _as_outcome(error))
-        if tx.dirty:
-            self._connection.execute("RELEASE work")
+        self._end(tx, "RELEASE work")
         return Outcome(value, tx.effects)
 
-    def _undo(self, tx: SqliteTx) -> None:
+    def _end(self, tx: SqliteTx, *statements: str) -> None:
+        """Close a work's savepoint. Without a transaction around it (SQLite has rolled back) that would be a commit."""
+        if not self._connection.in_transaction:
+            raise sqlite3.OperationalError("the transaction was rolled back")
         if tx.dirty:
-            self._connection.execute("ROLLBACK TO work")
-            self._connection.execute("RELEASE work")
+            for statement in statements:
+                self._connection.execute(statement)
 
     def read(self, work: Work[T]) -> T:
         self._own()
@@ -259,11 +268,23 @@ def _configure(connection: sqlite3.Connection, log_limit: int) -> None:
     connection.execute("PRAGMA cache_size = -65536")
 
 
+def _begin(connection: sqlite3.Connection) -> None:
+    deadline = clock.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or clock.monotonic() > deadline:
+                raise
+        else:
+            return
+
+
 def _migrate(connection: sqlite3.Connection, now: int) -> None:
     """Bring the schema up to date; a file that is up to date is only read, so that a busy server is not waited for."""
     if not migrations.pending("sqlite", _applied(connection)):
         return
-    connection.execute("BEGIN IMMEDIATE")
+    _begin(connection)
     try:
         connection.execute(migrations.LEDGER)
         for step in migrations.pending("sqlite", _applied(connection)):

@@ -1,9 +1,21 @@
 -- name: execution_release_group
 INSERT INTO execution (thing_id, job_id, number, status, version, queued_at, updated_at, attempt)
 SELECT m.thing_id, :job, 1, 0, 1, :now, :now, 0 FROM group_member m
-WHERE m.group_id = :group AND m.thing_id > :after AND m.joined_at <= :joined_by
-ORDER BY m.thing_id LIMIT :limit
+WHERE m.group_id = :group AND m.thing_id > :after AND m.thing_id <= :through AND m.joined_at <= :joined_by
+ORDER BY m.thing_id
+ON CONFLICT DO NOTHING;
+
+-- name: execution_release_group_returning
+INSERT INTO execution (thing_id, job_id, number, status, version, queued_at, updated_at, attempt)
+SELECT m.thing_id, :job, 1, 0, 1, :now, :now, 0 FROM group_member m
+WHERE m.group_id = :group AND m.thing_id > :after AND m.thing_id <= :through AND m.joined_at <= :joined_by
+ORDER BY m.thing_id
 ON CONFLICT DO NOTHING RETURNING thing_id;
+
+-- name: execution_queued_at
+SELECT thing_id FROM execution
+WHERE job_id = :job AND queued_at = :now AND thing_id > :after AND thing_id <= :through
+ORDER BY thing_id LIMIT :limit;
 
 -- name: execution_group_cursor
 SELECT max(thing_id), count(*) FROM (
@@ -99,9 +111,6 @@ SELECT thing_id, number, status, version, queued_at, started_at FROM execution
 WHERE job_id = :job AND (queued_at, thing_id, number) > (:queued_at, :thing, :number)
 ORDER BY queued_at, thing_id, number LIMIT :limit;
 
--- name: execution_of_job
-SELECT thing_id, number, status FROM execution WHERE job_id = :job LIMIT :limit;
-
 -- name: execution_delete
 DELETE FROM execution WHERE thing_id = :thing AND job_id = :job AND number = :number;
 
@@ -114,9 +123,6 @@ SELECT details FROM execution_details WHERE thing_id = :thing AND job_id = :job 
 
 -- name: execution_details_delete
 DELETE FROM execution_details WHERE thing_id = :thing AND job_id = :job AND number = :number;
-
--- name: execution_details_delete_job
-DELETE FROM execution_details WHERE job_id = :job;
 
 -- name: execution_exists_for_thing
 SELECT 1 FROM execution WHERE thing_id = :thing LIMIT 1;

@@ -1,0 +1,117 @@
+"""``tidegate serve``: run a server until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import signal
+import sys
+from typing import Annotated, Literal
+
+import uvloop
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from tidegate import server
+from tidegate.cli import options
+from tidegate.server import Options, Running
+from tidegate.store import keys
+
+log = logging.getLogger("tidegate")
+
+_REFUSED = 2
+_LONG_LIVED = 20_000
+"""Allocations between two collections. What a request makes dies by its reference counts; collecting ten times as often
+as this costs a sixth of all requests."""
+
+
+def serve(
+    *,
+    data: options.Data = options.DATA,
+    http: Annotated[str, options.listen("operators and SDKs (HTTP)")] = str(server.HTTP),
+    https: Annotated[str, options.listen("devices (HTTPS, client certificates)")] = str(server.HTTPS),
+    mqtts: Annotated[str, options.listen("devices (MQTT, client certificates)")] = str(server.MQTTS),
+    account: options.Account = "000000000000",
+    region: Annotated[str, Parameter(help="The region of callers that name none.")] = "us-east-1",
+    auth: Annotated[Literal["on", "off"], Parameter(help="Verify signatures; off takes any credentials.")] = "off",
+    clock: Annotated[Literal["system", "movable"], Parameter(help="movable starts frozen at the present.")] = "system",
+    store: options.Store = "sqlite",
+    rollout_ceiling: Annotated[
+        int, Parameter(help="Highest rollout rate per minute; AWS has 1000.", validator=Number(gte=1))
+    ] = 1000,
+    strict_aws: Annotated[bool, Parameter(help="Close MQTT connections silently where AWS does.")] = False,
+    name: Annotated[
+        tuple[str, ...], Parameter(help="Further host name or address of this server; the first is told to devices.")
+    ] = (),
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Parameter(help="What to write to standard error.")
+    ] = "info",
+) -> int:
+    """Run the service until SIGTERM or SIGINT, then finish what is under way and exit 0."""
+    chosen = Options(
+        data=data,
+        http=options.address(http),
+        https=options.address(https),
+        mqtts=options.address(mqtts),
+        account=account,
+        region=region,
+        auth=auth == "on",
+        clock=clock,
+        store=store,
+        rollout_ceiling=rollout_ceiling,
+        strict_aws=strict_aws,
+        names=name,
+    )
+    open_to_others = [str(address) for address in (chosen.http, chosen.https, chosen.mqtts) if not address.loopback]
+    if open_to_others and not chosen.auth:
+        print(
+            f"tidegate: {', '.join(open_to_others)} can be reached from other machines, and without authentication "
+            "anybody there could command the fleet.\nEither listen on 127.0.0.1, or start with --auth on and make an "
+            "access key with `tidegate keys create`.",
+            file=sys.stderr,
+        )
+        return _REFUSED
+    logging.basicConfig(
+        level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(chosen))
+    return 0
+
+
+async def _serve(chosen: Options) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with server.running(chosen) as running:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(_LONG_LIVED)
+        has_keys = await running.service.unit.read(keys.exist) if chosen.auth else True
+        print(banner(running, chosen, has_keys=has_keys), flush=True)
+        await stop.wait()
+        log.info("stopping: requests under way are finished first")
+
+
+def banner(running: Running, chosen: Options, *, has_keys: bool) -> str:
+    """What a person who starts the server wants to know."""
+    addresses = running.addresses
+    auth = "on" if chosen.auth else "OFF: any credentials are taken; everything listens on loopback only"
+    clock = "movable, frozen at the present: POST /_tidegate/clock" if chosen.clock == "movable" else "system"
+    lines = [
+        "tidegate is running.",
+        f"  HTTP     {addresses.http}  (iot, iot-jobs-data, iot-data)",
+        f"  HTTPS    {addresses.https}  (devices)",
+        f"  MQTT     {addresses.mqtts}  (devices)",
+        f"  account  {addresses.account}, region {addresses.region}",
+        f"  auth     {auth}",
+        f"  clock    {clock}",
+        f"  CA       {addresses.ca}",
+        "",
+        f'Point boto3, the AWS CLI and the SDKs here:  eval "$(tidegate env --data {chosen.data})"',
+    ]
+    if not has_keys:
+        lines.append(f"No access key exists yet. Make one:  tidegate keys create --data {chosen.data}")
+    return "\n".join(lines)

@@ -1,0 +1,420 @@
+"""The unit of work as the edges use it, over both engines: order, durability before the answer, effects after it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import NOW
+from tests.store.rows import template
+from tidegate.runtime import unit as units
+from tidegate.runtime.unit import Pooled, Ticked, Unit
+from tidegate.store import templates
+from tidegate.store.database import Database, Outcome, StoreError, StoreUnavailable, Tx, Work
+from tidegate.store.postgres import PostgresDatabase
+from tidegate.store.sqlite import SqliteDatabase
+
+SCOPE = 1
+
+
+class Watched:
+    """A database that notes what is asked of it, and fails when told to."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.concurrent = database.concurrent
+        self.commits: list[int] = []
+        self.failure: BaseException | None = None
+        self.closed = False
+
+    def commit(self, works: Sequence[Work[Any]]) -> list[Outcome[Any]]:
+        self.commits.append(len(works))
+        if self.failure is not None:
+            raise self.failure
+        return self.database.commit(works)
+
+    def read(self, work: Work[Any]) -> Any:
+        if self.failure is not None:
+            raise self.failure
+        return self.database.read(work)
+
+    def reset(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.database.reset()
+
+    def close(self) -> None:
+        self.closed = True
+        self.database.close()
+
+
+@pytest.fixture(params=["ticked", "pooled"])
+def watched(request: pytest.FixtureRequest) -> Watched:
+    if request.param == "ticked":
+        return Watched(SqliteDatabase(None, now=NOW))
+    database = PostgresDatabase(request.getfixturevalue("postgres_url"), now=NOW)
+    database.reset()
+    return Watched(database)
+
+
+@pytest.fixture
+def embedded() -> Watched:
+    return Watched(SqliteDatabase(None, now=NOW))
+
+
+@contextlib.asynccontextmanager
+async def running(watched: Watched) -> AsyncIterator[Unit]:
+    unit = units.over(watched)
+    try:
+        yield unit
+    finally:
+        watched.failure = None
+        if not watched.closed:
+            await unit.close()
+
+
+def run(watched: Watched, scenario: Callable[[Unit], Awaitable[None]]) -> None:
+    """Play a scenario on an event loop of its own; whatever the loop itself has to complain about fails the test."""
+    complaints: list[dict[str, Any]] = []
+
+    async def play() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+        async with running(watched) as unit:
+            await scenario(unit)
+
+    asyncio.run(play())
+    assert complaints == []
+
+
+def put(name: str, *effects: str) -> Work[bool]:
+    def work(tx: Tx) -> bool:
+        tx.effects.extend(effects)
+        return templates.insert(tx, SCOPE, template(name))
+
+    return work
+
+
+def names(tx: Tx) -> list[str]:
+    return [one.name for one in templates.page(tx, SCOPE, "", 1000)]
+
+
+def refuse(tx: Tx) -> None:
+    tx.effects.append("never")
+    raise LookupError("refused")
+
+
+def test_each_engine_has_its_unit(watched: Watched) -> None:
+    async def scenario(unit: Unit) -> None:
+        assert isinstance(unit, Pooled if watched.concurrent else Ticked)
+        assert unit.ordered is not watched.concurrent
+
+    run(watched, scenario)
+
+
+def test_a_work_is_durable_when_its_future_resolves(watched: Watched) -> None:
+    async def scenario(unit: Unit) -> None:
+        assert await unit.transact(put("a")) is True
+        assert await unit.transact(put("a")) is False
+        assert await unit.read(names) == ["a"]
+
+    run(watched, scenario)
+
+
+def test_what_a_work_raises_goes_to_its_own_caller(watched: Watched) -> None:
+    async def scenario(unit: Unit) -> None:
+        results = await asyncio.gather(
+            unit.transact(put("a")), unit.transact(refuse), unit.transact(put("b")), return_exceptions=True
+        )
+        assert results[0] is True
+        assert isinstance(results[1], LookupError)
+        assert results[2] is True
+        assert await unit.read(names) == ["a", "b"]
+        with pytest.raises(LookupError):
+            await unit.read(refuse)
+
+    run(watched, scenario)
+
+
+def test_an_exception_no_future_takes_still_reaches_its_caller_and_nobody_else(watched: Watched) -> None:
+    def exhausted(tx: Tx) -> object:
+        return next(iter(()))
+
+    async def scenario(unit: Unit) -> None:
+        first, second = unit.transact(exhausted), unit.transact(put("a"))
+        with pytest.raises(RuntimeError, match="StopIteration"):
+            await first
+        assert await second is True
+        with pytest.raises(RuntimeError, match="StopIteration"):
+            await unit.read(exhausted)
+
+    run(watched, scenario)
+
+
+def test_a_store_that_fails_refuses_everyone_and_recovers(watched: Watched) -> None:
+    heard: list[Any] = []
+
+    async def scenario(unit: Unit) -> None:
+        unit.subscribe(heard.extend)
+        watched.failure = StoreUnavailable("disk full")
+        calls = [unit.transact(put(name, name)) for name in "abc"]
+        results = await asyncio.gather(*calls, return_exceptions=True)
+        assert [str(error) for error in results] == ["disk full"] * 3
+        with pytest.raises(StoreUnavailable):
+            await unit.read(names)
+        with pytest.raises(StoreUnavailable):
+            await unit.reset()
+        watched.failure = None
+        assert await unit.read(names) == []
+        assert await unit.transact(put("d")) is True
+
+    run(watched, scenario)
+    assert heard == []
+
+
+def test_an_unforeseen_failure_of_the_store_leaves_nobody_waiting(watched: Watched) -> None:
+    async def scenario(unit: Unit) -> None:
+        watched.failure = RuntimeError("a fault of ours")
+        results = await asyncio.gather(unit.transact(put("a")), unit.transact(put("b")), return_exceptions=True)
+        assert [type(error) for error in results] == [RuntimeError, RuntimeError]
+        watched.failure = None
+        assert await unit.transact(put("c")) is True
+
+    run(watched, scenario)
+
+
+def test_effects_are_heard_after_the_caller_has_its_answer(watched: Watched) -> None:
+    order: list[str] = []
+
+    async def caller(unit: Unit, name: str) -> None:
+        await unit.transact(put(name, f"effect of {name}"))
+        order.append(f"answer to {name}")
+
+    async def scenario(unit: Unit) -> None:
+        unit.subscribe(order.extend)
+        for name in "abc":
+            await caller(unit, name)
+        await asyncio.gather(caller(unit, "d"), unit.transact(put("a", "effect of nothing")))
+
+    run(watched, scenario)
+    for name in "abcd":
+        assert order.index(f"answer to {name}") < order.index(f"effect of {name}")
+
+
+def test_effects_of_a_refused_work_are_never_heard(watched: Watched) -> None:
+    heard: list[Any] = []
+
+    async def scenario(unit: Unit) -> None:
+        unit.subscribe(heard.extend)
+        with pytest.raises(LookupError):
+            await unit.transact(refuse)
+
+    run(watched, scenario)
+    assert heard == []
+
+
+def test_a_listener_that_fails_harms_neither_callers_nor_other_listeners(
+    watched: Watched, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard: list[Any] = []
+
+    def faulty(effects: list[Any]) -> None:
+        raise ValueError
+
+    async def scenario(unit: Unit) -> None:
+        unit.subscribe(faulty)
+        unit.subscribe(heard.extend)
+        assert await unit.transact(put("a", "x")) is True
+        assert await unit.transact(put("b", "y")) is True
+
+    run(watched, scenario)
+    assert heard == ["x", "y"]
+    assert "the change itself is stored" in caplog.text
+
+
+def test_reset_empties_the_store(watched: Watched) -> None:
+    async def scenario(unit: Unit) -> None:
+        await unit.transact(put("a"))
+        await unit.reset()
+        assert await unit.read(names) == []
+
+    run(watched, scenario)
+
+
+def test_close_finishes_what_was_handed_over_and_refuses_the_rest(watched: Watched) -> None:
+    heard: list[Any] = []
+
+    async def scenario(unit: Unit) -> None:
+        unit.subscribe(heard.extend)
+        calls = [unit.transact(put(f"t{number}", f"t{number}")) for number in range(40)]
+        await unit.close()
+        assert [await call for call in calls] == [True] * 40
+        assert sorted(heard) == sorted(f"t{number}" for number in range(40))
+        for late in (unit.transact(put("late")), unit.read(names), unit.reset()):
+            with pytest.raises(StoreUnavailable, match="closed"):
+                await late
+
+    run(watched, scenario)
+    assert watched.closed
+
+
+# One thread, one commit a turn
+
+
+def test_what_arrives_in_one_turn_of_the_loop_shares_a_commit(embedded: Watched) -> None:
+    async def device(unit: Unit, name: str) -> bool:
+        await unit.transact(put(name))
+        return await unit.transact(put(f"{name}'"))
+
+    async def scenario(unit: Unit) -> None:
+        assert await asyncio.gather(*(device(unit, f"t{number}") for number in range(7))) == [True] * 7
+
+    run(embedded, scenario)
+    assert embedded.commits == [7, 7]
+
+
+def test_works_run_in_the_order_they_were_handed_over_and_their_effects_follow_in_it(embedded: Watched) -> None:
+    order: list[str] = []
+    heard: list[str] = []
+
+    def work(name: str) -> Work[None]:
+        def run(tx: Tx) -> None:
+            order.append(name)
+            tx.effects.append(name)
+
+        return run
+
+    given = [str(number) for number in range(20)]
+
+    async def scenario(unit: Unit) -> None:
+        unit.subscribe(heard.extend)
+        await asyncio.gather(*(unit.transact(work(name)) for name in given))
+
+    run(embedded, scenario)
+    assert order == given
+    assert heard == given
+
+
+def test_a_batch_is_bounded_and_the_rest_has_its_turn(embedded: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(units, "_BATCH", 4)
+
+    async def scenario(unit: Unit) -> None:
+        await asyncio.gather(*(unit.transact(put(f"t{number}")) for number in range(10)))
+
+    run(embedded, scenario)
+    assert embedded.commits == [4, 4, 2]
+
+
+def test_a_caller_that_leaves_before_its_turn_takes_its_work_back(embedded: Watched) -> None:
+    async def scenario(unit: Unit) -> None:
+        first, second = unit.transact(put("a")), unit.transact(put("b"))
+        first.cancel()
+        assert await second is True
+        assert await unit.read(names) == ["b"]
+
+    run(embedded, scenario)
+
+
+def test_a_caller_that_leaves_after_the_commit_does_not_stop_the_effects(embedded: Watched) -> None:
+    heard: list[Any] = []
+
+    async def scenario(unit: Unit) -> None:
+        unit.subscribe(heard.extend)
+        task = asyncio.ensure_future(unit.transact(put("a", "x")))
+        embedded.commit = _then(embedded.commit, task.cancel)  # type: ignore[method-assign]
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await unit.read(names) == ["a"]
+
+    run(embedded, scenario)
+    assert heard == ["x"]
+
+
+def _then(call: Callable[..., Any], after: Callable[[], object]) -> Callable[..., Any]:
+    def both(*given: Any) -> Any:
+        result = call(*given)
+        after()
+        return result
+
+    return both
+
+
+def test_a_signal_during_a_commit_leaves_nobody_waiting(embedded: Watched) -> None:
+    answers: list[asyncio.Future[bool]] = []
+
+    async def scenario() -> None:
+        unit = units.over(embedded)
+        answers.append(unit.transact(put("a")))
+        embedded.failure = KeyboardInterrupt()
+        await asyncio.sleep(3600)
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(scenario())
+    assert isinstance(answers[0].exception(), StoreUnavailable)
+
+
+def test_what_a_file_was_told_is_there_after_close(tmp_path: Path) -> None:
+    path = tmp_path / "tidegate.db"
+
+    async def scenario(unit: Unit) -> None:
+        await asyncio.gather(*(unit.transact(put(name)) for name in "abc"))
+
+    run(Watched(SqliteDatabase(path, now=NOW)), scenario)
+    again = SqliteDatabase(path, now=NOW)
+    assert again.read(names) == ["a", "b", "c"]
+    again.close()
+
+
+# Many threads
+
+
+def test_works_of_a_pool_run_side_by_side(postgres_url: str) -> None:
+    """Each waits until the other has begun."""
+    database = PostgresDatabase(postgres_url, now=NOW)
+    meeting = threading.Barrier(2)
+
+    async def scenario(unit: Unit) -> None:
+        await asyncio.gather(*(unit.transact(lambda tx: meeting.wait(10)) for _ in range(2)))
+
+    run(Watched(database), scenario)
+
+
+def test_a_caller_of_a_pool_that_leaves_during_its_work_does_not_stop_the_effects(postgres_url: str) -> None:
+    database = PostgresDatabase(postgres_url, now=NOW)
+    database.reset()
+    heard: list[Any] = []
+    begun, left = threading.Event(), threading.Event()
+
+    def work(tx: Tx) -> bool:
+        begun.set()
+        assert left.wait(10)
+        return put("a", "x")(tx)
+
+    async def scenario(unit: Unit) -> None:
+        unit.subscribe(heard.extend)
+        future = unit.transact(work)
+        await asyncio.to_thread(begun.wait, 10)
+        future.cancel()
+        left.set()
+        await unit.close()
+
+    run(Watched(database), scenario)
+    assert heard == ["x"]
+    again = PostgresDatabase(postgres_url, now=NOW)
+    assert again.read(names) == ["a"]
+    again.close()
+
+
+def test_a_store_error_is_a_store_error_everywhere(watched: Watched) -> None:
+    async def scenario(unit: Unit) -> None:
+        with pytest.raises(StoreError, match="a statement failed"):
+            await unit.transact(lambda tx: tx.run("tag_put", {"scope": 1}))
+        with pytest.raises(StoreError, match="a statement failed"):
+            await unit.read(lambda tx: tx.one("tag_list", {"scope": 1}))
+
+    run(watched, scenario)
