@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -89,21 +89,55 @@ def test_shares_of_more_than_a_fleet_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    words, environment = command("--devices", "2", "--silence", "0", "--keep", PYTHONUNBUFFERED="1")
-    process = subprocess.Popen(words, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
-    yield process
-    process.kill()
-    process.wait()
+def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts a demo in a process group of its own, as a terminal does."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str) -> subprocess.Popen[str]:
+        words, environment = command(*arguments, PYTHONUNBUFFERED="1")
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        process = subprocess.Popen(words, cwd=tmp_path, env=environment, text=True, process_group=0, **pipes)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def read_until(process: subprocess.Popen[str], word: str) -> None:
     assert process.stdout is not None
-    process.stdout.close()
+    for line in process.stdout:
+        if word in line:
+            return
+    pytest.fail(f"it ended before it said {word!r}")
 
 
-def test_keep_leaves_everything_running_until_it_is_interrupted(kept: subprocess.Popen[str]) -> None:
-    assert kept.stdout is not None
-    for line in kept.stdout:
-        if "describe-job" in line:
-            break
-    assert kept.poll() is None
-    kept.send_signal(signal.SIGINT)
-    assert kept.wait(_ENOUGH_S) == 0
+def test_keep_leaves_everything_running_until_it_is_interrupted(start: Callable[..., subprocess.Popen[str]]) -> None:
+    demo = start("--devices", "2", "--silence", "0", "--keep")
+    read_until(demo, "describe-job")
+    assert demo.poll() is None
+    os.killpg(demo.pid, signal.SIGINT)
+    assert demo.wait(_ENOUGH_S) == 0
+
+
+@pytest.mark.parametrize("word", ["tidegate demo:", "ok  server", "ok  job", "wave 1"])
+def test_an_interrupted_demo_ends_quietly_with_its_server(
+    start: Callable[..., subprocess.Popen[str]], word: str
+) -> None:
+    demo = start("--devices", "5", "--per-minute", "1")
+    read_until(demo, word)
+    os.killpg(demo.pid, signal.SIGINT)
+    rest, _ = demo.communicate(timeout=_ENOUGH_S)  # the server holds the pipe: this returns when both have ended
+    assert demo.returncode == 130, rest
+    assert rest.splitlines()[-1] == "interrupted"
+    assert "Traceback" not in rest
+
+
+def test_a_server_does_not_outlive_a_demo_that_is_killed(start: Callable[..., subprocess.Popen[str]]) -> None:
+    demo = start("--devices", "2", "--keep", "--silence", "0")
+    read_until(demo, "describe-job")
+    demo.kill()
+    demo.communicate(timeout=_ENOUGH_S)  # the server holds the pipe: this returns when both have ended
+    assert demo.returncode == -signal.SIGKILL
