@@ -35,6 +35,7 @@ def new_job(name: str = "j", **members: Any) -> NewJob:
         "template_arn": None,
         "document_source": None,
         "config": "{}",
+        "timeout_minutes": None,
         "created_at": NOW,
         "wake_at": NOW,
     }

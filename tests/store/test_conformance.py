@@ -14,8 +14,10 @@ import pytest
 from tests.conftest import NOW
 from tests.store.rows import Rows, new_job, template
 from tidegate.core.lifecycle import ExecutionStatus, JobStatus, Stage
-from tidegate.store import executions, jobs, keys, scopes, tags, templates, things
+from tidegate.core.timers import Timers
+from tidegate.store import executions, groups, jobs, keys, scopes, tags, templates, things
 from tidegate.store.database import Conflict, Database, StoreUnavailable, Tx, transact
+from tidegate.store.groups import NewGroup
 from tidegate.store.jobs import Filter, JobSummary, Target
 from tidegate.store.keys import AccessKey
 from tidegate.store.templates import TemplateSummary
@@ -207,7 +209,7 @@ def test_job_claim_takes_the_one_that_has_waited_longest(rows: Rows) -> None:
     def claim(tx: Tx) -> int | None:
         job = jobs.claim_due(tx, NOW)
         if job is not None:
-            jobs.set_wake(tx, job.id, None)
+            jobs.put(tx, job, wake_at=None)
         return job.id if job else None
 
     while (job_id := rows.do(claim)) is not None:
@@ -223,33 +225,68 @@ def test_job_next_wake_is_the_earliest(rows: Rows) -> None:
     assert rows.do(jobs.next_wake) == NOW + 3
 
 
-def test_job_set_status_clears_the_bookmark(rows: Rows) -> None:
+def test_job_peek_is_the_job_that_lock_holds(rows: Rows) -> None:
+    job_id = rows.job()
+    assert rows.do(lambda tx: jobs.peek(tx, job_id)) == rows.load(job_id)
+
+
+def test_job_put_writes_what_changes(rows: Rows) -> None:
     job = rows.load(rows.job())
-    rows.do(lambda tx: jobs.set_stage(tx, job, Stage.ROLLOUT, cursor="[1]", started_at=NOW, updated_at=1, wake_at=5))
-    values = {"updated_at": 20, "completed_at": 30, "wake_at": None}
-    rows.do(lambda tx: jobs.set_status(tx, job.id, JobStatus.COMPLETED, Stage.NONE, **values))
-    found = rows.load(job.id)
-    assert (found.status, found.stage, found.stage_cursor) == (JobStatus.COMPLETED, Stage.NONE, None)
-    assert (found.updated_at, found.completed_at, found.rollout_started_at) == (20, 30, NOW)
-    assert rows.do(jobs.next_wake) is None
-
-
-@pytest.mark.parametrize("force", [True, False])
-def test_job_set_cancel(rows: Rows, force: bool) -> None:
-    job_id = rows.job(wake_at=None)
-    rows.do(lambda tx: jobs.set_cancel(tx, job_id, reason_code="R", comment="why", force=force, now=NOW + 9))
-    found = rows.load(job_id)
-    assert (found.status, found.stage) == (JobStatus.CANCELED, Stage.CANCEL)
-    assert (found.reason_code, found.comment, found.force_canceled) == ("R", "why", int(force))
-    assert rows.do(jobs.next_wake) == NOW + 9
-
-
-def test_job_set_stage_keeps_the_bookmark(rows: Rows) -> None:
-    job = rows.load(rows.job())
-    rows.do(lambda tx: jobs.set_stage(tx, job, Stage.CANCEL, cursor="[2]", started_at=4, updated_at=5, wake_at=6))
-    found = rows.load(job.id)
-    assert (found.stage, found.stage_cursor, found.rollout_started_at, found.updated_at) == (Stage.CANCEL, "[2]", 4, 5)
+    changed = job._replace(
+        status=JobStatus.CANCELED,
+        stage=Stage.CANCEL,
+        updated_at=20,
+        completed_at=30,
+        reason_code="R",
+        comment="why",
+        force_canceled=1,
+        rollout_started_at=4,
+        released=5,
+        ended=1,
+        stage_cursor="[2]",
+    )
+    rows.do(lambda tx: jobs.put(tx, changed, wake_at=6))
+    assert rows.load(job.id) == changed
     assert rows.do(jobs.next_wake) == 6
+
+
+@pytest.mark.parametrize(("wake_at", "expected"), [(None, 50), (40, 40), (60, 50)])
+def test_job_hasten_only_ever_brings_the_wake_up_forward(rows: Rows, wake_at: int | None, expected: int) -> None:
+    job_id = rows.job(wake_at=wake_at)
+    rows.do(lambda tx: jobs.hasten(tx, job_id, 50))
+    assert rows.do(jobs.next_wake) == expected
+
+
+def test_job_set_config_and_job_set_comment(rows: Rows) -> None:
+    job = rows.load(rows.job())
+    changed = job._replace(description="new", config='{"a":1}', timeout_minutes=7)
+    rows.do(lambda tx: jobs.set_config(tx, changed, updated_at=9))
+    rows.do(lambda tx: jobs.set_comment(tx, job.id, "said"))
+    assert rows.load(job.id) == changed._replace(updated_at=9, comment="said")
+
+
+def test_job_count_concurrent(rows: Rows) -> None:
+    rows.job("rolling")
+    rows.job("waiting", status=JobStatus.SCHEDULED)
+    rows.job("rolled out", stage=Stage.NONE)
+    rows.job("canceling", status=JobStatus.CANCELED, stage=Stage.CANCEL)
+    assert rows.do(lambda tx: jobs.count_concurrent(tx, rows.scope)) == 2
+
+
+def test_job_covers_things_through_targets_groups_and_groups_above(rows: Rows) -> None:
+    named, member, deep, stranger = rows.things(4)
+    group = rows.group([member], "g")
+    below = rows.do(lambda tx: groups.insert(tx, rows.scope, NewGroup("b", "b", group, None, {}), NOW))
+    assert below is not None
+    rows.do(lambda tx: groups.join(tx, below, deep, NOW))
+    job_id, plain = rows.job("c", target_selection="CONTINUOUS"), rows.job("s")
+    for each in (job_id, plain):
+        targets = [Target(0, "arn:thing", named, None), Target(1, "arn:group", None, group)]
+        rows.do(partial(jobs.put_targets, job_id=each, targets=targets))
+    covered = rows.do(lambda tx: [jobs.covers(tx, job_id, thing) for thing in (named, member, deep, stranger)])
+    assert covered == [True, True, True, False]
+    assert rows.do(lambda tx: jobs.continuous_of_group(tx, group)) == [job_id]
+    assert rows.do(lambda tx: jobs.continuous_of_group(tx, below)) == []
 
 
 def test_job_list_pages_from_new_to_old(rows: Rows) -> None:
@@ -379,7 +416,7 @@ def test_execution_release_group_walks_by_thing_id(rows: Rows) -> None:
         after = last
     assert released == [members[:2], members[2:4], members[4:]]
     found = rows.do(lambda tx: executions.get(tx, members[0], job_id))
-    assert found == executions.Execution(members[0], job_id, 1, QUEUED, 1, NOW + 1, None, NOW + 1, 0, None)
+    assert found == executions.Execution(members[0], job_id, 1, QUEUED, 1, NOW + 1, None, NOW + 1, 0, *[None] * 4)
 
 
 @pytest.mark.parametrize("instant", [NOW, NOW + 1])
@@ -438,18 +475,50 @@ def test_execution_release_thing_once_and_only_for_the_living(rows: Rows) -> Non
 
 def test_execution_pending_shows_what_has_not_ended(rows: Rows) -> None:
     [thing] = rows.things(1)
-    first, second, third = rows.job("a"), rows.job("b", namespace="n"), rows.job("c", status=JobStatus.SCHEDULED)
+    first, second, third = rows.job("a"), rows.job("b", namespace="n"), rows.job("c", status=JobStatus.SCHEDULED, timeout_minutes=15)
     for job_id in (first, second, third):
         rows.queue(job_id, [thing], NOW + job_id)
-    rows.do(lambda tx: executions.set_status(tx, (thing, first, 1), 1, SUCCEEDED, started_at=NOW, now=NOW + 1))
-    rows.do(lambda tx: executions.set_status(tx, (thing, second, 1), 1, IN_PROGRESS, started_at=NOW, now=NOW + 1))
+    rows.do(lambda tx: executions.put(tx, (thing, first, 1), 1, SUCCEEDED, started_at=NOW, now=NOW + 1))
+    rows.do(lambda tx: executions.put(tx, (thing, second, 1), 1, IN_PROGRESS, started_at=NOW, now=NOW + 1))
     thing_id, found = rows.do(lambda tx: executions.pending(tx, rows.scope, "thing-0"))
     assert thing_id == thing
     assert sorted(found) == [
         executions.Pending(
-            thing, second, 1, IN_PROGRESS, 2, NOW + second, NOW, NOW + 1, "b", JobStatus.IN_PROGRESS, "n"
+            thing_id=thing,
+            job_id=second,
+            number=1,
+            status=IN_PROGRESS,
+            version=2,
+            queued_at=NOW + second,
+            started_at=NOW,
+            updated_at=NOW + 1,
+            attempt=0,
+            after_failed=None,
+            run_deadline=None,
+            step_deadline=None,
+            job_name="b",
+            job_status=JobStatus.IN_PROGRESS,
+            namespace="n",
+            timeout_minutes=None,
         ),
-        executions.Pending(thing, third, 1, QUEUED, 1, NOW + third, None, NOW + third, "c", JobStatus.SCHEDULED, None),
+        executions.Pending(
+            thing_id=thing,
+            job_id=third,
+            number=1,
+            status=QUEUED,
+            version=1,
+            queued_at=NOW + third,
+            started_at=None,
+            updated_at=NOW + third,
+            attempt=0,
+            after_failed=None,
+            run_deadline=None,
+            step_deadline=None,
+            job_name="c",
+            job_status=JobStatus.SCHEDULED,
+            namespace=None,
+            timeout_minutes=15,
+        ),
     ]
     assert isinstance(found[0].status, ExecutionStatus)
     assert isinstance(found[0].job_status, JobStatus)
@@ -482,17 +551,17 @@ def test_execution_set_compares_the_version(rows: Rows) -> None:
     job_id = rows.job()
     rows.queue(job_id, [thing])
     key = (thing, job_id, 1)
-    assert rows.do(lambda tx: executions.set_status(tx, key, 1, IN_PROGRESS, started_at=NOW + 1, now=NOW + 2)) is True
-    assert rows.do(lambda tx: executions.set_status(tx, key, 1, FAILED, started_at=NOW + 3, now=NOW + 3)) is False
+    assert rows.do(lambda tx: executions.put(tx, key, 1, IN_PROGRESS, started_at=NOW + 1, now=NOW + 2)) is True
+    assert rows.do(lambda tx: executions.put(tx, key, 1, FAILED, started_at=NOW + 3, now=NOW + 3)) is False
     found = rows.do(lambda tx: executions.get(tx, *key))
-    assert found == executions.Execution(thing, job_id, 1, IN_PROGRESS, 2, NOW, NOW + 1, NOW + 2, 0, None)
+    assert found == executions.Execution(thing, job_id, 1, IN_PROGRESS, 2, NOW, NOW + 1, NOW + 2, 0, *[None] * 4)
     canceled = {"started_at": NOW + 1, "now": NOW + 4, "forced": True}
-    assert rows.do(lambda tx: executions.set_status(tx, key, 2, ExecutionStatus.CANCELED, **canceled)) is True
+    assert rows.do(lambda tx: executions.put(tx, key, 2, ExecutionStatus.CANCELED, **canceled)) is True
     found = rows.do(lambda tx: executions.get(tx, *key))
     assert found is not None
     assert (found.status, found.version, found.forced) == (ExecutionStatus.CANCELED, 3, 1)
     nobody = (thing, job_id, 2)
-    assert rows.do(lambda tx: executions.set_status(tx, nobody, 1, FAILED, started_at=None, now=NOW)) is False
+    assert rows.do(lambda tx: executions.put(tx, nobody, 1, FAILED, started_at=None, now=NOW)) is False
 
 
 def test_execution_list_by_job_pages_from_late_to_early(rows: Rows) -> None:
@@ -509,7 +578,7 @@ def test_execution_list_by_job_filters_by_status(rows: Rows) -> None:
     ids = rows.things(3)
     job_id = rows.job()
     rows.queue(job_id, ids)
-    rows.do(lambda tx: executions.set_status(tx, (ids[1], job_id, 1), 1, FAILED, started_at=NOW, now=NOW + 5))
+    rows.do(lambda tx: executions.put(tx, (ids[1], job_id, 1), 1, FAILED, started_at=NOW, now=NOW + 5))
     [failed] = rows.do(lambda tx: executions.page_by_job(tx, job_id, FAILED, executions.FIRST, 9))
     assert failed == executions.Summary(ids[1], 1, FAILED, NOW, NOW, NOW + 5, 0, "thing-1")
     queued = rows.do(lambda tx: executions.page_by_job(tx, job_id, QUEUED, executions.FIRST, 9))
@@ -536,7 +605,7 @@ def test_execution_list_by_thing_filters(rows: Rows) -> None:
     plain, named = rows.job("plain"), rows.job("named", namespace="n")
     for job_id in (plain, named):
         rows.queue(job_id, [thing])
-    rows.do(lambda tx: executions.set_status(tx, (thing, plain, 1), 1, IN_PROGRESS, started_at=NOW, now=NOW + 1))
+    rows.do(lambda tx: executions.put(tx, (thing, plain, 1), 1, IN_PROGRESS, started_at=NOW, now=NOW + 1))
 
     def listed(**given: object) -> list[str]:
         wanted = {"status": None, "namespace": None, "job_name": None, **given}
@@ -564,18 +633,52 @@ def test_execution_chunk_of_job_walks_from_early_to_late(rows: Rows) -> None:
     assert [[one.thing_id for one in chunk] for chunk in chunks] == [ids[3:], ids[:2], ids[2:3]]
 
 
-def test_execution_active_of_thing(rows: Rows) -> None:
+def test_execution_due_and_execution_next_deadline(rows: Rows) -> None:
+    ids = rows.things(4)
+    job_id = rows.job()
+    rows.queue(job_id, ids)
+    assert rows.do(executions.next_deadline) is None
+    for thing, timers in zip(ids, (Timers(70, 50), Timers(40), Timers(None, 90), Timers()), strict=True):
+        key = (thing, job_id, 1)
+        rows.do(
+            lambda tx, key=key, timers=timers: executions.put(
+                tx, key, 1, IN_PROGRESS, started_at=1, now=1, timers=timers
+            )
+        )
+    assert rows.do(executions.next_deadline) == 40
+    assert rows.do(lambda tx: executions.due(tx, 39, 9)) == []
+    assert rows.do(lambda tx: executions.due(tx, 60, 9)) == [(ids[1], job_id, 1), (ids[0], job_id, 1)]
+    assert rows.do(lambda tx: executions.due(tx, 90, 2)) == [(ids[1], job_id, 1), (ids[0], job_id, 1)]
+    found = rows.do(lambda tx: executions.get(tx, ids[0], job_id))
+    assert found is not None
+    assert (found.run_deadline, found.step_deadline) == (70, 50)
+
+
+def test_execution_queue_keeps_what_came_before(rows: Rows) -> None:
     [thing] = rows.things(1)
-    queued, running, ended = rows.job("a"), rows.job("b"), rows.job("c")
-    for job_id in (queued, running, ended):
-        rows.queue(job_id, [thing])
-    rows.do(lambda tx: executions.set_status(tx, (thing, running, 1), 1, IN_PROGRESS, started_at=7, now=NOW))
-    rows.do(lambda tx: executions.set_status(tx, (thing, ended, 1), 1, SUCCEEDED, started_at=7, now=NOW))
-    found = rows.do(lambda tx: executions.active_of_thing(tx, thing))
-    assert sorted(found) == [
-        executions.Active(queued, 1, QUEUED, 1, None),
-        executions.Active(running, 1, IN_PROGRESS, 2, 7),
-    ]
+    job_id = rows.job()
+    rows.do(lambda tx: executions.queue(tx, (thing, job_id, 3), queued_at=NOW, attempt=2, after_failed=1))
+    found = rows.do(lambda tx: executions.get(tx, thing, job_id))
+    assert found == executions.Execution(thing, job_id, 3, QUEUED, 1, NOW, None, NOW, 2, 1, None, None, None)
+    assert rows.do(lambda tx: executions.queued_of_job(tx, job_id)) == [thing]
+
+
+def test_execution_waiting(rows: Rows) -> None:
+    ids = rows.things(3)
+    job_id, other = rows.job("a"), rows.job("b")
+    waiting = [executions.Waiting(thing, 1, None) for thing in ids]
+    for each in waiting:
+        rows.do(partial(executions.await_window, job_id=job_id, waiting=each))
+    rows.do(lambda tx: executions.await_window(tx, other, waiting[0]))
+    again = executions.Waiting(ids[0], 2, 1)
+    rows.do(lambda tx: executions.await_window(tx, job_id, again))
+    assert rows.do(lambda tx: executions.waiting(tx, job_id, 2)) == [again, waiting[1]]
+    rows.do(lambda tx: executions.stop_waiting(tx, job_id, ids[1]))
+    assert rows.do(lambda tx: executions.waiting(tx, job_id, 9)) == [again, waiting[2]]
+    rows.do(lambda tx: executions.stop_waiting_of_thing(tx, ids[0]))
+    assert rows.do(lambda tx: executions.waiting(tx, other, 9)) == []
+    rows.do(lambda tx: executions.stop_all_waiting(tx, job_id))
+    assert rows.do(lambda tx: executions.waiting(tx, job_id, 9)) == []
 
 
 def test_execution_delete_takes_the_details_with_it(rows: Rows) -> None:
