@@ -7,6 +7,7 @@ are judged at each end, and a retry is queued in the transaction that ended the 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import NamedTuple
 
 from tidegate.core import abort, pending, retry, texts
@@ -43,7 +44,9 @@ def visible(found: Iterable[Pending], namespace: str | None = None, *, of_job: i
     executions count as seen all the same: those an ending job is taking away just now.
     """
     seen = [one for one in found if one.namespace == namespace and (one.job_id == of_job or _is_shown(one))]
-    return sorted(seen, key=lambda one: (-one.status, one.queued_at, one.job_id, one.number))
+    if len(seen) > 1:
+        seen.sort(key=lambda one: (-one.status, one.queued_at, one.job_id, one.number))
+    return seen
 
 
 def _is_shown(one: Pending) -> bool:
@@ -90,7 +93,7 @@ def move(tx: Tx, now: int, found: list[Pending], one: Pending, to: Move) -> Pend
 
 def announce(tx: Tx, one: Pending, before: list[Pending], after: list[Pending]) -> None:
     """Have a thing's devices told what changed in its list, if anything did."""
-    change = pending.change([each.entry() for each in before], [each.entry() for each in after])
+    change = pending.change([each.identity() for each in before], [each.identity() for each in after])
     if change != pending.UNCHANGED:
         tx.effects.append(PendingChanged(one.thing_id, change, one.namespace))
 
@@ -143,7 +146,8 @@ def _after_the_end(tx: Tx, now: int, ended: Pending) -> list[Pending]:
         return []
     queued = _retry(tx, now, job, configured, ended)
     if not queued:
-        finish(tx, ended.job_id, now)
+        # Once for all that end together: the last of them decides.
+        tx.gather(("finish", ended.job_id), lambda: now, partial(_finish, ended.job_id))
     return queued
 
 
@@ -218,6 +222,10 @@ def _retry(tx: Tx, now: int, job: Job, configured: configuration.Configuration, 
 def _still_wanted(tx: Tx, job: Job, ended: Pending) -> bool:
     """A thing that left a continuous job's targets is not tried again (control reference 13)."""
     return job.target_selection == "SNAPSHOT" or jobs.covers(tx, job.id, ended.thing_id)
+
+
+def _finish(job_id: int, tx: Tx, now: int) -> None:
+    finish(tx, job_id, now)
 
 
 def finish(tx: Tx, job_id: int, now: int) -> None:

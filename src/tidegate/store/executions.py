@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tidegate.core.lifecycle import ExecutionStatus, JobStatus
-from tidegate.core.pending import Entry
+from tidegate.core.pending import Identity
 from tidegate.core.timers import Timers
 from tidegate.store.database import Row, Tx
 
@@ -58,9 +58,9 @@ class Pending(NamedTuple):
     namespace: str | None
     timeout_minutes: int | None
 
-    def entry(self) -> Entry:
-        """Its place in the pending list."""
-        return Entry(self.job_id, self.number, self.status, self.queued_at)
+    def identity(self) -> Identity:
+        """Which execution of its thing it is."""
+        return self.job_id, self.number
 
 
 class Summary(NamedTuple):

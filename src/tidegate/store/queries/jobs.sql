@@ -106,10 +106,6 @@ DELETE FROM job_target WHERE job_id = :job;
 INSERT INTO job_counter (job_id, status, shard, count) VALUES (:job, :status, 0, :delta)
 ON CONFLICT (job_id, status, shard) DO UPDATE SET count = job_counter.count + excluded.count;
 
--- name: job_counter_move
-INSERT INTO job_counter (job_id, status, shard, count) VALUES (:job, :source, 0, -1), (:job, :target, 0, 1)
-ON CONFLICT (job_id, status, shard) DO UPDATE SET count = job_counter.count + excluded.count;
-
 -- name: job_counter_list
 SELECT status, sum(count) FROM job_counter WHERE job_id = :job GROUP BY status;
 
