@@ -16,7 +16,7 @@ import uvloop
 
 from bench import processes, signing
 from tidegate import server
-from tidegate.clock import wall_now
+from tidegate.clock import monotonic, wall_now
 from tidegate.mqtt import endpoint, topics
 from tidegate.mqtt.endpoint import DeviceIdentity, Devices
 from tidegate.mqtt.plane import Identity, Reply
@@ -35,17 +35,17 @@ POLICY = json.dumps(
             {
                 "Effect": "Allow",
                 "Action": "iot:Connect",
-                "Resource": "arn:aws:iot:*:*:client/${iot:Connection.Thing.ThingName}",
+                "Resource": "arn:aws:iot:us-east-1:000000000000:client/${iot:Connection.Thing.ThingName}",
             },
             {
                 "Effect": "Allow",
                 "Action": ["iot:Publish", "iot:Receive"],
-                "Resource": "arn:aws:iot:*:*:topic/$aws/things/${iot:Connection.Thing.ThingName}/jobs/*",
+                "Resource": "arn:aws:iot:us-east-1:000000000000:topic/$aws/things/${iot:Connection.Thing.ThingName}/jobs/*",
             },
             {
                 "Effect": "Allow",
                 "Action": "iot:Subscribe",
-                "Resource": "arn:aws:iot:*:*:topicfilter/$aws/things/${iot:Connection.Thing.ThingName}/jobs/*",
+                "Resource": "arn:aws:iot:us-east-1:000000000000:topicfilter/$aws/things/${iot:Connection.Thing.ThingName}/jobs/*",
             },
         ],
     }
@@ -123,11 +123,11 @@ class Serving:
         await self._running.engine.settle()
 
     async def release(self, group: str) -> float:
-        """Release one job for a group; milliseconds until the last execution is queued."""
-        begin = self._running.service.clock.now()
+        """Release one job for a group; seconds until the last execution is queued."""
+        begin = monotonic()
         await self._job(group)
         await self._running.engine.settle()
-        return self._running.service.clock.now() - begin
+        return monotonic() - begin
 
     async def _job(self, group: str) -> None:
         call = await self._call()

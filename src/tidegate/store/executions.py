@@ -230,11 +230,6 @@ def await_window(tx: Tx, job_id: int, waiting: Waiting) -> None:
     tx.run("execution_waiting_put", {"job": job_id, **values})
 
 
-def is_waiting(tx: Tx, job_id: int, thing_id: int) -> bool:
-    """True if an execution of a thing waits for the job's next window."""
-    return tx.one("execution_waiting_get", {"job": job_id, "thing": thing_id}) is not None
-
-
 def waiting(tx: Tx, job_id: int, limit: int) -> list[Waiting]:
     """Executions that wait for the job's next window."""
     return [Waiting(*row) for row in tx.all("execution_waiting_of_job", {"job": job_id, "limit": limit})]

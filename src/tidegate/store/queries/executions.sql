@@ -72,9 +72,6 @@ SELECT min(deadline) FROM execution WHERE deadline IS NOT NULL;
 INSERT INTO execution_waiting (job_id, thing_id, attempt, after_failed) VALUES (:job, :thing, :attempt, :after_failed)
 ON CONFLICT (job_id, thing_id) DO UPDATE SET attempt = excluded.attempt, after_failed = excluded.after_failed;
 
--- name: execution_waiting_get
-SELECT attempt, after_failed FROM execution_waiting WHERE job_id = :job AND thing_id = :thing;
-
 -- name: execution_waiting_of_job
 SELECT thing_id, attempt, after_failed FROM execution_waiting WHERE job_id = :job ORDER BY thing_id LIMIT :limit;
 
