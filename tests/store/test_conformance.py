@@ -726,8 +726,6 @@ def test_execution_waiting_put_replaces(rows: Rows) -> None:
         rows.do(lambda tx, waiting=waiting: executions.await_window(tx, job_id, waiting))
     rows.do(lambda tx: executions.await_window(tx, other, Waiting(7, 0, None)))
     assert rows.do(lambda tx: executions.waiting(tx, job_id, 2)) == [Waiting(5, 0, None), Waiting(7, 2, 1)]
-    assert rows.do(lambda tx: executions.is_waiting(tx, job_id, 9)) is True
-    assert rows.do(lambda tx: executions.is_waiting(tx, other, 9)) is False
 
 
 def test_execution_waiting_delete_by_thing_of_job_by_job_and_by_thing(rows: Rows) -> None:
