@@ -94,7 +94,7 @@ def started(wanted: Options) -> Iterator[Started]:
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(serve())
-        except Exception as error:  # raised again on the test's thread
+        except Exception as error:  # noqa: BLE001 - raised again on the test's thread
             result["error"] = error
         finally:
             begun.set()
