@@ -55,10 +55,18 @@ class App:
     async def respond(self, request: Request) -> Answer:
         """Answer any request. Never raises."""
         request_id = self._service.ids.uuid()
-        control = self._control.owns(request)
-        status, headers, body = await (self._control.answer(request) if control else self.answer(request, request_id))
-        headers.append((b"x-amzn-RequestId", request_id.encode()))
-        return status, headers, body
+        if self._control.owns(request):
+            answer = await self._page(request, request_id)
+        else:
+            answer = await self.answer(request, request_id)
+        answer[1].append((b"x-amzn-RequestId", request_id.encode()))
+        return answer
+
+    async def _page(self, request: Request, request_id: str) -> Answer:
+        try:
+            return await self._control.answer(request)
+        except Exception as error:  # noqa: BLE001 - the last place that can still answer the caller
+            return protocol.encode_error(_fault(error, None, request_id), request_id)
 
     async def answer(self, request: Request, request_id: str) -> Answer:
         """Carry out an AWS request."""

@@ -246,7 +246,7 @@ class _Walk:
     def _release_members(self, limit: int, now: int) -> list[int]:
         last, _ = self._members(limit)
         assert last is not None
-        place = {"after": self._at.thing, "joined_by": self._joined_by, "limit": limit}
+        place = {"after": self._at.thing, "through": last, "joined_by": self._joined_by}
         queued = executions.release_group(self._tx, self._job.id, self._at.group, **place, now=now)
         self._at.thing = last
         return queued
