@@ -77,7 +77,6 @@ def _lower(headers: Any) -> dict[str, str]:
 @contextmanager
 def started(wanted: Options) -> Iterator[Started]:
     """Run a server until the block is left. What made it fail to start or to stop is raised here."""
-    ready: asyncio.Future[Started] | None = None
     begun = threading.Event()
     result: dict[str, Any] = {}
 
@@ -94,12 +93,11 @@ def started(wanted: Options) -> Iterator[Started]:
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(serve())
-        except Exception as error:  # raised again on the test's thread
+        except Exception as error:  # noqa: BLE001 - raised again on the test's thread
             result["error"] = error
         finally:
             begun.set()
 
-    del ready
     thread = threading.Thread(target=run, name="tidegate-test-server")
     thread.start()
     begun.wait(timeout=30)

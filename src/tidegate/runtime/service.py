@@ -1,4 +1,4 @@
-"""One server's shared parts, and the path every call takes through them: build the call, run the handler, await durability."""
+"""What the parts of one server share, and the path of every call: build it, run the handler, await durability."""
 
 from __future__ import annotations
 
