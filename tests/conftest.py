@@ -30,7 +30,10 @@ _OPERATIONS = {"iot": iot.OPERATIONS, "iot-jobs-data": jobs_data.OPERATIONS}
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
-    """A PostgreSQL server of our own, in a folder of its own, on a Unix socket. ``TIDEGATE_TEST_POSTGRES`` names another."""
+    """A PostgreSQL server of our own, in a folder of its own, on a Unix socket.
+
+    ``TIDEGATE_TEST_POSTGRES`` names another.
+    """
     given = os.environ.get("TIDEGATE_TEST_POSTGRES")
     if given:
         yield given
@@ -81,7 +84,8 @@ Run = Callable[..., Any]
 def run(database: Database, call: Call) -> Run:
     """``run("CreateThing", thing_name="t")`` runs an operation durably and returns its response.
 
-    ``plane=`` chooses another plane than ``iot``, ``call=`` another call, ``effects=`` a list that receives the effects.
+    ``plane=`` chooses another plane than ``iot``, ``call=`` another call, ``effects=`` a list that receives the
+    effects.
     """
 
     def run(

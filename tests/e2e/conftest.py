@@ -31,15 +31,16 @@ def new_postgres(postgres_url: str) -> Callable[[str], str]:
 def _running(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Callable[[str], Started]]:
-    """Starts a kind of server when it is first asked for: ``sqlite``, ``postgres``, ``guarded`` (authentication on)."""
+    """Starts a kind of server when it is first asked for: a store, and ``-guarded`` behind it for authentication."""
     with ExitStack() as stack:
         known: dict[str, Started] = {}
 
         def start(kind: str) -> Started:
             if kind not in known:
-                wanted = options(tmp_path_factory.mktemp(f"server-{kind}"), auth=kind == "guarded")
-                if kind == "postgres":
-                    wanted = wanted._replace(store=request.getfixturevalue("new_postgres")("tidegate_e2e"))
+                store, _, guarded = kind.partition("-")
+                wanted = options(tmp_path_factory.mktemp(f"server-{kind}"), auth=bool(guarded))
+                if store == "postgres":
+                    wanted = wanted._replace(store=request.getfixturevalue("new_postgres")(f"tidegate-{kind}"))
                 known[kind] = stack.enter_context(started(wanted))
             return known[kind]
 
@@ -59,10 +60,10 @@ def either(request: pytest.FixtureRequest, _running: Callable[[str], Started]) -
     return _running(kind)
 
 
-@pytest.fixture
-def guarded(_running: Callable[[str], Started]) -> Started:
-    """A server that verifies signatures."""
-    return _running("guarded")
+@pytest.fixture(params=["sqlite", "postgres"])
+def guarded(request: pytest.FixtureRequest, _running: Callable[[str], Started]) -> Started:
+    """A server on each kind of store that verifies signatures."""
+    return _running(f"{request.param}-guarded")
 
 
 @pytest.fixture(scope="session")

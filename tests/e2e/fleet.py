@@ -7,9 +7,12 @@ import hashlib
 import itertools
 import json
 import ssl
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import boto3
+from botocore.config import Config
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -81,6 +84,20 @@ class Credentials(NamedTuple):
 
 
 _accounts = itertools.count(1)
+_session = boto3.session.Session()
+"""One for all tests: it keeps the service models it has read."""
+
+
+def client(server: Started, service: str, key_id: str, secret: str = "any") -> Any:
+    """A boto3 client that tries once."""
+    return _session.client(
+        service,
+        endpoint_url=server.addresses.http,
+        region_name=REGION,
+        aws_access_key_id=key_id,
+        aws_secret_access_key=secret,
+        config=Config(retries={"total_max_attempts": 1}),
+    )
 
 
 class Account:
@@ -91,12 +108,16 @@ class Account:
         self.maker = maker
         self.folder = folder
         self.id = f"{next(_accounts):012d}"
-        self.iot = self.client("iot")
-        self.data = self.client("iot-jobs-data")
 
-    def client(self, service: str, **changes: Any) -> Any:
-        """A boto3 client of this account."""
-        return self.server.client(service, aws_access_key_id=self.id, **changes)
+    @cached_property
+    def iot(self) -> Any:
+        """The control plane."""
+        return client(self.server, "iot", self.id)
+
+    @cached_property
+    def data(self) -> Any:
+        """The device plane over HTTP."""
+        return client(self.server, "iot-jobs-data", self.id)
 
     def arn(self, resource: str) -> str:
         return f"arn:aws:iot:{REGION}:{self.id}:{resource}"

@@ -1,4 +1,4 @@
-"""What the engine does with a job's settings over time, on both engines: the worked scenarios of control reference 23."""
+"""What becomes of a job's settings over time, on both engines: the worked scenarios of control reference 23."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import NOW, Run
 from tidegate.ops import sweeps
 from tidegate.ops.call import Call, Limits
 from tidegate.store.database import Database, locks_rows
 from tidegate.wire import iot, jobs_data
-
-from tests.conftest import NOW, Run
 
 DOCUMENT = "{}"
 DEVICE = "iot-jobs-data"
@@ -447,11 +446,11 @@ def test_a_window_that_is_open_already_does_not_count(world: World) -> None:
 
 
 def test_windows_need_a_continuous_job(world: World) -> None:
+    window = iot.MaintenanceWindow(start_time="0 10 * * ? *", duration_in_minutes=60)
+    plan = iot.SchedulingConfig(maintenance_windows=[window])
+    targets = world.things(1)
     with pytest.raises(iot.InvalidRequestException):
-        plan = iot.SchedulingConfig(
-            maintenance_windows=[iot.MaintenanceWindow(start_time="0 10 * * ? *", duration_in_minutes=60)]
-        )
-        world("CreateJob", job_id="j", targets=world.things(1), document=DOCUMENT, scheduling_config=plan)
+        world("CreateJob", job_id="j", targets=targets, document=DOCUMENT, scheduling_config=plan)
 
 
 @pytest.mark.parametrize(
@@ -541,7 +540,7 @@ def test_what_update_job_refuses(world: World) -> None:
     assert world.job().description == "new"
     world.report("t1", "j", "FAILED")
     assert world.job().status == "COMPLETED"
-    with pytest.raises(iot.InvalidRequestException, match="Job j in status COMPLETED cannot be updated."):
+    with pytest.raises(iot.InvalidRequestException, match="Job j in status COMPLETED cannot be updated"):
         world("UpdateJob", job_id="j", description="late")
 
 

@@ -6,14 +6,13 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import NOW, Run
 from tidegate.ops import sweeps
 from tidegate.ops.call import Call, Limits
 from tidegate.ops.effects import ExecutionsQueued, PendingChanged
 from tidegate.store.database import Database, locks_rows, transact
 from tidegate.wire import iot, jobs_data
 from tidegate.wire.errors import WireError
-
-from tests.conftest import NOW, Run
 
 DOCUMENT = '{"operation": "reboot"}'
 DEVICE = "iot-jobs-data"
@@ -162,7 +161,7 @@ def test_delete_needs_force_and_frees_the_id(run: Run, settle: Any) -> None:
     effects: list[Any] = []
     settle(effects=effects)
     assert len([effect for effect in effects if isinstance(effect, PendingChanged)]) == 2
-    with pytest.raises(iot.ResourceNotFoundException, match="Job j cannot be found."):
+    with pytest.raises(iot.ResourceNotFoundException, match="Job j cannot be found"):
         run("DescribeJob", job_id="j")
     assert run("ListJobExecutionsForThing", thing_name="t1").execution_summaries == []
     run("CreateJob", job_id="j", targets=[run("DescribeThing", thing_name="t1").thing_arn], document=DOCUMENT)
@@ -215,21 +214,33 @@ def test_overtaking_changes_the_head_but_not_the_list(run: Run, settle: Any) -> 
     assert [effect.change for effect in effects] == [(False, True)]
 
 
+ARN = "arn:aws:iot:eu-west-1:123456789012:"
+INVALID, MISSING = iot.InvalidRequestException, iot.ResourceNotFoundException
+
+
 @pytest.mark.parametrize(
     ("members", "error", "text"),
     [
-        ({}, iot.InvalidRequestException, "document is required if you do not specify a value for documentSource"),
-        ({"document": "{"}, iot.InvalidRequestException, "is an invalid JSON document"),
-        ({"document": "{}", "document_source": "https://s3.amazonaws.com/b/k"}, iot.InvalidRequestException, "at the same time"),
-        ({"document": "{}", "targets": ["arn:aws:iot:eu-west-1:999999999999:thing/t1"]}, iot.InvalidRequestException, "not the ARN"),
-        ({"document": "{}", "targets": ["x"]}, iot.InvalidRequestException, "not the ARN"),
-        ({"document": "{}", "targets": ["arn:aws:iot:eu-west-1:123456789012:thing/none"]}, iot.ResourceNotFoundException, "Thing none cannot be found."),
-        ({"job_template_arn": "arn:aws:iot:eu-west-1:123456789012:jobtemplate/none"}, iot.ResourceNotFoundException, "Job Template none cannot be found."),
-        ({"document": "{}", "document_parameters": {"a": "b"}}, iot.InvalidRequestException, "managed job templates"),
-        ({"document": "{}", "targets": [f"arn:aws:iot:eu-west-1:123456789012:thing/{n}" for n in range(101)]}, iot.LimitExceededException, "100 targets"),
-        ({"document": "{}", "timeout_config": iot.TimeoutConfig(in_progress_timeout_in_minutes=0)}, iot.InvalidRequestException, "cannot be 0"),
+        ({}, INVALID, "document is required if you do not specify a value for documentSource"),
+        ({"document": "{"}, INVALID, "is an invalid JSON document"),
+        ({"document": "{}", "document_source": "https://s3.amazonaws.com/b/k"}, INVALID, "at the same time"),
+        ({"document": "{}", "targets": ["arn:aws:iot:eu-west-1:999999999999:thing/t1"]}, INVALID, "not the ARN"),
+        ({"document": "{}", "targets": ["x"]}, INVALID, "not the ARN"),
+        ({"document": "{}", "targets": [f"{ARN}thing/none"]}, MISSING, "Thing none cannot be found"),
+        ({"job_template_arn": f"{ARN}jobtemplate/none"}, MISSING, "Job Template none cannot be found"),
+        ({"document": "{}", "document_parameters": {"a": "b"}}, INVALID, "managed job templates"),
+        (
+            {"document": "{}", "targets": [f"{ARN}thing/{number}" for number in range(101)]},
+            iot.LimitExceededException,
+            "100 targets",
+        ),
+        (
+            {"document": "{}", "timeout_config": iot.TimeoutConfig(in_progress_timeout_in_minutes=0)},
+            INVALID,
+            "cannot be 0",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_create_job_refuses(run: Run, members: dict[str, Any], error: type[WireError], text: str) -> None:
     target = things(run, 1)
     with pytest.raises(error, match=text):

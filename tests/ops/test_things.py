@@ -42,7 +42,9 @@ def attach(database: Database, call: Call, name: str, certificate_id: str) -> No
 
 
 def new_job(database: Database, call: Call, name: str) -> int:
-    job = jobs.NewJob(name, JobStatus.IN_PROGRESS, Stage.NONE, "SNAPSHOT", None, None, None, None, "{}", None, call.now, None)
+    job = jobs.NewJob(
+        name, JobStatus.IN_PROGRESS, Stage.NONE, "SNAPSHOT", None, None, None, None, "{}", None, call.now, None
+    )
     job_id = transact(database, lambda tx: jobs.insert(tx, call.scope, job))
     assert job_id is not None
     return job_id

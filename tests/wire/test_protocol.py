@@ -238,6 +238,26 @@ def test_headers() -> None:
         decoded("iot", "PUT", "/things/t/principals")
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "query", "body"),
+    [
+        ("PUT", "/jobs/j", b"", b'{"targets":["arn:x\\u0000"]}'),
+        ("PUT", "/jobs/j", b"", b'{"targets":["t"],"tags":[{"Key":"k","Value":"\\u0000"}]}'),
+        ("GET", "/policies/%00", b"", b""),
+        ("GET", "/tags", b"resourceArn=a%00", b""),
+    ],
+)
+def test_no_value_may_hold_a_nul(method: str, path: str, query: bytes, body: bytes) -> None:
+    with pytest.raises(iot.InvalidRequestException):
+        decoded("iot", method, path, body, query)
+
+
+def test_what_only_spells_a_nul_is_taken() -> None:
+    document = '{"a":"\\u0000"}'
+    body = json.dumps({"targets": ["t"], "document": document, "unknown": "\0"}).encode()
+    assert decoded("iot", "PUT", "/jobs/j", body).document == document
+
+
 def test_publish_takes_the_body_as_it_is() -> None:
     request = decoded(
         "iot-data",

@@ -33,9 +33,9 @@ _MARK = "tidegate-demo"
 _ANY = Address("127.0.0.1", 0)
 _REGION = "us-east-1"
 _TIME = {
-    "movable": "The server's clock stands still; when a wave is done it is moved to the next release "
+    "movable": "The server's clock stands still; when devices are done it is moved to the next event "
     "(POST /_tidegate/clock). --clock system waits instead.",
-    "system": "Real time: the next wave comes when a minute has passed.",
+    "system": "Real time: the next wave comes when a minute has passed, timeouts when theirs has.",
 }
 _ANY_CREDENTIALS = ("demo", "demo")
 _PARENT = "demo-fleet"
@@ -43,6 +43,7 @@ _GROUPS = ("demo-workshop", "demo-north", "demo-south")
 """The first holds a tenth of the fleet and comes first, as a careful operator would do it."""
 _POLICY = "demo-device"
 _TEMPLATE = "demo-firmware"
+_TIMEOUT_MINUTES = 5
 _JOB = "demo-firmware-2-4-0"
 _DOCUMENT = {"operation": "install", "firmware": "2.4.0", "url": "https://example.com/firmware-2.4.0.bin"}
 
@@ -54,6 +55,7 @@ class Wishes(NamedTuple):
     per_minute: int
     clock: Literal["movable", "system"]
     failure: float
+    silence: float
     seed: int
     keep: bool
 
@@ -64,6 +66,7 @@ def demo(
     per_minute: Annotated[int, Parameter(validator=Number(gte=1, lte=1000))] = 40,
     clock: Literal["movable", "system"] = "movable",
     failure: Annotated[float, Parameter(validator=Number(gte=0, lte=1))] = 0.04,
+    silence: Annotated[float, Parameter(validator=Number(gte=0, lte=1))] = 0.01,
     seed: int = 1,
     keep: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
@@ -80,11 +83,13 @@ def demo(
     per_minute
         How many may be released in a minute: the template's maximumPerMinute.
     clock
-        movable: time stands still and is moved on when a wave is done. system: real time.
+        movable: time stands still and is moved on when devices are done. system: real time.
     failure
-        The share of devices whose job fails.
+        The share of devices whose job fails. From half on the template's abort criterion cancels the job.
+    silence
+        The share of devices that start the job and are never heard of again: they time out.
     seed
-        Decides which ones fail and how long each takes.
+        Decides which ones, and how long each takes.
     keep
         Leave server and devices running afterwards, until Ctrl-C.
     """
@@ -92,10 +97,13 @@ def demo(
     if importlib.util.find_spec("boto3") is None:
         view.fail("the demo drives the server with boto3, which is not installed. Run: pip install boto3")
         return 2
+    if failure + silence > 1:
+        view.fail("--failure and --silence are shares of one fleet: together at most 1")
+        return 2
     if not process.allow_connections(2 * devices):
         view.fail(f"this system does not let a process hold {devices} connections. Ask for fewer --devices.")
         return 2
-    wishes = Wishes(devices, per_minute, clock, failure, seed, keep)
+    wishes = Wishes(devices, per_minute, clock, failure, silence, seed, keep)
     try:
         with _fresh_folder(FOLDER) as folder, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return 0 if runner.run(_Demo(wishes, view, folder).run()) else 1
@@ -148,12 +156,13 @@ class _Demo:
             iot = await asyncio.to_thread(_client, addresses)
             groups, files = await self._register(iot)
             template = await self._create_template(iot)
-            behaviour = Behaviour(seed=wishes.seed, quickest=0.3, slowest=0.9, steps=2, failure=wishes.failure)
+            behaviour = _behaviour(wishes)
             host, port = "localhost", int(addresses.mqtts.rpartition(":")[2])
             async with Fleet(Endpoint(host, port), behaviour) as fleet:
                 await self._connect(fleet, files, Path(addresses.ca))
                 await self._create_job(iot, template, groups)
-                held = await self._roll_out(iot, ClockPage(addresses.http), fleet)
+                drawn: dict[str, str] = {name: behaviour.plan(name, _JOB, 1).ending or "TIMED_OUT" for name in files}
+                held = await self._roll_out(iot, ClockPage(addresses.http), fleet, drawn)
                 if wishes.keep:
                     await self._keep(addresses)
                 return held
@@ -197,9 +206,11 @@ class _Demo:
                         }
                     ]
                 },
-                timeoutConfig={"inProgressTimeoutInMinutes": 15},
+                timeoutConfig={"inProgressTimeoutInMinutes": _TIMEOUT_MINUTES},
             )
-            found += [f"{_TEMPLATE}: {wishes.per_minute} a minute, abort at 50 % failed, 15 minutes each"]
+            found += [
+                f"{_TEMPLATE}: {wishes.per_minute} a minute, abort at 50 % failed, timeout {_TIMEOUT_MINUTES} minutes"
+            ]
         arn: str = answer["jobTemplateArn"]
         return arn
 
@@ -215,16 +226,19 @@ class _Demo:
             found += [f"{_JOB} from that template, for {', '.join(groups)}"]
         self._view.say()
 
-    async def _roll_out(self, iot: Any, clock: ClockPage, fleet: Fleet) -> bool:
+    async def _roll_out(self, iot: Any, clock: ClockPage, fleet: Fleet, drawn: dict[str, str]) -> bool:
         wishes, view = self._wishes, self._view
         with view.rollout(_JOB, wishes.devices) as show:
             progress: Progress = await Rollout(iot, clock, fleet, _JOB).carry(show)
         executed = await asyncio.to_thread(rollout.executions, iot, _JOB)
         view.summary(rollout.releases(executed), progress)
-        found = rollout.checks(progress, executed, fleet.ended, wishes.devices, wishes.per_minute)
+        found = rollout.checks(progress, executed, fleet.ended, drawn, wishes.per_minute)
         view.say()
         view.checks(found)
-        return all(check.holds for check in found)
+        wrong = [f"{check.claim} ({check.found})" for check in found if not check.holds]
+        if wrong:
+            view.fail(f"this does not hold: {wrong[0]}")
+        return not wrong
 
     async def _keep(self, addresses: Addresses) -> None:
         stop = asyncio.Event()
@@ -238,6 +252,11 @@ class _Demo:
         view.say("  export AWS_ACCESS_KEY_ID=demo AWS_SECRET_ACCESS_KEY=demo")
         view.say(f"  aws iot describe-job --job-id {_JOB}")
         await stop.wait()
+
+
+def _behaviour(wishes: Wishes) -> Behaviour:
+    """Devices that take long enough to be watched."""
+    return Behaviour(wishes.seed, quickest=0.3, slowest=0.9, steps=2, failure=wishes.failure, silence=wishes.silence)
 
 
 def _group(position: int, devices: int) -> str:

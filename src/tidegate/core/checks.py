@@ -43,7 +43,7 @@ def timeout(in_progress_minutes: int | None) -> list[str]:
 
 
 def step_timeout(minutes: int | None, *, cancellable: bool = True) -> list[str]:
-    """``stepTimeoutInMinutes``; -1 stops the timer in an update, but means nothing in start-next (device reference 3.5)."""
+    """``stepTimeoutInMinutes``; -1 stops the timer in an update, not in start-next (device reference 3.5)."""
     return [] if cancellable and minutes == timers.CLEAR else _timer("stepTimeoutInMinutes", minutes)
 
 

@@ -1,4 +1,4 @@
-"""Page tokens: where a list goes on, opaque to the client and bound to the list it came from (control reference 1.7)."""
+"""Page tokens: where a list goes on, opaque to the client bound to the list it came from (control reference 1.7)."""
 
 from __future__ import annotations
 

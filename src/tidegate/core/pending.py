@@ -1,4 +1,4 @@
-"""A device's pending list: which executions it sees, in which order, and when it must be told (device reference 3.9, 3.10)."""
+"""A device's pending list: its order, and when the device must be told of a change (device reference 3.9, 3.10)."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def ordered(entries: Iterable[Entry]) -> list[Entry]:
 def change(before: Sequence[Entry], after: Sequence[Entry]) -> Change:
     """What to publish when a list (in order) became another.
 
-    ``notify`` when the set of executions differs, ``notify-next`` when the head is another execution. A status, version or
-    detail that changes in place is neither.
+    ``notify`` when the set of executions differs, ``notify-next`` when the head is another execution. A status,
+    version or detail that changes in place is neither.
     """
     identities_before = [entry[:2] for entry in before]
     identities_after = [entry[:2] for entry in after]

@@ -31,10 +31,14 @@ _IS_OVER = frozenset(
 
 
 class Execution(msgspec.Struct, rename="camel", gc=False):
-    """What a device is told of an execution (device reference 3.2). ``job_document`` is the JSON as it arrived."""
+    """What a device is told of an execution (device reference 3.2).
+
+    ``queued_at`` is in epoch seconds, ``job_document`` the JSON as it arrived.
+    """
 
     job_id: str
     execution_number: int
+    queued_at: int
     status: str = "QUEUED"
     version_number: int = 0
     job_document: msgspec.Raw = msgspec.Raw(b"null")

@@ -31,8 +31,9 @@ class _Member(NamedTuple):
 class Fleet(Watcher):
     """Devices of one behaviour. A device that loses its connection comes back by itself, later and later.
 
-    ``endings`` counts acknowledged terminal statuses, ``refusals`` rejected requests by code, ``ended`` holds for each
-    (thing, job, execution number) the status the server acknowledged. ``changed`` is set whenever any of it changes.
+    ``endings`` counts acknowledged terminal statuses, ``reported`` the same by when the execution was queued (epoch
+    seconds), ``refusals`` rejected requests by code; ``ended`` holds for each (thing, job, execution number) the status
+    the server acknowledged. ``changed`` is set whenever any of it changes.
 
         async with Fleet(Endpoint("localhost", 8883), Behaviour()) as fleet:
             await fleet.connect({"lamp": tls_context(ca, certificate, key)})
@@ -40,6 +41,7 @@ class Fleet(Watcher):
 
     def __init__(self, endpoint: Endpoint, behaviour: Behaviour, *, qos: int = 1, keep_alive_s: int = 1200) -> None:
         self.endings: Counter[str] = Counter()
+        self.reported: Counter[int] = Counter()
         self.refusals: Counter[str] = Counter()
         self.ended: dict[tuple[str, str, int], str] = {}
         self.changed = asyncio.Event()
@@ -70,6 +72,11 @@ class Fleet(Watcher):
     def online(self) -> int:
         """How many devices have a connection."""
         return sum(member.device.online for member in self._members.values())
+
+    @property
+    def working_devices(self) -> int:
+        """How many devices are busy with an execution."""
+        return sum(member.device.execution is not None for member in self._members.values()) - len(self._silent)
 
     @property
     def silent_devices(self) -> int:
@@ -151,6 +158,7 @@ class Fleet(Watcher):
 
     def finished(self, device: Device, execution: Execution, status: str) -> None:
         self.endings[status] += 1
+        self.reported[execution.queued_at] += 1
         self.ended[device.thing_name, execution.job_id, execution.execution_number] = status
         self.changed.set()
 

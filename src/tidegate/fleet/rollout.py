@@ -7,10 +7,11 @@ something happens. On the system clock there is nothing to move and the waves co
 from __future__ import annotations
 
 import asyncio
+import bisect
 import http.client
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -24,8 +25,9 @@ STATUSES = ("QUEUED", "IN_PROGRESS", "SUCCEEDED", "FAILED", "REJECTED", "TIMED_O
 _COUNTERS = {
     status: f"numberOf{''.join(word.title() for word in status.split('_'))}Things" for status in STATUSES
 }  # QUEUED is numberOfQueuedThings in jobProcessDetails
+_BY_DEVICES = frozenset({"SUCCEEDED", "FAILED", "REJECTED"})
 _POLL_S = 0.1
-_STALLED_S = 30.0
+_PATIENCE_S = 30.0
 _SAME_WAVE_MS = 30_000
 _MINUTE_MS = 60_000
 
@@ -71,12 +73,12 @@ class ClockPage:
 
 
 class Wave(NamedTuple):
-    """Devices released together. ``ended`` counts those that are through; waves are served in order."""
+    """Devices released together. ``reported`` counts those whose terminal report was acknowledged."""
 
     number: int
     released_at: Millis
     released: int
-    ended: int
+    reported: int
 
 
 class Progress(NamedTuple):
@@ -105,12 +107,15 @@ class Progress(NamedTuple):
 class Rollout:
     """One job of a fleet, watched until it is over."""
 
-    def __init__(self, iot: Any, clock: ClockPage, fleet: Fleet, job_id: str) -> None:
-        """``iot`` is a boto3 client."""
+    def __init__(
+        self, iot: Any, clock: ClockPage, fleet: Fleet, job_id: str, *, patience_s: float = _PATIENCE_S
+    ) -> None:
+        """``iot`` is a boto3 client; ``patience_s`` how long devices that owe something may do nothing."""
         self._iot = iot
         self._clock = clock
         self._fleet = fleet
         self._job_id = job_id
+        self._patience_s = patience_s
         self._waves: list[Wave] = []
         self._moves = 0
 
@@ -129,17 +134,22 @@ class Rollout:
         while True:
             progress = await self._look(began, origin)
             show(progress)
-            if progress.status not in ("IN_PROGRESS", "SCHEDULED"):
-                return progress
             if progress.counts != before:
                 before, seen_change = progress.counts, monotonic()
-            owed = progress.counts["QUEUED"] + progress.counts["IN_PROGRESS"] - self._fleet.silent_devices
-            if owed <= 0 and progress.clock.frozen:
+            quiet = self._quiet(progress)
+            if quiet and progress.status not in ("IN_PROGRESS", "SCHEDULED"):
+                return progress
+            if quiet and progress.clock.frozen:
                 await self._move(progress)
-            elif owed > 0 and monotonic() - seen_change > _STALLED_S:
-                raise RolloutFailed(f"{owed} devices have not moved for {_STALLED_S:.0f} s")
+            elif not quiet and monotonic() - seen_change > self._patience_s:
+                raise RolloutFailed(f"devices owe something and nothing has changed for {self._patience_s:g} s")
             else:
                 await asyncio.sleep(_POLL_S)
+
+    def _quiet(self, progress: Progress) -> bool:
+        """Whether no device will do anything before time moves on."""
+        counts, fleet = progress.counts, self._fleet
+        return not counts["QUEUED"] and not fleet.working_devices and counts["IN_PROGRESS"] <= fleet.silent_devices
 
     async def _look(self, began: float, origin: Millis) -> Progress:
         clock = await asyncio.to_thread(self._clock.read)
@@ -165,11 +175,12 @@ class Rollout:
             self._waves.append(last._replace(released=last.released + new))
         elif new > 0:
             self._waves.append(Wave(len(self._waves) + 1, now, new, 0))
-        ended = counts.total() - counts["QUEUED"] - counts["IN_PROGRESS"]
-        for index, wave in enumerate(self._waves):
-            mine = min(ended, wave.released)
-            self._waves[index] = wave._replace(ended=mine)
-            ended -= mine
+        # A wave is seen a moment after it was queued, on a clock that runs.
+        seen = [wave.released_at // 1000 for wave in self._waves]
+        reported: Counter[int] = Counter()
+        for queued_at, count in self._fleet.reported.items():
+            reported[bisect.bisect_left(seen, queued_at)] += count
+        self._waves = [wave._replace(reported=reported[place]) for place, wave in enumerate(self._waves)]
 
     async def _move(self, progress: Progress) -> None:
         if progress.clock.next_event_at is None:
@@ -236,31 +247,40 @@ class Check(NamedTuple):
 
 
 def checks(
-    progress: Progress, executed: list[Executed], ended: dict[tuple[str, str, int], str], devices: int, per_minute: int
+    progress: Progress,
+    executed: list[Executed],
+    ended: Mapping[tuple[str, str, int], str],
+    drawn: Mapping[str, str],
+    per_minute: int,
 ) -> list[Check]:
     """What makes a rollout of one job a success.
 
     Args:
         progress: how it ended.
         executed: what the service lists.
-        ended: what the devices had acknowledged (``Fleet.ended``).
-        devices: how many there are.
+        ended: what the service acknowledged to devices (``Fleet.ended``).
+        drawn: how each thing's execution must end, by its behaviour.
         per_minute: the rate of the job.
     """
     listed = Counter(one.status for one in executed)
-    by_server = {(one.thing_name, one.number): one.status for one in executed}
-    by_devices = {(thing, number): status for (thing, _, number), status in ended.items()}
-    things = {one.thing_name for one in executed}
+    reported = {(one.thing_name, one.number): one.status for one in executed if one.status in _BY_DEVICES}
+    acknowledged = {(thing, number): status for (thing, _, number), status in ended.items()}
+    things = {one.thing_name: one.status for one in executed}
     most = most_in_a_minute(executed)
     return [
         Check("the job is COMPLETED", progress.status == "COMPLETED", progress.status),
-        Check("every device had its execution", len(things) == devices, f"{len(things)} of {devices}"),
+        Check("every device had its execution", things.keys() == drawn.keys(), f"{len(things)} of {len(drawn)}"),
         Check("every execution has ended", progress.ended == len(executed), f"{progress.ended} of {len(executed)}"),
         Check("the job's counters are its executions", +progress.counts == listed, tally(listed)),
         Check(
-            "the service recorded what devices reported",
-            by_server == by_devices,
-            f"{len(by_server.items() & by_devices.items())} of {len(by_server)} agree",
+            "what devices were told is what the service holds",
+            reported == acknowledged,
+            f"{len(reported.items() & acknowledged.items())} of {len(reported)}",
+        ),
+        Check(
+            "each ended as its behaviour had decided",
+            things == drawn,
+            f"{len(things.items() & drawn.items())} of {len(drawn)}",
         ),
         Check("the rate was never exceeded", most <= per_minute, f"at most {most} in any minute, {per_minute} allowed"),
     ]

@@ -5,6 +5,7 @@ Only shows; what it is shown it is handed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -72,11 +73,11 @@ class View:
         self._done(name, found, monotonic() - began)
 
     def _done(self, name: str, found: Sequence[str], seconds: float) -> None:
-        mark = "[green]✓[/]" if self.live else "ok"
+        mark = "[green]✓[/]" if self.live else "ok "
         first, *rest = found or [""]
         self._console.print(f"{mark} [bold]{name:<10}[/] {escape(first)} [dim]{seconds:.1f} s[/]")
         for line in rest:
-            self._console.print(f"{'':<{2 if self.live else 3}}{'':<10} {escape(line)}")
+            self._console.print(f"{'':<{2 if self.live else 4}}{'':<10} {escape(line)}")
 
     @contextmanager
     def rollout(self, job_id: str, devices: int) -> Iterator[Any]:
@@ -122,24 +123,23 @@ def _nothing() -> Iterator[None]:
 
 
 class _Lines:
-    """A line when a wave is released, and one when its devices are through."""
+    """A line for each wave when it is released."""
 
     def __init__(self, view: View, devices: int) -> None:
         self._view = view
         self._devices = devices
-        self._released = 0
-        self._ended = 0
+        self._shown = 0
 
     def show(self, progress: Progress) -> None:
-        for wave in progress.waves[self._released :]:
-            at = _time(wave.released_at)
-            self._view.say(f"   wave {wave.number}: {wave.released} released at {at}, {_left(progress, self._devices)}")
-            self._released = wave.number
-        for wave in progress.waves[self._ended :]:
-            if wave.ended < wave.released:
-                break
-            self._view.say(f"   wave {wave.number}: all {wave.released} through; in all {tally(progress.counts)}")
-            self._ended = wave.number
+        for wave in progress.waves[self._shown :]:
+            self._shown = wave.number
+            line = f"wave {wave.number:<3} {wave.released} released at {_time(wave.released_at)}"
+            self._view.say(f"   {line}, {_left(progress, self._devices)}{_so_far(progress)}")
+
+
+def _so_far(progress: Progress) -> str:
+    ended = Counter({status: progress.counts[status] for status in STATUSES[2:]})
+    return f"; so far {tally(ended)}" if ended.total() else ""
 
 
 def _left(progress: Progress, devices: int) -> str:
@@ -195,7 +195,7 @@ def _waves(waves: Sequence[Wave]) -> Table:
         grid.add_row(Text(f"… {len(waves) - _WAVES_SHOWN} earlier", "dim"))
     for wave in waves[-_WAVES_SHOWN:]:
         name = Text.assemble(f"wave {wave.number:<4}", (_time(wave.released_at), "dim"))
-        grid.add_row(name, _bar(wave.ended, wave.released, "cyan"), f"{wave.ended:>4} of {wave.released}")
+        grid.add_row(name, _bar(wave.reported, wave.released, "cyan"), f"{wave.reported:>4} of {wave.released}")
     return grid
 
 

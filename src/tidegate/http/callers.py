@@ -91,6 +91,8 @@ class Keys:
         return key
 
     async def _read(self, key_id: str) -> AccessKey | None:
+        if not key_id.isprintable():  # a NUL out of a query string is nothing a store could look for
+            return None
         key = await self._service.unit.read(lambda tx: keys.get(tx, key_id))
         if key is None:
             self._known.pop(key_id, None)

@@ -1,7 +1,8 @@
 """notify and notify-next: devices are told what became of their pending lists (device reference 3.10).
 
-Effects name things whose lists changed. What is published is read from committed state in the next turn of the event loop,
-so several changes in a row become one message with the last state. Nothing is read for things that nobody listens to.
+Effects name things whose lists changed. What is published is read from committed state in the next turn of the event
+loop, so several changes in a row become one message with the last state. Nothing is read for things that nobody
+listens to.
 """
 
 from __future__ import annotations
@@ -44,7 +45,10 @@ class _NotifyNext(msgspec.Struct, omit_defaults=True, gc=False):
 
 
 class _Due(NamedTuple):
-    """What the listeners of a list must be sent; ``next_if`` are jobs whose execution, if it is the head now, is new there."""
+    """What the listeners of a list must be sent.
+
+    ``next_if`` are jobs whose execution, if it is the head now, is new there.
+    """
 
     notify: bool = False
     notify_next: bool = False

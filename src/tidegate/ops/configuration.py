@@ -15,7 +15,6 @@ from tidegate.store.database import Tx
 from tidegate.wire import iot, jsontext
 from tidegate.wire.shapes import SparseShape
 
-
 RETENTION = 730 * 24 * 60 * 60 * 1000
 """How long (ms) a job that has ended is kept (control reference 14.6)."""
 
@@ -43,7 +42,7 @@ _INHERITED = (
     "maintenance_windows",
     "destination_package_versions",
 )
-"""What passes from a job to a template made of it, and from a template to its jobs (control reference 3.1, 3.3, 6.2)."""
+"""What passes from a job to a template, and from a template to its jobs (control reference 3.1, 3.3, 6.2)."""
 
 
 def encode(configuration: Configuration) -> str:
@@ -58,7 +57,10 @@ def decode(text: str) -> Configuration:
 
 
 def requested(request: iot.CreateJobTemplateRequest | iot.CreateJobRequest) -> Configuration:
-    """What a request sets. A job carries its windows inside its schedule; here they stand beside it, as in a template."""
+    """What a request sets.
+
+    A job carries its windows inside its schedule; here they stand beside it, as in a template.
+    """
     named = {name: getattr(request, name) for name in _INHERITED if hasattr(request, name)}
     if isinstance(request, iot.CreateJobRequest):
         schedule = request.scheduling_config
@@ -136,10 +138,14 @@ def exponential_rate(rate: iot.JobExecutionsRolloutConfig) -> rollout.Exponentia
 def abort_criteria(configured: Configuration) -> list[abort.Criterion]:
     """The abort criteria as the rule takes them; none if there are none."""
     config = configured.abort_config
-    return [
-        abort.Criterion(one.failure_type, one.threshold_percentage, one.min_number_of_executed_things)  # type: ignore[arg-type]
-        for one in (config.criteria_list if config else None) or []
-    ]
+    return [_abort_criterion(one) for one in (config.criteria_list if config else None) or []]
+
+
+def _abort_criterion(given: iot.AbortCriteria) -> abort.Criterion:
+    assert given.failure_type is not None
+    assert given.threshold_percentage is not None
+    assert given.min_number_of_executed_things is not None
+    return abort.Criterion(given.failure_type, given.threshold_percentage, given.min_number_of_executed_things)
 
 
 def retry_criteria(configured: Configuration) -> list[retry.Criterion]:

@@ -1,7 +1,7 @@
 """The four operations of a device (device reference 3.4 to 3.7 and 4), the same for MQTT and for HTTPS.
 
-They answer with the data plane's structs, documents as text; the MQTT edge embeds the document and adds its own members.
-Written to be run by many devices at once: a transition compares the version it read.
+They answer with the data plane's structs, documents as text; the MQTT edge embeds the document and adds its own
+members. Written to be run by many devices at once: a transition compares the version it read.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _DETAILS = msgspec.json.Decoder(dict[str, str])
 
 
 class VersionMismatch(jobs_data.InvalidRequestException):
-    """``expectedVersion`` is not the stored one: a code of its own over MQTT, an invalid request over HTTPS (third hand)."""
+    """``expectedVersion`` is not the stored one: a code of its own over MQTT, an invalid request over HTTPS."""
 
 
 def get_pending_job_executions(
@@ -181,7 +181,7 @@ def state_of(tx: Tx, one: Pending | Execution) -> jobs_data.JobExecutionState:
     )
 
 
-def _report(  # noqa: PLR0913
+def _report(
     tx: Tx,
     now: int,
     found: list[Pending],
@@ -208,7 +208,7 @@ def _timers(one: Pending) -> timers.Timers:
     return timers.Timers(one.run_deadline, one.step_deadline)
 
 
-def _addressed(  # noqa: PLR0913
+def _addressed(
     tx: Tx,
     call: Call,
     thing_name: str,

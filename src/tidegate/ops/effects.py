@@ -1,4 +1,4 @@
-"""What must happen once a transaction is durable: values that a handler appends to ``tx.effects``, and the edges act on."""
+"""What must happen once a transaction is durable: values in ``tx.effects``, on which the edges act."""
 
 from __future__ import annotations
 

@@ -14,10 +14,10 @@ from tidegate.wire.errors import WireError
 class Handler(NamedTuple):
     """An operation: ``run(tx, call, request)``, or ``run(tx, call, request, prepared)`` if it has a ``prepare``.
 
-    ``prepare(call, request)`` is what must not happen inside a transaction (making keys, fetching a document); it runs on a
-    thread of its own, before. ``reads`` marks an operation that changes nothing. ``locks_rows`` marks one that guards itself
-    with row locks and version checks instead of relying on running alone. ``partial`` says, for docs/parity.md, what is
-    still missing.
+    ``prepare(call, request)`` is what must not happen inside a transaction (making keys, fetching a document); it
+    runs on a thread of its own, before. ``reads`` marks an operation that changes nothing. ``locks_rows`` marks one
+    that guards itself with row locks and version checks instead of relying on running alone. ``partial`` says, for
+    docs/parity.md, what is still missing.
     """
 
     run: Callable[..., Any]

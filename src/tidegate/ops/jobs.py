@@ -254,8 +254,8 @@ def cancel_job(tx: Tx, call: Call, request: iot.CancelJobRequest) -> iot.CancelJ
 def update_job(tx: Tx, call: Call, request: iot.UpdateJobRequest) -> None:
     """Change a job that has not ended: each member that is given replaces the stored one as a whole (14.2).
 
-    A new rate applies from the next minute, new abort criteria are judged at once, a new timeout only concerns executions
-    that start from now on.
+    A new rate applies from the next minute, new abort criteria are judged at once, a new timeout only concerns
+    executions that start from now on.
 
     Raises:
         InvalidRequestException: the job has ended, or a configuration is not valid; retries can only be switched off.
@@ -306,7 +306,7 @@ def associate_targets_with_job(
     job = _locked(tx, call, request.job_id)
     _require_namespace(job, request.namespace_id)
     known = jobs.targets(tx, job.id)
-    found = [target for target in _targets(tx, call, [target for target, _ in named])]
+    found = _targets(tx, call, [target for target, _ in named])
     if job.target_selection != "CONTINUOUS" or job.status != JobStatus.IN_PROGRESS or job.ended:
         raise iot.InvalidRequestException(texts.job_not_continuous(job.name))
     new = [target for target in found if target.group_id not in {each.group_id for each in known}]

@@ -1,7 +1,8 @@
 """What continuous jobs do when a thing joins or leaves their targets (control reference 13). Snapshots do not care.
 
-A thing that joins gets its execution at once, outside the rollout rate, unless it is a target already in another way; if a
-window has to open first, it waits for it. A thing that leaves loses what is QUEUED and is not tried again; what runs, runs on.
+A thing that joins gets its execution at once, outside the rollout rate, unless it is a target already in another way;
+if a window has to open first, it waits for it. A thing that leaves loses what is QUEUED and is not tried again; what
+runs, runs on.
 """
 
 from __future__ import annotations

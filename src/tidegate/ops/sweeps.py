@@ -1,10 +1,10 @@
 """What the engine does when time has come: one bounded step for what is due longest, then when to look again.
 
-A step is one transaction and leaves its bookmark in the job's row, so the engine may die between any two and go on where it
-was. What a step decides, it decides from the stored state and ``now`` alone.
+A step is one transaction and leaves its bookmark in the job's row, so the engine may die between any two and go on
+where it was. What a step decides, it decides from the stored state and ``now`` alone.
 
-A job is looked at when ``wake_at`` has come. What it does then depends on its stage: ROLLOUT queues executions, CANCEL and
-END take them away, DELETE removes them; a job in stage NONE only follows its timetable and completes.
+A job is looked at when ``wake_at`` has come. What it does then depends on its stage: ROLLOUT queues executions,
+CANCEL and END take them away, DELETE removes them; a job in stage NONE only follows its timetable and completes.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def _switch(tx: Tx, job: Job, act: JobAct, now: int) -> Job:
     return job._replace(status=JOB_MOVES[job.status, act], updated_at=now)
 
 
-def _release(  # noqa: PLR0913
+def _release(
     tx: Tx, job: Job, configured: configuration.Configuration, moment: Moment, now: int, limits: Limits
 ) -> tuple[Job, int | None]:
     """Queue what waited for the window, then what the rate allows; the job, and when to go on."""
@@ -138,7 +138,7 @@ def _release(  # noqa: PLR0913
     return job, again_at if moment.changes_at is None else min(again_at, moment.changes_at)
 
 
-def _slice(  # noqa: PLR0913
+def _slice(
     tx: Tx, job: Job, configured: configuration.Configuration, bookmark: _Bookmark, now: int, limits: Limits
 ) -> rollout.Slice:
     """The rate of this minute."""
@@ -185,10 +185,11 @@ def roll_out_more(tx: Tx, job: Job, position: int, now: int) -> None:
 
 
 class _Walk:
-    """Goes through a job's targets in the order of the request, a group by its members and then its child groups' members.
+    """Goes through a job's targets in the order of the request, a group by its members and then its child groups'
+    members.
 
-    Only members from before the rollout began are taken: what a snapshot is of. A thing met twice has its execution already
-    and is passed over.
+    Only members from before the rollout began are taken: what a snapshot is of. A thing met twice has its execution
+    already and is passed over.
     """
 
     def __init__(self, tx: Tx, job: Job, bookmark: _Bookmark) -> None:
@@ -217,8 +218,8 @@ class _Walk:
     def _arrive(self) -> bool:
         """Go to the next place that has things left, if there is one.
 
-        Asked before the allowance is looked at, so that a job whose last thing is released is rolled out at once and not
-        when the rate would allow another.
+        Asked before the allowance is looked at, so that a job whose last thing is released is rolled out at once and
+        not when the rate would allow another.
         """
         while not self.finished:
             target = self._targets[self._at.position]
@@ -245,7 +246,7 @@ class _Walk:
     def _release_members(self, limit: int, now: int) -> list[int]:
         last, _ = self._members(limit)
         assert last is not None
-        place = {"after": self._at.thing, "joined_by": self._joined_by, "limit": limit}
+        place = {"after": self._at.thing, "through": last, "joined_by": self._joined_by}
         queued = executions.release_group(self._tx, self._job.id, self._at.group, **place, now=now)
         self._at.thing = last
         return queued
@@ -296,7 +297,7 @@ def cancel(tx: Tx, job: Job, now: int) -> None:
 
 
 def _take_away(tx: Tx, job: Job, now: int, acts: dict[ExecutionStatus, Act | None]) -> str | None:
-    """End the next executions as ``acts`` says by status; the bookmark for the ones after them, None if there are none."""
+    """End the next executions as ``acts`` says by status; the bookmark for those after them, if there are any."""
     after = tuple(json.loads(job.stage_cursor)) if job.stage_cursor else (-1, -1, -1)
     chunk = executions.chunk_of_job(tx, job.id, after, CANCEL_CHUNK)
     for row in chunk:

@@ -1,7 +1,7 @@
 """How executions begin and move on: the row, the counters, the notices, and what a job does when one of them has ended.
 
-Every path that queues or ends an execution goes through here, so that counters always equal the rows, abort criteria are
-judged at each end, and a retry is queued in the transaction that ended the attempt before it.
+Every path that queues or ends an execution goes through here, so that counters always equal the rows, abort criteria
+are judged at each end, and a retry is queued in the transaction that ended the attempt before it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ from tidegate.store.executions import NO_TIMERS, Pending, Waiting
 from tidegate.store.jobs import Job
 
 _NEAR_THE_END = 256
-"""With at most this many executions left, whoever ends one looks at the whole job. More writers than that never meet."""
+"""With at most this many executions left, whoever ends one looks at the whole job.
+
+More writers than that never meet.
+"""
 
 
 class Move(NamedTuple):
@@ -36,8 +39,8 @@ class Move(NamedTuple):
 def visible(found: Iterable[Pending], namespace: str | None = None, *, of_job: int | None = None) -> list[Pending]:
     """What a device sees of its executions, in order (device reference 3.9).
 
-    QUEUED ones only of jobs IN_PROGRESS, and none of a job that is being deleted. ``of_job`` names a job whose executions
-    count as seen all the same: those an ending job is taking away just now.
+    QUEUED ones only of jobs IN_PROGRESS, and none of a job that is being deleted. ``of_job`` names a job whose
+    executions count as seen all the same: those an ending job is taking away just now.
     """
     seen = [one for one in found if one.namespace == namespace and (one.job_id == of_job or _is_shown(one))]
     return sorted(seen, key=lambda one: (-one.status, one.queued_at, one.job_id, one.number))
@@ -93,7 +96,10 @@ def announce(tx: Tx, one: Pending, before: list[Pending], after: list[Pending]) 
 
 
 def withdraw(tx: Tx, thing_id: int, job_id: int, number: int) -> None:
-    """Have a thing's devices told that an execution is about to leave their list for good. Call it before the change."""
+    """Have a thing's devices told that an execution is about to leave their list for good.
+
+    Call it before the change.
+    """
     found = executions.pending_by_id(tx, thing_id)
     one = next((each for each in found if (each.job_id, each.number) == (job_id, number)), None)
     if one is not None:
@@ -104,8 +110,8 @@ def withdraw(tx: Tx, thing_id: int, job_id: int, number: int) -> None:
 def queue(tx: Tx, now: int, job: Job, waiting: Waiting) -> Pending | None:
     """Queue an execution for a thing outside the rollout: a retry, or the first of a thing that joined late.
 
-    None if one is active already: there are never two of one job on one thing. It counts as queued in a later second than
-    the one before it, or agents that know the job would pass it over (device reference 5.4).
+    None if one is active already: there are never two of one job on one thing. It counts as queued in a later second
+    than the one before it, or agents that know the job would pass it over (device reference 5.4).
     """
     latest = executions.get(tx, waiting.thing_id, job.id)
     if latest is not None and latest.status in ACTIVE:
@@ -128,7 +134,7 @@ def queue_and_announce(tx: Tx, now: int, job: Job, waiting: Waiting) -> None:
 
 
 def _after_the_end(tx: Tx, now: int, ended: Pending) -> list[Pending]:
-    """What a job does about an execution that has just ended: abort, or retry, or complete. The retry, if there is one."""
+    """What a job does about an execution that has just ended: abort, retry or complete. The retry, if there is one."""
     job = jobs.peek(tx, ended.job_id)
     if job is None:
         return []
@@ -142,7 +148,7 @@ def _after_the_end(tx: Tx, now: int, ended: Pending) -> list[Pending]:
 
 
 def judge(tx: Tx, now: int, job_id: int) -> bool:
-    """Abort a job if its criteria are met (control reference 10): CANCELED, QUEUED executions follow, no retry any more.
+    """Abort a job if its criteria are met (control reference 10): no more retries, QUEUED executions are canceled.
 
     The job's row is held while its counters are read: two devices that fail at once must not overlook each other.
     """
@@ -165,9 +171,7 @@ def judge(tx: Tx, now: int, job_id: int) -> bool:
     return True
 
 
-def cancel(  # noqa: PLR0913 - what a cancellation says
-    tx: Tx, now: int, job: Job, *, reason_code: str | None, comment: str | None, force: bool
-) -> Job:
+def cancel(tx: Tx, now: int, job: Job, *, reason_code: str | None, comment: str | None, force: bool) -> Job:
     """Mark a job that is held as CANCELED; the engine cancels its executions."""
     executions.stop_all_waiting(tx, job.id)
     canceled = job._replace(
@@ -219,8 +223,8 @@ def _still_wanted(tx: Tx, job: Job, ended: Pending) -> bool:
 def finish(tx: Tx, job_id: int, now: int) -> None:
     """Complete a job whose last execution has just ended (control reference 7).
 
-    Near the end the job's row is locked and counted again, because on PostgreSQL two devices may end the last two at once
-    and neither sees the other before it commits.
+    Near the end the job's row is locked and counted again, because on PostgreSQL two devices may end the last two at
+    once and neither sees the other before it commits.
     """
     if _active(tx, job_id) > _NEAR_THE_END:
         return

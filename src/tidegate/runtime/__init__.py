@@ -1,1 +1,1 @@
-"""The unit of work as the edges use it: hand over a handler, await its durable result, hear of its effects."""
+"""The unit of work as the edges use it: hand over a handler, await its durable result; effects leave after it."""

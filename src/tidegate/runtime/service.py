@@ -1,4 +1,4 @@
-"""What the parts of one server share, and the path of every call: build it, run the handler, await durability."""
+"""One server's shared parts, and the path of every call through them: build it, run the handler, await durability."""
 
 from __future__ import annotations
 

@@ -14,6 +14,8 @@ FIRST = (1 << 62, 1 << 62, 1 << 62)
 
 NO_TIMERS = Timers()
 
+_EVERY = 1 << 62
+
 _STATUS = list(ExecutionStatus)
 _JOB_STATUS = {str(status): status for status in JobStatus}
 
@@ -93,14 +95,25 @@ class Chunk(NamedTuple):
     started_at: int | None
 
 
-def release_group(tx: Tx, job_id: int, group_id: int, *, after: int, joined_by: int, limit: int, now: int) -> list[int]:
-    """Queue executions for a group's next members; the ids of the things that had none of this job yet."""
-    values = {"job": job_id, "group": group_id, "after": after, "joined_by": joined_by, "limit": limit, "now": now}
-    return [row[0] for row in tx.all("execution_release_group", values)]
+def release_group(
+    tx: Tx, job_id: int, group_id: int, *, after: int, through: int, joined_by: int, now: int
+) -> list[int]:
+    """Queue executions for a group's next members, ``after`` < thing id <= ``through``.
+
+    Returns:
+        The ids of the things that had none of this job yet.
+    """
+    span = {"job": job_id, "after": after, "through": through, "now": now}
+    values = {**span, "group": group_id, "joined_by": joined_by}
+    # RETURNING doubles the cost of the insert. The index gives the same ids if nothing of this instant is there yet.
+    if tx.one("execution_queued_at", {**span, "limit": 1}) is not None:
+        return [row[0] for row in tx.all("execution_release_group_returning", values)]
+    tx.run("execution_release_group", values)
+    return [row[0] for row in tx.all("execution_queued_at", {**span, "limit": _EVERY})]
 
 
 def group_cursor(tx: Tx, group_id: int, *, after: int, joined_by: int, limit: int) -> tuple[int | None, int]:
-    """(last thing id, how many) of a group's next members: where the release above ends."""
+    """(last thing id, how many) of a group's next members: through where a release of so many goes."""
     row = tx.one("execution_group_cursor", {"group": group_id, "after": after, "joined_by": joined_by, "limit": limit})
     assert row is not None
     return row[0], row[1]
@@ -219,11 +232,6 @@ def await_window(tx: Tx, job_id: int, waiting: Waiting) -> None:
     """Have an execution queued when the job's next window opens."""
     values = {"thing": waiting.thing_id, "attempt": waiting.attempt, "after_failed": waiting.after_failed}
     tx.run("execution_waiting_put", {"job": job_id, **values})
-
-
-def is_waiting(tx: Tx, job_id: int, thing_id: int) -> bool:
-    """True if an execution of a thing waits for the job's next window."""
-    return tx.one("execution_waiting_get", {"job": job_id, "thing": thing_id}) is not None
 
 
 def waiting(tx: Tx, job_id: int, limit: int) -> list[Waiting]:

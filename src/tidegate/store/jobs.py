@@ -8,6 +8,14 @@ from typing import NamedTuple
 from tidegate.core.lifecycle import ExecutionStatus, JobStatus, Stage
 from tidegate.store.database import Tx
 
+_DELETES = (
+    "job_document_delete",
+    "job_target_delete",
+    "job_counter_delete",
+    "job_release_delete",
+    "execution_waiting_delete_job",
+)
+
 
 class Job(NamedTuple):
     """A stored job; instants are epoch ms, ``config`` is the encoded configuration, ``stage_cursor`` a bookmark."""
@@ -180,8 +188,8 @@ def count_deleting(tx: Tx, scope: int) -> int:
 
 def delete(tx: Tx, job_id: int) -> None:
     """Remove a job that has no executions left, with all that hangs on it."""
-    for noun in ("job_document", "job_target", "job_counter", "job_release", "execution_waiting"):
-        tx.run(f"{noun}_delete_job" if noun == "execution_waiting" else f"{noun}_delete", {"job": job_id})
+    for statement in _DELETES:
+        tx.run(statement, {"job": job_id})
     tx.run("job_delete", {"id": job_id})
 
 

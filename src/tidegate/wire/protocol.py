@@ -29,6 +29,9 @@ Answer = tuple[int, Headers, bytes]
 
 CONTENT_TYPE = (b"Content-Type", b"application/json")
 
+NUL_REFUSED = "The request contains the character NUL, which no value may have."
+"""[R] Most patterns of the model exclude it. Where the model has none it is refused too: PostgreSQL cannot store it."""
+
 
 def decode(
     operation: Operation,
@@ -41,8 +44,8 @@ def decode(
 
     ``query_string`` is raw, without the ``?``; ``headers`` are pairs of raw name (any case) and value.
     SerializationException: malformed JSON, wrong JSON types, unreadable values. The operation's family error: violated
-    constraints, all of them. Unknown members and parameters and explicit nulls are ignored; of a repeated name the last
-    counts.
+    constraints, all of them; a NUL in any value. Unknown members and parameters and explicit nulls are ignored; of a
+    repeated name the last counts.
     """
     request = _read_body(operation, body)
     if operation.outside:
@@ -52,7 +55,24 @@ def decode(
     found = constraints.violations(request)
     if found:
         raise operation.invalid(constraints.message(found))
+    if _may_hold_nul(labels, query_string, body) and _holds_nul(request):
+        raise operation.invalid(NUL_REFUSED)
     return request
+
+
+def _may_hold_nul(labels: dict[str, str], query_string: bytes, body: bytes) -> bool:
+    """Whether a look at every value is worth it: JSON and URIs have NUL only in these spellings."""
+    return b"\\u0000" in body or b"%00" in query_string or any("\0" in label for label in labels.values())
+
+
+def _holds_nul(value: object) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, msgspec.Struct):
+        return any(_holds_nul(getattr(value, name)) for name in value.__struct_fields__)
+    if isinstance(value, dict):
+        return any(_holds_nul(key) or _holds_nul(item) for key, item in value.items())
+    return isinstance(value, list) and any(_holds_nul(item) for item in value)
 
 
 def _read_body(operation: Operation, body: bytes) -> Any:

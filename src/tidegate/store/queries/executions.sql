@@ -1,9 +1,21 @@
 -- name: execution_release_group
 INSERT INTO execution (thing_id, job_id, number, status, version, queued_at, updated_at, attempt)
 SELECT m.thing_id, :job, 1, 0, 1, :now, :now, 0 FROM group_member m
-WHERE m.group_id = :group AND m.thing_id > :after AND m.joined_at <= :joined_by
-ORDER BY m.thing_id LIMIT :limit
+WHERE m.group_id = :group AND m.thing_id > :after AND m.thing_id <= :through AND m.joined_at <= :joined_by
+ORDER BY m.thing_id
+ON CONFLICT DO NOTHING;
+
+-- name: execution_release_group_returning
+INSERT INTO execution (thing_id, job_id, number, status, version, queued_at, updated_at, attempt)
+SELECT m.thing_id, :job, 1, 0, 1, :now, :now, 0 FROM group_member m
+WHERE m.group_id = :group AND m.thing_id > :after AND m.thing_id <= :through AND m.joined_at <= :joined_by
+ORDER BY m.thing_id
 ON CONFLICT DO NOTHING RETURNING thing_id;
+
+-- name: execution_queued_at
+SELECT thing_id FROM execution
+WHERE job_id = :job AND queued_at = :now AND thing_id > :after AND thing_id <= :through
+ORDER BY thing_id LIMIT :limit;
 
 -- name: execution_group_cursor
 SELECT max(thing_id), count(*) FROM (
@@ -61,9 +73,6 @@ SELECT min(deadline) FROM execution WHERE deadline IS NOT NULL;
 -- name: execution_waiting_put
 INSERT INTO execution_waiting (job_id, thing_id, attempt, after_failed) VALUES (:job, :thing, :attempt, :after_failed)
 ON CONFLICT (job_id, thing_id) DO UPDATE SET attempt = excluded.attempt, after_failed = excluded.after_failed;
-
--- name: execution_waiting_get
-SELECT attempt, after_failed FROM execution_waiting WHERE job_id = :job AND thing_id = :thing;
 
 -- name: execution_waiting_of_job
 SELECT thing_id, attempt, after_failed FROM execution_waiting WHERE job_id = :job ORDER BY thing_id LIMIT :limit;

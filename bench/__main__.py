@@ -1,0 +1,41 @@
+"""``python -m bench [name …] [--quick] [--write]``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from bench import connections, devices, http_requests, release, report
+from bench.measure import Figure
+
+BENCHMARKS: dict[str, Callable[..., list[Figure]]] = {
+    "http": http_requests.run,
+    "devices": devices.run,
+    "release": release.run,
+    "connections": connections.run,
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run the named benchmarks, or all; 0 even if an aim is missed: a figure is not a test."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(BENCHMARKS)}; none: all")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes: does it run at all?")
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md (all benchmarks only)")
+    given = parser.parse_args(arguments)
+    unknown = [name for name in given.names if name not in BENCHMARKS]
+    if unknown:
+        parser.error(f"no benchmark is called {', '.join(unknown)}")
+    results: dict[str, list[Figure]] = {}
+    for name in given.names or BENCHMARKS:
+        results[name] = BENCHMARKS[name](quick=given.quick)
+        for figure in results[name]:
+            print(report.lines(figure), flush=True)
+    if given.write:
+        report.write(results)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,118 @@
+"""Devices that start and finish jobs over MQTT, against the bare store loop and against a commit for each request."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bench import machine
+from bench.measure import Aim, Figure, number, side_by_side, spread
+from bench.processes import Child
+
+DEVICES = 300
+_FEW = 20
+JOBS = 2
+"""Jobs each device has when a lap begins."""
+_LAPS = 10
+"""Laps of a round; between them the finished jobs are deleted, and nothing is counted."""
+
+
+class Fleet:
+    """A server, its connected devices, and rounds of work for them."""
+
+    def __init__(self, server: Child, load: Child, laps: int) -> None:
+        self.server, self.load = server, load
+        self._laps = laps
+        self.cpu: list[float] = []
+        """Microseconds of the server's CPU a cycle, by round."""
+        self.share = 0.0
+        """Part of its core that the load used in the latest round."""
+
+    def cycles(self) -> float:
+        """Several times: release jobs, have them carried out, delete them; cycles per second of the middle parts."""
+        cycles, elapsed, cpu, load = 0, 0.0, 0.0, 0.0
+        for _ in range(self._laps):
+            self.server.ask("jobs", count=JOBS)
+            before = self.server.cpu_seconds, self.load.cpu_seconds
+            got = self.load.ask("work")
+            cpu, load = cpu + self.server.cpu_seconds - before[0], load + self.load.cpu_seconds - before[1]
+            assert not got["refused"], f"{got['refused']} requests were refused"
+            cycles, elapsed = cycles + got["cycles"], elapsed + got["elapsed"]
+            self.server.ask("clear")
+        self.cpu.append(cpu / cycles * 1e6)
+        self.share = load / elapsed
+        return cycles / elapsed
+
+
+@contextmanager
+def fleet(folder: Path, laps: int, devices: int, *, tls: bool = False, **options: Any) -> Iterator[Fleet]:
+    """A server and its devices; ``options`` are the load's ``connect`` and the server's ``commit_each``."""
+    cores = machine.cores()
+    commit_each = options.pop("commit_each", False)
+    with (
+        Child("bench.serving", cores.server, data=str(folder), commit_each=commit_each) as server,
+        Child("bench.mqtt_load", cores.load) as load,
+    ):
+        issued = server.ask("fleet", devices=devices)
+        files = {"ca": server.ready["ca"], **issued} if tls else None
+        port = server.ready["mqtts" if tls else "mqtt"]
+        load.ask("connect", port=port, devices=devices, tls=files, **options)
+        yield Fleet(server, load, laps)
+
+
+def run(*, quick: bool) -> list[Figure]:
+    """Over plain TCP, over TLS, and with a commit each."""
+    rounds, laps, devices = (2, 1, 20) if quick else (7, _LAPS, DEVICES)
+    figures = []
+    for name, options in _KINDS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            figures.append(_against_store(name, Path(folder), rounds, laps, devices, options))
+    with tempfile.TemporaryDirectory() as folder:
+        figures.append(_against_commit_each(Path(folder), rounds, laps))
+    return figures
+
+
+_KINDS: dict[str, dict[str, Any]] = {
+    "plain TCP": {"qos": 0, "listens": False},
+    "plain TCP, QoS 1 and notify-next": {"qos": 1, "listens": True},
+    "mutual TLS": {"qos": 0, "listens": False, "tls": True},
+    "mutual TLS, QoS 1 and notify-next": {"qos": 1, "listens": True, "tls": True},
+}
+
+
+def _against_store(name: str, folder: Path, rounds: int, laps: int, devices: int, options: dict[str, Any]) -> Figure:
+    core = machine.cores().server
+    with (
+        fleet(folder / "data", laps, devices, **options) as ours,
+        Child("bench.bare", core) as bare,
+    ):
+        path = str(folder / "bare.db")
+
+        def bare_cycles() -> float:
+            return float(bare.ask("cycles", path=path, devices=devices, jobs=JOBS, laps=laps))
+
+        ours.cycles(), bare_cycles()  # warm
+        values, baseline = side_by_side(rounds, ours.cycles, bare_cycles)
+    cpu = number(spread(ours.cpu[1:]).median)
+    note = (
+        f"{devices} devices, {JOBS} pending jobs each; server CPU a cycle {cpu} µs, load {ours.share:.0%} of its core"
+    )
+    aim = Aim(0.45, at_least=True)
+    return Figure(f"Device cycles, {name}", "cycles/s", values, "bare store loop", baseline, aim, (note,))
+
+
+def _against_commit_each(folder: Path, rounds: int, laps: int) -> Figure:
+    options: dict[str, Any] = {"qos": 0, "listens": False}
+    with (
+        fleet(folder / "together", laps, _FEW, **options) as together,
+        fleet(folder / "each", laps, _FEW, commit_each=True, **options) as each,
+    ):
+        together.cycles(), each.cycles()  # warm
+        values, baseline = side_by_side(rounds, together.cycles, each.cycles)
+    aim = Aim(4, at_least=True)
+    return Figure(
+        f"Device cycles, {_FEW} devices", "cycles/s", values, "a commit for each request", baseline, aim, ("plain TCP",)
+    )

@@ -1,0 +1,62 @@
+"""What the figures were measured on, and where each process runs."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import sqlite3
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Cores(NamedTuple):
+    """The cores of the measured process and of the load; the same one where there is only one."""
+
+    server: int
+    load: int
+
+
+def cores() -> Cores:
+    """Two different cores if the machine has them."""
+    usable = sorted(os.sched_getaffinity(0))
+    return Cores(usable[0], usable[-1])
+
+
+def pin(core: int) -> None:
+    """Keep this process, and the threads it will start, on one core."""
+    os.sched_setaffinity(0, {core})
+
+
+def many_files() -> None:
+    """Allow as many open sockets as the system lets us have."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def memory(pid: int) -> int:
+    """Bytes of resident memory of a process."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    raise ProcessLookupError(pid)
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time that all threads of a process have had."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+
+
+def description() -> str:
+    """One line about the machine: no path, no host name."""
+    model = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if "model name" in line
+        ),
+        platform.machine(),
+    )
+    versions = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
+    return f"{len(os.sched_getaffinity(0))} cores ({model}), {platform.system()}, {versions}"

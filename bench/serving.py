@@ -1,0 +1,211 @@
+"""The measured server: tidegate as ``tidegate serve`` assembles it, and what a benchmark must be able to ask of it.
+
+For devices without TLS it opens a second endpoint, whose only difference is who a client is: that is read off the client
+id instead of a certificate, and then has the policies of the fleet's certificate all the same.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from bench import processes, signing
+from tidegate import server
+from tidegate.clock import monotonic, wall_now
+from tidegate.mqtt import endpoint, topics
+from tidegate.mqtt.endpoint import DeviceIdentity, Devices
+from tidegate.mqtt.plane import Identity, Reply
+from tidegate.ops import certificates, groups, jobs, policies, things
+from tidegate.ops.call import Call
+from tidegate.runtime import identity, unit
+from tidegate.server import Address, Options, Running
+from tidegate.store import keys
+from tidegate.store.database import transact
+from tidegate.wire import iot
+
+POLICY = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": "iot:Connect",
+                "Resource": "arn:aws:iot:us-east-1:000000000000:client/${iot:Connection.Thing.ThingName}",
+            },
+            {
+                "Effect": "Allow",
+                "Action": ["iot:Publish", "iot:Receive"],
+                "Resource": "arn:aws:iot:us-east-1:000000000000:topic/$aws/things/${iot:Connection.Thing.ThingName}/jobs/*",
+            },
+            {
+                "Effect": "Allow",
+                "Action": "iot:Subscribe",
+                "Resource": "arn:aws:iot:us-east-1:000000000000:topicfilter/$aws/things/${iot:Connection.Thing.ThingName}/jobs/*",
+            },
+        ],
+    }
+)
+"""What AWS's own guide gives a device."""
+
+_CHUNK = 500
+
+
+class ByClientId:
+    """A plane that takes a client at its word."""
+
+    def __init__(self, running: Running) -> None:
+        self._service = running.service
+        self._devices = Devices(running.service)
+        self.certificate_id = ""
+
+    async def identify(
+        self, certificate_der: bytes | None, client_id: str, server_name: str | None, peer: str
+    ) -> Identity | None:
+        """The holder of the fleet's certificate under this client id."""
+        known = self.certificate_id
+        device = await self._service.unit.read(lambda tx: identity.load(tx, known, client_id=client_id))
+        return None if device is None else DeviceIdentity(device, device.bind(client_id, peer))
+
+    def request(self, identity: Identity, request: topics.JobsRequest, payload: bytes) -> Awaitable[Reply]:
+        """As every device's."""
+        return self._devices.request(identity, request, payload)
+
+
+class Serving:
+    """The commands of this process."""
+
+    def __init__(self, running: Running, plain: ByClientId) -> None:
+        self._running = running
+        self._plain = plain
+        self._count = 0
+        self._live: list[str] = []
+
+    async def fleet(self, devices: int, name: str = "t") -> dict[str, str]:
+        """Things ``name0``…, in a group of that name, with one certificate for all; the certificate and its key."""
+        call = await self._call()
+        unit = self._running.service.unit
+        made = certificates.HANDLERS["iot", "CreateKeysAndCertificate"]
+        request = iot.CreateKeysAndCertificateRequest(set_as_active=True)
+        assert made.prepare is not None
+        prepared = made.prepare(call, request)
+        issued = await unit.transact(lambda tx: made.run(tx, call, request, prepared))
+        policy = iot.CreatePolicyRequest(policy_name=f"{name}-policy", policy_document=POLICY)
+        await unit.transact(lambda tx: policies.create_policy(tx, call, policy))
+        attach = iot.AttachPolicyRequest(policy_name=f"{name}-policy", target=issued.certificate_arn)
+        await unit.transact(lambda tx: policies.attach_policy(tx, call, attach))
+        group = iot.CreateThingGroupRequest(thing_group_name=name)
+        await unit.transact(lambda tx: groups.create_thing_group(tx, call, group))
+        for first in range(0, devices, _CHUNK):
+            chunk = range(first, min(devices, first + _CHUNK))
+            await unit.transact(lambda tx, chunk=chunk: self._register(tx, call, name, chunk, issued.certificate_arn))
+        self._plain.certificate_id = issued.certificate_id
+        return {"certificate": issued.certificate_pem, "key": issued.key_pair.private_key}
+
+    @staticmethod
+    def _register(tx: Any, call: Call, group: str, chunk: range, certificate: str) -> None:
+        for index in chunk:
+            name = f"{group}{index}"
+            things.create_thing(tx, call, iot.CreateThingRequest(thing_name=name))
+            attach = iot.AttachThingPrincipalRequest(thing_name=name, principal=certificate)
+            certificates.attach_thing_principal(tx, call, attach)
+            member = iot.AddThingToThingGroupRequest(thing_group_name=group, thing_name=name)
+            groups.add_thing_to_thing_group(tx, call, member)
+
+    async def jobs(self, count: int, group: str = "t") -> None:
+        """Create so many jobs for a group, and release every execution."""
+        for _ in range(count):
+            await self._job(group)
+        await self._running.engine.settle()
+
+    async def release(self, group: str) -> float:
+        """Release one job for a group; seconds until the last execution is queued."""
+        begin = monotonic()
+        await self._job(group)
+        await self._running.engine.settle()
+        return monotonic() - begin
+
+    async def _job(self, group: str) -> None:
+        call = await self._call()
+        self._count += 1
+        request = iot.CreateJobRequest(
+            job_id=f"job-{self._count}",
+            targets=[call.arn(f"thinggroup/{group}")],
+            document='{"operation":"install","package":"firmware","version":"1.2.3"}',
+            job_executions_rollout_config=iot.JobExecutionsRolloutConfig(maximum_per_minute=10**8),
+        )
+        await self._running.service.unit.transact(lambda tx: jobs.create_job(tx, call, request))
+        self._live.append(f"job-{self._count}")
+
+    async def clear(self) -> None:
+        """Delete every job made here, executions included."""
+        call = await self._call()
+        for name in self._live:
+            request = iot.DeleteJobRequest(job_id=name, force=True)
+            await self._running.service.unit.transact(lambda tx, request=request: jobs.delete_job(tx, call, request))
+            await self._running.engine.settle()
+        self._live.clear()
+
+    async def template(self, document: str) -> None:
+        """Create the template that is described again and again."""
+        from tidegate.ops import templates
+
+        call = await self._call(signing.REGION)
+        request = iot.CreateJobTemplateRequest(
+            job_template_id="described", description="a template for the benchmark", document=document
+        )
+        await self._running.service.unit.transact(lambda tx: templates.create_job_template(tx, call, request))
+
+    async def _call(self, region: str | None = None) -> Call:
+        settings = self._running.service.settings
+        return await self._running.service.call(settings.account, region or settings.region, "bench")
+
+
+async def _main() -> None:
+    given = processes.options()
+    logging.basicConfig(level=logging.WARNING)
+    if given.get("commit_each"):
+        unit._BATCH = 1
+    data = Path(given["data"])
+    data.mkdir(parents=True, exist_ok=True)
+    store = server.open_store(data, "sqlite", wall_now())
+    key = keys.AccessKey(signing.SECRET, "bench")
+    transact(store, lambda tx: keys.insert(tx, signing.KEY_ID, key, wall_now()))
+    store.close()
+    anywhere = Address("127.0.0.1", 0)
+    chosen = Options(
+        data=data, http=anywhere, https=anywhere, mqtts=anywhere, auth=given.get("auth", False), rollout_ceiling=10**8
+    )
+    async with server.running(chosen) as running:
+        settings = running.service.settings
+        # As many templates as a benchmark makes; counting them is not what is measured.
+        running.service.settings = settings._replace(limits=settings.limits._replace(job_templates=0))
+        devices = endpoint.attach(running.service)
+        plain = ByClientId(running)
+        devices.plane = plain
+        _, port = await devices.listen("127.0.0.1", 0, None)
+        serving = Serving(running, plain)
+        at = running.addresses
+        processes.say({"http": _port(at.http), "mqtts": _port(at.mqtts), "mqtt": port, "ca": at.ca})
+        await processes.obey(
+            {
+                "fleet": serving.fleet,
+                "jobs": serving.jobs,
+                "release": serving.release,
+                "clear": serving.clear,
+                "template": serving.template,
+            }
+        )
+        await devices.drain(5)
+
+
+def _port(url: str) -> int:
+    return int(url.rpartition(":")[2])
+
+
+if __name__ == "__main__":
+    uvloop.run(_main())
