@@ -47,7 +47,6 @@ from tidegate.store.database import Database, Tx
 from tidegate.store.postgres import PostgresDatabase
 from tidegate.store.sqlite import SqliteDatabase
 
-
 _ALLOCATIONS = 20_000
 """Between two looks for cycles."""
 
