@@ -10,6 +10,7 @@ who could write to it.
 from __future__ import annotations
 
 import fcntl
+import gc
 import ipaddress
 import os
 import socket
@@ -29,6 +30,7 @@ from tidegate.http.connections import Limits as ConnectionLimits
 from tidegate.http.control import Control
 from tidegate.http.listeners import Listener
 from tidegate.mqtt import endpoint
+from tidegate.mqtt.server import Server as MqttServer
 from tidegate.mqtt.settings import Settings as MqttSettings
 from tidegate.ops import sweeps
 from tidegate.ops.call import Endpoints, Limits
@@ -44,6 +46,9 @@ from tidegate.store import certificates as stored_certificates
 from tidegate.store.database import Database, Tx
 from tidegate.store.postgres import PostgresDatabase
 from tidegate.store.sqlite import SqliteDatabase
+
+_ALLOCATIONS = 20_000
+"""Between two looks for cycles."""
 
 
 class Address(NamedTuple):
@@ -182,7 +187,7 @@ async def _edges(
     certified = trust.listener("required", enforce_expiry=options.enforce_expiry)
     mqtts = Address(*await devices.listen(options.mqtts.host, options.mqtts.port, certified))
     metrics.connections("mqtts", lambda: devices.connections)
-    control = Control(service, engine, metrics, auth=options.auth, reset=lambda: _reset(service, engine))
+    control = Control(service, engine, metrics, auth=options.auth, reset=lambda: _reset(service, engine, devices))
     app = App(service, HANDLERS, control, metrics, auth=options.auth)
     context = trust.listener("optional", enforce_expiry=options.enforce_expiry)
     https = await _listen(app, options.https, stack, metrics, context, options.grace_s)
@@ -207,8 +212,9 @@ async def _listen(
     return Address(*bound)
 
 
-async def _reset(service: Service, engine: Engine) -> None:
+async def _reset(service: Service, engine: Engine, devices: MqttServer) -> None:
     await service.reset()
+    devices.refresh()  # nobody who is connected exists any more
     await engine.settle()
 
 
@@ -237,6 +243,17 @@ def _publish(data: Path, addresses: Addresses) -> None:
     partial = data / "addresses.json.partial"
     partial.write_bytes(msgspec.json.format(msgspec.json.encode(addresses)))
     partial.replace(data / "addresses.json")
+
+
+def settle_heap() -> None:
+    """Tell the garbage collector that what has been made so far stays, and to look less often from now on.
+
+    For a process that is a server and nothing else. What a request makes dies by its reference counts; looking for
+    cycles as often as Python does by default costs a sixth of all requests.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_ALLOCATIONS)
 
 
 def open_store(data: Path, store: str, now: int) -> Database:

@@ -31,7 +31,7 @@ import psycopg
 import pytest
 
 from tests.e2e.fleet import LEAST_PRIVILEGE, PATIENCE, Credentials, Maker
-from tests.e2e.mqtt import Device, GoneError, RefusedError
+from tests.e2e.mqtt import Device, GoneError
 
 ROUNDS = 26
 """Kills under load, on each store."""
@@ -43,7 +43,7 @@ GROUP, MEMBERS = "fleet", 12
 DEVICES = ("device-0", "device-1")
 WRITERS = 3
 
-LOST = (OSError, http.client.HTTPException, GoneError, RefusedError)
+LOST = (OSError, http.client.HTTPException, GoneError)
 """What a client sees of a server that was killed."""
 
 
@@ -226,16 +226,9 @@ def _next_change(
     return "PUT", f"/job-templates/{unique}", body
 
 
-def work(
-    server: Server, name: str, credentials: Credentials, seed: int, journal: Journal, acknowledge: Trigger
-) -> None:
+def work(server: Server, device: Device, seed: int, journal: Journal, acknowledge: Trigger) -> None:
     """Be a device: take the next job, report twice, until the server is gone."""
     choose = random.Random(seed)
-    place: Any = SimpleNamespace(mqtt_port=server.mqtt_port, tls=lambda own: _tls(server, own))
-    try:
-        device = Device(place, credentials, name)
-    except LOST:
-        return
     try:
         for number in itertools.count():
             if not _work_once(device, choose, f"{seed}-{number}", journal, acknowledge):
@@ -271,10 +264,11 @@ def _work_once(device: Device, choose: random.Random, unique: str, journal: Jour
     return True
 
 
-def _tls(server: Server, credentials: Credentials) -> Any:
+def connect(server: Server, name: str, credentials: Credentials) -> Device:
     context = ssl.create_default_context(cafile=server.ca)
     context.load_cert_chain(credentials.certificate, credentials.key)
-    return context
+    place: Any = SimpleNamespace(mqtt_port=server.mqtt_port, tls=lambda _: context)
+    return Device(place, credentials, name)
 
 
 def prepare(server: Server, maker: Maker, folder: Path) -> dict[str, Credentials]:
@@ -327,7 +321,7 @@ def load(server: Server, credentials: dict[str, Credentials], number: int, choos
     clients = [
         (write, f"r{number}-w{writer}", choose.getrandbits(32), journals[writer]) for writer in range(WRITERS)
     ] + [
-        (work, name, credentials[name], choose.getrandbits(32), journals[WRITERS + index])
+        (work, connect(server, name, credentials[name]), choose.getrandbits(32), journals[WRITERS + index])
         for index, name in enumerate(DEVICES)
     ]
     threads = [threading.Thread(target=guarded, args=each) for each in clients]
