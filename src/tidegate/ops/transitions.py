@@ -138,10 +138,13 @@ def queue_and_announce(tx: Tx, now: int, job: Job, waiting: Waiting) -> None:
 
 def _after_the_end(tx: Tx, now: int, ended: Pending) -> list[Pending]:
     """What a job does about an execution that has just ended: abort, retry or complete. The retry, if there is one."""
-    configured = configuration.decode(ended.config)
-    if configured.abort_config and judge(tx, now, ended.job_id):
+    job = jobs.peek(tx, ended.job_id)
+    if job is None:
         return []
-    queued = _retry(tx, now, configured, ended)
+    configured = configuration.decode(job.config)
+    if configured.abort_config and judge(tx, now, job.id):
+        return []
+    queued = _retry(tx, now, job, configured, ended)
     if not queued:
         # Once for all that end together: the last of them decides.
         tx.gather(("finish", ended.job_id), lambda: now, partial(_finish, ended.job_id))
@@ -189,11 +192,10 @@ def cancel(tx: Tx, now: int, job: Job, *, reason_code: str | None, comment: str 
     return canceled
 
 
-def _retry(tx: Tx, now: int, configured: configuration.Configuration, ended: Pending) -> list[Pending]:
+def _retry(tx: Tx, now: int, job: Job, configured: configuration.Configuration, ended: Pending) -> list[Pending]:
     """Try an execution again if its job has retries left for it (control reference 11)."""
     criteria = configuration.retry_criteria(configured)
-    job = jobs.peek(tx, ended.job_id) if criteria else None
-    if job is None:
+    if not criteria:
         return []
     after_failed = ended.after_failed or 0
     used = {ExecutionStatus.FAILED: after_failed, ExecutionStatus.TIMED_OUT: ended.attempt - after_failed}
