@@ -1,6 +1,6 @@
 """Job and execution events: their topics and what they say (device reference 7.2, 7.3).
 
-An event is worded where it happens and completed where it leaves: ``eventId`` and ``thingArn`` are added by ``complete``.
+An event is worded where it happens and completed where it leaves: ``complete`` adds ``eventId`` and ``thingArn``.
 """
 
 from __future__ import annotations
