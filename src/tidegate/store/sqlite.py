@@ -105,7 +105,9 @@ class SqliteTx(_Reading):
 
 
 class _Spoiled(Exception):  # noqa: N818 - a state of affairs
-    """A work without a savepoint failed after it had written: the batch is rolled back and done again with savepoints."""
+    """A work without a savepoint failed after it had written: the batch is rolled back and done again with
+    savepoints.
+    """
 
 
 class SqliteDatabase:
