@@ -1,7 +1,7 @@
 """The measured server: tidegate as ``tidegate serve`` assembles it, and what a benchmark must be able to ask of it.
 
-For devices without TLS it opens a second endpoint, whose only difference is who a client is: that is read off the
-client id instead of a certificate, and then has the policies of the fleet's certificate all the same.
+For devices without TLS it opens a second endpoint, whose only difference is who a client is: that is read off the client
+id instead of a certificate, and then has the policies of the fleet's certificate all the same.
 """
 
 from __future__ import annotations
