@@ -29,8 +29,7 @@ from tidegate.http.app import App
 from tidegate.http.connections import Limits as ConnectionLimits
 from tidegate.http.control import Control
 from tidegate.http.listeners import Listener
-from tidegate.mqtt import endpoint
-from tidegate.mqtt.server import Server as MqttServer
+from tidegate.mqtt.endpoint import Endpoint
 from tidegate.mqtt.settings import Settings as MqttSettings
 from tidegate.ops import sweeps
 from tidegate.ops.call import Endpoints, Limits
@@ -42,6 +41,7 @@ from tidegate.pki.tls import TrustStore
 from tidegate.runtime import unit
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.service import Service, Settings
+from tidegate.runtime.timeline import Timeline
 from tidegate.store import certificates as stored_certificates
 from tidegate.store.database import Database, Tx
 from tidegate.store.postgres import PostgresDatabase
@@ -118,6 +118,7 @@ class Running(NamedTuple):
     service: Service
     engine: Engine
     metrics: Metrics
+    timeline: Timeline
 
 
 class InUseError(Exception):
@@ -142,10 +143,13 @@ async def running(options: Options) -> AsyncIterator[Running]:
         engine = Engine(service.unit, service.clock, _step(service.settings), metrics)
         engine.start()
         stack.push_async_callback(engine.stop)
-        edges = await _edges(options, stack, service, engine, metrics, trust)
+        devices = Endpoint(service, MqttSettings(strict_aws=options.strict_aws))
+        stack.push_async_callback(devices.drain, options.grace_s)
+        timeline = Timeline(service.clock, engine.settle, devices.published)
+        edges = await _edges(options, stack, service, devices, timeline, metrics, trust)
         addresses = _addresses(options, edges)
         _publish(options.data, addresses)
-        yield Running(addresses, service, engine, metrics)
+        yield Running(addresses, service, engine, metrics, timeline)
 
 
 async def _service(options: Options, stack: AsyncExitStack) -> tuple[Service, TrustStore]:
@@ -179,15 +183,19 @@ class _Edges(NamedTuple):
 
 
 async def _edges(
-    options: Options, stack: AsyncExitStack, service: Service, engine: Engine, metrics: Metrics, trust: TrustStore
+    options: Options,
+    stack: AsyncExitStack,
+    service: Service,
+    devices: Endpoint,
+    timeline: Timeline,
+    metrics: Metrics,
+    trust: TrustStore,
 ) -> _Edges:
     """Open the device endpoint, the device listener and, last, the listener of operators."""
-    devices = endpoint.attach(service, MqttSettings(strict_aws=options.strict_aws))
-    stack.push_async_callback(devices.drain, options.grace_s)
     certified = trust.listener("required", enforce_expiry=options.enforce_expiry)
-    mqtts = Address(*await devices.listen(options.mqtts.host, options.mqtts.port, certified))
-    metrics.connections("mqtts", lambda: devices.connections)
-    control = Control(service, engine, metrics, auth=options.auth, reset=lambda: _reset(service, engine, devices))
+    mqtts = Address(*await devices.server.listen(options.mqtts.host, options.mqtts.port, certified))
+    metrics.connections("mqtts", lambda: devices.server.connections)
+    control = Control(service, timeline, metrics, auth=options.auth, reset=lambda: _reset(service, timeline, devices))
     app = App(service, HANDLERS, control, metrics, auth=options.auth)
     context = trust.listener("optional", enforce_expiry=options.enforce_expiry)
     https = await _listen(app, options.https, stack, metrics, context, options.grace_s)
@@ -212,10 +220,10 @@ async def _listen(
     return Address(*bound)
 
 
-async def _reset(service: Service, engine: Engine, devices: MqttServer) -> None:
+async def _reset(service: Service, timeline: Timeline, devices: Endpoint) -> None:
     await service.reset()
-    devices.refresh()  # nobody who is connected exists any more
-    await engine.settle()
+    devices.server.refresh()  # nobody who is connected exists any more
+    await timeline.present()
 
 
 def _endpoints(options: Options, https: Address, mqtts: Address) -> Endpoints:

@@ -254,7 +254,7 @@ def test_job_next_wake_is_the_earliest(rows: Rows) -> None:
 
 def test_job_peek_finds_by_inner_id(rows: Rows) -> None:
     job_id = rows.job("j")
-    assert rows.do(lambda tx: jobs.peek(tx, job_id)) == rows.load(job_id)
+    assert rows.do(lambda tx: jobs.peek(tx, job_id)) == jobs.Peek(rows.load(job_id), execution_events=False)
     assert rows.do(lambda tx: jobs.peek(tx, job_id + 1)) is None
 
 

@@ -14,9 +14,10 @@ import json
 import msgspec
 
 from tidegate.core import rollout, schedule
+from tidegate.core.events import JobOperation
 from tidegate.core.lifecycle import EXECUTION_MOVES, JOB_MOVES, Act, ExecutionStatus, JobAct, JobStatus, Stage
 from tidegate.core.timetable import Moment, Phase
-from tidegate.ops import configuration, transitions
+from tidegate.ops import configuration, events, transitions
 from tidegate.ops.call import Limits
 from tidegate.ops.effects import ExecutionsQueued, JobShown
 from tidegate.ops.transitions import Move
@@ -292,6 +293,7 @@ def cancel(tx: Tx, job: Job, now: int) -> None:
     else:
         canceled = job._replace(stage=Stage.NONE, stage_cursor=None)
         jobs.put(tx, canceled, wake_at=job.updated_at + configuration.RETENTION)
+        events.job_happened(tx, now, canceled, JobOperation.CANCELED)
 
 
 def _take_away(tx: Tx, job: Job, now: int, acts: dict[ExecutionStatus, Act | None]) -> str | None:
@@ -327,11 +329,14 @@ def _delete(tx: Tx, job: Job, now: int, partition: str) -> None:
     for row in chunk:
         if row.status in (ExecutionStatus.QUEUED, ExecutionStatus.IN_PROGRESS):
             transitions.withdraw(tx, row.thing_id, job.id, row.number)
-    executions.delete(tx, [(row.thing_id, job.id, row.number) for row in chunk])
+    keys = [(row.thing_id, job.id, row.number) for row in chunk]
+    events.executions_deleted(tx, now, job, zip(keys, [row.status for row in chunk], strict=True))
+    executions.delete(tx, keys)
     if len(chunk) == DELETE_CHUNK:
         jobs.put(tx, job, wake_at=now)
         return
     where = scopes.name(tx, job.scope)
     assert where is not None
     tags.delete_all(tx, job.scope, f"arn:{partition}:iot:{where[1]}:{where[0]}:job/{job.name}")
+    events.job_happened(tx, now, job, JobOperation.DELETED)
     jobs.delete(tx, job.id)
