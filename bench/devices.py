@@ -16,6 +16,7 @@ DEVICES = 300
 _FEW = 20
 JOBS = 2
 """Jobs each device has when a lap begins."""
+_SECONDS = 1.0
 _LAPS = 10
 """Laps of a round; between them the finished jobs are deleted, and nothing is counted."""
 
@@ -85,23 +86,24 @@ _KINDS: dict[str, dict[str, Any]] = {
 
 def _against_store(name: str, folder: Path, rounds: int, laps: int, devices: int, options: dict[str, Any]) -> Figure:
     core = machine.cores().server
-    with (
-        fleet(folder / "data", laps, devices, **options) as ours,
-        Child("bench.bare", core) as bare,
-    ):
-        path = str(folder / "bare.db")
+    singly: list[float] = []
+    with fleet(folder / "data", laps, devices, **options) as ours, Child("bench.bare", core) as bare:
 
-        def bare_cycles() -> float:
-            return float(bare.ask("cycles", path=path, devices=devices, jobs=JOBS, laps=laps))
+        def loop() -> float:
+            singly.append(bare.ask("cycles", path=str(folder / "singly.db"), devices=devices, jobs=JOBS, laps=laps))
+            path = str(folder / f"set-{len(singly)}.db")
+            return float(bare.ask("set_cycles", path=path, devices=devices, seconds=_SECONDS))
 
-        ours.cycles(), bare_cycles()  # warm
-        values, baseline = side_by_side(rounds, ours.cycles, bare_cycles)
-    cpu = number(spread(ours.cpu[1:]).median)
-    note = (
-        f"{devices} devices, {JOBS} pending jobs each; server CPU a cycle {cpu} µs, load {ours.share:.0%} of its core"
+        ours.cycles(), loop()  # warm
+        values, baseline = side_by_side(rounds, ours.cycles, loop)
+    cpu, alone = number(spread(ours.cpu[1:]).median), spread(singly[1:]).median
+    notes = (
+        f"{devices} devices, {JOBS} pending jobs each; server CPU a cycle {cpu} µs, load {ours.share:.0%} of its core",
+        f"the bare loop that looks each device's next job up by itself: {number(alone)} cycles/s, "
+        f"ratio {spread(values).median / alone:.2f}",
     )
     aim = Aim(0.45, at_least=True)
-    return Figure(f"Device cycles, {name}", "cycles/s", values, "bare store loop", baseline, aim, (note,))
+    return Figure(f"Device cycles, {name}", "cycles/s", values, "bare store loop, by set", baseline, aim, notes)
 
 
 def _against_commit_each(folder: Path, rounds: int, laps: int) -> Figure:

@@ -1,7 +1,7 @@
 """The load process of the device benchmarks: MQTT 3.1.1 clients that carry out jobs as fast as they are answered.
 
-A client knows only what it needs: CONNECT, one SUBSCRIBE to its notify-next topic, requests in QoS 1 or 0, and the replies
-that AWS's rule sends to the requesting connection without a subscription (device reference 3.3).
+A client knows only what it needs: CONNECT, one SUBSCRIBE to its notify-next topic, requests in QoS 1 or 0, and the
+replies that AWS's rule sends to the requesting connection without a subscription (device reference 3.3).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 import ssl
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -202,11 +203,15 @@ class _Device(asyncio.Protocol):
         self._transport.write(data)
 
 
+def _same(device: _Device) -> _Device:
+    return device
+
+
 class _Load:
     def __init__(self) -> None:
         self._devices: list[_Device] = []
 
-    async def connect(  # noqa: PLR0913
+    async def connect(
         self,
         port: int,
         devices: int,
@@ -228,7 +233,7 @@ class _Load:
             ]
             where: dict[str, Any] = {"ssl": context, "server_hostname": "localhost"} if context else {}
             await asyncio.gather(
-                *(loop.create_connection(lambda each=each: each, "127.0.0.1", port, **where) for each in chunk)
+                *(loop.create_connection(partial(_same, each), "127.0.0.1", port, **where) for each in chunk)
             )
             await asyncio.gather(*(each.ready for each in chunk))
             self._devices += chunk
