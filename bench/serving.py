@@ -181,6 +181,7 @@ async def _main() -> None:
         data=data, http=anywhere, https=anywhere, mqtts=anywhere, auth=given.get("auth", False), rollout_ceiling=10**8
     )
     async with server.running(chosen) as running:
+        server.settle_heap()
         settings = running.service.settings
         # As many templates as a benchmark makes; counting them is not what is measured.
         running.service.settings = settings._replace(limits=settings.limits._replace(job_templates=0))
