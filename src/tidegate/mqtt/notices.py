@@ -81,6 +81,7 @@ class Notices:
         self._due: dict[_List, _Due] = {}
         self._shown: set[int] = set()
         self._scheduled = False
+        self._reading = False
         self._looking_up = 0
         self._running: set[asyncio.Task[None]] = set()
 
@@ -126,7 +127,8 @@ class Notices:
         self._schedule()
 
     def _schedule(self) -> None:
-        if (self._due or self._shown) and not self._scheduled and not self._looking_up:
+        # One reading at a time: the answers of two could change places, and devices would be left with the older.
+        if (self._due or self._shown) and not (self._scheduled or self._reading or self._looking_up):
             self._scheduled = True
             self._loop.call_soon(self._flush)
 
@@ -141,7 +143,13 @@ class Notices:
             if reading.done():  # the embedded store answers at once: no task, and the order of the loop is kept
                 self._send(reading)
             else:
-                reading.add_done_callback(self._send)
+                self._reading = True
+                reading.add_done_callback(self._read)
+
+    def _read(self, reading: asyncio.Future[list[_Message]]) -> None:
+        self._reading = False
+        self._send(reading)
+        self._schedule()
 
     def _send(self, reading: asyncio.Future[list[_Message]]) -> None:
         error = reading.exception()
