@@ -153,11 +153,12 @@ def chunked_release(path: Path, job: int, chunk: int) -> float:
 
 def _chunk(job: int, after: int, chunk: int) -> Work[int | None]:
     def work(tx: Tx) -> int | None:
-        last, _ = executions.group_cursor(tx, GROUP, after=after, joined_by=NOW, limit=chunk)
-        if last is not None:
-            queued = executions.release_group(tx, job, GROUP, after=after, through=last, joined_by=NOW, now=NOW)
-            jobs.count_add(tx, job, {QUEUED: len(queued)})
-        return last
+        members = executions.group_members(tx, GROUP, after=after, joined_by=NOW, limit=chunk)
+        if not members:
+            return None
+        queued = executions.release_group(tx, job, GROUP, members, joined_by=NOW, now=NOW)
+        jobs.count_add(tx, job, {QUEUED: len(queued)})
+        return members[-1]
 
     return work
 

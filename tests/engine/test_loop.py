@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+
 import pytest
 
 from tidegate.clock import MovableClock
@@ -19,6 +20,7 @@ from tidegate.store.database import Database, StoreUnavailable, Tx
 from tidegate.store.sqlite import SqliteDatabase
 
 NOW = 1_767_225_600_000
+
 
 class Agenda:
     """A step that does the next due thing of a list, one at a time, and remembers when it did which."""
@@ -45,9 +47,14 @@ class Agenda:
 
 
 @pytest.fixture
-def store() -> Iterator[Database]:
-    memory = SqliteDatabase(None, now=NOW)
-    yield memory
+def store() -> Database:
+    return SqliteDatabase(None, now=NOW)
+
+
+async def done(agenda: Agenda) -> None:
+    """Let the loop turn until something has been done."""
+    while not agenda.done:  # noqa: ASYNC110 - the step is a plain function and has no event to set
+        await asyncio.sleep(0)
 
 
 class Rig:
@@ -178,8 +185,7 @@ def test_an_effect_of_a_commit_wakes_the_engine(store: Database) -> None:
                 tx.effects.append(EngineDue(NOW))
 
             await rig.unit.transact(work)
-            while not agenda.done:  # nobody settles: the effect alone has to do it
-                await asyncio.sleep(0)
+            await done(agenda)  # nobody settles: the effect alone has to do it
             assert agenda.done == [(NOW, NOW)]
 
     asyncio.run(scenario())
@@ -209,8 +215,7 @@ def test_the_clock_reaching_an_instant_wakes_the_engine(store: Database) -> None
             await rig.engine.settle()
             rig.clock.resume()
             assert await rig.engine.settle() in (None, NOW + 40)
-            while not agenda.done:
-                await asyncio.sleep(0)
+            await done(agenda)
             ((due, done_at),) = agenda.done
             assert done_at >= due
 
@@ -242,8 +247,7 @@ def test_a_failed_step_is_told_to_who_waits_and_tried_again(
         async with running(store, agenda) as rig:
             with pytest.raises(StoreUnavailable, match="the disk is full"):
                 await rig.engine.settle()
-            while not agenda.done:
-                await asyncio.sleep(0)
+            await done(agenda)
             assert agenda.done == [(NOW, NOW)]
             assert rig.metrics.engine_failures == 3
             assert await rig.engine.settle() is None

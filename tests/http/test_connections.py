@@ -92,7 +92,7 @@ def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 
 async def when(condition: Callable[[], bool]) -> None:
-    while not condition():
+    while not condition():  # noqa: ASYNC110 - what is waited for happens inside the server
         await asyncio.sleep(0)
 
 
@@ -176,7 +176,9 @@ def test_chunked_body() -> None:
     async def scenario() -> None:
         async with rig() as made:
             client = await made.connect()
-            client.send(b"PUT /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")
+            client.send(
+                b"PUT /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+            )
             assert (await client.answer())[2] == b"/c abcde"
 
     run(scenario)
@@ -207,7 +209,9 @@ def test_head_has_no_body() -> None:
     run(scenario)
 
 
-@pytest.mark.parametrize("line", [b"GET /o HTTP/1.0\r\n\r\n", b"GET /o HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"])
+@pytest.mark.parametrize(
+    "line", [b"GET /o HTTP/1.0\r\n\r\n", b"GET /o HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"]
+)
 def test_connections_that_end_with_their_request(line: bytes) -> None:
     async def scenario() -> None:
         async with rig() as made:
@@ -260,7 +264,9 @@ def test_a_declared_body_over_the_limit_is_refused_before_it_comes(length: str) 
     async def scenario() -> None:
         async with rig() as made:
             client = await made.connect()
-            client.send(f"PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\nExpect: 100-continue\r\n\r\n".encode())
+            client.send(
+                f"PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\nExpect: 100-continue\r\n\r\n".encode()
+            )
             status, headers, body = await client.answer()
             assert status == (413 if len(length) < 20 else 400)  # the parser itself refuses what no number holds
             assert headers["connection"] == "close"
@@ -386,7 +392,9 @@ def test_a_client_that_goes_away_does_not_stop_its_request() -> None:
             client = await made.connect()
             client.send(GET % b"held" + GET % b"2")
             await made.echo.held.wait()
-            client.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.writer.get_extra_info("socket").setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+            )
             client.writer.transport.abort()  # with a reset
             await when(lambda: made.listener.connections() == 0)
             made.echo.release.set()
@@ -509,5 +517,3 @@ def test_draining_does_not_wait_for_ever(caplog: pytest.LogCaptureFixture) -> No
 
     run(scenario)
     assert "1 connections were cut off" in caplog.text
-
-

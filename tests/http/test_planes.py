@@ -23,7 +23,9 @@ def test_endpoint_names(host: bytes, expected: planes.Planes, region: str) -> No
     assert planes.hosted(host) == (expected, region)
 
 
-@pytest.mark.parametrize("host", [b"localhost:8080", b"127.0.0.1", b"iot", b"iot:8080", b"iot.example.com", b"[::1]:80"])
+@pytest.mark.parametrize(
+    "host", [b"localhost:8080", b"127.0.0.1", b"iot", b"iot:8080", b"iot.example.com", b"[::1]:80"]
+)
 def test_other_names_say_nothing(host: bytes) -> None:
     assert planes.hosted(host) is None
 

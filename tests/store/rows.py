@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from tests.conftest import NOW
@@ -70,7 +70,7 @@ class Rows:
 
         return self.do(work)
 
-    def group(self, members: Sequence[int], name: str = "g", joined_at: int = NOW, parent: int | None = None) -> int:
+    def group(self, members: Iterable[int], name: str = "g", joined_at: int = NOW, parent: int | None = None) -> int:
         def work(tx: Tx) -> int:
             group_id = groups.insert(tx, self.scope, NewGroup(name, name, parent, None, {}), NOW)
             assert group_id is not None

@@ -456,26 +456,40 @@ def test_job_release_put_adds_within_an_instant(rows: Rows) -> None:
 # Executions
 
 
-def test_execution_release_group_walks_by_thing_id(rows: Rows) -> None:
+def test_execution_group_members_are_walked_by_thing_id(rows: Rows) -> None:
     members = rows.things(5)
-    group_id = rows.group(members)
+    group_id = rows.group(reversed(members))
+    rows.group(rows.things(2, "other"), "other")
+    pages = walk(
+        rows,
+        lambda tx, where: executions.group_members(tx, group_id, after=where, joined_by=NOW, limit=2),
+        0,
+        lambda thing: thing,
+    )
+    assert pages == [members[:2], members[2:4], members[4:]]
+
+
+def test_execution_group_members_leave_out_who_joined_later(rows: Rows) -> None:
+    early, late = rows.things(2, "early"), rows.things(1, "late")
+    group_id = rows.group(early, joined_at=NOW)
+    rows.do(lambda tx: tx.run("group_member_insert", {"group": group_id, "thing": late[0], "now": NOW + 1}))
+    place = {"after": 0, "limit": 10}
+    assert rows.do(lambda tx: executions.group_members(tx, group_id, joined_by=NOW - 1, **place)) == []
+    assert rows.do(lambda tx: executions.group_members(tx, group_id, joined_by=NOW, **place)) == early
+    assert rows.do(lambda tx: executions.group_members(tx, group_id, joined_by=NOW + 1, **place)) == early + late
     job_id = rows.job()
-    released: list[list[int]] = []
-    after = 0
+    released = rows.do(lambda tx: executions.release_group(tx, job_id, group_id, early + late, joined_by=NOW, now=NOW))
+    assert released == early
 
-    def step(tx: Tx) -> int | None:
-        last, count = executions.group_cursor(tx, group_id, after=after, joined_by=NOW, limit=2)
-        if last is not None:
-            span = {"after": after, "through": last, "joined_by": NOW}
-            released.append(executions.release_group(tx, job_id, group_id, **span, now=NOW + 1))
-            assert count == len(released[-1])
-        return last
 
-    while last := rows.do(step):
-        after = last
-    assert released == [members[:2], members[2:4], members[4:]]
-    found = rows.do(lambda tx: executions.get(tx, members[0], job_id))
-    assert found == queued_execution(members[0], job_id, NOW + 1)
+def test_execution_release_group_queues_the_members_it_is_given(rows: Rows) -> None:
+    members = rows.things(5)
+    group_id, job_id = rows.group(members), rows.job()
+    run = members[1:4]
+    released = rows.do(lambda tx: executions.release_group(tx, job_id, group_id, run, joined_by=NOW, now=NOW + 1))
+    assert released == run
+    found = [rows.do(lambda tx, thing=thing: executions.get(tx, thing, job_id)) for thing in members]
+    assert found == [None, *(queued_execution(thing, job_id, NOW + 1) for thing in run), None]
 
 
 @pytest.mark.parametrize("instant", [NOW, NOW + 1])
@@ -484,37 +498,31 @@ def test_execution_release_group_passes_over_those_that_have_one(rows: Rows, ins
     members = rows.things(4)
     group_id, job_id = rows.group(members), rows.job()
     rows.queue(job_id, members[1:2], NOW)
-    span = {"after": 0, "through": members[2], "joined_by": NOW}
-    released = rows.do(lambda tx: executions.release_group(tx, job_id, group_id, **span, now=instant))
-    assert sorted(released) == [members[0], members[2]]
-    assert rows.do(lambda tx: executions.release_group(tx, job_id, group_id, **span, now=instant)) == []
-    assert rows.do(lambda tx: executions.release_group(tx, job_id, group_id, **span, now=NOW + 2)) == []
+
+    def release(now: int) -> list[int]:
+        run = members[:3]
+        return sorted(rows.do(lambda tx: executions.release_group(tx, job_id, group_id, run, joined_by=NOW, now=now)))
+
+    assert release(instant) == [members[0], members[2]]
+    assert release(instant) == []
+    assert release(NOW + 2) == []
     assert rows.do(lambda tx: executions.get(tx, members[3], job_id)) is None
 
 
 def test_execution_queued_at_does_not_take_another_release_for_this_one(rows: Rows) -> None:
     """Two groups that share things, released at one instant: each thing is reported by one of them."""
     members = rows.things(5)
-    first, second = rows.group(members[:3], "a"), rows.group(members[1:], "b")
+    runs = {"a": members[:3], "b": members[1:]}
+    ids = {name: rows.group(run, name) for name, run in runs.items()}
     job_id = rows.job()
 
     def work(tx: Tx) -> list[list[int]]:
-        span = {"after": 0, "through": members[-1], "joined_by": NOW}
-        return [sorted(executions.release_group(tx, job_id, group, **span, now=NOW)) for group in (first, second)]
+        return [
+            sorted(executions.release_group(tx, job_id, ids[name], run, joined_by=NOW, now=NOW))
+            for name, run in runs.items()
+        ]
 
     assert rows.do(work) == [members[:3], members[3:]]
-
-
-def test_execution_group_cursor_leaves_out_who_joined_later(rows: Rows) -> None:
-    early, late = rows.things(2, "early"), rows.things(1, "late")
-    group_id = rows.group(early, joined_at=NOW)
-    rows.do(lambda tx: tx.run("group_member_insert", {"group": group_id, "thing": late[0], "now": NOW + 1}))
-    span = {"joined_by": NOW, "limit": 10}
-    assert rows.do(lambda tx: executions.group_cursor(tx, group_id, after=0, **span)) == (early[-1], 2)
-    assert rows.do(lambda tx: executions.group_cursor(tx, group_id, after=early[-1], **span)) == (None, 0)
-    job_id = rows.job()
-    everyone = {"after": 0, "through": late[0], "joined_by": NOW}
-    assert rows.do(lambda tx: executions.release_group(tx, job_id, group_id, **everyone, now=NOW)) == early
 
 
 def test_execution_release_thing_once_and_only_for_the_living(rows: Rows) -> None:
@@ -718,8 +726,6 @@ def test_execution_waiting_put_replaces(rows: Rows) -> None:
         rows.do(lambda tx, waiting=waiting: executions.await_window(tx, job_id, waiting))
     rows.do(lambda tx: executions.await_window(tx, other, Waiting(7, 0, None)))
     assert rows.do(lambda tx: executions.waiting(tx, job_id, 2)) == [Waiting(5, 0, None), Waiting(7, 2, 1)]
-    assert rows.do(lambda tx: executions.is_waiting(tx, job_id, 9)) is True
-    assert rows.do(lambda tx: executions.is_waiting(tx, other, 9)) is False
 
 
 def test_execution_waiting_delete_by_thing_of_job_by_job_and_by_thing(rows: Rows) -> None:

@@ -53,7 +53,6 @@ class Engine:
         self._stopping = False
         self._retry_s = 0.0
         self._waiting: list[asyncio.Future[Millis | None]] = []
-        self._travelling = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         unit.subscribe(self._effects)
 
@@ -86,37 +85,6 @@ class Engine:
         self._waiting.append(future)
         self._wake.set()
         return await future
-
-    async def travel(self, target: Millis | None) -> Millis | None:
-        """Move a movable clock to an instant and do everything due up to it, each thing at its own time.
-
-        The clock stops at every due instant on the way, so what is done there bears that instant. ``target`` None: to
-        the next thing that is due. Calls are carried out one after another; a running clock runs on afterwards. Returns
-        and raises as ``settle``.
-        """
-        clock = self._clock
-        assert isinstance(clock, MovableClock)
-        async with self._travelling:
-            running = not clock.frozen
-            clock.freeze()
-            try:
-                return await self._travel(clock, target)
-            finally:
-                if running:
-                    clock.resume()
-                    self._wake.set()
-
-    async def _travel(self, clock: MovableClock, target: Millis | None) -> Millis | None:
-        due = await self.settle()
-        if target is None:
-            if due is None:
-                return None
-            target = due
-        while due is not None and due <= target:
-            clock.set(due)
-            due = await self.settle()
-        clock.set(target)
-        return await self.settle()
 
     def _effects(self, effects: Sequence[Any]) -> None:
         for effect in effects:

@@ -85,7 +85,7 @@ class App:
             response = await self._service.invoke(handler, members, account=account, region=region, principal=principal)
             answer = protocol.encode(operation, response)
         except WireError as error:
-            answer = protocol.encode_error(error, request_id if _traced(operation) else None)
+            answer = protocol.encode_error(error, request_id if _traced(error, operation) else None)
         except Exception as error:  # noqa: BLE001 - the last place that can still answer the caller
             answer = protocol.encode_error(_fault(error, operation, request_id), request_id)
         plane, name = (operation.plane, operation.name) if operation else ("none", "unknown")
@@ -119,9 +119,9 @@ def _route(candidates: Planes, request: Request) -> tuple[Operation, dict[str, s
     raise UnknownOperationException(f"No operation of {candidates[0]} answers to {request.method} {path}")
 
 
-def _traced(operation: Operation | None) -> bool:
-    """The control plane repeats the request id inside its errors (control reference 1.4)."""
-    return operation is None or operation.plane == "iot"
+def _traced(error: WireError, operation: Operation | None) -> bool:
+    """The control plane repeats the request id inside its errors (control reference 1.4), the data planes do not."""
+    return (operation.plane if operation else error.plane) in (None, "iot")
 
 
 def _fault(error: Exception, operation: Operation | None, request_id: str) -> WireError:

@@ -8,36 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
-from tidegate.clock import Millis, MovableClock
+from tidegate.clock import Millis
 from tidegate.http import callers
 from tidegate.http.request import Answer, Request
 from tidegate.runtime import metrics
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.service import Service
+from tidegate.runtime.timeline import LATEST, FixedClock, Moment, OutOfCalendar, Timeline
 from tidegate.store import scopes
 from tidegate.store.database import StoreError
 from tidegate.wire import protocol
 from tidegate.wire.errors import WireError
 
 _JSON = (b"Content-Type", b"application/json")
-_LATEST = 253_402_300_799_999
-"""9999-12-31T23:59:59.999Z: the last instant that can be written in ISO 8601."""
-
-
-class Timeline(Protocol):
-    """What moves time: the engine."""
-
-    async def settle(self) -> Millis | None:
-        """Wait until everything due has been done; when the next thing is due."""
-        ...
-
-    async def travel(self, target: Millis | None) -> Millis | None:
-        """Go to an instant, or to the next due one, doing everything on the way; when the next thing is due."""
-        ...
 
 
 class _Refused(Exception):  # noqa: N818 - carries an answer
@@ -114,34 +101,35 @@ class Control:
         return _json(200, {"status": "reset"})
 
     async def _clock(self, _request: Request) -> Answer:
-        return self._state(await self._timeline.settle())
+        return _moment(await self._timeline.present())
 
     async def _move_clock(self, request: Request) -> Answer:
         if self._auth:
             await callers.signed(self._keys, self._service.settings.account, request)
-        clock = self._service.clock
-        if not isinstance(clock, MovableClock):
-            raise _Refused(409, "This server runs on the system clock. Start it with --clock movable to move time.")
         name, value = _command(request.body)
-        if name == "freeze":
-            clock.freeze()
-            return self._state(await self._timeline.settle())
-        if name == "resume":
-            clock.resume()
-            return self._state(await self._timeline.settle())
-        if name == "toNextEvent":
-            return self._state(await self._timeline.travel(None))
-        target = clock.now() + _milliseconds(value) if name == "advance" else _instant(value)
-        if not 0 <= target <= _LATEST:
-            raise _Refused(400, "The clock can be set from 1970-01-01 to 9999-12-31.")
-        return self._state(await self._timeline.travel(target))
+        try:
+            return _moment(await self._move(name, value))
+        except FixedClock:
+            message = "This server runs on the system clock. Start it with --clock movable to move time."
+            raise _Refused(409, message) from None
+        except OutOfCalendar:
+            raise _Refused(400, "The clock can be set from 1970-01-01 to 9999-12-31.") from None
 
-    def _state(self, next_at: Millis | None) -> Answer:
-        clock = self._service.clock
-        now = clock.now()
-        frozen = isinstance(clock, MovableClock) and clock.frozen
-        next_event = None if next_at is None else _iso(next_at)
-        return _json(200, {"now": _iso(now), "epochMs": now, "frozen": frozen, "nextEventAt": next_event})
+    async def _move(self, name: str, value: Any) -> Moment:
+        timeline = self._timeline
+        if name == "advance":
+            return await timeline.advance(_milliseconds(value))
+        if name == "set":
+            return await timeline.set(_instant(value))
+        if name == "toNextEvent":
+            return await timeline.to_next_event()
+        return await (timeline.freeze() if name == "freeze" else timeline.resume())
+
+
+def _moment(moment: Moment) -> Answer:
+    next_event = None if moment.next_at is None else _iso(moment.next_at)
+    shown = {"now": _iso(moment.now), "epochMs": moment.now, "frozen": moment.frozen, "nextEventAt": next_event}
+    return _json(200, shown)
 
 
 def _json(status: int, value: dict[str, Any]) -> Answer:
@@ -171,7 +159,7 @@ def _command(body: bytes) -> tuple[str, Any]:
 
 
 def _milliseconds(seconds: Any) -> int:
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= _LATEST / 1000:
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= LATEST / 1000:
         raise _Refused(400, "advance takes a number of seconds that is not negative.")
     return round(seconds * 1000)
 

@@ -10,6 +10,7 @@ from collections.abc import Awaitable
 from typing import Any
 
 from tidegate.mqtt import topics
+from tidegate.mqtt.events import Events
 from tidegate.mqtt.jobs import JobRequests
 from tidegate.mqtt.notices import Notices
 from tidegate.mqtt.plane import Identity, Reply, Scope
@@ -61,19 +62,35 @@ class Devices:
         return self._requests.request(identity, request, payload)
 
 
-def attach(service: Service, settings: Settings | None = None) -> Server:
-    """An endpoint for the devices of a service; open its listeners with ``listen``."""
-    server = Server(Devices(service), clock=service.clock, ids=service.ids, settings=settings)
-    notices = Notices(service, server)
-    server.watchers.interest = notices.interest
+class Endpoint:
+    """An endpoint for the devices of a service; open its listeners with ``server.listen``."""
 
-    def act(effects: list[Any]) -> None:
-        notices.effects(effects)
+    def __init__(self, service: Service, settings: Settings | None = None) -> None:
+        self.server = Server(Devices(service), clock=service.clock, ids=service.ids, settings=settings)
+        self._service = service
+        self._notices = Notices(service, self.server)
+        self._events = Events(service, self.server, self._notices.settled)
+        self.server.watchers.interest = self._notices.interest
+        service.unit.subscribe(self._act)
+        self._events.start()
+
+    def _act(self, effects: list[Any]) -> None:
+        self._notices.effects(effects)
+        self._events.effects(effects)
         for effect in effects:
             if isinstance(effect, PrincipalChanged):
-                server.refresh(effect.certificate_id)
+                self.server.refresh(effect.certificate_id)
             elif isinstance(effect, PoliciesChanged):
-                server.refresh()
+                self.server.refresh()
 
-    service.unit.subscribe(act)
-    return server
+    async def published(self) -> None:
+        """Wait until devices and subscribers have been sent all that follows from what is committed by now."""
+        self.server.broker.sweep(self._service.clock.now())
+        await self._service.unit.delivered()
+        await self._notices.settled()
+        await self._events.settled()
+
+    async def drain(self, grace: float) -> None:
+        """Stop, as ``Server.drain`` does. Events of this time are published by the next server."""
+        await self._events.stop()
+        await self.server.drain(grace)

@@ -84,6 +84,7 @@ class Notices:
         self._reading = False
         self._looking_up = 0
         self._running: set[asyncio.Task[None]] = set()
+        self._reading: set[asyncio.Future[list[_Message]]] = set()
 
     def interest(self, scope: Scope, thing_name: str | None, wanted: bool) -> None:
         """A thing's notices begin or cease to have a subscriber; None stands for filters that reach every thing."""
@@ -115,6 +116,19 @@ class Notices:
                 if known in self._names:
                     self._start(*known)
 
+    async def settled(self) -> None:
+        """Wait until what was taken note of has been published."""
+        while True:
+            under_way: set[asyncio.Future[Any]] = {*self._reading}
+            if self._due or self._shown:
+                under_way |= self._running
+            if under_way:
+                await asyncio.wait(under_way)
+            elif self._scheduled:
+                await asyncio.sleep(0)
+            else:
+                return
+
     def _listening(self) -> bool:
         """True while any thing may turn out to have a listener."""
         return bool(self._everywhere) or self._looking_up > 0
@@ -140,6 +154,7 @@ class Notices:
             due = {which: what for which, what in due.items() if which[0] in self._watched}
         if due or shown:
             reading = self._service.unit.read(lambda tx: self._messages(tx, due, shown))
+            self._reading.add(reading)
             if reading.done():  # the embedded store answers at once: no task, and the order of the loop is kept
                 self._send(reading)
             else:
@@ -152,6 +167,7 @@ class Notices:
         self._schedule()
 
     def _send(self, reading: asyncio.Future[list[_Message]]) -> None:
+        self._reading.discard(reading)
         error = reading.exception()
         if error is not None:
             log.error(

@@ -38,6 +38,12 @@ class JobShown(NamedTuple):
     job_id: int
 
 
+class EventsWritten(NamedTuple):
+    """Events of a scope stand in the outbox."""
+
+    scope: int
+
+
 class ThingNamed(NamedTuple):
     """A thing came to exist under this name, or (id None) no longer does."""
 
@@ -67,5 +73,13 @@ class CertificateTrusted(NamedTuple):
 
 
 Effect = (
-    EngineDue | PendingChanged | ExecutionsQueued | ThingNamed | PrincipalChanged | PoliciesChanged | CertificateTrusted
+    EngineDue
+    | PendingChanged
+    | ExecutionsQueued
+    | JobShown
+    | EventsWritten
+    | ThingNamed
+    | PrincipalChanged
+    | PoliciesChanged
+    | CertificateTrusted
 )

@@ -8,7 +8,7 @@ import msgspec
 
 from tidegate.core import checks, texts, timers
 from tidegate.core.lifecycle import EXECUTION_MOVES, Act, ExecutionStatus
-from tidegate.ops import transitions
+from tidegate.ops import events, transitions
 from tidegate.ops.call import Call
 from tidegate.ops.handler import Handler, following, page, seconds
 from tidegate.ops.transitions import Move
@@ -139,7 +139,9 @@ def delete_job_execution(tx: Tx, call: Call, request: iot.DeleteJobExecutionRequ
     if found.status == ExecutionStatus.IN_PROGRESS and not request.force:
         raise iot.InvalidStateTransitionException(texts.execution_needs_force(found.status.name))
     transitions.withdraw(tx, found.thing_id, found.job_id, found.number)
-    executions.delete(tx, [(found.thing_id, found.job_id, found.number)])
+    key = (found.thing_id, found.job_id, found.number)
+    events.executions_deleted(tx, call.now, job, [(key, found.status)])
+    executions.delete(tx, [key])
     jobs.count_add(tx, found.job_id, {found.status: -1})
     transitions.finish(tx, found.job_id, call.now)
 

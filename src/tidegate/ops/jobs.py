@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from tidegate.core import arn, texts
+from tidegate.core.events import JobOperation
 from tidegate.core.lifecycle import JOB_MOVES, ExecutionStatus, JobAct, JobStatus, Stage
 from tidegate.core.timetable import Phase
-from tidegate.ops import configuration, sweeps, tags, templates, transitions
+from tidegate.ops import configuration, events, sweeps, tags, templates, transitions
 from tidegate.ops.call import Call
 from tidegate.ops.effects import EngineDue
 from tidegate.ops.handler import Handler, following, page, seconds
@@ -343,9 +344,9 @@ def delete_job(tx: Tx, call: Call, request: iot.DeleteJobRequest) -> None:
         raise iot.InvalidStateTransitionException(texts.job_not_deletable(job.name, job.status))
     if jobs.count_deleting(tx, call.scope) >= call.limits.deleting_jobs:
         raise iot.LimitExceededException(texts.limit_exceeded("jobs being deleted", call.limits.deleting_jobs))
-    jobs.put(
-        tx, job._replace(status=status, stage=Stage.DELETE, stage_cursor=None, updated_at=call.now), wake_at=call.now
-    )
+    deleting = job._replace(status=status, stage=Stage.DELETE, stage_cursor=None, updated_at=call.now)
+    jobs.put(tx, deleting, wake_at=call.now)
+    events.job_happened(tx, call.now, deleting, JobOperation.DELETION_IN_PROGRESS)
     tx.effects.append(EngineDue(call.now))
 
 

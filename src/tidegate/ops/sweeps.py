@@ -14,9 +14,10 @@ import json
 import msgspec
 
 from tidegate.core import rollout, schedule
+from tidegate.core.events import JobOperation
 from tidegate.core.lifecycle import EXECUTION_MOVES, JOB_MOVES, Act, ExecutionStatus, JobAct, JobStatus, Stage
 from tidegate.core.timetable import Moment, Phase
-from tidegate.ops import configuration, transitions
+from tidegate.ops import configuration, events, transitions
 from tidegate.ops.call import Limits
 from tidegate.ops.effects import ExecutionsQueued, JobShown
 from tidegate.ops.transitions import Move
@@ -229,14 +230,14 @@ class _Walk:
             for group in groups.descendants(self._tx, target.group_id):
                 if group > self._at.group:
                     self._at.group, self._at.thing = group, 0
-                if group == self._at.group and self._members(1)[1]:
+                if group == self._at.group and self._members(1):
                     return True
             self._next_target()
         return False
 
-    def _members(self, limit: int) -> tuple[int | None, int]:
+    def _members(self, limit: int) -> list[int]:
         place = {"after": self._at.thing, "joined_by": self._joined_by, "limit": limit}
-        return executions.group_cursor(self._tx, self._at.group, **place)
+        return executions.group_members(self._tx, self._at.group, **place)
 
     def _release_thing(self, thing_id: int, now: int) -> list[int]:
         released = executions.release_thing(self._tx, self._job.id, thing_id, now=now)
@@ -244,11 +245,9 @@ class _Walk:
         return [thing_id] if released else []
 
     def _release_members(self, limit: int, now: int) -> list[int]:
-        last, _ = self._members(limit)
-        assert last is not None
-        place = {"after": self._at.thing, "through": last, "joined_by": self._joined_by}
-        queued = executions.release_group(self._tx, self._job.id, self._at.group, **place, now=now)
-        self._at.thing = last
+        group, members = self._at.group, self._members(limit)
+        queued = executions.release_group(self._tx, self._job.id, group, members, joined_by=self._joined_by, now=now)
+        self._at.thing = members[-1]
         return queued
 
     def _next_target(self) -> None:
@@ -294,6 +293,7 @@ def cancel(tx: Tx, job: Job, now: int) -> None:
     else:
         canceled = job._replace(stage=Stage.NONE, stage_cursor=None)
         jobs.put(tx, canceled, wake_at=job.updated_at + configuration.RETENTION)
+        events.job_happened(tx, now, canceled, JobOperation.CANCELED)
 
 
 def _take_away(tx: Tx, job: Job, now: int, acts: dict[ExecutionStatus, Act | None]) -> str | None:
@@ -329,11 +329,14 @@ def _delete(tx: Tx, job: Job, now: int, partition: str) -> None:
     for row in chunk:
         if row.status in (ExecutionStatus.QUEUED, ExecutionStatus.IN_PROGRESS):
             transitions.withdraw(tx, row.thing_id, job.id, row.number)
-    executions.delete(tx, [(row.thing_id, job.id, row.number) for row in chunk])
+    keys = [(row.thing_id, job.id, row.number) for row in chunk]
+    events.executions_deleted(tx, now, job, zip(keys, [row.status for row in chunk], strict=True))
+    executions.delete(tx, keys)
     if len(chunk) == DELETE_CHUNK:
         jobs.put(tx, job, wake_at=now)
         return
     where = scopes.name(tx, job.scope)
     assert where is not None
     tags.delete_all(tx, job.scope, f"arn:{partition}:iot:{where[1]}:{where[0]}:job/{job.name}")
+    events.job_happened(tx, now, job, JobOperation.DELETED)
     jobs.delete(tx, job.id)

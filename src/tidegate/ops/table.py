@@ -6,6 +6,7 @@ from tidegate.ops import (
     certificates,
     device,
     endpoints,
+    events,
     executions,
     groups,
     jobs,
@@ -27,4 +28,5 @@ HANDLERS: dict[tuple[str, str], Handler] = {
     **policies.HANDLERS,
     **tags.HANDLERS,
     **endpoints.HANDLERS,
+    **events.HANDLERS,
 }

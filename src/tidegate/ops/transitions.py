@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from tidegate.core import abort, pending, retry, texts
+from tidegate.core.events import JobOperation
 from tidegate.core.lifecycle import ACTIVE, JOB_MOVES, ExecutionStatus, JobAct, JobStatus, Stage
 from tidegate.core.timers import Timers
 from tidegate.core.timetable import Phase
-from tidegate.ops import configuration
+from tidegate.ops import configuration, events
 from tidegate.ops.effects import EngineDue, PendingChanged
 from tidegate.store import executions, jobs
 from tidegate.store.database import Conflict, Tx
@@ -135,9 +136,13 @@ def queue_and_announce(tx: Tx, now: int, job: Job, waiting: Waiting) -> None:
 
 def _after_the_end(tx: Tx, now: int, ended: Pending) -> list[Pending]:
     """What a job does about an execution that has just ended: abort, retry or complete. The retry, if there is one."""
-    job = jobs.peek(tx, ended.job_id)
-    if job is None:
+    found = jobs.peek(tx, ended.job_id)
+    if found is None:
         return []
+    job = found.job
+    if found.execution_events:
+        key = (ended.thing_id, ended.job_id, ended.number)
+        events.execution_ended(tx, now, job, key, ended.status)
     configured = configuration.decode(job.config)
     if configured.abort_config and judge(tx, now, job.id):
         return []
@@ -184,6 +189,7 @@ def cancel(tx: Tx, now: int, job: Job, *, reason_code: str | None, comment: str 
         force_canceled=int(force),
     )
     jobs.put(tx, canceled, wake_at=now)
+    events.job_happened(tx, now, canceled, JobOperation.CANCELLATION_IN_PROGRESS)
     tx.effects.append(EngineDue(now))
     return canceled
 
@@ -250,6 +256,7 @@ def complete(tx: Tx, job: Job, now: int) -> None:
         completed_at=now,
     )
     jobs.put(tx, done, wake_at=now + configuration.RETENTION)
+    events.job_happened(tx, now, done, JobOperation.COMPLETED)
     tx.effects.append(EngineDue(now + configuration.RETENTION))
 
 

@@ -34,6 +34,8 @@ class Unit(Protocol):
 
     ordered: bool
     """True if works run in the order they were handed over; else whoever needs an order waits between them."""
+    shared: bool
+    """True if other servers may work on the same store."""
 
     def transact(self, work: Work[T]) -> asyncio.Future[T]:
         """Run a work; the future resolves when it is durable, or with what it raised."""
@@ -49,6 +51,10 @@ class Unit(Protocol):
         The work's future resolves first: whoever waits for a reply gets it before others hear of the change
         (device reference 3.11).
         """
+        ...
+
+    async def delivered(self) -> None:
+        """Wait until the effects of every work whose future has resolved have reached the listeners."""
         ...
 
     def reset(self) -> asyncio.Future[None]:
@@ -81,6 +87,9 @@ class _Landing:
         if outcome.effects:
             self._loop.call_soon(self._deliver, outcome.effects)
 
+    async def delivered(self) -> None:
+        await asyncio.sleep(0)  # deliveries take their turns in the order of the landings; this is a later one
+
     def _deliver(self, effects: list[Any]) -> None:
         for listener in self._listeners:
             try:
@@ -100,6 +109,7 @@ class Ticked(_Landing):
     """Group commit on the event loop's own thread."""
 
     ordered = True
+    shared = False
 
     def __init__(self, database: Database) -> None:
         super().__init__()
@@ -175,6 +185,7 @@ class Pooled(_Landing):
     """Each work on a thread of its own."""
 
     ordered = False
+    shared = True
 
     def __init__(self, database: Database) -> None:
         super().__init__()

@@ -14,8 +14,6 @@ FIRST = (1 << 62, 1 << 62, 1 << 62)
 
 NO_TIMERS = Timers()
 
-_EVERY = 1 << 62
-
 _STATUS = list(ExecutionStatus)
 _JOB_STATUS = {str(status): status for status in JobStatus}
 
@@ -95,28 +93,26 @@ class Chunk(NamedTuple):
     started_at: int | None
 
 
-def release_group(
-    tx: Tx, job_id: int, group_id: int, *, after: int, through: int, joined_by: int, now: int
-) -> list[int]:
-    """Queue executions for a group's next members, ``after`` < thing id <= ``through``.
+def group_members(tx: Tx, group_id: int, *, after: int, joined_by: int, limit: int) -> list[int]:
+    """A group's next members by thing id, as it was at an instant (epoch ms), without those who left since."""
+    values = {"group": group_id, "after": after, "joined_by": joined_by, "limit": limit}
+    return [row[0] for row in tx.all("execution_group_members", values)]
+
+
+def release_group(tx: Tx, job_id: int, group_id: int, members: list[int], *, joined_by: int, now: int) -> list[int]:
+    """Queue executions for a run of a group's members, at least one, as ``group_members`` gave them.
 
     Returns:
         The ids of the things that had none of this job yet.
     """
-    span = {"job": job_id, "after": after, "through": through, "now": now}
+    span = {"job": job_id, "first": members[0], "last": members[-1], "now": now}
     values = {**span, "group": group_id, "joined_by": joined_by}
-    # RETURNING doubles the cost of the insert. The index gives the same ids if nothing of this instant is there yet.
+    # RETURNING doubles the cost of the insert. Without it the index tells the new ones by their instant, if it is new.
     if tx.one("execution_queued_at", {**span, "limit": 1}) is not None:
         return [row[0] for row in tx.all("execution_release_group_returning", values)]
-    tx.run("execution_release_group", values)
-    return [row[0] for row in tx.all("execution_queued_at", {**span, "limit": _EVERY})]
-
-
-def group_cursor(tx: Tx, group_id: int, *, after: int, joined_by: int, limit: int) -> tuple[int | None, int]:
-    """(last thing id, how many) of a group's next members: through where a release of so many goes."""
-    row = tx.one("execution_group_cursor", {"group": group_id, "after": after, "joined_by": joined_by, "limit": limit})
-    assert row is not None
-    return row[0], row[1]
+    if tx.run("execution_release_group", values) == len(members):
+        return members
+    return [row[0] for row in tx.all("execution_queued_at", {**span, "limit": len(members)})]
 
 
 def release_thing(tx: Tx, job_id: int, thing_id: int, *, now: int) -> bool:

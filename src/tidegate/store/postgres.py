@@ -28,7 +28,8 @@ T = TypeVar("T")
 
 _ATTEMPTS = 50
 _FREE_ATTEMPTS = 3
-"""After these, a work that goes on colliding waits for the other colliding ones of this process."""
+"""After these, a work that goes on colliding runs while no other serializable one of this process does."""
+_ALONE = -1
 _CONNECT_SECONDS = "10"
 _PREPARE_AFTER = 2
 _PREPARED = 1000
@@ -63,6 +64,40 @@ class PostgresTx:
                 cursor.executemany(self._statements[query].sql, rows)
 
 
+class _Gate:
+    """Lets many through at once, or one alone.
+
+    Of two serializable works that collide the one that commits first wins, so a long one would lose for ever against
+    many short ones: it goes alone when it has lost a few times.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._inside = 0
+        self._waiting_alone = 0
+
+    @contextlib.contextmanager
+    def passed(self, *, alone: bool) -> Iterator[None]:
+        self._enter(alone)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._inside = 0 if alone else self._inside - 1
+                self._changed.notify_all()
+
+    def _enter(self, alone: bool) -> None:
+        with self._changed:
+            if alone:
+                self._waiting_alone += 1
+                self._changed.wait_for(lambda: self._inside == 0)
+                self._waiting_alone -= 1
+                self._inside = _ALONE
+            else:
+                self._changed.wait_for(lambda: self._inside >= 0 and not self._waiting_alone)
+                self._inside += 1
+
+
 class PostgresDatabase:
     """A ``Database`` on a PostgreSQL server. Works may come from any thread."""
 
@@ -80,7 +115,7 @@ class PostgresDatabase:
         """
         self._known = statements.load("postgres")
         self._guard = threading.Lock()
-        self._colliding = threading.Lock()
+        self._gate = _Gate()
         self._idle: list[_Connection] = []
         self._closed = False
         self._inside = threading.local()
@@ -99,9 +134,10 @@ class PostgresDatabase:
         return [self._attempt(work) for work in works]
 
     def _attempt(self, work: Work[Any]) -> Outcome[Any]:
-        level = "READ COMMITTED" if getattr(work, "locks_rows", False) else "SERIALIZABLE"
+        guarded = getattr(work, "locks_rows", False)
+        level = "READ COMMITTED" if guarded else "SERIALIZABLE"
         for attempt in range(_ATTEMPTS):
-            with self._colliding if attempt >= _FREE_ATTEMPTS else contextlib.nullcontext():
+            with contextlib.nullcontext() if guarded else self._gate.passed(alone=attempt >= _FREE_ATTEMPTS):
                 try:
                     return self._once(f"BEGIN ISOLATION LEVEL {level}", work)
                 except (errors.SerializationFailure, errors.DeadlockDetected, Conflict):

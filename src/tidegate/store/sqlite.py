@@ -83,20 +83,29 @@ class _Reading:
 
 
 class SqliteTx(_Reading):
-    """A work's view. The savepoint that undoes a failed work opens at its first write: most refusals write nothing."""
+    """A work's view in a batch. ``dirty`` once it has written; only then a failure has something to undo."""
 
-    __slots__ = ("dirty",)
+    __slots__ = ("_guarded", "dirty")
 
-    def __init__(self, connection: sqlite3.Connection, known: dict[str, statements.Statement]) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, known: dict[str, statements.Statement], *, guarded: bool
+    ) -> None:
+        """``guarded``: a savepoint opens at the first write, so that this work can be undone alone."""
         super().__init__(connection, known)
+        self._guarded = guarded
         self.dirty = False
 
     def _execute(self, query: str, params: Params) -> sqlite3.Cursor:
         statement = self._statements[query]
         if statement.writes and not self.dirty:
-            self._connection.execute("SAVEPOINT work")
+            if self._guarded:
+                self._connection.execute("SAVEPOINT work")
             self.dirty = True
         return self._connection.execute(statement.sql, params)
+
+
+class _Spoiled(Exception):  # noqa: N818 - a state of affairs
+    """A work without a savepoint failed after it had written: the batch is rolled back and done again with savepoints."""
 
 
 class SqliteDatabase:
@@ -137,10 +146,15 @@ class SqliteDatabase:
         self._checkpointer = _Checkpointer(path, log_limit, checkpoint_seconds) if path else None
 
     def commit(self, works: Sequence[Work[Any]]) -> list[Outcome[Any]]:
+        """As the seam says. Savepoints cost as much as the statements of a small work, and nearly every work that is
+        refused is refused before it writes: so a batch is first tried without them.
+        """
         self._own()
         try:
-            with self._transaction():
-                outcomes = [self._attempt(work) for work in works]
+            try:
+                outcomes = self._together(works, guarded=False)
+            except _Spoiled:
+                outcomes = self._together(works, guarded=True)
             if self._checkpointer:
                 self._checkpointer.after_commit(self._connection)
         finally:
@@ -166,25 +180,33 @@ class SqliteDatabase:
                 raise StoreUnavailable(f"the database could not be written: {error}") from error
             raise
 
-    def _attempt(self, work: Work[Any]) -> Outcome[Any]:
-        tx = SqliteTx(self._connection, self._known)
+    def _together(self, works: Sequence[Work[Any]], *, guarded: bool) -> list[Outcome[Any]]:
+        with self._transaction():
+            return [self._attempt(work, guarded=guarded) for work in works]
+
+    def _attempt(self, work: Work[Any], *, guarded: bool) -> Outcome[Any]:
+        tx = SqliteTx(self._connection, self._known, guarded=guarded)
         try:
             value = work(tx)
         except Exception as error:
             if isinstance(error, sqlite3.Error) and not _is_own_fault(error):
                 raise
-            self._end(tx, "ROLLBACK TO work", "RELEASE work")
+            self._check_open()
+            if tx.dirty:
+                if not guarded:
+                    raise _Spoiled from error
+                self._connection.execute("ROLLBACK TO work")
+                self._connection.execute("RELEASE work")
             return Outcome(None, [], _as_outcome(error))
-        self._end(tx, "RELEASE work")
+        self._check_open()
+        if tx.dirty and guarded:
+            self._connection.execute("RELEASE work")
         return Outcome(value, tx.effects)
 
-    def _end(self, tx: SqliteTx, *statements: str) -> None:
-        """Close a work's savepoint. Without a transaction around it (SQLite has rolled back) that would be a commit."""
+    def _check_open(self) -> None:
+        """After a roll-back by SQLite itself, each further statement would be a commit of its own."""
         if not self._connection.in_transaction:
             raise sqlite3.OperationalError("the transaction was rolled back")
-        if tx.dirty:
-            for statement in statements:
-                self._connection.execute(statement)
 
     def read(self, work: Work[T]) -> T:
         self._own()

@@ -42,7 +42,7 @@ class Server:
     def __init__(self, running: Running, loop: asyncio.AbstractEventLoop) -> None:
         assert isinstance(running.service.clock, MovableClock)
         self.addresses: Addresses = running.addresses
-        self.clock = Clock(running.service.clock, running.engine, self._await)
+        self.clock = Clock(running.timeline, self._await)
         self._running = running
         self._loop = loop
         self._clients: dict[tuple[str, str], Any] = {}
@@ -93,7 +93,7 @@ class Server:
         await self._running.service.reset()
         clock.freeze()
         clock.set(wall_now())
-        await self._running.engine.settle()
+        await self._running.timeline.present()
 
     def _await(self, coroutine: Coroutine[Any, Any, T]) -> T:
         future: Future[T] = asyncio.run_coroutine_threadsafe(coroutine, self._loop)

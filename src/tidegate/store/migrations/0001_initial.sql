@@ -253,3 +253,23 @@ CREATE TABLE policy_target (
 );
 CREATE INDEX policy_target_by_policy ON policy_target (policy_id, id);
 CREATE INDEX policy_target_by_target ON policy_target (scope_id, target_arn);
+
+-- Which events a scope wants to hear of; a type that was never mentioned is off.
+CREATE TABLE event_switch (
+  scope_id BIGINT NOT NULL,
+  event_type @name@ NOT NULL,
+  enabled BIGINT NOT NULL,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  PRIMARY KEY (scope_id, event_type)
+) @flat@;
+
+-- Events on their way to subscribers: written with what they tell of, deleted when they have been handed over.
+-- message is the event as JSON, but for its eventId and, if thing_name is given, its thingArn.
+CREATE TABLE event_outbox (
+  id @id@,
+  scope_id BIGINT NOT NULL,
+  topic TEXT NOT NULL,
+  thing_name @name@,
+  message TEXT NOT NULL
+);

@@ -1,27 +1,25 @@
+-- name: execution_group_members
+SELECT thing_id FROM group_member
+WHERE group_id = :group AND thing_id > :after AND joined_at <= :joined_by ORDER BY thing_id LIMIT :limit;
+
 -- name: execution_release_group
 INSERT INTO execution (thing_id, job_id, number, status, version, queued_at, updated_at, attempt)
 SELECT m.thing_id, :job, 1, 0, 1, :now, :now, 0 FROM group_member m
-WHERE m.group_id = :group AND m.thing_id > :after AND m.thing_id <= :through AND m.joined_at <= :joined_by
+WHERE m.group_id = :group AND m.thing_id >= :first AND m.thing_id <= :last AND m.joined_at <= :joined_by
 ORDER BY m.thing_id
 ON CONFLICT DO NOTHING;
 
 -- name: execution_release_group_returning
 INSERT INTO execution (thing_id, job_id, number, status, version, queued_at, updated_at, attempt)
 SELECT m.thing_id, :job, 1, 0, 1, :now, :now, 0 FROM group_member m
-WHERE m.group_id = :group AND m.thing_id > :after AND m.thing_id <= :through AND m.joined_at <= :joined_by
+WHERE m.group_id = :group AND m.thing_id >= :first AND m.thing_id <= :last AND m.joined_at <= :joined_by
 ORDER BY m.thing_id
 ON CONFLICT DO NOTHING RETURNING thing_id;
 
 -- name: execution_queued_at
 SELECT thing_id FROM execution
-WHERE job_id = :job AND queued_at = :now AND thing_id > :after AND thing_id <= :through
+WHERE job_id = :job AND queued_at = :now AND thing_id >= :first AND thing_id <= :last
 ORDER BY thing_id LIMIT :limit;
-
--- name: execution_group_cursor
-SELECT max(thing_id), count(*) FROM (
-  SELECT m.thing_id FROM group_member m
-  WHERE m.group_id = :group AND m.thing_id > :after AND m.joined_at <= :joined_by
-  ORDER BY m.thing_id LIMIT :limit) AS chunk;
 
 -- name: execution_release_thing
 INSERT INTO execution (thing_id, job_id, number, status, version, queued_at, updated_at, attempt)

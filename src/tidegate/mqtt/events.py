@@ -1,0 +1,174 @@
+"""Job and execution events: from the outbox to those who subscribed (device reference 7), each at least once, in order.
+
+Events follow the notifications of the same change (3.11): a pass begins when those are out. A row is deleted after it
+was published, so a server that dies in between publishes it again, under the same ``eventId``.
+
+Two things are not as simple as that. What a server finds in the outbox when it starts was written by one that ended,
+and nobody is connected yet: such an event waits for its first subscriber, but no longer than ``PATIENCE_S``. And where
+several servers share a store, each has subscribers of its own: a row stays for ``LINGER_S``, in which every server
+comes by; each remembers what it has published.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Protocol
+
+from tidegate import clock
+from tidegate.core import events as wording
+from tidegate.mqtt.plane import Scope
+from tidegate.ops.effects import EventsWritten
+from tidegate.runtime.service import Service
+from tidegate.store import events
+from tidegate.store.database import StoreError, Tx
+from tidegate.store.events import Event
+
+log = logging.getLogger("tidegate.mqtt")
+
+PATIENCE_S = 60.0
+"""How long an event of a server that died waits for a subscriber."""
+LINGER_S = 10.0
+"""How long a published event stays for the other servers on the store."""
+_LOOK_S = 1.0
+_PAGE = 500
+
+
+class Publisher(Protocol):
+    """Sends service messages to those who subscribed and may receive them."""
+
+    def publish(self, topic: str, payload: bytes, qos: int, *, scope: Scope) -> None: ...
+
+    def wanted(self, scope: Scope, topic: str) -> bool: ...
+
+
+class Events:
+    """Empties the outbox. Lives on the event loop."""
+
+    def __init__(
+        self,
+        service: Service,
+        publisher: Publisher,
+        notices: Callable[[], Awaitable[None]],
+        *,
+        beat: Callable[[], float] = clock.monotonic,
+    ) -> None:
+        """``notices`` waits until the notifications of what is committed are out; ``beat`` counts seconds."""
+        self._service = service
+        self._publisher = publisher
+        self._notices = notices
+        self._beat = beat
+        self._loop = asyncio.get_running_loop()
+        self._linger = LINGER_S if service.unit.shared else 0.0
+        self._published: dict[int, float] = {}
+        self._latest = 0
+        self._inherited = -1
+        self._patient_until = beat() + PATIENCE_S
+        self._waiting = False
+        self._wanted = False
+        self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._stopped = False
+
+    def start(self) -> None:
+        """Look at what an earlier server left behind."""
+        self.look()
+
+    async def stop(self) -> None:
+        """End after the pass under way. What is in the outbox stays for the next start."""
+        self._stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    def effects(self, happened: Iterable[Any]) -> None:
+        """Take note of what a transaction did."""
+        if any(isinstance(effect, EventsWritten) for effect in happened):
+            self._look(anew=False)
+
+    def look(self) -> None:
+        """Go through the outbox from its beginning."""
+        self._look(anew=True)
+
+    def _look(self, *, anew: bool) -> None:
+        if anew:
+            self._latest = 0
+        self._wanted = True
+        if self._task is None and not self._stopped:
+            self._task = self._loop.create_task(self._run(), name="tidegate-events")
+
+    async def settled(self) -> None:
+        """Wait until every event that is committed by now was published, but for those without a subscriber yet."""
+        while self._task is not None:
+            await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        try:
+            while self._wanted and not self._stopped:
+                self._wanted = False
+                await self._notices()
+                while await self._pass():
+                    pass
+        except StoreError as error:
+            log.error("events could not be published: %s; they stay in the outbox and are tried again", error)
+            self._waiting = True
+        finally:
+            self._task = None
+            self._look_later()
+
+    def _look_later(self) -> None:
+        """Come back for what waits for a subscriber or for its end, and for what other servers wrote."""
+        due = self._waiting or bool(self._published) or self._service.unit.shared
+        if due and not self._stopped and self._timer is None:
+            self._timer = self._loop.call_later(_LOOK_S, self._later)
+
+    def _later(self) -> None:
+        self._timer = None
+        self.look()
+
+    async def _pass(self) -> bool:
+        """Publish one page of the outbox; whether there is another."""
+        if self._inherited < 0:
+            self._inherited = await self._service.unit.read(events.last)
+        after = self._latest
+        if after == 0:
+            self._waiting = False
+        found = await self._service.unit.read(lambda tx: events.underway(tx, after, _PAGE))
+        for event in found:
+            self._latest = max(self._latest, event.id)
+            if event.id not in self._published:
+                self._publish(event)
+        await self._forget()
+        return len(found) == _PAGE
+
+    def _publish(self, event: Event) -> None:
+        scope = (event.account, event.region)
+        orphan = event.id <= self._inherited and self._beat() < self._patient_until
+        if orphan and not self._publisher.wanted(scope, event.topic):
+            self._waiting = True
+            return
+        payload = self._completed(event)
+        self._publisher.publish(event.topic, payload, 1, scope=scope)
+        self._published[event.id] = self._beat()
+
+    def _completed(self, event: Event) -> bytes:
+        where = f"{event.region}:{event.account}"
+        partition = self._service.settings.partition
+        thing = None if event.thing_name is None else f"arn:{partition}:iot:{where}:thing/{event.thing_name}"
+        return wording.complete(event.message, origin=f"{where} {event.id}", thing_arn=thing)
+
+    async def _forget(self) -> None:
+        """Delete what was published long enough ago."""
+        before = self._beat() - self._linger
+        ids = [each for each, at in self._published.items() if at <= before]
+        if not ids:
+            return
+
+        def work(tx: Tx) -> None:
+            events.delete(tx, ids)
+
+        await self._service.unit.transact(work)
+        for each in ids:
+            del self._published[each]
