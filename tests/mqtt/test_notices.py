@@ -63,9 +63,11 @@ def test_a_later_notice_never_comes_before_an_earlier_one() -> None:
         first.set_result([_Message(SCOPE, topics.notify("t"), b"older")])
         await _turns()
         assert published.payloads == [b"older"]
-        second = store.readings[1]
-        second.set_result([_Message(SCOPE, topics.notify("t"), b"newer")])
+        settled = asyncio.ensure_future(notices.settled())
         await _turns()
+        assert not settled.done()
+        store.readings[1].set_result([_Message(SCOPE, topics.notify("t"), b"newer")])
+        await settled
         assert published.payloads == [b"older", b"newer"]
         assert len(store.readings) == 2
 
