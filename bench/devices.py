@@ -16,7 +16,6 @@ DEVICES = 300
 _FEW = 20
 JOBS = 2
 """Jobs each device has when a lap begins."""
-_SECONDS = 1.0
 _LAPS = 10
 """Laps of a round; between them the finished jobs are deleted, and nothing is counted."""
 
@@ -66,11 +65,11 @@ def fleet(folder: Path, laps: int, devices: int, *, tls: bool = False, **options
 
 def run(*, quick: bool) -> list[Figure]:
     """Over plain TCP, over TLS, and with a commit each."""
-    rounds, laps, devices = (2, 1, 20) if quick else (7, _LAPS, DEVICES)
+    rounds, laps, devices, seconds = (2, 1, 20, 0.005) if quick else (7, _LAPS, DEVICES, 1.0)
     figures = []
     for name, options in _KINDS.items():
         with tempfile.TemporaryDirectory() as folder:
-            figures.append(_against_store(name, Path(folder), rounds, laps, devices, options))
+            figures.append(_against_store(name, Path(folder), rounds, laps, devices, seconds, options))
     with tempfile.TemporaryDirectory() as folder:
         figures.append(_against_commit_each(Path(folder), rounds, laps))
     return figures
@@ -84,7 +83,9 @@ _KINDS: dict[str, dict[str, Any]] = {
 }
 
 
-def _against_store(name: str, folder: Path, rounds: int, laps: int, devices: int, options: dict[str, Any]) -> Figure:
+def _against_store(
+    name: str, folder: Path, rounds: int, laps: int, devices: int, seconds: float, options: dict[str, Any]
+) -> Figure:
     core = machine.cores().server
     singly: list[float] = []
     with fleet(folder / "data", laps, devices, **options) as ours, Child("bench.bare", core) as bare:
@@ -92,7 +93,7 @@ def _against_store(name: str, folder: Path, rounds: int, laps: int, devices: int
         def loop() -> float:
             singly.append(bare.ask("cycles", path=str(folder / "singly.db"), devices=devices, jobs=JOBS, laps=laps))
             path = str(folder / f"set-{len(singly)}.db")
-            return float(bare.ask("set_cycles", path=path, devices=devices, seconds=_SECONDS))
+            return float(bare.ask("set_cycles", path=path, devices=devices, seconds=seconds))
 
         ours.cycles(), loop()  # warm
         values, baseline = side_by_side(rounds, ours.cycles, loop)

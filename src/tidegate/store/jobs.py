@@ -130,18 +130,9 @@ def next_wake(tx: Tx) -> int | None:
     return row[0] if row else None
 
 
-class Peek(NamedTuple):
-    """A job that is not held, and whether its scope wants to hear of its executions."""
-
-    job: Job
-    execution_events: bool
-
-
-def peek(tx: Tx, job_id: int) -> Peek | None:
+def peek(tx: Tx, job_id: int) -> Job | None:
     """One job by its inner id, without holding it."""
-    row = tx.one("job_peek", {"id": job_id})
-    job = _job(row[:-1]) if row else None
-    return Peek(job, bool(row[-1])) if job and row else None
+    return _job(tx.one("job_peek", {"id": job_id}))
 
 
 def put(tx: Tx, job: Job, *, wake_at: int | None) -> None:
