@@ -41,7 +41,7 @@ async def _main() -> None:
     )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+    while not server.started:
         await asyncio.sleep(0.01)
     processes.say({"port": server.servers[0].sockets[0].getsockname()[1]})
     await processes.obey({})
