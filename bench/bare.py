@@ -1,7 +1,7 @@
 """What SQLite itself can do, without tidegate: the baselines of the device and release benchmarks.
 
-The tables are tidegate's own, and so are the pragmas; everything that makes it a service is missing: no names are checked,
-nobody is notified, no version is compared, and each set of transitions is as few statements as it can be.
+The tables are tidegate's own, and so are the pragmas; everything that makes it a service is missing: no names are
+checked, nobody is notified, no version is compared, and each set of transitions is as few statements as it can be.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The load process of the device benchmarks: MQTT 3.1.1 clients that carry out jobs as fast as they are answered.
 
-A client knows only what it needs: CONNECT, one SUBSCRIBE to its notify-next topic, requests in QoS 1 or 0, and the replies
-that AWS's rule sends to the requesting connection without a subscription (device reference 3.3).
+A client knows only what it needs: CONNECT, one SUBSCRIBE to its notify-next topic, requests in QoS 1 or 0, and the
+replies that AWS's rule sends to the requesting connection without a subscription (device reference 3.3).
 """
 
 from __future__ import annotations
@@ -206,7 +206,7 @@ class _Load:
     def __init__(self) -> None:
         self._devices: list[_Device] = []
 
-    async def connect(  # noqa: PLR0913
+    async def connect(
         self,
         port: int,
         devices: int,

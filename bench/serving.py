@@ -1,7 +1,7 @@
 """The measured server: tidegate as ``tidegate serve`` assembles it, and what a benchmark must be able to ask of it.
 
-For devices without TLS it opens a second endpoint, whose only difference is who a client is: that is read off the client
-id instead of a certificate, and then has the policies of the fleet's certificate all the same.
+For devices without TLS it opens a second endpoint, whose only difference is who a client is: that is read off the
+client id instead of a certificate, and then has the policies of the fleet's certificate all the same.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ POLICY = json.dumps(
             {
                 "Effect": "Allow",
                 "Action": ["iot:Publish", "iot:Receive"],
-                "Resource": "arn:aws:iot:us-east-1:000000000000:topic/$aws/things/${iot:Connection.Thing.ThingName}/jobs/*",
+                "Resource": "arn:aws:iot:*:*:topic/$aws/things/${iot:Connection.Thing.ThingName}/jobs/*",
             },
             {
                 "Effect": "Allow",
                 "Action": "iot:Subscribe",
-                "Resource": "arn:aws:iot:us-east-1:000000000000:topicfilter/$aws/things/${iot:Connection.Thing.ThingName}/jobs/*",
+                "Resource": "arn:aws:iot:*:*:topicfilter/$aws/things/${iot:Connection.Thing.ThingName}/jobs/*",
             },
         ],
     }
@@ -181,6 +181,7 @@ async def _main() -> None:
         data=data, http=anywhere, https=anywhere, mqtts=anywhere, auth=given.get("auth", False), rollout_ceiling=10**8
     )
     async with server.running(chosen) as running:
+        server.settle_heap()
         settings = running.service.settings
         # As many templates as a benchmark makes; counting them is not what is measured.
         running.service.settings = settings._replace(limits=settings.limits._replace(job_templates=0))

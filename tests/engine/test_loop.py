@@ -14,6 +14,7 @@ from tidegate.engine.loop import Engine, Stopped
 from tidegate.ops.effects import EngineDue, ExecutionsQueued
 from tidegate.runtime import unit
 from tidegate.runtime.metrics import Metrics
+from tidegate.runtime.timeline import Timeline
 from tidegate.runtime.unit import Unit
 from tidegate.store import scopes
 from tidegate.store.database import Database, StoreUnavailable, Tx
@@ -57,6 +58,10 @@ async def done(agenda: Agenda) -> None:
         await asyncio.sleep(0)
 
 
+async def _nothing_to_publish() -> None:
+    """Nobody subscribes here."""
+
+
 class Rig:
     """One engine on a frozen clock."""
 
@@ -65,6 +70,7 @@ class Rig:
         self.clock = MovableClock(NOW)
         self.metrics = Metrics()
         self.engine = Engine(self.unit, self.clock, agenda, self.metrics)
+        self.time = Timeline(self.clock, self.engine.settle, _nothing_to_publish)
 
 
 @asynccontextmanager
@@ -118,10 +124,10 @@ def test_travel_stops_at_every_due_instant(store: Database) -> None:
 
     async def scenario() -> None:
         async with running(store, agenda) as rig:
-            assert await rig.engine.travel(NOW + 300_000) == NOW + 500_000
+            assert (await rig.time.set(NOW + 300_000)).next_at == NOW + 500_000
             assert agenda.done == [(at, at) for at in (NOW + 60_000, NOW + 120_000, NOW + 120_000)]
             assert rig.clock.now() == NOW + 300_000
-            assert await rig.engine.travel(None) is None
+            assert (await rig.time.to_next_event()).next_at is None
             assert agenda.done[-1] == (NOW + 500_000, NOW + 500_000)
             assert rig.clock.now() == NOW + 500_000
 
@@ -131,7 +137,7 @@ def test_travel_stops_at_every_due_instant(store: Database) -> None:
 def test_travel_to_the_next_event_of_none_stays(store: Database) -> None:
     async def scenario() -> None:
         async with running(store, Agenda()) as rig:
-            assert await rig.engine.travel(None) is None
+            assert (await rig.time.to_next_event()).next_at is None
             assert rig.clock.now() == NOW
 
     asyncio.run(scenario())
@@ -143,7 +149,7 @@ def test_travel_backwards_does_nothing_again(store: Database) -> None:
     async def scenario() -> None:
         async with running(store, agenda) as rig:
             await rig.engine.settle()
-            assert await rig.engine.travel(NOW - 1000) == NOW + 10
+            assert (await rig.time.set(NOW - 1000)).next_at == NOW + 10
             assert rig.clock.now() == NOW - 1000
             assert agenda.done == [(NOW, NOW)]
 
@@ -155,7 +161,7 @@ def test_travels_are_carried_out_one_after_another(store: Database) -> None:
 
     async def scenario() -> None:
         async with running(store, agenda) as rig:
-            await asyncio.gather(rig.engine.travel(NOW + 2000), rig.engine.travel(NOW + 4000))
+            await asyncio.gather(rig.time.set(NOW + 2000), rig.time.set(NOW + 4000))
             assert agenda.done == [(NOW + 1000, NOW + 1000), (NOW + 3000, NOW + 3000)]
             assert rig.clock.now() == NOW + 4000
 
@@ -166,7 +172,7 @@ def test_a_running_clock_runs_on_after_a_travel(store: Database) -> None:
     async def scenario() -> None:
         async with running(store, Agenda(NOW + 60_000)) as rig:
             rig.clock.resume()
-            await rig.engine.travel(NOW + 90_000)
+            await rig.time.set(NOW + 90_000)
             assert not rig.clock.frozen
             assert rig.clock.now() >= NOW + 90_000
 

@@ -571,6 +571,7 @@ def test_execution_pending_shows_what_has_not_ended(rows: Rows) -> None:
         job_status=JobStatus.IN_PROGRESS,
         namespace="n",
         timeout_minutes=5,
+        config="{}",
     )
     assert (second.job_id, second.number, second.status, second.version) == (waiting, 2, QUEUED, 1)
     assert (second.queued_at, second.updated_at, second.started_at) == (NOW + 9, NOW + 9, None)

@@ -219,7 +219,7 @@ def _toggled(tx: Tx, thing_id: int, job_id: int) -> tuple[_List, _Due]:
     now = transitions.visible(found, one.namespace)
     without = [each for each in now if each is not one]
     before = without if one in now else transitions.visible(found, one.namespace, of_job=job_id)
-    change = pending_list.change([each.entry() for each in before], [each.entry() for each in now])
+    change = pending_list.change([each.identity() for each in before], [each.identity() for each in now])
     return (thing_id, one.namespace), _Due(change.notify, change.notify_next)
 
 
