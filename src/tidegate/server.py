@@ -44,8 +44,7 @@ from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.service import Service, Settings
 from tidegate.runtime.timeline import Timeline
 from tidegate.store import certificates as stored_certificates
-from tidegate.store.database import Database, Tx
-from tidegate.store.postgres import PostgresDatabase
+from tidegate.store.database import Database, StoreError, Tx
 from tidegate.store.sqlite import SqliteDatabase
 
 _ALLOCATIONS = 20_000
@@ -276,7 +275,13 @@ def open_store(data: Path, store: str, now: int) -> Database:
     Raises:
         StoreError: it cannot be opened.
     """
-    return SqliteDatabase(data / "tidegate.db", now=now) if store == "sqlite" else PostgresDatabase(store, now=now)
+    if store == "sqlite":
+        return SqliteDatabase(data / "tidegate.db", now=now)
+    try:
+        from tidegate.store.postgres import PostgresDatabase  # the driver is an extra
+    except ImportError:
+        raise StoreError("a PostgreSQL store needs its driver: pip install 'tidegate[postgres]'") from None
+    return PostgresDatabase(store, now=now)
 
 
 @contextmanager
