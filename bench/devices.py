@@ -37,7 +37,7 @@ class Fleet:
         for _ in range(self._laps):
             self.server.ask("jobs", count=JOBS)
             before = self.server.cpu_seconds, self.load.cpu_seconds
-            got = self.load.ask("work")
+            got = self.load.ask("work", jobs=JOBS)
             cpu, load = cpu + self.server.cpu_seconds - before[0], load + self.load.cpu_seconds - before[1]
             assert not got["refused"], f"{got['refused']} requests were refused"
             cycles, elapsed = cycles + got["cycles"], elapsed + got["elapsed"]
