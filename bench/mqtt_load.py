@@ -7,6 +7,7 @@ replies that AWS's rule sends to the requesting connection without a subscriptio
 from __future__ import annotations
 
 import asyncio
+import random
 import ssl
 import tempfile
 import time
@@ -23,6 +24,7 @@ _CONNECT, _CONNACK, _PUBLISH, _PUBACK, _SUBSCRIBE, _SUBACK = 0x10, 0x20, 0x30, 0
 _KEEP_ALIVE = 1200
 _START, _REPORT = b'{"clientToken":"bench"}', b'{"status":"SUCCEEDED","clientToken":"bench"}'
 _STEP = b'{"status":"IN_PROGRESS","statusDetails":{"step":"download"},"clientToken":"bench"}'
+_CHANCE = random.Random(1)
 _JOB_ID = b'"jobId":"'
 
 
@@ -173,7 +175,8 @@ class _Device(asyncio.Protocol):
         if self._stopping:
             self._done()
         elif self.pause:
-            asyncio.get_running_loop().call_later(self.pause, self._send_step)
+            # Not all after the same pause: devices that were answered together would stay together for ever.
+            asyncio.get_running_loop().call_later(self.pause * _CHANCE.uniform(0.5, 1.5), self._send_step)
         else:
             self._send_step()
 
