@@ -27,6 +27,8 @@ log = logging.getLogger("tidegate.store")
 _THREADS = 16
 _BATCH = 512
 """At most this many works share a commit, so that one turn of the loop stays short."""
+_PATIENCE = 4
+"""At most this many turns of the loop, microseconds each when nothing happens, a work waits for others to join it."""
 
 
 class Unit(Protocol):
@@ -119,6 +121,8 @@ class Ticked(_Landing):
         self._database = database
         self._waiting: deque[tuple[Work[Any], asyncio.Future[Any]]] = deque()
         self._scheduled = False
+        self._counted = 0
+        self._turns = 0
         self._closed = False
 
     def transact(self, work: Work[T]) -> asyncio.Future[T]:
@@ -133,9 +137,19 @@ class Ticked(_Landing):
     def _schedule(self) -> None:
         if self._waiting and not self._scheduled:
             self._scheduled = True
+            self._counted = self._turns = 0
             self._loop.call_soon(self._turn)
 
     def _turn(self) -> None:
+        """Commit once a turn of the loop has brought nobody new, or after a few turns.
+
+        Those who were answered together ask again while the next are being served: without this patience they would
+        stay two groups for ever, that wait for each other's commits.
+        """
+        if self._counted < len(self._waiting) < _BATCH and self._turns < _PATIENCE:
+            self._counted, self._turns = len(self._waiting), self._turns + 1
+            self._loop.call_soon(self._turn)
+            return
         self._scheduled = False
         try:
             self._flush()
