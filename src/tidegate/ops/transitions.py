@@ -143,10 +143,9 @@ def _after_the_end(tx: Tx, now: int, ended: Pending) -> list[Pending]:
     if found.execution_events:
         key = (ended.thing_id, ended.job_id, ended.number)
         events.execution_ended(tx, now, job, key, ended.status)
-    configured = configuration.decode(job.config)
-    if configured.abort_config and judge(tx, now, job.id):
+    if configuration.decode(job.config).abort_config and judge(tx, now, job.id):
         return []
-    queued = _retry(tx, now, job, configured, ended)
+    queued = _retry(tx, now, job, ended)
     if not queued:
         finish(tx, ended.job_id, now)
     return queued
@@ -194,31 +193,41 @@ def cancel(tx: Tx, now: int, job: Job, *, reason_code: str | None, comment: str 
     return canceled
 
 
-def _retry(tx: Tx, now: int, job: Job, configured: configuration.Configuration, ended: Pending) -> list[Pending]:
-    """Try an execution again if its job has retries left for it (control reference 11)."""
+def _retry(tx: Tx, now: int, job: Job, ended: Pending) -> list[Pending]:
+    """Try an execution again if its job has retries left for it (control reference 11).
+
+    That is decided with the job's row held: a job that is canceled at this moment must not be left with a retry.
+    """
+    if _whether_to_retry(job, now, ended) == retry.Retry.NEVER:
+        return []
+    held = jobs.lock(tx, job.id)
+    what = _whether_to_retry(held, now, ended) if held else retry.Retry.NEVER
+    if held is None or what == retry.Retry.NEVER or not _still_wanted(tx, held, ended):
+        return []
+    failed = (ended.after_failed or 0) + (ended.status == ExecutionStatus.FAILED)
+    waiting = Waiting(ended.thing_id, ended.attempt + 1, failed or None)
+    if what == retry.Retry.AT_NEXT_WINDOW:
+        executions.await_window(tx, held.id, waiting)
+        return []
+    queued = queue(tx, now, held, waiting)
+    return [queued] if queued else []
+
+
+def _whether_to_retry(job: Job, now: int, ended: Pending) -> retry.Retry:
+    configured = configuration.decode(job.config)
     criteria = configuration.retry_criteria(configured)
     if not criteria:
-        return []
+        return retry.Retry.NEVER
     after_failed = ended.after_failed or 0
-    used = {ExecutionStatus.FAILED: after_failed, ExecutionStatus.TIMED_OUT: ended.attempt - after_failed}
     moment = configuration.timetable(configured, job.created_at).at(now)
-    what = retry.decide(
+    return retry.decide(
         criteria,
         ended.status,
-        used,
+        {ExecutionStatus.FAILED: after_failed, ExecutionStatus.TIMED_OUT: ended.attempt - after_failed},
         job_active=job.status in (JobStatus.IN_PROGRESS, JobStatus.SCHEDULED),
         ended=bool(job.ended) or moment.phase == Phase.OVER,
         window_open=moment.phase == Phase.OPEN and job.status == JobStatus.IN_PROGRESS,
     )
-    if what == retry.Retry.NEVER or not _still_wanted(tx, job, ended):
-        return []
-    failed = after_failed + (ended.status == ExecutionStatus.FAILED)
-    waiting = Waiting(ended.thing_id, ended.attempt + 1, failed or None)
-    if what == retry.Retry.AT_NEXT_WINDOW:
-        executions.await_window(tx, job.id, waiting)
-        return []
-    queued = queue(tx, now, job, waiting)
-    return [queued] if queued else []
 
 
 def _still_wanted(tx: Tx, job: Job, ended: Pending) -> bool:
