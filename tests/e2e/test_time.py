@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.fleet import Account, Credentials, Maker
+from tests.e2e.fleet import Account, Credentials, Maker, client
 from tests.e2e.mqtt import Device, connected
 from tests.e2e.test_devices import EVERYTHING
 from tests.servers import Started, options, started
 from tidegate.clock import monotonic
+from tidegate.store import keys
+from tidegate.store.keys import AccessKey
 
 EVENTS = {"JOB": {"Enabled": True}, "JOB_EXECUTION": {"Enabled": True}}
 RETRY = {"criteriaList": [{"failureType": "TIMED_OUT", "numberOfRetries": 2}]}
@@ -102,14 +104,17 @@ def test_a_clock_may_run_and_be_frozen_again(timed: Account) -> None:
 
 def test_boto3_signs_with_the_real_time_while_ours_is_years_away(tmp_path: Path, maker: Maker) -> None:
     """Skew is judged by the wall clock: a guarded server answers whatever its own clock says."""
-    with started(options(tmp_path / "data", clock="movable")) as server:
-        account = Account(server, maker, tmp_path)
-        now = clock(server)["epochMs"]
+    with started(options(tmp_path / "data", clock="movable", auth=True)) as server:
+        service = server.running.service
+        key = AccessKey("secret", "arn:aws:iam::000000000901:user/operator")
+        server.on_loop(lambda: service.unit.transact(lambda tx: keys.insert(tx, "AKIAMOVER", key, 0)))
+        iot = client(server, "iot", "AKIAMOVER", "secret")
+        now = service.clock.now()
         for there in (now + 5 * 365 * 86_400_000, now - 365 * 86_400_000):
-            move(server, set=there)
-            account.thing(f"t{there}")
-            seen = account.iot.describe_endpoint(endpointType="iot:Data-ATS")["endpointAddress"]
-            assert seen.startswith("localhost:")
+            server.on_loop(lambda there=there: server.running.timeline.set(there))
+            iot.create_thing(thingName=f"t{there}")
+        status, _, _ = server.fetch("/_tidegate/clock", "POST", {"advance": 1})
+        assert status == 403  # moving time is the operator's, as every other request
 
 
 @pytest.mark.parametrize(
