@@ -118,6 +118,7 @@ class Running(NamedTuple):
     engine: Engine
     metrics: Metrics
     timeline: Timeline
+    devices: Endpoint
 
 
 class InUseError(Exception):
@@ -148,7 +149,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
         edges = await _edges(options, stack, service, devices, timeline, metrics, trust)
         addresses = _addresses(options, edges)
         _publish(options.data, addresses)
-        yield Running(addresses, service, engine, metrics, timeline)
+        yield Running(addresses, service, engine, metrics, timeline, devices)
 
 
 async def _service(options: Options, stack: AsyncExitStack) -> tuple[Service, TrustStore]:
