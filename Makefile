@@ -31,7 +31,7 @@ run: $(VENV)/base ## Start a server on loopback (Ctrl-C stops it)
 test: check ## Check the code and run every test
 	@$(BIN)/python -m pytest
 
-check: $(VENV)/dev ## Lint, types, layers, generated files
+check: $(VENV)/dev ## Lint, format, types, layers
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -40,7 +40,7 @@ check: $(VENV)/dev ## Lint, types, layers, generated files
 bench: $(VENV)/dev ## Measure against baselines in the same run (minutes)
 	@$(BIN)/python -m bench
 
-regen: $(VENV)/dev ## Regenerate the wire modules and docs/parity.md
+regen: $(VENV)/dev ## Rewrite generated files: wire modules, docs/parity.md, docs/lifecycle.md
 	@$(BIN)/python -m tools.regen
 
 clean: ## Remove the local environment and caches

@@ -6,12 +6,14 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from bench import devices, http_requests, report
+from bench import connections, devices, http_requests, release, report
 from bench.measure import Figure
 
 BENCHMARKS: dict[str, Callable[..., list[Figure]]] = {
     "http": http_requests.run,
     "devices": devices.run,
+    "release": release.run,
+    "connections": connections.run,
 }
 
 

@@ -1,11 +1,12 @@
 """What SQLite itself can do, without tidegate: the baselines of the device and release benchmarks.
 
-The tables are tidegate's own, and so are the pragmas; everything that makes it a service is missing: no names are checked,
-nobody is notified, no version is compared, and each set of transitions is as few statements as it can be.
+The tables are tidegate's own, and so are the pragmas; everything that makes it a service is missing: no names are
+checked, nobody is notified, no version is compared, and each set of transitions is as few statements as it can be.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 import time
@@ -19,6 +20,10 @@ _THINGS = """
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :things)
 INSERT INTO thing (id, scope_id, name, uuid, attributes, version, created_at)
 SELECT i, 1, 't' || i, '', '{}', 1, 0 FROM n
+"""
+_GROUP = """
+INSERT INTO thing_group (id, scope_id, name, uuid, attributes, version, created_at)
+VALUES (1, 1, 'everything', '', '{}', 1, 0)
 """
 _MEMBERS = "INSERT INTO group_member (group_id, thing_id, joined_at) SELECT 1, id, 0 FROM thing"
 _RELEASE = """
@@ -44,6 +49,10 @@ ON CONFLICT (job_id, status, shard) DO UPDATE SET count = job_counter.count + ex
 def open_as_tidegate(path: Path) -> sqlite3.Connection:
     """A connection to a new file with tidegate's schema and its durability, checkpoints apart."""
     SqliteDatabase(path, now=wall_now()).close()
+    return _connected(path)
+
+
+def _connected(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, cached_statements=512)
     for pragma in ("synchronous = FULL", "foreign_keys = ON", "temp_store = MEMORY", "cache_size = -65536"):
         connection.execute(f"PRAGMA {pragma}")
@@ -51,12 +60,21 @@ def open_as_tidegate(path: Path) -> sqlite3.Connection:
 
 
 def populate(connection: sqlite3.Connection, things: int) -> None:
-    """Things 1… in group 1 of scope 1."""
+    """Things t1… in the group ``everything``, in the scope that a server has by default."""
     connection.execute("BEGIN")
     connection.execute("INSERT INTO scope (id, account, region) VALUES (1, '000000000000', 'us-east-1')")
+    connection.execute(_GROUP)
     connection.execute(_THINGS, {"things": things})
     connection.execute(_MEMBERS)
     connection.execute("COMMIT")
+
+
+def release(path: Path, job: int) -> float:
+    """Seconds of one ``INSERT … SELECT`` of an execution for every member, durable at its end."""
+    with contextlib.closing(_connected(path)) as connection:
+        begin = time.perf_counter()
+        connection.execute(_RELEASE, {"job": job, "now": wall_now()})
+        return time.perf_counter() - begin
 
 
 class _Loop:
@@ -101,10 +119,16 @@ class _Loop:
 
 
 def _main() -> None:
-    given = processes.options()
-    loop = _Loop(Path(given["path"]), given["devices"])
+    processes.options()
+    loops: dict[str, _Loop] = {}
+
+    def cycles(path: str, devices: int, jobs: int, laps: int) -> float:
+        if path not in loops:
+            loops[path] = _Loop(Path(path), devices)
+        return loops[path].cycles(jobs, laps)
+
     processes.say("ready")
-    processes.obey_plainly({"cycles": loop.cycles})
+    processes.obey_plainly({"cycles": cycles, "release": lambda path, job: release(Path(path), job)})
 
 
 if __name__ == "__main__":

@@ -87,10 +87,15 @@ def _against_store(name: str, folder: Path, rounds: int, laps: int, devices: int
     core = machine.cores().server
     with (
         fleet(folder / "data", laps, devices, **options) as ours,
-        Child("bench.bare", core, path=str(folder / "bare.db"), devices=devices) as bare,
+        Child("bench.bare", core) as bare,
     ):
-        ours.cycles(), bare.ask("cycles", jobs=JOBS, laps=laps)  # warm
-        values, baseline = side_by_side(rounds, ours.cycles, lambda: float(bare.ask("cycles", jobs=JOBS, laps=laps)))
+        path = str(folder / "bare.db")
+
+        def bare_cycles() -> float:
+            return float(bare.ask("cycles", path=path, devices=devices, jobs=JOBS, laps=laps))
+
+        ours.cycles(), bare_cycles()  # warm
+        values, baseline = side_by_side(rounds, ours.cycles, bare_cycles)
     cpu = number(spread(ours.cpu[1:]).median)
     note = (
         f"{devices} devices, {JOBS} pending jobs each; server CPU a cycle {cpu} µs, load {ours.share:.0%} of its core"

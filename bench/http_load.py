@@ -1,7 +1,7 @@
 """The load process of the HTTP benchmark: so many connections, each with one request under way.
 
-Requests are whole and signed before the clock starts. The parser knows only what the two servers send: a status line and a
-content-length.
+Requests are whole and signed before the clock starts. The parser knows only what the two servers send: a status line
+and a content-length.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class Spread(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """One line of the report. Without a baseline the aim is about the value itself."""
+    """One line of the report. The aim is about the ratio, or about the value where ``of_value`` says so."""
 
     name: str
     unit: str
@@ -48,6 +48,7 @@ class Figure(NamedTuple):
     baseline: tuple[float, ...]
     aim: Aim | None
     notes: tuple[str, ...] = ()
+    of_value: bool = False
 
     @property
     def value(self) -> Spread:
@@ -72,7 +73,7 @@ class Figure(NamedTuple):
         if self.aim is None:
             return None
         ratio = self.ratio
-        return self.aim.met(ratio.median if ratio else self.value.median)
+        return self.aim.met(self.value.median if ratio is None or self.of_value else ratio.median)
 
 
 def side_by_side(

@@ -1,7 +1,7 @@
 """The load process of the device benchmarks: MQTT 3.1.1 clients that carry out jobs as fast as they are answered.
 
-A client knows only what it needs: CONNECT, one SUBSCRIBE to its notify-next topic, requests in QoS 1 or 0, and the replies
-that AWS's rule sends to the requesting connection without a subscription (device reference 3.3).
+A client knows only what it needs: CONNECT, one SUBSCRIBE to its notify-next topic, requests in QoS 1 or 0, and the
+replies that AWS's rule sends to the requesting connection without a subscription (device reference 3.3).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _text(value: bytes) -> bytes:
 class _Device(asyncio.Protocol):
     """One connection. ``work`` and ``steps`` say what it does; it reports to the run it belongs to."""
 
-    def __init__(self, name: str, qos: int, *, listens: bool) -> None:
+    def __init__(self, name: str, qos: int, *, listens: bool, speaks: bool = True) -> None:
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.ended: asyncio.Future[None] | None = None
         self.cycles = 0
@@ -52,6 +52,7 @@ class _Device(asyncio.Protocol):
         self._name = name.encode()
         self._qos = qos
         self._listens = listens
+        self._speaks = speaks
         self._topic = b"$aws/things/" + self._name + b"/jobs/"
         self._start = self._publish(b"start-next", _START)
         self._step = b""
@@ -92,6 +93,9 @@ class _Device(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        if not self._speaks:
+            self.ready.set_result(None)
+            return
         head = _text(b"MQTT") + b"\x04\x02" + _KEEP_ALIVE.to_bytes(2, "big")
         self._write(_packet(_CONNECT, head + _text(self._name)))
 
@@ -202,7 +206,7 @@ class _Load:
     def __init__(self) -> None:
         self._devices: list[_Device] = []
 
-    async def connect(  # noqa: PLR0913
+    async def connect(
         self,
         port: int,
         devices: int,
@@ -210,15 +214,16 @@ class _Load:
         qos: int = 1,
         listens: bool = True,
         tls: dict[str, str] | None = None,
+        speaks: bool = True,
         abreast: int = 50,
     ) -> int:
-        """Connect devices, ``abreast`` at a time; how many are connected now."""
+        """Connect devices, ``abreast`` at a time; how many are connected now. Without ``speaks`` none sends CONNECT."""
         context = _context(tls) if tls else None
         loop = asyncio.get_running_loop()
         first = len(self._devices)
         for begin in range(first, first + devices, abreast):
             chunk = [
-                _Device(f"{name}{index}", qos, listens=listens)
+                _Device(f"{name}{index}", qos, listens=listens, speaks=speaks)
                 for index in range(begin, min(first + devices, begin + abreast))
             ]
             where: dict[str, Any] = {"ssl": context, "server_hostname": "localhost"} if context else {}
@@ -246,9 +251,10 @@ class _Load:
         return {"elapsed": elapsed, "cycles": cycles, "refused": sum(device.refused for device in workers)}
 
     async def begin_steps(self, pause: float) -> None:
-        """Have every device report progress again and again."""
+        """Have every device report progress again and again; with a pause they begin one after another."""
         for device in self._devices:
             device.step(pause)
+            await asyncio.sleep(pause / len(self._devices))
 
     async def end_steps(self) -> dict[str, Any]:
         """Stop, and say how long the answers took: milliseconds."""

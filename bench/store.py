@@ -48,8 +48,9 @@ SELECT id, 1, printf('thing-%07d', id), printf('%036d', id), '{}', 1, :now FROM 
 """
 _MEMBERS = "INSERT INTO group_member (group_id, thing_id, joined_at) SELECT :group, id, :now FROM thing"
 _JOB = """
-INSERT INTO job (id, scope_id, name, status, stage, target_selection, config, created_at, updated_at)
-VALUES (:job, 1, 'job-' || :job, 'IN_PROGRESS', 'NONE', 'SNAPSHOT', '{}', :now, :now)
+INSERT INTO job (id, scope_id, name, status, stage, target_selection, config, created_at, updated_at,
+  released, ended)
+VALUES (:job, 1, 'job-' || :job, 'IN_PROGRESS', 'NONE', 'SNAPSHOT', '{}', :now, :now, 0, 0)
 """
 _BARE_RELEASE = """
 INSERT INTO execution (thing_id, job_id, number, status, version, queued_at, updated_at, attempt)
@@ -152,11 +153,12 @@ def chunked_release(path: Path, job: int, chunk: int) -> float:
 
 def _chunk(job: int, after: int, chunk: int) -> Work[int | None]:
     def work(tx: Tx) -> int | None:
-        last, _ = executions.group_cursor(tx, GROUP, after=after, joined_by=NOW, limit=chunk)
-        if last is not None:
-            queued = executions.release_group(tx, job, GROUP, after=after, through=last, joined_by=NOW, now=NOW)
-            jobs.count_add(tx, job, {QUEUED: len(queued)})
-        return last
+        members = executions.group_members(tx, GROUP, after=after, joined_by=NOW, limit=chunk)
+        if not members:
+            return None
+        queued = executions.release_group(tx, job, GROUP, members, joined_by=NOW, now=NOW)
+        jobs.count_add(tx, job, {QUEUED: len(queued)})
+        return members[-1]
 
     return work
 
@@ -194,7 +196,7 @@ def transition_cpu(path: Path, things: int, jobs_: int, seed: int, *, devices: i
             for one in found:
                 if one.job_id == job:
                     key = (one.thing_id, one.job_id, one.number)
-                    moves += executions.set_status(tx, key, one.version, target, started_at=NOW, now=NOW)
+                    moves += executions.put(tx, key, one.version, target, started_at=NOW, now=NOW)
                     jobs.count_move(tx, job, one.status, target)
 
         return work
@@ -285,7 +287,7 @@ def _next(thing: int, target: ExecutionStatus) -> Work[None]:
         _, found = executions.pending(tx, 1, _name(thing))
         one = min(found, key=lambda one: (-one.status, one.queued_at, one.job_id))
         key = (one.thing_id, one.job_id, one.number)
-        assert executions.set_status(tx, key, one.version, target, started_at=NOW, now=NOW)
+        assert executions.put(tx, key, one.version, target, started_at=NOW, now=NOW)
         jobs.count_move(tx, one.job_id, one.status, target)
         if target == IN_PROGRESS:
             jobs.document(tx, one.job_id)

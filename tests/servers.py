@@ -77,7 +77,6 @@ def _lower(headers: Any) -> dict[str, str]:
 @contextmanager
 def started(wanted: Options) -> Iterator[Started]:
     """Run a server until the block is left. What made it fail to start or to stop is raised here."""
-    ready: asyncio.Future[Started] | None = None
     begun = threading.Event()
     result: dict[str, Any] = {}
 
@@ -99,7 +98,6 @@ def started(wanted: Options) -> Iterator[Started]:
         finally:
             begun.set()
 
-    del ready
     thread = threading.Thread(target=run, name="tidegate-test-server")
     thread.start()
     begun.wait(timeout=30)

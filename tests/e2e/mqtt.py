@@ -35,6 +35,10 @@ class RefusedError(Exception):
     """The server took the connection but not the client."""
 
 
+class GoneError(Exception):
+    """The connection ended while a message was awaited."""
+
+
 class Device:
     """A connected client of one thing."""
 
@@ -49,7 +53,8 @@ class Device:
         clean: bool = True,
     ) -> None:
         self.thing = thing or client_id
-        self.messages: queue.Queue[Message] = queue.Queue()
+        self._account = account
+        self.messages: queue.Queue[Message | None] = queue.Queue()
         self.ended: queue.Queue[int] = queue.Queue()
         self._outcome: queue.Queue[tuple[bool, int] | None] = queue.Queue()
         self._granted: queue.Queue[list[int]] = queue.Queue()
@@ -92,6 +97,7 @@ class Device:
         self._outcome.put(None)
         self._granted.put([])
         self._acknowledged.put(-1)
+        self.messages.put(None)
 
     @property
     def prefix(self) -> str:
@@ -113,7 +119,8 @@ class Device:
         ``request`` is what follows ``jobs/``; ``body`` bytes are sent as they are, else a JSON object of ``members``.
         """
         payload = body if isinstance(body, bytes) else json.dumps(members).encode()
-        assert self.publish(f"{self.prefix}/{request}", payload) == 0
+        code = self.publish(f"{self.prefix}/{request}", payload)
+        assert code in (0, -1), code
         return self.next()
 
     def accepted(self, request: str, **members: Any) -> Any:
@@ -134,15 +141,23 @@ class Device:
         return body
 
     def next(self) -> Message:
-        """The next message."""
-        return self.messages.get(timeout=PATIENCE)
+        """The next message.
+
+        Raises:
+            GoneError: the connection ended before one came.
+        """
+        message = self.messages.get(timeout=PATIENCE)
+        if message is None:
+            raise GoneError
+        return message
 
     def silent(self) -> bool:
         """Whether nothing has come so far.
 
-        A reply is awaited first: the server writes to a connection in order, so whatever was sent to this one before
-        the reply has arrived by then.
+        The server is asked first to publish what it has to, and then a reply is awaited: it writes to a connection in
+        order, so whatever was sent to this one before the reply has arrived by then.
         """
+        self._account.settle()
         token = f"fence-{next(self._tokens)}"
         reply = self.ask("get", clientToken=token)
         fenced = reply.topic == f"{self.prefix}/get/accepted" and reply.body["clientToken"] == token

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from tests.conftest import NOW
@@ -35,6 +35,7 @@ def new_job(name: str = "j", **members: Any) -> NewJob:
         "template_arn": None,
         "document_source": None,
         "config": "{}",
+        "timeout_minutes": None,
         "created_at": NOW,
         "wake_at": NOW,
     }
@@ -69,9 +70,9 @@ class Rows:
 
         return self.do(work)
 
-    def group(self, members: Sequence[int], name: str = "g", joined_at: int = NOW) -> int:
+    def group(self, members: Iterable[int], name: str = "g", joined_at: int = NOW, parent: int | None = None) -> int:
         def work(tx: Tx) -> int:
-            group_id = groups.insert(tx, self.scope, NewGroup(name, name, None, None, {}), NOW)
+            group_id = groups.insert(tx, self.scope, NewGroup(name, name, parent, None, {}), NOW)
             assert group_id is not None
             for thing_id in members:
                 tx.run("group_member_insert", {"group": group_id, "thing": thing_id, "now": joined_at})

@@ -14,8 +14,10 @@ import pytest
 from tests.conftest import NOW
 from tests.store.rows import Rows, new_job, template
 from tidegate.core.lifecycle import ExecutionStatus, JobStatus, Stage
+from tidegate.core.timers import Timers
 from tidegate.store import executions, jobs, keys, scopes, tags, templates, things
-from tidegate.store.database import Conflict, Database, StoreUnavailable, Tx, transact
+from tidegate.store.database import Conflict, Database, StoreError, StoreUnavailable, Tx, transact
+from tidegate.store.executions import Waiting
 from tidegate.store.jobs import Filter, JobSummary, Target
 from tidegate.store.keys import AccessKey
 from tidegate.store.templates import TemplateSummary
@@ -39,6 +41,25 @@ def walk(rows: Rows, fetch: Callable[[Tx, Any], list[T]], start: Any, place: Cal
 
 def place(one: executions.Summary) -> tuple[int, int, int]:
     return one.queued_at, one.owner, one.number
+
+
+def queued_execution(thing: int, job: int, at: int, *, number: int = 1, attempt: int = 0) -> executions.Execution:
+    """An execution as it is when it has just been queued."""
+    return executions.Execution(
+        thing_id=thing,
+        job_id=job,
+        number=number,
+        status=QUEUED,
+        version=1,
+        queued_at=at,
+        started_at=None,
+        updated_at=at,
+        attempt=attempt,
+        after_failed=None,
+        forced=None,
+        run_deadline=None,
+        step_deadline=None,
+    )
 
 
 @pytest.fixture
@@ -159,7 +180,15 @@ def test_tag_delete_all_spares_other_resources(rows: Rows) -> None:
 
 
 def test_job_insert_keeps_every_member(rows: Rows) -> None:
-    given = new_job("j", namespace="n", description="d", template_arn="arn:t", document_source="s3://b/k", config="{1}")
+    given = new_job(
+        "j",
+        timeout_minutes=9,
+        namespace="n",
+        description="d",
+        template_arn="arn:t",
+        document_source="s3://b/k",
+        config="{1}",
+    )
     job_id = rows.do(lambda tx: jobs.insert(tx, rows.scope, given))
     found = rows.do(lambda tx: jobs.get(tx, rows.scope, "j"))
     assert found is not None
@@ -168,7 +197,7 @@ def test_job_insert_keeps_every_member(rows: Rows) -> None:
     assert {name: getattr(found, name) for name in kept} == kept
     assert (found.scope, found.updated_at, found.completed_at) == (rows.scope, NOW, None)
     assert (found.reason_code, found.comment, found.force_canceled) == (None, None, None)
-    assert (found.rollout_started_at, found.stage_cursor) == (None, None)
+    assert (found.rollout_started_at, found.released, found.ended, found.stage_cursor) == (None, 0, 0, None)
     assert isinstance(found.status, JobStatus)
     assert isinstance(found.stage, Stage)
 
@@ -207,7 +236,7 @@ def test_job_claim_takes_the_one_that_has_waited_longest(rows: Rows) -> None:
     def claim(tx: Tx) -> int | None:
         job = jobs.claim_due(tx, NOW)
         if job is not None:
-            jobs.set_wake(tx, job.id, None)
+            jobs.put(tx, job, wake_at=None)
         return job.id if job else None
 
     while (job_id := rows.do(claim)) is not None:
@@ -223,33 +252,85 @@ def test_job_next_wake_is_the_earliest(rows: Rows) -> None:
     assert rows.do(jobs.next_wake) == NOW + 3
 
 
-def test_job_set_status_clears_the_bookmark(rows: Rows) -> None:
+def test_job_peek_finds_by_inner_id(rows: Rows) -> None:
+    job_id = rows.job("j")
+    assert rows.do(lambda tx: jobs.peek(tx, job_id)) == rows.load(job_id)
+    assert rows.do(lambda tx: jobs.peek(tx, job_id + 1)) is None
+
+
+def test_job_put_writes_what_changes_in_a_life(rows: Rows) -> None:
     job = rows.load(rows.job())
-    rows.do(lambda tx: jobs.set_stage(tx, job, Stage.ROLLOUT, cursor="[1]", started_at=NOW, updated_at=1, wake_at=5))
-    values = {"updated_at": 20, "completed_at": 30, "wake_at": None}
-    rows.do(lambda tx: jobs.set_status(tx, job.id, JobStatus.COMPLETED, Stage.NONE, **values))
-    found = rows.load(job.id)
-    assert (found.status, found.stage, found.stage_cursor) == (JobStatus.COMPLETED, Stage.NONE, None)
-    assert (found.updated_at, found.completed_at, found.rollout_started_at) == (20, 30, NOW)
+    later = job._replace(
+        status=JobStatus.CANCELED,
+        stage=Stage.CANCEL,
+        updated_at=20,
+        completed_at=30,
+        reason_code="R",
+        comment="why",
+        force_canceled=1,
+        rollout_started_at=10,
+        released=7,
+        ended=1,
+        stage_cursor="[2]",
+    )
+    rows.do(lambda tx: jobs.put(tx, later, wake_at=NOW + 9))
+    assert rows.load(job.id) == later
+    assert rows.do(jobs.next_wake) == NOW + 9
+    rows.do(lambda tx: jobs.put(tx, job, wake_at=None))
+    assert rows.load(job.id) == job
     assert rows.do(jobs.next_wake) is None
 
 
-@pytest.mark.parametrize("force", [True, False])
-def test_job_set_cancel(rows: Rows, force: bool) -> None:
-    job_id = rows.job(wake_at=None)
-    rows.do(lambda tx: jobs.set_cancel(tx, job_id, reason_code="R", comment="why", force=force, now=NOW + 9))
-    found = rows.load(job_id)
-    assert (found.status, found.stage) == (JobStatus.CANCELED, Stage.CANCEL)
-    assert (found.reason_code, found.comment, found.force_canceled) == ("R", "why", int(force))
-    assert rows.do(jobs.next_wake) == NOW + 9
+@pytest.mark.parametrize(("stored", "expected"), [(None, NOW), (NOW + 1, NOW), (NOW, NOW), (NOW - 1, NOW - 1)])
+def test_job_hasten_only_brings_forward(rows: Rows, stored: int | None, expected: int) -> None:
+    job_id = rows.job(wake_at=stored)
+    rows.do(lambda tx: jobs.hasten(tx, job_id, NOW))
+    assert rows.do(jobs.next_wake) == expected
 
 
-def test_job_set_stage_keeps_the_bookmark(rows: Rows) -> None:
+def test_job_set_config_and_job_set_comment_leave_the_rest(rows: Rows) -> None:
     job = rows.load(rows.job())
-    rows.do(lambda tx: jobs.set_stage(tx, job, Stage.CANCEL, cursor="[2]", started_at=4, updated_at=5, wake_at=6))
-    found = rows.load(job.id)
-    assert (found.stage, found.stage_cursor, found.rollout_started_at, found.updated_at) == (Stage.CANCEL, "[2]", 4, 5)
-    assert rows.do(jobs.next_wake) == 6
+    changed = job._replace(description="new", config='{"new":1}', timeout_minutes=5, status=JobStatus.CANCELED)
+    rows.do(lambda tx: jobs.set_config(tx, changed, updated_at=NOW + 1))
+    rows.do(lambda tx: jobs.set_comment(tx, job.id, "because"))
+    expected = changed._replace(status=JobStatus.IN_PROGRESS, updated_at=NOW + 1, comment="because")
+    assert rows.load(job.id) == expected
+    assert rows.do(jobs.next_wake) == NOW
+
+
+def test_job_continuous_of_group(rows: Rows) -> None:
+    wanted = rows.job("wanted", target_selection="CONTINUOUS")
+    scheduled = rows.job("scheduled", target_selection="CONTINUOUS", status=JobStatus.SCHEDULED)
+    others = [
+        rows.job("snapshot"),
+        rows.job("ended", target_selection="CONTINUOUS", status=JobStatus.COMPLETED),
+    ]
+    twice = [Target(0, "arn:g", None, 8), Target(1, "arn:g", None, 8)]
+    for job_id in (wanted, scheduled, *others):
+        rows.do(lambda tx, job_id=job_id: jobs.put_targets(tx, job_id, twice))
+    elsewhere = rows.job("elsewhere", target_selection="CONTINUOUS")
+    rows.do(lambda tx: jobs.put_targets(tx, elsewhere, [Target(0, "arn:h", None, 9)]))
+    assert rows.do(lambda tx: jobs.continuous_of_group(tx, 8)) == [wanted, scheduled]
+    assert rows.do(lambda tx: jobs.continuous_of_group(tx, 10)) == []
+
+
+def test_job_covers_things_and_groups_at_any_depth(rows: Rows) -> None:
+    [direct, member, below, stranger] = rows.things(4)
+    parent = rows.group([member], "parent")
+    child = rows.group([below], "child", parent=parent)
+    rows.group([stranger], "other")
+    job_id, narrow = rows.job("wide"), rows.job("narrow")
+    rows.do(
+        lambda tx: jobs.put_targets(tx, job_id, [Target(0, "arn:t", direct, None), Target(1, "arn:g", None, parent)])
+    )
+    rows.do(lambda tx: jobs.put_targets(tx, narrow, [Target(0, "arn:c", None, child)]))
+
+    def covered(job: int) -> list[bool]:
+        everyone = (direct, member, below, stranger)
+        return rows.do(lambda tx: [jobs.covers(tx, job, thing) for thing in everyone])
+
+    assert covered(job_id) == [True, True, True, False]
+    assert covered(narrow) == [False, False, True, False]
 
 
 def test_job_list_pages_from_new_to_old(rows: Rows) -> None:
@@ -295,6 +376,18 @@ def test_job_count_active_and_job_count_deleting(rows: Rows) -> None:
     assert rows.do(lambda tx: jobs.count_active(tx, other)) == 0
 
 
+def test_job_count_concurrent_counts_what_the_engine_is_spreading(rows: Rows) -> None:
+    rolling = [(JobStatus.IN_PROGRESS, Stage.ROLLOUT), (JobStatus.CANCELED, Stage.CANCEL)]
+    resting = [
+        (JobStatus.IN_PROGRESS, Stage.NONE),
+        (JobStatus.SCHEDULED, Stage.ROLLOUT),
+        (JobStatus.CANCELED, Stage.NONE),
+    ]
+    for number, (status, stage) in enumerate(rolling + resting):
+        rows.job(f"j{number}", status=status, stage=stage)
+    assert rows.do(lambda tx: jobs.count_concurrent(tx, rows.scope)) == len(rolling)
+
+
 def test_job_delete_takes_with_it_what_hangs_on_the_job(rows: Rows) -> None:
     gone, kept = rows.job("gone"), rows.job("kept")
     for job_id in (gone, kept):
@@ -302,11 +395,14 @@ def test_job_delete_takes_with_it_what_hangs_on_the_job(rows: Rows) -> None:
         rows.do(lambda tx, job_id=job_id: jobs.put_targets(tx, job_id, [Target(0, "arn:t", 1, None)]))
         rows.do(lambda tx, job_id=job_id: jobs.count_add(tx, job_id, {QUEUED: 3}))
         rows.do(lambda tx, job_id=job_id: jobs.put_release(tx, job_id, NOW, 3))
+        rows.do(lambda tx, job_id=job_id: executions.await_window(tx, job_id, Waiting(1, 0, None)))
     rows.do(lambda tx: jobs.delete(tx, gone))
     assert rows.do(lambda tx: jobs.lock(tx, gone)) is None
     assert rows.do(lambda tx: jobs.targets(tx, gone)) == []
     assert rows.do(lambda tx: jobs.counts(tx, gone))[QUEUED] == 0
     assert rows.do(lambda tx: jobs.releases(tx, gone, 0)) == []
+    assert rows.do(lambda tx: executions.waiting(tx, gone, 9)) == []
+    assert rows.do(lambda tx: executions.waiting(tx, kept, 9)) == [Waiting(1, 0, None)]
     assert rows.do(lambda tx: jobs.document(tx, kept)) == "{}"
     assert rows.do(lambda tx: jobs.targets(tx, kept)) == [Target(0, "arn:t", 1, None)]
     assert rows.do(lambda tx: jobs.counts(tx, kept))[QUEUED] == 3
@@ -360,26 +456,40 @@ def test_job_release_put_adds_within_an_instant(rows: Rows) -> None:
 # Executions
 
 
-def test_execution_release_group_walks_by_thing_id(rows: Rows) -> None:
+def test_execution_group_members_are_walked_by_thing_id(rows: Rows) -> None:
     members = rows.things(5)
-    group_id = rows.group(members)
+    group_id = rows.group(reversed(members))
+    rows.group(rows.things(2, "other"), "other")
+    pages = walk(
+        rows,
+        lambda tx, where: executions.group_members(tx, group_id, after=where, joined_by=NOW, limit=2),
+        0,
+        lambda thing: thing,
+    )
+    assert pages == [members[:2], members[2:4], members[4:]]
+
+
+def test_execution_group_members_leave_out_who_joined_later(rows: Rows) -> None:
+    early, late = rows.things(2, "early"), rows.things(1, "late")
+    group_id = rows.group(early, joined_at=NOW)
+    rows.do(lambda tx: tx.run("group_member_insert", {"group": group_id, "thing": late[0], "now": NOW + 1}))
+    place = {"after": 0, "limit": 10}
+    assert rows.do(lambda tx: executions.group_members(tx, group_id, joined_by=NOW - 1, **place)) == []
+    assert rows.do(lambda tx: executions.group_members(tx, group_id, joined_by=NOW, **place)) == early
+    assert rows.do(lambda tx: executions.group_members(tx, group_id, joined_by=NOW + 1, **place)) == early + late
     job_id = rows.job()
-    released: list[list[int]] = []
-    after = 0
+    released = rows.do(lambda tx: executions.release_group(tx, job_id, group_id, early + late, joined_by=NOW, now=NOW))
+    assert released == early
 
-    def step(tx: Tx) -> int | None:
-        last, count = executions.group_cursor(tx, group_id, after=after, joined_by=NOW, limit=2)
-        if last is not None:
-            span = {"after": after, "through": last, "joined_by": NOW}
-            released.append(executions.release_group(tx, job_id, group_id, **span, now=NOW + 1))
-            assert count == len(released[-1])
-        return last
 
-    while last := rows.do(step):
-        after = last
-    assert released == [members[:2], members[2:4], members[4:]]
-    found = rows.do(lambda tx: executions.get(tx, members[0], job_id))
-    assert found == executions.Execution(members[0], job_id, 1, QUEUED, 1, NOW + 1, None, NOW + 1, 0, None)
+def test_execution_release_group_queues_the_members_it_is_given(rows: Rows) -> None:
+    members = rows.things(5)
+    group_id, job_id = rows.group(members), rows.job()
+    run = members[1:4]
+    released = rows.do(lambda tx: executions.release_group(tx, job_id, group_id, run, joined_by=NOW, now=NOW + 1))
+    assert released == run
+    found = [rows.do(lambda tx, thing=thing: executions.get(tx, thing, job_id)) for thing in members]
+    assert found == [None, *(queued_execution(thing, job_id, NOW + 1) for thing in run), None]
 
 
 @pytest.mark.parametrize("instant", [NOW, NOW + 1])
@@ -388,37 +498,31 @@ def test_execution_release_group_passes_over_those_that_have_one(rows: Rows, ins
     members = rows.things(4)
     group_id, job_id = rows.group(members), rows.job()
     rows.queue(job_id, members[1:2], NOW)
-    span = {"after": 0, "through": members[2], "joined_by": NOW}
-    released = rows.do(lambda tx: executions.release_group(tx, job_id, group_id, **span, now=instant))
-    assert sorted(released) == [members[0], members[2]]
-    assert rows.do(lambda tx: executions.release_group(tx, job_id, group_id, **span, now=instant)) == []
-    assert rows.do(lambda tx: executions.release_group(tx, job_id, group_id, **span, now=NOW + 2)) == []
+
+    def release(now: int) -> list[int]:
+        run = members[:3]
+        return sorted(rows.do(lambda tx: executions.release_group(tx, job_id, group_id, run, joined_by=NOW, now=now)))
+
+    assert release(instant) == [members[0], members[2]]
+    assert release(instant) == []
+    assert release(NOW + 2) == []
     assert rows.do(lambda tx: executions.get(tx, members[3], job_id)) is None
 
 
 def test_execution_queued_at_does_not_take_another_release_for_this_one(rows: Rows) -> None:
     """Two groups that share things, released at one instant: each thing is reported by one of them."""
     members = rows.things(5)
-    first, second = rows.group(members[:3], "a"), rows.group(members[1:], "b")
+    runs = {"a": members[:3], "b": members[1:]}
+    ids = {name: rows.group(run, name) for name, run in runs.items()}
     job_id = rows.job()
 
     def work(tx: Tx) -> list[list[int]]:
-        span = {"after": 0, "through": members[-1], "joined_by": NOW}
-        return [sorted(executions.release_group(tx, job_id, group, **span, now=NOW)) for group in (first, second)]
+        return [
+            sorted(executions.release_group(tx, job_id, ids[name], run, joined_by=NOW, now=NOW))
+            for name, run in runs.items()
+        ]
 
     assert rows.do(work) == [members[:3], members[3:]]
-
-
-def test_execution_group_cursor_leaves_out_who_joined_later(rows: Rows) -> None:
-    early, late = rows.things(2, "early"), rows.things(1, "late")
-    group_id = rows.group(early, joined_at=NOW)
-    rows.do(lambda tx: tx.run("group_member_insert", {"group": group_id, "thing": late[0], "now": NOW + 1}))
-    span = {"joined_by": NOW, "limit": 10}
-    assert rows.do(lambda tx: executions.group_cursor(tx, group_id, after=0, **span)) == (early[-1], 2)
-    assert rows.do(lambda tx: executions.group_cursor(tx, group_id, after=early[-1], **span)) == (None, 0)
-    job_id = rows.job()
-    everyone = {"after": 0, "through": late[0], "joined_by": NOW}
-    assert rows.do(lambda tx: executions.release_group(tx, job_id, group_id, **everyone, now=NOW)) == early
 
 
 def test_execution_release_thing_once_and_only_for_the_living(rows: Rows) -> None:
@@ -438,22 +542,43 @@ def test_execution_release_thing_once_and_only_for_the_living(rows: Rows) -> Non
 
 def test_execution_pending_shows_what_has_not_ended(rows: Rows) -> None:
     [thing] = rows.things(1)
-    first, second, third = rows.job("a"), rows.job("b", namespace="n"), rows.job("c", status=JobStatus.SCHEDULED)
-    for job_id in (first, second, third):
+    ended = rows.job("a")
+    running = rows.job("b", namespace="n", timeout_minutes=5)
+    waiting = rows.job("c", status=JobStatus.SCHEDULED)
+    for job_id in (ended, running):
         rows.queue(job_id, [thing], NOW + job_id)
-    rows.do(lambda tx: executions.set_status(tx, (thing, first, 1), 1, SUCCEEDED, started_at=NOW, now=NOW + 1))
-    rows.do(lambda tx: executions.set_status(tx, (thing, second, 1), 1, IN_PROGRESS, started_at=NOW, now=NOW + 1))
+    rows.do(lambda tx: executions.queue(tx, (thing, waiting, 2), queued_at=NOW + 9, attempt=3, after_failed=1))
+    rows.do(lambda tx: executions.put(tx, (thing, ended, 1), 1, SUCCEEDED, started_at=NOW, now=NOW + 1))
+    timed = {"started_at": NOW, "now": NOW + 1, "timers": Timers(NOW + 50, NOW + 40)}
+    rows.do(lambda tx: executions.put(tx, (thing, running, 1), 1, IN_PROGRESS, **timed))
     thing_id, found = rows.do(lambda tx: executions.pending(tx, rows.scope, "thing-0"))
     assert thing_id == thing
-    assert sorted(found) == [
-        executions.Pending(
-            thing, second, 1, IN_PROGRESS, 2, NOW + second, NOW, NOW + 1, "b", JobStatus.IN_PROGRESS, "n"
-        ),
-        executions.Pending(thing, third, 1, QUEUED, 1, NOW + third, None, NOW + third, "c", JobStatus.SCHEDULED, None),
-    ]
-    assert isinstance(found[0].status, ExecutionStatus)
-    assert isinstance(found[0].job_status, JobStatus)
-    assert sorted(rows.do(lambda tx: executions.pending_by_id(tx, thing))) == sorted(found)
+    first, second = sorted(found)
+    assert first == executions.Pending(
+        thing_id=thing,
+        job_id=running,
+        number=1,
+        status=IN_PROGRESS,
+        version=2,
+        queued_at=NOW + running,
+        started_at=NOW,
+        updated_at=NOW + 1,
+        attempt=0,
+        after_failed=None,
+        run_deadline=NOW + 50,
+        step_deadline=NOW + 40,
+        job_name="b",
+        job_status=JobStatus.IN_PROGRESS,
+        namespace="n",
+        timeout_minutes=5,
+        config="{}",
+    )
+    assert (second.job_id, second.number, second.status, second.version) == (waiting, 2, QUEUED, 1)
+    assert (second.queued_at, second.updated_at, second.started_at) == (NOW + 9, NOW + 9, None)
+    assert (second.attempt, second.after_failed, second.job_status) == (3, 1, JobStatus.SCHEDULED)
+    assert isinstance(first.status, ExecutionStatus)
+    assert isinstance(first.job_status, JobStatus)
+    assert sorted(rows.do(lambda tx: executions.pending_by_id(tx, thing))) == [first, second]
 
 
 def test_execution_pending_tells_an_idle_thing_from_none(rows: Rows) -> None:
@@ -473,6 +598,11 @@ def test_execution_get_and_execution_latest(rows: Rows) -> None:
     assert first is not None
     assert rows.do(lambda tx: executions.get(tx, thing, job_id)) == first
     assert rows.do(lambda tx: executions.get(tx, thing, job_id, 2)) is None
+    rows.do(lambda tx: executions.queue(tx, (thing, job_id, 2), queued_at=NOW + 1, attempt=1))
+    assert rows.do(lambda tx: executions.get(tx, thing, job_id)) == queued_execution(
+        thing, job_id, NOW + 1, number=2, attempt=1
+    )
+    assert rows.do(lambda tx: executions.get(tx, thing, job_id, 1)) == first
     assert rows.do(lambda tx: executions.get(tx, thing, job_id + 1)) is None
     assert isinstance(first.status, ExecutionStatus)
 
@@ -482,17 +612,18 @@ def test_execution_set_compares_the_version(rows: Rows) -> None:
     job_id = rows.job()
     rows.queue(job_id, [thing])
     key = (thing, job_id, 1)
-    assert rows.do(lambda tx: executions.set_status(tx, key, 1, IN_PROGRESS, started_at=NOW + 1, now=NOW + 2)) is True
-    assert rows.do(lambda tx: executions.set_status(tx, key, 1, FAILED, started_at=NOW + 3, now=NOW + 3)) is False
+    assert rows.do(lambda tx: executions.put(tx, key, 1, IN_PROGRESS, started_at=NOW + 1, now=NOW + 2)) is True
+    assert rows.do(lambda tx: executions.put(tx, key, 1, FAILED, started_at=NOW + 3, now=NOW + 3)) is False
     found = rows.do(lambda tx: executions.get(tx, *key))
-    assert found == executions.Execution(thing, job_id, 1, IN_PROGRESS, 2, NOW, NOW + 1, NOW + 2, 0, None)
+    moved = {"status": IN_PROGRESS, "version": 2, "started_at": NOW + 1, "updated_at": NOW + 2}
+    assert found == queued_execution(thing, job_id, NOW)._replace(**moved)
     canceled = {"started_at": NOW + 1, "now": NOW + 4, "forced": True}
-    assert rows.do(lambda tx: executions.set_status(tx, key, 2, ExecutionStatus.CANCELED, **canceled)) is True
+    assert rows.do(lambda tx: executions.put(tx, key, 2, ExecutionStatus.CANCELED, **canceled)) is True
     found = rows.do(lambda tx: executions.get(tx, *key))
     assert found is not None
     assert (found.status, found.version, found.forced) == (ExecutionStatus.CANCELED, 3, 1)
     nobody = (thing, job_id, 2)
-    assert rows.do(lambda tx: executions.set_status(tx, nobody, 1, FAILED, started_at=None, now=NOW)) is False
+    assert rows.do(lambda tx: executions.put(tx, nobody, 1, FAILED, started_at=None, now=NOW)) is False
 
 
 def test_execution_list_by_job_pages_from_late_to_early(rows: Rows) -> None:
@@ -509,7 +640,7 @@ def test_execution_list_by_job_filters_by_status(rows: Rows) -> None:
     ids = rows.things(3)
     job_id = rows.job()
     rows.queue(job_id, ids)
-    rows.do(lambda tx: executions.set_status(tx, (ids[1], job_id, 1), 1, FAILED, started_at=NOW, now=NOW + 5))
+    rows.do(lambda tx: executions.put(tx, (ids[1], job_id, 1), 1, FAILED, started_at=NOW, now=NOW + 5))
     [failed] = rows.do(lambda tx: executions.page_by_job(tx, job_id, FAILED, executions.FIRST, 9))
     assert failed == executions.Summary(ids[1], 1, FAILED, NOW, NOW, NOW + 5, 0, "thing-1")
     queued = rows.do(lambda tx: executions.page_by_job(tx, job_id, QUEUED, executions.FIRST, 9))
@@ -536,7 +667,7 @@ def test_execution_list_by_thing_filters(rows: Rows) -> None:
     plain, named = rows.job("plain"), rows.job("named", namespace="n")
     for job_id in (plain, named):
         rows.queue(job_id, [thing])
-    rows.do(lambda tx: executions.set_status(tx, (thing, plain, 1), 1, IN_PROGRESS, started_at=NOW, now=NOW + 1))
+    rows.do(lambda tx: executions.put(tx, (thing, plain, 1), 1, IN_PROGRESS, started_at=NOW, now=NOW + 1))
 
     def listed(**given: object) -> list[str]:
         wanted = {"status": None, "namespace": None, "job_name": None, **given}
@@ -564,18 +695,71 @@ def test_execution_chunk_of_job_walks_from_early_to_late(rows: Rows) -> None:
     assert [[one.thing_id for one in chunk] for chunk in chunks] == [ids[3:], ids[:2], ids[2:3]]
 
 
-def test_execution_active_of_thing(rows: Rows) -> None:
+def test_execution_queue_refuses_a_number_that_is_taken(rows: Rows) -> None:
     [thing] = rows.things(1)
-    queued, running, ended = rows.job("a"), rows.job("b"), rows.job("c")
-    for job_id in (queued, running, ended):
-        rows.queue(job_id, [thing])
-    rows.do(lambda tx: executions.set_status(tx, (thing, running, 1), 1, IN_PROGRESS, started_at=7, now=NOW))
-    rows.do(lambda tx: executions.set_status(tx, (thing, ended, 1), 1, SUCCEEDED, started_at=7, now=NOW))
-    found = rows.do(lambda tx: executions.active_of_thing(tx, thing))
-    assert sorted(found) == [
-        executions.Active(queued, 1, QUEUED, 1, None),
-        executions.Active(running, 1, IN_PROGRESS, 2, 7),
-    ]
+    job_id = rows.job()
+    rows.queue(job_id, [thing])
+    with pytest.raises(StoreError):
+        rows.do(lambda tx: executions.queue(tx, (thing, job_id, 1), queued_at=NOW))
+
+
+def test_execution_due_gives_the_earliest_deadlines_first(rows: Rows) -> None:
+    ids = rows.things(5)
+    job_id = rows.job()
+    rows.queue(job_id, ids)
+    assert rows.do(executions.next_deadline) is None
+    timers = [Timers(NOW + 30), Timers(NOW + 40, NOW + 10), Timers(None, NOW + 20), Timers(), Timers(NOW + 99)]
+    for thing, timer in zip(ids, timers, strict=True):
+        given = {"started_at": NOW, "now": NOW, "timers": timer}
+        rows.do(lambda tx, key=(thing, job_id, 1), given=given: executions.put(tx, key, 1, IN_PROGRESS, **given))
+    order = [(ids[number], job_id, 1) for number in (1, 2, 0)]
+    assert rows.do(executions.next_deadline) == NOW + 10
+    assert rows.do(lambda tx: executions.due(tx, NOW + 30, 9)) == order
+    assert rows.do(lambda tx: executions.due(tx, NOW + 30, 2)) == order[:2]
+    assert rows.do(lambda tx: executions.due(tx, NOW + 9, 9)) == []
+    rows.do(lambda tx: executions.put(tx, order[0], 2, SUCCEEDED, started_at=NOW, now=NOW))
+    assert rows.do(executions.next_deadline) == NOW + 20
+
+
+def test_execution_waiting_put_replaces(rows: Rows) -> None:
+    job_id, other = rows.job("a"), rows.job("b")
+    for waiting in (Waiting(7, 1, None), Waiting(5, 0, None), Waiting(7, 2, 1), Waiting(9, 0, None)):
+        rows.do(lambda tx, waiting=waiting: executions.await_window(tx, job_id, waiting))
+    rows.do(lambda tx: executions.await_window(tx, other, Waiting(7, 0, None)))
+    assert rows.do(lambda tx: executions.waiting(tx, job_id, 2)) == [Waiting(5, 0, None), Waiting(7, 2, 1)]
+
+
+def test_execution_waiting_delete_by_thing_of_job_by_job_and_by_thing(rows: Rows) -> None:
+    first, second = rows.job("a"), rows.job("b")
+
+    def start(tx: Tx) -> None:
+        for job_id in (first, second):
+            for thing in (5, 7):
+                executions.await_window(tx, job_id, Waiting(thing, 0, None))
+
+    def left() -> list[tuple[int, int]]:
+        found = {
+            job_id: rows.do(lambda tx, job_id=job_id: executions.waiting(tx, job_id, 9)) for job_id in (first, second)
+        }
+        return [(job_id, waiting.thing_id) for job_id, all_ in found.items() for waiting in all_]
+
+    rows.do(start)
+    rows.do(lambda tx: executions.stop_waiting(tx, first, 5))
+    assert left() == [(first, 7), (second, 5), (second, 7)]
+    rows.do(lambda tx: executions.stop_waiting_of_thing(tx, 7))
+    assert left() == [(second, 5)]
+    rows.do(start)
+    rows.do(lambda tx: executions.stop_all_waiting(tx, second))
+    assert left() == [(first, 5), (first, 7)]
+
+
+def test_execution_queued_of_job(rows: Rows) -> None:
+    ids = rows.things(3)
+    job_id, other = rows.job("a"), rows.job("b")
+    rows.queue(job_id, ids)
+    rows.queue(other, ids)
+    rows.do(lambda tx: executions.put(tx, (ids[1], job_id, 1), 1, IN_PROGRESS, started_at=NOW, now=NOW))
+    assert rows.do(lambda tx: executions.queued_of_job(tx, job_id)) == [ids[0], ids[2]]
 
 
 def test_execution_delete_takes_the_details_with_it(rows: Rows) -> None:

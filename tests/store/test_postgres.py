@@ -81,7 +81,7 @@ def test_two_engines_never_claim_the_same_job(rows: Rows) -> None:
     def work(tx: Tx) -> int | None:
         job = jobs.claim_due(tx, NOW)
         if job is not None:
-            jobs.set_wake(tx, job.id, None)
+            jobs.put(tx, job, wake_at=None)
         return job.id if job else None
 
     def engine(_: int) -> list[int]:
@@ -117,7 +117,7 @@ def test_one_of_two_devices_moves_an_execution(rows: Rows) -> None:
         8,
         lambda number: guarded(
             rows.database,
-            lambda tx: executions.set_status(tx, (thing, job_id, 1), 1, IN_PROGRESS, started_at=number, now=number),
+            lambda tx: executions.put(tx, (thing, job_id, 1), 1, IN_PROGRESS, started_at=number, now=number),
         ),
     )
     assert Counter(moved) == {True: 1, False: 7}
@@ -129,7 +129,7 @@ def test_one_of_two_devices_moves_an_execution(rows: Rows) -> None:
 def finisher(rows: Rows, job_id: int) -> Any:
     def finish(thing: int) -> None:
         def work(tx: Tx) -> None:
-            if not executions.set_status(tx, (thing, job_id, 1), 1, SUCCEEDED, started_at=NOW, now=NOW):
+            if not executions.put(tx, (thing, job_id, 1), 1, SUCCEEDED, started_at=NOW, now=NOW):
                 raise Conflict
             jobs.count_move(tx, job_id, QUEUED, SUCCEEDED)
             transitions.finish(tx, job_id, NOW)

@@ -43,7 +43,7 @@ def test_both_engines_have_the_same_statements() -> None:
 
 @pytest.mark.parametrize(
     ("query", "writes"),
-    [("template_get", False), ("template_insert", True), ("template_delete", True), ("job_set_wake", True)],
+    [("template_get", False), ("template_insert", True), ("template_delete", True), ("job_put", True)],
 )
 def test_writing_statements_are_known_as_such(query: str, writes: bool) -> None:
     assert statements.load("sqlite")[query].writes is writes

@@ -116,7 +116,8 @@ def tidegate_options():
 
 
 def test_nothing_heavy_is_imported_until_a_fixture_is_used() -> None:
-    script = "import sys, tidegate.testing.plugin; print([m for m in ('boto3', 'uvloop', 'cryptography') if m in sys.modules])"
+    heavy = ("boto3", "uvloop", "cryptography")
+    script = f"import sys, tidegate.testing.plugin; print([name for name in {heavy} if name in sys.modules])"
     environment = {**os.environ, "PYTHONPATH": str(_ROOT / "src")}
     result = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"

@@ -59,7 +59,7 @@ def test_advance_goes_ahead_by_the_span(server: Server) -> None:
     "instant",
     [
         datetime(2030, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC),
-        datetime(2030, 1, 2, 3, 4, 5, 678_000),
+        datetime(2030, 1, 2, 3, 4, 5, 678_000),  # noqa: DTZ001 - taken as UTC
         "2030-01-02T03:04:05.678Z",
         "2030-01-02T04:04:05.678+01:00",
         1_893_553_445_678,

@@ -110,7 +110,7 @@ def texts(shape: Shape, location: str | None) -> st.SearchStrategy[str]:
     high = min(low + 6, shape.metadata.get("max", low + 6))
     if pattern is not None:
         return st.text(ALPHABETS[pattern], min_size=low, max_size=high)
-    alphabet = "ab:/-" if location == "header" else st.characters(exclude_categories=["Cs"])
+    alphabet = "ab:/-" if location == "header" else st.characters(exclude_categories=["Cs"], exclude_characters="\0")
     return st.text(alphabet, min_size=low, max_size=high)
 
 

@@ -235,9 +235,9 @@ class _Demo:
         found = rollout.checks(progress, executed, fleet.ended, drawn, wishes.per_minute)
         view.say()
         view.checks(found)
-        wrong = [check.claim for check in found if not check.holds]
+        wrong = [f"{check.claim} ({check.found})" for check in found if not check.holds]
         if wrong:
-            view.fail(f"the job is {progress.status}; it does not hold that {wrong[0]}")
+            view.fail(f"this does not hold: {wrong[0]}")
         return not wrong
 
     async def _keep(self, addresses: Addresses) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import signal
 import sys
@@ -21,9 +20,6 @@ from tidegate.store import keys
 log = logging.getLogger("tidegate")
 
 _REFUSED = 2
-_LONG_LIVED = 20_000
-"""Allocations between two collections. What a request makes dies by its reference counts; collecting ten times as often
-as this costs a sixth of all requests."""
 
 
 def serve(
@@ -86,9 +82,7 @@ async def _serve(chosen: Options) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with server.running(chosen) as running:
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(_LONG_LIVED)
+        server.settle_heap()
         has_keys = await running.service.unit.read(keys.exist) if chosen.auth else True
         print(banner(running, chosen, has_keys=has_keys), flush=True)
         await stop.wait()

@@ -122,14 +122,14 @@ class Engine:
 
     async def _advance(self, now: Millis) -> Millis | None:
         """One step; when to look again."""
-        foreseen, self.next_at = self.next_at, None
+        self.next_at = None
         step = self._step
         due: Millis | None = await self._unit.transact(locks_rows(lambda tx: step(tx, now)))
         # A commit during the step may have named an instant the step could not see.
         if due is not None and (self.next_at is None or due < self.next_at):
             self.next_at = due
         self._metrics.engine_steps += 1
-        self._metrics.engine_lag_ms = max(0, now - foreseen) if foreseen is not None else 0
+        self._metrics.engine_lag_ms = 0 if due is None else max(0, now - due)
         return due
 
     def _failed(self, error: Exception, waiting: list[asyncio.Future[Millis | None]]) -> None:

@@ -8,6 +8,7 @@ import resource
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 
 import uvloop
@@ -34,7 +35,14 @@ def served(options: Options) -> Iterator[Addresses]:
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe()
     process = spawn.Process(target=_serve, args=(options, theirs), name="tidegate-server", daemon=True)
-    process.start()
+    # Ctrl-C reaches the whole terminal. The child is born deaf to it and heeds the end of the pipe alone. The tracker
+    # comes first because it unblocks signals when it starts.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     theirs.close()
     try:
         yield _addresses(ours)
@@ -54,7 +62,7 @@ def _addresses(pipe: Connection) -> Addresses:
 
 
 def _serve(options: Options, pipe: Connection) -> None:
-    """The child: it heeds the end of the pipe and nothing else, since Ctrl-C reaches the whole terminal."""
+    """The child."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:

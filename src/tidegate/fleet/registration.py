@@ -91,6 +91,12 @@ def register(
     return made
 
 
+def issue(folder: Path, thing_name: str, ids: Ids) -> Credentials:
+    """A certificate of the factory in ``folder`` that no service knows yet."""
+    factory = authority.load_or_create(folder, now=wall_now(), ids=ids)
+    return _issue(factory, folder, thing_name, ids)[1]
+
+
 def _issue(factory: Authority, folder: Path, thing_name: str, ids: Ids) -> tuple[str, Credentials]:
     """A P-256 key and its certificate, written beside each other."""
     key = ec.generate_private_key(ec.SECP256R1())

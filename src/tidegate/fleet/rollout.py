@@ -27,7 +27,7 @@ _COUNTERS = {
 }  # QUEUED is numberOfQueuedThings in jobProcessDetails
 _BY_DEVICES = frozenset({"SUCCEEDED", "FAILED", "REJECTED"})
 _POLL_S = 0.1
-_STALLED_S = 30.0
+_PATIENCE_S = 30.0
 _SAME_WAVE_MS = 30_000
 _MINUTE_MS = 60_000
 
@@ -107,12 +107,15 @@ class Progress(NamedTuple):
 class Rollout:
     """One job of a fleet, watched until it is over."""
 
-    def __init__(self, iot: Any, clock: ClockPage, fleet: Fleet, job_id: str) -> None:
-        """``iot`` is a boto3 client."""
+    def __init__(
+        self, iot: Any, clock: ClockPage, fleet: Fleet, job_id: str, *, patience_s: float = _PATIENCE_S
+    ) -> None:
+        """``iot`` is a boto3 client; ``patience_s`` how long devices that owe something may do nothing."""
         self._iot = iot
         self._clock = clock
         self._fleet = fleet
         self._job_id = job_id
+        self._patience_s = patience_s
         self._waves: list[Wave] = []
         self._moves = 0
 
@@ -138,8 +141,8 @@ class Rollout:
                 return progress
             if quiet and progress.clock.frozen:
                 await self._move(progress)
-            elif not quiet and monotonic() - seen_change > _STALLED_S:
-                raise RolloutFailed(f"devices owe something and nothing has changed for {_STALLED_S:.0f} s")
+            elif not quiet and monotonic() - seen_change > self._patience_s:
+                raise RolloutFailed(f"devices owe something and nothing has changed for {self._patience_s:g} s")
             else:
                 await asyncio.sleep(_POLL_S)
 

@@ -73,11 +73,11 @@ class View:
         self._done(name, found, monotonic() - began)
 
     def _done(self, name: str, found: Sequence[str], seconds: float) -> None:
-        mark = "[green]✓[/]" if self.live else "ok"
+        mark = "[green]✓[/]" if self.live else "ok "
         first, *rest = found or [""]
         self._console.print(f"{mark} [bold]{name:<10}[/] {escape(first)} [dim]{seconds:.1f} s[/]")
         for line in rest:
-            self._console.print(f"{'':<{2 if self.live else 3}}{'':<10} {escape(line)}")
+            self._console.print(f"{'':<{2 if self.live else 4}}{'':<10} {escape(line)}")
 
     @contextmanager
     def rollout(self, job_id: str, devices: int) -> Iterator[Any]:

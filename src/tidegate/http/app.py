@@ -55,10 +55,18 @@ class App:
     async def respond(self, request: Request) -> Answer:
         """Answer any request. Never raises."""
         request_id = self._service.ids.uuid()
-        control = self._control.owns(request)
-        status, headers, body = await (self._control.answer(request) if control else self.answer(request, request_id))
-        headers.append((b"x-amzn-RequestId", request_id.encode()))
-        return status, headers, body
+        if self._control.owns(request):
+            answer = await self._page(request, request_id)
+        else:
+            answer = await self.answer(request, request_id)
+        answer[1].append((b"x-amzn-RequestId", request_id.encode()))
+        return answer
+
+    async def _page(self, request: Request, request_id: str) -> Answer:
+        try:
+            return await self._control.answer(request)
+        except Exception as error:  # noqa: BLE001 - the last place that can still answer the caller
+            return protocol.encode_error(_fault(error, None, request_id), request_id)
 
     async def answer(self, request: Request, request_id: str) -> Answer:
         """Carry out an AWS request."""
@@ -77,7 +85,7 @@ class App:
             response = await self._service.invoke(handler, members, account=account, region=region, principal=principal)
             answer = protocol.encode(operation, response)
         except WireError as error:
-            answer = protocol.encode_error(error, request_id if _traced(operation) else None)
+            answer = protocol.encode_error(error, request_id if _traced(error, operation) else None)
         except Exception as error:  # noqa: BLE001 - the last place that can still answer the caller
             answer = protocol.encode_error(_fault(error, operation, request_id), request_id)
         plane, name = (operation.plane, operation.name) if operation else ("none", "unknown")
@@ -111,9 +119,9 @@ def _route(candidates: Planes, request: Request) -> tuple[Operation, dict[str, s
     raise UnknownOperationException(f"No operation of {candidates[0]} answers to {request.method} {path}")
 
 
-def _traced(operation: Operation | None) -> bool:
-    """The control plane repeats the request id inside its errors (control reference 1.4)."""
-    return operation is None or operation.plane == "iot"
+def _traced(error: WireError, operation: Operation | None) -> bool:
+    """The control plane repeats the request id inside its errors (control reference 1.4), the data planes do not."""
+    return (operation.plane if operation else error.plane) in (None, "iot")
 
 
 def _fault(error: Exception, operation: Operation | None, request_id: str) -> WireError:

@@ -103,11 +103,11 @@ class Connection(asyncio.Protocol):
         "_reading",
         "_refused",
         "_size",
+        "_stalled",
         "_stopping",
         "_task",
         "_transport",
         "_url",
-        "_writable",
     )
 
     _transport: asyncio.Transport
@@ -128,7 +128,7 @@ class Connection(asyncio.Protocol):
         self._head_bytes = 0
         self._size = 0
         self._reading = True
-        self._writable = True
+        self._stalled = 0.0  # when a client that does not read its answers is given up; 0 while it reads
         self._refused = False  # nothing that arrives from now on is a request
         self._last = False  # an answer that closes has been written
         self._stopping = False
@@ -183,10 +183,10 @@ class Connection(asyncio.Protocol):
         return (self._task is not None or bool(self._queue)) and self._transport.can_write_eof()
 
     def pause_writing(self) -> None:
-        self._writable = False
+        self._stalled = self._owner.now + self._owner.limits.request
 
     def resume_writing(self) -> None:
-        self._writable = True
+        self._stalled = 0.0
         self._next()
 
     # -- the parser's side -------------------------------------------------------------------------------------------
@@ -194,7 +194,6 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         self._begun = True
         self._in_head = True
-        self._head_bytes = 0
         self._url = b""
         self._headers = []
         self._body = []
@@ -262,7 +261,7 @@ class Connection(asyncio.Protocol):
 
     def _next(self) -> None:
         """Take up the next waiting request, if nothing is in its way."""
-        if self._task is not None or not self._writable:
+        if self._task is not None or self._stalled:
             return
         if not self._queue:
             self._rest()
@@ -295,7 +294,7 @@ class Connection(asyncio.Protocol):
             return
         if self._stopping and not self._begun:
             self._end()
-        elif not self._begun and self._head_bytes == 0 and self._deadline == 0.0:
+        elif not self._begun and not self._deadline:
             self._deadline = self._owner.now + self._owner.limits.keep_alive
 
     def _write(self, answer: Answer, *, keep: bool, head_only: bool = False) -> None:
@@ -328,9 +327,11 @@ class Connection(asyncio.Protocol):
 
     def expire(self, now: float) -> None:
         """Cut off what has not arrived in time; ``now`` is the loop's."""
-        if not self._deadline or now < self._deadline:
+        if self._stalled and now >= self._stalled:
+            self._transport.abort()
+        elif self._task is not None or not self._deadline or now < self._deadline:
             return
-        if self._begun and not self._last:
+        elif self._begun and not self._last:
             self._refuse(_Refusal(408, "RequestTimeoutException", "The request did not arrive in time."))
             self._next()
         else:
@@ -339,6 +340,8 @@ class Connection(asyncio.Protocol):
     def stop(self) -> None:
         """Close once what has begun is answered."""
         self._stopping = True
+        if self._last:
+            self._transport.close()
         self._next()
 
     def abort(self) -> None:

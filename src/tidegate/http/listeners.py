@@ -6,6 +6,7 @@ import asyncio
 import logging
 import ssl
 from email.utils import formatdate
+from typing import Any
 
 from tidegate.clock import wall_now
 from tidegate.http.connections import Connection, Limits, Respond
@@ -14,6 +15,8 @@ log = logging.getLogger("tidegate.http")
 
 _BACKLOG = 2048
 _SWEEP_SECONDS = 1.0
+_FAREWELL_SECONDS = 0.5
+"""For the peer's part in closing a TLS connection."""
 
 
 class Listener:
@@ -40,14 +43,17 @@ class Listener:
         Raises:
             OSError: the address cannot be bound.
         """
-        handshake = self.limits.request if context else None
+        timeouts: dict[str, Any] = {}
+        if context is not None:
+            timeouts["ssl_handshake_timeout"] = self.limits.request
+            timeouts["ssl_shutdown_timeout"] = _FAREWELL_SECONDS
         self._server = await self._loop.create_server(
             lambda: Connection(self, self._loop),
             host,
             port,
             ssl=context,
-            ssl_handshake_timeout=handshake,
             backlog=_BACKLOG,
+            **timeouts,
         )
         self._sweep()
         bound = self._server.sockets[0].getsockname()

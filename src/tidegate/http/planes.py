@@ -48,11 +48,8 @@ def choose(*, device: bool, host: bytes | None, service: str | None) -> Planes:
         service: the service of its credential scope, verified or not.
     """
     named = hosted(host) if host else None
-    if device:
-        return named.planes if named and named.planes is not CONTROL else SIGNING_NAMES.get(service or "", JOBS_DATA)
-    if named:
-        return named.planes
-    return SIGNING_NAMES.get(service, CONTROL) if service else CONTROL
+    chosen = named.planes if named else SIGNING_NAMES.get(service, CONTROL) if service else CONTROL
+    return JOBS_DATA if device and chosen is CONTROL else chosen
 
 
 @lru_cache(maxsize=256)

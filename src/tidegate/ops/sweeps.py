@@ -233,14 +233,14 @@ class _Walk:
             for group in groups.descendants(self._tx, target.group_id):
                 if group > self._at.group:
                     self._at.group, self._at.thing = group, 0
-                if group == self._at.group and self._members(1)[1]:
+                if group == self._at.group and self._members(1):
                     return True
             self._next_target()
         return False
 
-    def _members(self, limit: int) -> tuple[int | None, int]:
+    def _members(self, limit: int) -> list[int]:
         place = {"after": self._at.thing, "joined_by": self._joined_by, "limit": limit}
-        return executions.group_cursor(self._tx, self._at.group, **place)
+        return executions.group_members(self._tx, self._at.group, **place)
 
     def _release_thing(self, thing_id: int, now: int) -> list[int]:
         released = executions.release_thing(self._tx, self._job.id, thing_id, now=now)
@@ -248,11 +248,9 @@ class _Walk:
         return [thing_id] if released else []
 
     def _release_members(self, limit: int, now: int) -> list[int]:
-        last, _ = self._members(limit)
-        assert last is not None
-        place = {"after": self._at.thing, "through": last, "joined_by": self._joined_by}
-        queued = executions.release_group(self._tx, self._job.id, self._at.group, **place, now=now)
-        self._at.thing = last
+        group, members = self._at.group, self._members(limit)
+        queued = executions.release_group(self._tx, self._job.id, group, members, joined_by=self._joined_by, now=now)
+        self._at.thing = members[-1]
         return queued
 
     def _next_target(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tidegate.core.lifecycle import ExecutionStatus, JobStatus
-from tidegate.core.pending import Entry
+from tidegate.core.pending import Identity
 from tidegate.core.timers import Timers
 from tidegate.store.database import Row, Tx
 
@@ -13,8 +13,6 @@ FIRST = (1 << 62, 1 << 62, 1 << 62)
 """Where a list that runs from new to old begins."""
 
 NO_TIMERS = Timers()
-
-_EVERY = 1 << 62
 
 _STATUS = list(ExecutionStatus)
 _JOB_STATUS = {str(status): status for status in JobStatus}
@@ -57,10 +55,12 @@ class Pending(NamedTuple):
     job_status: JobStatus
     namespace: str | None
     timeout_minutes: int | None
+    config: str
+    """The job's encoded configuration."""
 
-    def entry(self) -> Entry:
-        """Its place in the pending list."""
-        return Entry(self.job_id, self.number, self.status, self.queued_at)
+    def identity(self) -> Identity:
+        """Which execution of its thing it is."""
+        return self.job_id, self.number
 
 
 class Summary(NamedTuple):
@@ -95,28 +95,26 @@ class Chunk(NamedTuple):
     started_at: int | None
 
 
-def release_group(
-    tx: Tx, job_id: int, group_id: int, *, after: int, through: int, joined_by: int, now: int
-) -> list[int]:
-    """Queue executions for a group's next members, ``after`` < thing id <= ``through``.
+def group_members(tx: Tx, group_id: int, *, after: int, joined_by: int, limit: int) -> list[int]:
+    """A group's next members by thing id, as it was at an instant (epoch ms), without those who left since."""
+    values = {"group": group_id, "after": after, "joined_by": joined_by, "limit": limit}
+    return [row[0] for row in tx.all("execution_group_members", values)]
+
+
+def release_group(tx: Tx, job_id: int, group_id: int, members: list[int], *, joined_by: int, now: int) -> list[int]:
+    """Queue executions for a run of a group's members, at least one, as ``group_members`` gave them.
 
     Returns:
         The ids of the things that had none of this job yet.
     """
-    span = {"job": job_id, "after": after, "through": through, "now": now}
+    span = {"job": job_id, "first": members[0], "last": members[-1], "now": now}
     values = {**span, "group": group_id, "joined_by": joined_by}
-    # RETURNING doubles the cost of the insert. The index gives the same ids if nothing of this instant is there yet.
+    # RETURNING doubles the cost of the insert. Without it the index tells the new ones by their instant, if it is new.
     if tx.one("execution_queued_at", {**span, "limit": 1}) is not None:
         return [row[0] for row in tx.all("execution_release_group_returning", values)]
-    tx.run("execution_release_group", values)
-    return [row[0] for row in tx.all("execution_queued_at", {**span, "limit": _EVERY})]
-
-
-def group_cursor(tx: Tx, group_id: int, *, after: int, joined_by: int, limit: int) -> tuple[int | None, int]:
-    """(last thing id, how many) of a group's next members: through where a release of so many goes."""
-    row = tx.one("execution_group_cursor", {"group": group_id, "after": after, "joined_by": joined_by, "limit": limit})
-    assert row is not None
-    return row[0], row[1]
+    if tx.run("execution_release_group", values) == len(members):
+        return members
+    return [row[0] for row in tx.all("execution_queued_at", {**span, "limit": len(members)})]
 
 
 def release_thing(tx: Tx, job_id: int, thing_id: int, *, now: int) -> bool:
@@ -160,10 +158,12 @@ def _one_pending(  # positions as in the statement: this is the hot path of devi
     job_status: str,
     namespace: str | None,
     timeout_minutes: int | None,
+    config: str,
 ) -> Pending:
     moved = _STATUS[status], version, queued_at, started_at, updated_at, attempt, after_failed
     timers = run_deadline, step_deadline
-    return Pending(thing, job, number, *moved, *timers, job_name, _JOB_STATUS[job_status], namespace, timeout_minutes)
+    shown = _JOB_STATUS[job_status]
+    return Pending(thing, job, number, *moved, *timers, job_name, shown, namespace, timeout_minutes, config)
 
 
 def _execution(row: Row | None) -> Execution | None:
@@ -232,11 +232,6 @@ def await_window(tx: Tx, job_id: int, waiting: Waiting) -> None:
     """Have an execution queued when the job's next window opens."""
     values = {"thing": waiting.thing_id, "attempt": waiting.attempt, "after_failed": waiting.after_failed}
     tx.run("execution_waiting_put", {"job": job_id, **values})
-
-
-def is_waiting(tx: Tx, job_id: int, thing_id: int) -> bool:
-    """True if an execution of a thing waits for the job's next window."""
-    return tx.one("execution_waiting_get", {"job": job_id, "thing": thing_id}) is not None
 
 
 def waiting(tx: Tx, job_id: int, limit: int) -> list[Waiting]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import psycopg
@@ -22,13 +22,14 @@ from psycopg.pq import TransactionStatus
 from psycopg.types.numeric import Int8Dumper
 
 from tidegate.store import migrations, statements
-from tidegate.store.database import Conflict, Outcome, Params, Row, StoreError, StoreUnavailable, Tx, Work
+from tidegate.store.database import Conflict, Gathered, Outcome, Params, Row, StoreError, StoreUnavailable, Tx, Work
 
 T = TypeVar("T")
 
 _ATTEMPTS = 50
 _FREE_ATTEMPTS = 3
-"""After these, a work that goes on colliding waits for the other colliding ones of this process."""
+"""After these, a work that goes on colliding runs while no other serializable one of this process does."""
+_ALONE = -1
 _CONNECT_SECONDS = "10"
 _PREPARE_AFTER = 2
 _PREPARED = 1000
@@ -41,12 +42,13 @@ _Connection = psycopg.Connection[Row]
 class PostgresTx:
     """A work's view of one connection."""
 
-    __slots__ = ("_connection", "_statements", "effects")
+    __slots__ = ("_connection", "_gathered", "_statements", "effects")
 
     def __init__(self, connection: _Connection, known: dict[str, statements.Statement]) -> None:
         self._connection = connection
         self._statements = known
         self.effects: list[Any] = []
+        self._gathered = Gathered()
 
     def one(self, query: str, params: Params) -> Row | None:
         return self._connection.execute(self._statements[query].sql, params).fetchone()
@@ -61,6 +63,50 @@ class PostgresTx:
         if rows:
             with self._connection.cursor() as cursor:
                 cursor.executemany(self._statements[query].sql, rows)
+
+    def gather(self, key: Hashable, start: Callable[[], T], settle: Callable[[Tx, T], None]) -> T:
+        return self._gathered.gather(self, key, start, settle)
+
+    def settle(self, key: Hashable) -> None:
+        self._gathered.settle(key)
+
+    def settle_all(self) -> None:
+        """Write everything gathered: the work is over."""
+        self._gathered.settle_all()
+
+
+class _Gate:
+    """Lets many through at once, or one alone.
+
+    Of two serializable works that collide the one that commits first wins, so a long one would lose for ever against
+    many short ones: it goes alone when it has lost a few times.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._inside = 0
+        self._waiting_alone = 0
+
+    @contextlib.contextmanager
+    def passed(self, *, alone: bool) -> Iterator[None]:
+        self._enter(alone)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._inside = 0 if alone else self._inside - 1
+                self._changed.notify_all()
+
+    def _enter(self, alone: bool) -> None:
+        with self._changed:
+            if alone:
+                self._waiting_alone += 1
+                self._changed.wait_for(lambda: self._inside == 0)
+                self._waiting_alone -= 1
+                self._inside = _ALONE
+            else:
+                self._changed.wait_for(lambda: self._inside >= 0 and not self._waiting_alone)
+                self._inside += 1
 
 
 class PostgresDatabase:
@@ -80,7 +126,7 @@ class PostgresDatabase:
         """
         self._known = statements.load("postgres")
         self._guard = threading.Lock()
-        self._colliding = threading.Lock()
+        self._gate = _Gate()
         self._idle: list[_Connection] = []
         self._closed = False
         self._inside = threading.local()
@@ -99,9 +145,10 @@ class PostgresDatabase:
         return [self._attempt(work) for work in works]
 
     def _attempt(self, work: Work[Any]) -> Outcome[Any]:
-        level = "READ COMMITTED" if getattr(work, "locks_rows", False) else "SERIALIZABLE"
+        guarded = getattr(work, "locks_rows", False)
+        level = "READ COMMITTED" if guarded else "SERIALIZABLE"
         for attempt in range(_ATTEMPTS):
-            with self._colliding if attempt >= _FREE_ATTEMPTS else contextlib.nullcontext():
+            with contextlib.nullcontext() if guarded else self._gate.passed(alone=attempt >= _FREE_ATTEMPTS):
                 try:
                     return self._once(f"BEGIN ISOLATION LEVEL {level}", work)
                 except (errors.SerializationFailure, errors.DeadlockDetected, Conflict):
@@ -115,6 +162,7 @@ class PostgresDatabase:
             tx = PostgresTx(connection, self._known)
             try:
                 value = work(tx)
+                tx.settle_all()
             except (psycopg.Error, Conflict):
                 raise
             except Exception as error:  # noqa: BLE001 - the work's own failure belongs to its caller

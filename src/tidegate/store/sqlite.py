@@ -15,13 +15,13 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from tidegate import clock
 from tidegate.store import migrations, statements
-from tidegate.store.database import Conflict, Outcome, Params, Row, StoreError, StoreUnavailable, Work
+from tidegate.store.database import Conflict, Gathered, Outcome, Params, Row, StoreError, StoreUnavailable, Tx, Work
 
 T = TypeVar("T")
 
@@ -81,22 +81,50 @@ class _Reading:
             self._execute(query, rows[0])
             self._connection.executemany(self._statements[query].sql, rows[1:])
 
+    def gather(self, key: Hashable, start: Callable[[], T], settle: Callable[[Tx, T], None]) -> T:
+        raise StoreError(f"{key} is gathered, in a work that was said to read only")
+
+    def settle(self, key: Hashable) -> None:
+        """Nothing is gathered between commits."""
+
 
 class SqliteTx(_Reading):
-    """A work's view. The savepoint that undoes a failed work opens at its first write: most refusals write nothing."""
+    """A work's view in a batch. ``dirty`` once it has changed anything; only then a failure has something to undo."""
 
-    __slots__ = ("dirty",)
+    __slots__ = ("_gathered", "_guarded", "dirty")
 
-    def __init__(self, connection: sqlite3.Connection, known: dict[str, statements.Statement]) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        known: dict[str, statements.Statement],
+        gathered: Gathered,
+        *,
+        guarded: bool,
+    ) -> None:
+        """``guarded``: a savepoint opens at the first write, so that this work can be undone alone."""
         super().__init__(connection, known)
+        self._gathered = gathered
+        self._guarded = guarded
         self.dirty = False
+
+    def gather(self, key: Hashable, start: Callable[[], T], settle: Callable[[Tx, T], None]) -> T:
+        self.dirty = self.dirty or not self._guarded
+        return self._gathered.gather(self, key, start, settle)
+
+    def settle(self, key: Hashable) -> None:
+        self._gathered.settle(key)
 
     def _execute(self, query: str, params: Params) -> sqlite3.Cursor:
         statement = self._statements[query]
         if statement.writes and not self.dirty:
-            self._connection.execute("SAVEPOINT work")
+            if self._guarded:
+                self._connection.execute("SAVEPOINT work")
             self.dirty = True
         return self._connection.execute(statement.sql, params)
+
+
+class _Spoiled(Exception):  # noqa: N818 - a state of affairs
+    """A work without a savepoint failed after it had written: the batch is done again, with savepoints."""
 
 
 class SqliteDatabase:
@@ -137,10 +165,15 @@ class SqliteDatabase:
         self._checkpointer = _Checkpointer(path, log_limit, checkpoint_seconds) if path else None
 
     def commit(self, works: Sequence[Work[Any]]) -> list[Outcome[Any]]:
+        """As the seam says. Savepoints cost as much as the statements of a small work, and nearly every work that is
+        refused is refused before it writes: so a batch is first tried without them.
+        """
         self._own()
         try:
-            with self._transaction():
-                outcomes = [self._attempt(work) for work in works]
+            try:
+                outcomes = self._together(works, guarded=False)
+            except _Spoiled:
+                outcomes = self._together(works, guarded=True)
             if self._checkpointer:
                 self._checkpointer.after_commit(self._connection)
         finally:
@@ -166,25 +199,48 @@ class SqliteDatabase:
                 raise StoreUnavailable(f"the database could not be written: {error}") from error
             raise
 
-    def _attempt(self, work: Work[Any]) -> Outcome[Any]:
-        tx = SqliteTx(self._connection, self._known)
+    def _together(self, works: Sequence[Work[Any]], *, guarded: bool) -> list[Outcome[Any]]:
+        with self._transaction():
+            if guarded:
+                return [self._attempt(work, Gathered(), guarded=True) for work in works]
+            gathered = Gathered()
+            outcomes = [self._attempt(work, gathered, guarded=False) for work in works]
+            self._settle(gathered)
+            return outcomes
+
+    def _settle(self, gathered: Gathered) -> None:
         try:
-            value = work(tx)
+            gathered.settle_all()
         except Exception as error:
             if isinstance(error, sqlite3.Error) and not _is_own_fault(error):
                 raise
-            self._end(tx, "ROLLBACK TO work", "RELEASE work")
+            raise _Spoiled from error
+
+    def _attempt(self, work: Work[Any], gathered: Gathered, *, guarded: bool) -> Outcome[Any]:
+        tx = SqliteTx(self._connection, self._known, gathered, guarded=guarded)
+        try:
+            value = work(tx)
+            if guarded:
+                gathered.settle_all()
+        except Exception as error:
+            if isinstance(error, sqlite3.Error) and not _is_own_fault(error):
+                raise
+            self._check_open()
+            if tx.dirty:
+                if not guarded:
+                    raise _Spoiled from error
+                self._connection.execute("ROLLBACK TO work")
+                self._connection.execute("RELEASE work")
             return Outcome(None, [], _as_outcome(error))
-        self._end(tx, "RELEASE work")
+        self._check_open()
+        if tx.dirty and guarded:
+            self._connection.execute("RELEASE work")
         return Outcome(value, tx.effects)
 
-    def _end(self, tx: SqliteTx, *statements: str) -> None:
-        """Close a work's savepoint. Without a transaction around it (SQLite has rolled back) that would be a commit."""
+    def _check_open(self) -> None:
+        """After a roll-back by SQLite itself, each further statement would be a commit of its own."""
         if not self._connection.in_transaction:
             raise sqlite3.OperationalError("the transaction was rolled back")
-        if tx.dirty:
-            for statement in statements:
-                self._connection.execute(statement)
 
     def read(self, work: Work[T]) -> T:
         self._own()

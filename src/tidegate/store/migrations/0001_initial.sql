@@ -67,6 +67,7 @@ CREATE TABLE job (
   UNIQUE (scope_id, name)
 );
 CREATE INDEX job_by_age ON job (scope_id, id);
+CREATE INDEX job_by_status ON job (scope_id, status);
 CREATE INDEX job_by_wake ON job (wake_at, id) WHERE wake_at IS NOT NULL;
 
 -- A job's document, once per job and out of the row that changes.

@@ -1,27 +1,25 @@
+-- name: execution_group_members
+SELECT thing_id FROM group_member
+WHERE group_id = :group AND thing_id > :after AND joined_at <= :joined_by ORDER BY thing_id LIMIT :limit;
+
 -- name: execution_release_group
 INSERT INTO execution (thing_id, job_id, number, status, version, queued_at, updated_at, attempt)
 SELECT m.thing_id, :job, 1, 0, 1, :now, :now, 0 FROM group_member m
-WHERE m.group_id = :group AND m.thing_id > :after AND m.thing_id <= :through AND m.joined_at <= :joined_by
+WHERE m.group_id = :group AND m.thing_id >= :first AND m.thing_id <= :last AND m.joined_at <= :joined_by
 ORDER BY m.thing_id
 ON CONFLICT DO NOTHING;
 
 -- name: execution_release_group_returning
 INSERT INTO execution (thing_id, job_id, number, status, version, queued_at, updated_at, attempt)
 SELECT m.thing_id, :job, 1, 0, 1, :now, :now, 0 FROM group_member m
-WHERE m.group_id = :group AND m.thing_id > :after AND m.thing_id <= :through AND m.joined_at <= :joined_by
+WHERE m.group_id = :group AND m.thing_id >= :first AND m.thing_id <= :last AND m.joined_at <= :joined_by
 ORDER BY m.thing_id
 ON CONFLICT DO NOTHING RETURNING thing_id;
 
 -- name: execution_queued_at
 SELECT thing_id FROM execution
-WHERE job_id = :job AND queued_at = :now AND thing_id > :after AND thing_id <= :through
+WHERE job_id = :job AND queued_at = :now AND thing_id >= :first AND thing_id <= :last
 ORDER BY thing_id LIMIT :limit;
-
--- name: execution_group_cursor
-SELECT max(thing_id), count(*) FROM (
-  SELECT m.thing_id FROM group_member m
-  WHERE m.group_id = :group AND m.thing_id > :after AND m.joined_at <= :joined_by
-  ORDER BY m.thing_id LIMIT :limit) AS chunk;
 
 -- name: execution_release_thing
 INSERT INTO execution (thing_id, job_id, number, status, version, queued_at, updated_at, attempt)
@@ -30,7 +28,8 @@ ON CONFLICT DO NOTHING RETURNING thing_id;
 
 -- name: execution_pending
 SELECT t.id, e.job_id, e.number, e.status, e.version, e.queued_at, e.started_at, e.updated_at,
-  e.attempt, e.after_failed, e.run_deadline, e.step_deadline, j.name, j.status, j.namespace, j.timeout_minutes
+  e.attempt, e.after_failed, e.run_deadline, e.step_deadline, j.name, j.status, j.namespace, j.timeout_minutes,
+  j.config
 FROM thing t
 LEFT JOIN execution e ON e.thing_id = t.id AND e.status <= 1
 LEFT JOIN job j ON j.id = e.job_id
@@ -38,7 +37,8 @@ WHERE t.scope_id = :scope AND t.name = :thing_name AND t.deleted_at IS NULL;
 
 -- name: execution_pending_by_id
 SELECT t.id, e.job_id, e.number, e.status, e.version, e.queued_at, e.started_at, e.updated_at,
-  e.attempt, e.after_failed, e.run_deadline, e.step_deadline, j.name, j.status, j.namespace, j.timeout_minutes
+  e.attempt, e.after_failed, e.run_deadline, e.step_deadline, j.name, j.status, j.namespace, j.timeout_minutes,
+  j.config
 FROM thing t
 LEFT JOIN execution e ON e.thing_id = t.id AND e.status <= 1
 LEFT JOIN job j ON j.id = e.job_id
@@ -73,9 +73,6 @@ SELECT min(deadline) FROM execution WHERE deadline IS NOT NULL;
 -- name: execution_waiting_put
 INSERT INTO execution_waiting (job_id, thing_id, attempt, after_failed) VALUES (:job, :thing, :attempt, :after_failed)
 ON CONFLICT (job_id, thing_id) DO UPDATE SET attempt = excluded.attempt, after_failed = excluded.after_failed;
-
--- name: execution_waiting_get
-SELECT attempt, after_failed FROM execution_waiting WHERE job_id = :job AND thing_id = :thing;
 
 -- name: execution_waiting_of_job
 SELECT thing_id, attempt, after_failed FROM execution_waiting WHERE job_id = :job ORDER BY thing_id LIMIT :limit;

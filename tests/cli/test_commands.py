@@ -1,0 +1,271 @@
+"""The command as its users start it: in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+import tidegate
+
+COMMAND = [sys.executable, "-m", "tidegate.cli"]
+
+
+def listeners(**changed: str) -> list[str]:
+    """Options that put every listener on a free port of loopback, or where the caller wants one."""
+    places = dict.fromkeys(("http", "https", "mqtts"), "127.0.0.1:0") | changed
+    return [part for name, place in places.items() for part in (f"--{name}", place)]
+
+
+PORTS = listeners()
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """This process's environment without what would configure a client or a server."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TIDEGATE_"))}
+    return kept | more
+
+
+def run(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        env=env or clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+class Serving:
+    """A ``tidegate serve`` in a process of its own."""
+
+    def __init__(self, process: subprocess.Popen[str], banner: str, data: Path) -> None:
+        self.process = process
+        self.banner = banner
+        self.addresses: dict[str, Any] = json.loads((data / "addresses.json").read_text())
+
+    def client(self, service: str, key: str = "k", secret: str = "s") -> Any:
+        return boto3.session.Session().client(
+            service,
+            endpoint_url=self.addresses["http"],
+            region_name="us-east-1",
+            aws_access_key_id=key,
+            aws_secret_access_key=secret,
+            config=Config(retries={"total_max_attempts": 1}),
+        )
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal; the exit status."""
+        self.process.send_signal(number)
+        return self.process.wait(timeout=30)
+
+
+@contextmanager
+def serving(data: Path, *arguments: str, env: dict[str, str] | None = None) -> Iterator[Serving]:
+    """Start the server, wait for its banner, and see to it that it ends."""
+    process = subprocess.Popen(
+        [*COMMAND, "serve", "--data", str(data), *arguments],
+        env=env or clean_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        yield Serving(process, _banner(process.stdout), data)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _banner(output: IO[str]) -> str:
+    lines = []
+    for line in output:
+        lines.append(line)
+        if "tidegate env" in line:
+            return "".join(lines)
+    raise AssertionError(f"the server ended: {''.join(lines)}")
+
+
+def test_version() -> None:
+    assert run("version").stdout == f"tidegate {tidegate.__version__}\n"
+
+
+def test_serve_until_sigterm(tmp_path: Path) -> None:
+    with serving(tmp_path, *PORTS) as server:
+        for shown in ("http", "https", "mqtts", "ca", "account"):
+            assert server.addresses[shown] in server.banner
+        assert "OFF" in server.banner
+        assert not server.addresses["http"].endswith(":0")
+        assert Path(server.addresses["ca"]).read_text().startswith("-----BEGIN CERTIFICATE-----")
+        server.client("iot").create_job_template(jobTemplateId="kept", description="d", document="{}")
+        assert server.stop() == 0
+    with serving(tmp_path, *PORTS) as server:
+        assert server.client("iot").describe_job_template(jobTemplateId="kept")["description"] == "d"
+        assert server.stop(signal.SIGINT) == 0
+
+
+@pytest.mark.parametrize("listener", ["http", "https", "mqtts"])
+def test_a_listener_for_everybody_needs_authentication(tmp_path: Path, listener: str) -> None:
+    done = run("serve", "--data", str(tmp_path / "data"), *listeners(**{listener: "0.0.0.0:0"}))
+    assert done.returncode == 2
+    assert "0.0.0.0:0 can be reached from other machines" in done.stderr
+    assert "tidegate keys create" in done.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_authentication_with_a_key_made_while_the_server_runs(tmp_path: Path) -> None:
+    with serving(tmp_path, *listeners(http="0.0.0.0:0"), "--auth", "on") as server:
+        made = run("keys", "create", "--data", str(tmp_path), "--principal", "ada", "--account", "123456789012")
+        exports = dict(line.removeprefix("export ").split("=", 1) for line in made.stdout.splitlines())
+        key, secret = exports["AWS_ACCESS_KEY_ID"], exports["AWS_SECRET_ACCESS_KEY"]
+        assert (key[:4], len(key), len(secret)) == ("AKIA", 20, 40)
+        assert key.isalnum()
+        server.addresses["http"] = server.addresses["http"].replace("0.0.0.0", "127.0.0.1")
+        made_template = server.client("iot", key, secret).create_job_template(
+            jobTemplateId="t", description="d", document="{}"
+        )
+        assert made_template["jobTemplateArn"] == "arn:aws:iot:us-east-1:123456789012:jobtemplate/t"
+        refused = server.client("iot", key, "wrong")
+        with pytest.raises(refused.exceptions.ClientError, match="InvalidSignatureException"):
+            refused.list_job_templates()
+
+
+def test_two_servers_on_one_directory(tmp_path: Path) -> None:
+    with serving(tmp_path, *PORTS):
+        second = run("serve", "--data", str(tmp_path), *PORTS)
+        assert second.returncode == 1
+        assert second.stderr.strip() == f"tidegate: another server is running on {tmp_path}"
+
+
+def test_env_points_the_aws_tools_here(tmp_path: Path) -> None:
+    with serving(tmp_path, *PORTS, "--account", "123456789012", "--region", "eu-north-1"):
+        exports = run("env", "--data", str(tmp_path)).stdout
+        script = exports + f'\nexec "{sys.executable}" -c "{PROGRAM}"'
+        done = subprocess.run(
+            ["sh", "-eu", "-c", script],
+            env=clean_environment(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.stderr == ""
+        made, pending, ca, host = done.stdout.split()
+        assert made == "arn:aws:iot:eu-north-1:123456789012:jobtemplate/shell"
+        assert pending == "[]"
+        assert Path(ca).exists()
+        assert host == "127.0.0.1"
+
+
+PROGRAM = (
+    "import boto3, os; "
+    "print(boto3.client('iot').create_job_template(jobTemplateId='shell', description='d', document='{}')"
+    "['jobTemplateArn']); "
+    "print(boto3.client('iot-jobs-data').get_pending_job_executions(thingName='t')['queuedJobs']); "
+    "print(os.environ['TIDEGATE_CA_FILE'], os.environ['TIDEGATE_MQTT_HOST'])"
+)
+
+
+def test_env_before_any_server_ran_names_the_defaults(tmp_path: Path) -> None:
+    lines = run("env", "--data", str(tmp_path / "it's here")).stdout.splitlines()
+    assert "export AWS_ENDPOINT_URL_IOT_JOBS_DATA_PLANE=http://127.0.0.1:8080" in lines
+    assert any("it'\"'\"'s here/ca.pem" in line for line in lines)
+
+
+def test_options_from_the_environment(tmp_path: Path) -> None:
+    more = {
+        "TIDEGATE_HTTP": "127.0.0.1:0",
+        "TIDEGATE_HTTPS": "127.0.0.1:0",
+        "TIDEGATE_MQTTS": "127.0.0.1:0",
+        "TIDEGATE_ACCOUNT": "210987654321",
+        "TIDEGATE_CLOCK": "movable",
+        "TIDEGATE_CA_FILE": "what tidegate env exports is no option",
+    }
+    with serving(tmp_path, env=clean_environment(**more)) as server:
+        assert server.addresses["account"] == "210987654321"
+        assert server.addresses["clock"] == "movable"
+        assert "movable, frozen at the present" in server.banner
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--http", "8080"], "is not HOST:PORT"),
+        (["--http", "localhost:http"], "is not HOST:PORT"),
+        (["--account", "12"], "an account has 12 digits"),
+        (["--store", "mysql://"], "the store is sqlite or a postgresql:// URL"),
+        (["--auth", "maybe"], "auth"),
+        (["--rollout-ceiling", "0"], "rollout-ceiling"),
+    ],
+)
+def test_options_that_make_no_sense(tmp_path: Path, arguments: list[str], text: str) -> None:
+    done = run("serve", "--data", str(tmp_path / "data"), *arguments)
+    assert done.returncode != 0
+    assert text in " ".join((done.stdout + done.stderr).replace("│", " ").split())
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_an_address_in_use_is_told_without_a_traceback(tmp_path: Path) -> None:
+    with serving(tmp_path / "one", *PORTS) as server:
+        taken = server.addresses["http"].removeprefix("http://")
+        done = run("serve", "--data", str(tmp_path / "two"), *listeners(http=taken))
+        assert done.returncode == 1
+        assert done.stderr.splitlines()[-1].startswith("tidegate: ")
+        assert "Traceback" not in done.stderr
+
+
+def test_a_request_under_way_is_finished(tmp_path: Path) -> None:
+    with serving(tmp_path, *PORTS) as server:
+        host, port = server.addresses["http"].removeprefix("http://").split(":")
+        body = b'{"description":"d","document":"{}"}'
+        with socket.create_connection((host, int(port)), timeout=30) as late:
+            head = f"PUT /job-templates/late HTTP/1.1\r\nHost: h\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+            late.sendall(head + body[:5])
+            # Answered after the first bytes above have been taken in, because one loop serves both.
+            server.client("iot").list_job_templates()
+            server.process.send_signal(signal.SIGTERM)
+            deadline = time.monotonic() + 30
+            while _accepts(host, int(port)):
+                assert time.monotonic() < deadline
+            late.sendall(body[5:])
+            answer = late.makefile("rb").read()
+        assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert b"connection: close\r\n" in answer
+        assert server.process.wait(timeout=30) == 0
+
+
+def _accepts(host: str, port: int) -> bool:
+
+    try:
+        socket.create_connection((host, port), timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_the_postgresql_driver_is_only_asked_for_when_it_is_needed(tmp_path: Path) -> None:
+    """A base installation has no driver."""
+    script = (
+        "import sys; sys.modules['psycopg'] = None\n"
+        "from tidegate.cli import main\n"
+        f"main(['serve', '--data', {str(tmp_path)!r}, '--store', 'postgresql://nowhere/x'])"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.strip() == "tidegate: a PostgreSQL store needs its driver: pip install 'tidegate[postgres]'"
