@@ -1,180 +1,315 @@
-"""The loop that moves time: when it looks, what it waits for, and that nothing stops it for good."""
+"""The engine's loop, over a real database and with steps that say what they did."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
-from tests.conftest import NOW
 from tidegate.clock import MovableClock
 from tidegate.engine import loop
 from tidegate.engine.loop import Engine, Stopped
-from tidegate.ops.effects import EngineDue
+from tidegate.ops.effects import EngineDue, ExecutionsQueued
 from tidegate.runtime import unit
 from tidegate.runtime.metrics import Metrics
-from tidegate.store.database import Tx
+from tidegate.runtime.timeline import Timeline
+from tidegate.runtime.unit import Unit
+from tidegate.store import scopes
+from tidegate.store.database import Database, StoreUnavailable, Tx
 from tidegate.store.sqlite import SqliteDatabase
 
+NOW = 1_767_225_600_000
 
-class WallClock:
-    """A clock that the test sets as an administrator might; it does not say that it can be moved."""
 
-    def __init__(self) -> None:
-        self.instant = NOW
+class Agenda:
+    """A step that does the next due thing of a list, one at a time, and remembers when it did which."""
 
-    def now(self) -> int:
-        return self.instant
+    def __init__(self, *due: int) -> None:
+        self.due = sorted(due)
+        self.done: list[tuple[int, int]] = []
+        self.steps = 0
+        self.failing = 0
+
+    def add(self, at: int) -> None:
+        self.due = sorted([*self.due, at])
+
+    def __call__(self, tx: Tx, now: int) -> int | None:
+        self.steps += 1
+        if self.failing:
+            self.failing -= 1
+            raise StoreUnavailable("the disk is full")
+        if self.due and self.due[0] <= now:
+            at = self.due.pop(0)
+            self.done.append((at, now))
+            scopes.ensure(tx, "123456789012", f"region-{len(self.done)}")
+        return self.due[0] if self.due else None
+
+
+@pytest.fixture
+def store() -> Database:
+    return SqliteDatabase(None, now=NOW)
+
+
+async def done(agenda: Agenda) -> None:
+    """Let the loop turn until something has been done."""
+    while not agenda.done:  # noqa: ASYNC110 - the step is a plain function and has no event to set
+        await asyncio.sleep(0)
+
+
+async def _nothing_to_publish() -> None:
+    """Nobody subscribes here."""
 
 
 class Rig:
-    """An engine over an empty store, whose steps do what is in ``due``; ``done`` is (what, when)."""
+    """One engine on a frozen clock."""
 
-    def __init__(self, clock: Any) -> None:
-        self.clock = clock
-        self.unit = unit.over(SqliteDatabase(None, now=NOW))
-        self.due: list[int] = []
-        self.done: list[tuple[int, int]] = []
-        self.steps = 0
-        self.failures: list[Exception] = []
-        self.worked = asyncio.Event()
+    def __init__(self, database: Database, agenda: Agenda) -> None:
+        self.unit: Unit = unit.over(database)
+        self.clock = MovableClock(NOW)
         self.metrics = Metrics()
-        self.engine = Engine(self.unit, clock, self._step, self.metrics)
-
-    def _step(self, tx: Tx, now: int) -> int | None:
-        self.steps += 1
-        if self.failures:
-            raise self.failures.pop(0)
-        if self.due and min(self.due) <= now:
-            self.done.append((min(self.due), now))
-            self.due.remove(min(self.due))
-            self.worked.set()
-        return min(self.due, default=None)
-
-    async def tell(self, at: int) -> None:
-        """Somebody stores something that is due at an instant."""
-
-        def work(tx: Tx) -> None:
-            self.due.append(at)
-            tx.effects.append(EngineDue(at))
-
-        await self.unit.transact(work)
-        await self.unit.delivered()
+        self.engine = Engine(self.unit, self.clock, agenda, self.metrics)
+        self.time = Timeline(self.clock, self.engine.settle, _nothing_to_publish)
 
 
-def run(clock: Any, test: Callable[[Rig], Awaitable[None]]) -> None:
-    async def bounded() -> None:
-        rig = Rig(clock)
-        rig.engine.start()
-        try:
-            await asyncio.wait_for(test(rig), timeout=20)
-        finally:
-            await rig.engine.stop()
-            await rig.unit.close()
-
-    asyncio.run(bounded())
+@asynccontextmanager
+async def running(database: Database, agenda: Agenda) -> AsyncIterator[Rig]:
+    rig = Rig(database, agenda)
+    rig.engine.start()
+    async with asyncio.timeout(20):
+        yield rig
+        await rig.engine.stop()
+    await rig.unit.close()
 
 
-def test_settle_does_everything_due_and_tells_what_is_next() -> None:
-    async def test(rig: Rig) -> None:
-        rig.due = [NOW - 10, NOW, NOW + 5]
-        assert await rig.engine.settle() == NOW + 5
-        assert rig.done == [(NOW - 10, NOW), (NOW, NOW)]
+def test_what_came_due_before_the_start_is_done_in_order(store: Database) -> None:
+    agenda = Agenda(NOW - 3_600_000, NOW - 5, NOW, NOW + 1)
 
-    run(MovableClock(NOW), test)
+    async def scenario() -> None:
+        async with running(store, agenda) as rig:
+            assert await rig.engine.settle() == NOW + 1
+            assert agenda.done == [(NOW - 3_600_000, NOW), (NOW - 5, NOW), (NOW, NOW)]
+            assert rig.engine.next_at == NOW + 1
+            assert await rig.unit.read(lambda tx: scopes.find(tx, "123456789012", "region-3")) is not None
 
-
-def test_what_is_due_when_it_is_stored_is_done_without_being_asked() -> None:
-    async def test(rig: Rig) -> None:
-        await rig.engine.settle()
-        await rig.tell(NOW)
-        await rig.worked.wait()
-        assert rig.done == [(NOW, NOW)]
-
-    run(MovableClock(NOW), test)
+    asyncio.run(scenario())
 
 
-def test_while_time_stands_still_the_store_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "_LONGEST_SLEEP_S", 0.0)
+def test_nothing_foreseen(store: Database) -> None:
+    async def scenario() -> None:
+        async with running(store, Agenda()) as rig:
+            assert await rig.engine.settle() is None
+            assert rig.engine.next_at is None
 
-    async def test(rig: Rig) -> None:
-        await rig.tell(NOW + 1)
-        await rig.engine.settle()
-        looked = rig.steps
-        for _ in range(50):  # turns of the event loop, in each of which a loop that polls would look
-            await rig.unit.transact(lambda tx: None)
-        assert rig.steps == looked
-        assert rig.done == []
-
-    run(MovableClock(NOW), test)
+    asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("jump", [3_600_000, 365 * 86_400_000])
-def test_a_wall_clock_that_jumps_ahead_is_noticed_without_a_word(jump: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert loop._LONGEST_SLEEP_S <= 1
-    monkeypatch.setattr(loop, "_LONGEST_SLEEP_S", 0.01)
+def test_a_frozen_clock_is_not_polled(store: Database) -> None:
+    agenda = Agenda(NOW + 1)
 
-    async def test(rig: Rig) -> None:
-        rig.due = [NOW + jump]
-        assert await rig.engine.settle() == NOW + jump
-        rig.clock.instant += jump
-        await rig.worked.wait()
-        assert rig.done == [(NOW + jump, NOW + jump)]
-
-    run(WallClock(), test)
-
-
-def test_a_wall_clock_that_jumps_back_does_nothing_early_or_twice() -> None:
-    async def test(rig: Rig) -> None:
-        rig.due = [NOW]
-        await rig.engine.settle()
-        rig.clock.instant -= 3_600_000
-        rig.due = [NOW + 5]
-        assert await rig.engine.settle() == NOW + 5
-        await rig.tell(NOW - 3_600_000)
-        await rig.engine.settle()
-        assert rig.done == [(NOW, NOW), (NOW - 3_600_000, NOW - 3_600_000)]
-
-    run(WallClock(), test)
-
-
-def test_a_step_that_fails_is_tried_again(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "_FIRST_RETRY_S", 0.01)
-
-    async def test(rig: Rig) -> None:
-        await rig.engine.settle()
-        rig.failures = [RuntimeError("no space")]
-        rig.due = [NOW]
-        with caplog.at_level(logging.ERROR, "tidegate.engine"), pytest.raises(RuntimeError, match="no space"):
+    async def scenario() -> None:
+        async with running(store, agenda) as rig:
             await rig.engine.settle()
-        await rig.worked.wait()
-        assert rig.done == [(NOW, NOW)]
-        assert rig.metrics.engine_failures == 1
-        assert "look at the store first" in caplog.text
+            steps = agenda.steps
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert agenda.steps == steps
 
-    run(MovableClock(NOW), test)
+    asyncio.run(scenario())
 
 
-def test_an_engine_that_ends_keeps_nobody_waiting() -> None:
-    async def test(rig: Rig) -> None:
+def test_travel_stops_at_every_due_instant(store: Database) -> None:
+    agenda = Agenda(NOW + 60_000, NOW + 120_000, NOW + 120_000, NOW + 500_000)
+
+    async def scenario() -> None:
+        async with running(store, agenda) as rig:
+            assert (await rig.time.set(NOW + 300_000)).next_at == NOW + 500_000
+            assert agenda.done == [(at, at) for at in (NOW + 60_000, NOW + 120_000, NOW + 120_000)]
+            assert rig.clock.now() == NOW + 300_000
+            assert (await rig.time.to_next_event()).next_at is None
+            assert agenda.done[-1] == (NOW + 500_000, NOW + 500_000)
+            assert rig.clock.now() == NOW + 500_000
+
+    asyncio.run(scenario())
+
+
+def test_travel_to_the_next_event_of_none_stays(store: Database) -> None:
+    async def scenario() -> None:
+        async with running(store, Agenda()) as rig:
+            assert (await rig.time.to_next_event()).next_at is None
+            assert rig.clock.now() == NOW
+
+    asyncio.run(scenario())
+
+
+def test_travel_backwards_does_nothing_again(store: Database) -> None:
+    agenda = Agenda(NOW, NOW + 10)
+
+    async def scenario() -> None:
+        async with running(store, agenda) as rig:
+            await rig.engine.settle()
+            assert (await rig.time.set(NOW - 1000)).next_at == NOW + 10
+            assert rig.clock.now() == NOW - 1000
+            assert agenda.done == [(NOW, NOW)]
+
+    asyncio.run(scenario())
+
+
+def test_travels_are_carried_out_one_after_another(store: Database) -> None:
+    agenda = Agenda(NOW + 1000, NOW + 3000)
+
+    async def scenario() -> None:
+        async with running(store, agenda) as rig:
+            await asyncio.gather(rig.time.set(NOW + 2000), rig.time.set(NOW + 4000))
+            assert agenda.done == [(NOW + 1000, NOW + 1000), (NOW + 3000, NOW + 3000)]
+            assert rig.clock.now() == NOW + 4000
+
+    asyncio.run(scenario())
+
+
+def test_a_running_clock_runs_on_after_a_travel(store: Database) -> None:
+    async def scenario() -> None:
+        async with running(store, Agenda(NOW + 60_000)) as rig:
+            rig.clock.resume()
+            await rig.time.set(NOW + 90_000)
+            assert not rig.clock.frozen
+            assert rig.clock.now() >= NOW + 90_000
+
+    asyncio.run(scenario())
+
+
+def test_an_effect_of_a_commit_wakes_the_engine(store: Database) -> None:
+    agenda = Agenda()
+
+    async def scenario() -> None:
+        async with running(store, agenda) as rig:
+            await rig.engine.settle()
+
+            def work(tx: Tx) -> None:
+                agenda.add(NOW)
+                tx.effects.append(EngineDue(NOW))
+
+            await rig.unit.transact(work)
+            await done(agenda)  # nobody settles: the effect alone has to do it
+            assert agenda.done == [(NOW, NOW)]
+
+    asyncio.run(scenario())
+
+
+def test_settle_counts_only_steps_that_begin_after_it(store: Database) -> None:
+    agenda = Agenda()
+
+    async def scenario() -> None:
+        async with running(store, agenda) as rig:
+            for _ in range(20):
+                first = asyncio.ensure_future(rig.engine.settle())
+                await asyncio.sleep(0)
+                agenda.add(NOW)
+                await rig.engine.settle()
+                assert not agenda.due
+                await first
+
+    asyncio.run(scenario())
+
+
+def test_the_clock_reaching_an_instant_wakes_the_engine(store: Database) -> None:
+    agenda = Agenda(NOW + 40)
+
+    async def scenario() -> None:
+        async with running(store, agenda) as rig:
+            await rig.engine.settle()
+            rig.clock.resume()
+            assert await rig.engine.settle() in (None, NOW + 40)
+            await done(agenda)
+            ((due, done_at),) = agenda.done
+            assert done_at >= due
+
+    asyncio.run(scenario())
+
+
+def test_devices_are_served_between_two_steps(store: Database) -> None:
+    agenda = Agenda(*[NOW] * 50)
+
+    async def scenario() -> None:
+        async with running(store, agenda) as rig:
+            settled = asyncio.ensure_future(rig.engine.settle())
+            seen = []
+            while not settled.done():
+                await rig.unit.transact(lambda tx: seen.append(len(agenda.done)))
+            assert len(set(seen)) >= 40
+
+    asyncio.run(scenario())
+
+
+def test_a_failed_step_is_told_to_who_waits_and_tried_again(
+    store: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(loop, "_FIRST_RETRY_S", 0.001)
+    agenda = Agenda(NOW)
+    agenda.failing = 3
+
+    async def scenario() -> None:
+        async with running(store, agenda) as rig:
+            with pytest.raises(StoreUnavailable, match="the disk is full"):
+                await rig.engine.settle()
+            await done(agenda)
+            assert agenda.done == [(NOW, NOW)]
+            assert rig.metrics.engine_failures == 3
+            assert await rig.engine.settle() is None
+
+    asyncio.run(scenario())
+    assert "look at the store first" in caplog.text
+
+
+def test_retries_wait_longer_and_longer_up_to_half_a_minute(store: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float | None] = []
+
+    async def scenario() -> None:
+        agenda = Agenda(NOW)
+        agenda.failing = 8
+        rig = Rig(store, agenda)
+        enough = asyncio.Event()
+
+        async def sleep(seconds: float | None) -> None:
+            pauses.append(seconds)
+            await asyncio.sleep(0)
+            if len(pauses) > 8:
+                enough.set()
+                await asyncio.Event().wait()
+
+        monkeypatch.setattr(rig.engine, "_sleep", sleep)
+        rig.engine.start()
+        async with asyncio.timeout(20):
+            await enough.wait()
+
+    asyncio.run(scenario())
+    assert pauses[:8] == [1, 2, 4, 8, 16, 30, 30, 30]
+    assert pauses[8] is None
+
+
+def test_settle_after_the_end(store: Database) -> None:
+    async def scenario() -> None:
+        rig = Rig(store, Agenda())
+        with pytest.raises(Stopped):
+            await rig.engine.settle()
+        rig.engine.start()
         await rig.engine.stop()
         with pytest.raises(Stopped):
             await rig.engine.settle()
 
-    run(MovableClock(NOW), test)
+    asyncio.run(scenario())
 
 
-def test_effects_reach_the_engine_before_anybody_asks() -> None:
-    """``settle`` called right after a commit sees what it stored."""
+def test_figures(store: Database) -> None:
+    async def scenario() -> None:
+        async with running(store, Agenda(NOW - 1500, NOW + 1000)) as rig:
+            await rig.engine.settle()
+            assert rig.metrics.engine_lag_ms == 0
+            await rig.unit.transact(lambda tx: tx.effects.append(ExecutionsQueued(1, [1, 2, 3])))
+            await rig.engine.settle()
+            text = rig.metrics.text().decode()
+            assert "tidegate_executions_released_total 3.0" in text
+            assert rig.metrics.engine_steps >= 2
 
-    async def test(rig: Rig) -> None:
-        await rig.engine.settle()
-        telling = asyncio.gather(*(rig.tell(NOW - number) for number in range(50)))
-        await telling
-        await rig.engine.settle()
-        assert len(rig.done) == 50
-
-    run(MovableClock(NOW), test)
+    asyncio.run(scenario())
