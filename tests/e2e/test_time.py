@@ -22,9 +22,12 @@ EVENTS = {"JOB": {"Enabled": True}, "JOB_EXECUTION": {"Enabled": True}}
 RETRY = {"criteriaList": [{"failureType": "TIMED_OUT", "numberOfRetries": 2}]}
 
 
-@pytest.fixture(scope="module")
-def timed_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
-    with started(options(tmp_path_factory.mktemp("timed"), clock="movable")) as server:
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def timed_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
+    store = request.param
+    if store == "postgres":
+        store = request.getfixturevalue("new_postgres")("tidegate-timed")
+    with started(options(tmp_path_factory.mktemp("timed"), clock="movable", store=store)) as server:
         yield server
 
 

@@ -171,24 +171,25 @@ def test_two_engines_cancel_and_delete_everything_once(nodes: Nodes) -> None:
 def test_a_job_canceled_while_a_device_fails_is_left_without_a_retry(
     nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The cancellation commits after the failure is written and before the retry is decided."""
+    """The cancellation commits between the moment the failure looks at the job and the moment it queues the retry."""
     nodes("CreateThing", thing_name="t")
     config = retries(FAILED=1)
     nodes("CreateJob", job_id="j", targets=[f"{ARN}:thing/t"], document="{}", job_executions_retry_config=config)
     nodes.settle()
-    lock = transitions.jobs.lock
+    decide = transitions.retry.decide
     canceled = threading.Event()
 
-    def lock_late(*given: Any) -> Any:
+    def decide_late(*given: Any, **named: Any) -> Any:
+        decision = decide(*given, **named)
         if not canceled.is_set():
             canceled.set()
             thread = threading.Thread(target=lambda: nodes("CancelJob", job_id="j", node=1))
             thread.start()
             thread.join()
-        return lock(*given)
+        return decision
 
     nodes("UpdateJobExecution", plane="iot-jobs-data", thing_name="t", job_id="j", status="IN_PROGRESS")
-    monkeypatch.setattr(transitions.jobs, "lock", lock_late)
+    monkeypatch.setattr(transitions.retry, "decide", decide_late)
     nodes("UpdateJobExecution", plane="iot-jobs-data", thing_name="t", job_id="j", status="FAILED")
     assert nodes.attempts("t", "j") == ["FAILED"]
     assert nodes("DescribeJob", job_id="j").job.status == "CANCELED"
