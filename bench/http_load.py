@@ -11,6 +11,7 @@ import itertools
 import json
 import re
 import time
+from functools import partial
 from typing import Any, cast
 
 import uvloop
@@ -73,6 +74,10 @@ class _Client(asyncio.Protocol):
         self._transport.close()
 
 
+def _same(client: _Client) -> _Client:
+    return client
+
+
 class _Load:
     def __init__(self) -> None:
         self._requests: list[bytes] = []
@@ -96,7 +101,7 @@ class _Load:
         clients = []
         for index in range(connections):
             client = _Client(self._requests[index::connections], loop.create_future())
-            await loop.create_connection(lambda client=client: client, "127.0.0.1", port)
+            await loop.create_connection(partial(_same, client), "127.0.0.1", port)
             clients.append(client)
         begin = time.perf_counter()
         for client in clients:

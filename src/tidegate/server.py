@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from tidegate.clock import Clock, Ids, MovableClock, RandomIds, SystemClock, wall_now
 from tidegate.engine.loop import Engine, Step
+from tidegate.engine.pace import Pace
 from tidegate.http.app import App
 from tidegate.http.connections import Limits as ConnectionLimits
 from tidegate.http.control import Control
@@ -48,6 +49,8 @@ from tidegate.store.sqlite import SqliteDatabase
 
 _ALLOCATIONS = 20_000
 """Between two looks for cycles."""
+_LARGE_RELEASE = 16_000
+"""Executions in one transaction while nobody waits for the store: about twenty milliseconds."""
 
 
 class Address(NamedTuple):
@@ -140,7 +143,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
         stack.enter_context(_alone(options.data))
         service, trust = await _service(options, stack)
         metrics = Metrics()
-        engine = Engine(service.unit, service.clock, _step(service.settings), metrics)
+        engine = Engine(service.unit, service.clock, _step(service.settings, Pace(service.unit)), metrics)
         engine.start()
         stack.push_async_callback(engine.stop)
         devices = Endpoint(service, MqttSettings(strict_aws=options.strict_aws))
@@ -167,9 +170,11 @@ async def _service(options: Options, stack: AsyncExitStack) -> tuple[Service, Tr
     return Service(work, clock, ids, settings, _Issuer(signer, ids)), trust
 
 
-def _step(settings: Settings) -> Step:
+def _step(settings: Settings, pace: Pace) -> Step:
+    large = settings.limits._replace(release_chunk=_LARGE_RELEASE)
+
     def step(tx: Tx, now: int) -> int | None:
-        return sweeps.sweep(tx, now, settings.limits, settings.partition)
+        return sweeps.sweep(tx, now, large if pace.alone() else settings.limits, settings.partition)
 
     return step
 

@@ -25,8 +25,7 @@ from tidegate.store import executions, groups, jobs, scopes, tags
 from tidegate.store.database import Tx
 from tidegate.store.jobs import Job
 
-RELEASE_CHUNK = 1000
-"""Executions released in one transaction: about two milliseconds, which a device's request may have to wait for."""
+WAITING_CHUNK = 1000
 CANCEL_CHUNK = 250
 DELETE_CHUNK = 1000
 EXPIRE_CHUNK = 250
@@ -117,11 +116,11 @@ def _release(
     tx: Tx, job: Job, configured: configuration.Configuration, moment: Moment, now: int, limits: Limits
 ) -> tuple[Job, int | None]:
     """Queue what waited for the window, then what the rate allows; the job, and when to go on."""
-    waiting = executions.waiting(tx, job.id, RELEASE_CHUNK)
+    waiting = executions.waiting(tx, job.id, WAITING_CHUNK)
     for one in waiting:
         executions.stop_waiting(tx, job.id, one.thing_id)
         transitions.queue_and_announce(tx, now, job._replace(status=JobStatus.IN_PROGRESS), one)
-    if len(waiting) == RELEASE_CHUNK:
+    if len(waiting) == WAITING_CHUNK:
         return job, now
     if job.stage != Stage.ROLLOUT:
         return job, moment.changes_at
@@ -131,7 +130,7 @@ def _release(
     allowance = rollout.slice_allowance(bookmark.slice, recent, now)
     job = job if job.rollout_started_at is not None else job._replace(rollout_started_at=now, updated_at=now)
     walk = _Walk(tx, job, bookmark)
-    count = walk.release(min(allowance.count, RELEASE_CHUNK), now)
+    count = walk.release(min(allowance.count, limits.release_chunk), now)
     if count:
         jobs.put_release(tx, job.id, now, count)
         jobs.count_add(tx, job.id, {ExecutionStatus.QUEUED: count})

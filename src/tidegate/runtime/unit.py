@@ -36,6 +36,8 @@ class Unit(Protocol):
     """True if works run in the order they were handed over; else whoever needs an order waits between them."""
     shared: bool
     """True if other servers may work on the same store."""
+    calls: int
+    """How many works have been handed over so far."""
 
     def transact(self, work: Work[T]) -> asyncio.Future[T]:
         """Run a work; the future resolves when it is durable, or with what it raised."""
@@ -77,6 +79,7 @@ class _Landing:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._listeners: list[Listener] = []
+        self.calls = 0
 
     def subscribe(self, listener: Listener) -> None:
         self._listeners.append(listener)
@@ -121,6 +124,7 @@ class Ticked(_Landing):
     def transact(self, work: Work[T]) -> asyncio.Future[T]:
         if self._closed:
             return self.refused()
+        self.calls += 1
         future: asyncio.Future[T] = self._loop.create_future()
         self._waiting.append((work, future))
         self._schedule()
@@ -159,6 +163,7 @@ class Ticked(_Landing):
     def read(self, work: Work[T]) -> asyncio.Future[T]:
         if self._closed:
             return self.refused()
+        self.calls += 1
         return self._at_once(lambda: self._database.read(work))
 
     def reset(self) -> asyncio.Future[None]:
@@ -205,6 +210,7 @@ class Pooled(_Landing):
     def _hand_over(self, call: Callable[[], Outcome[T]]) -> asyncio.Future[T]:
         if self._closed:
             return self.refused()
+        self.calls += 1
         future: asyncio.Future[T] = self._loop.create_future()
         self._threads.submit(self._carry_out, future, call)
         return future
