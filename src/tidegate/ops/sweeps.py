@@ -39,7 +39,7 @@ def sweep(tx: Tx, now: int, limits: Limits, partition: str = "aws") -> int | Non
     """
     deadline, wake = executions.next_deadline(tx), jobs.next_wake(tx)
     if deadline is not None and deadline <= now and (wake is None or deadline <= wake):
-        _expire(tx, now)
+        _expire(tx, now, until=now if wake is None else min(now, wake))
     elif wake is not None and wake <= now:
         job = jobs.claim_due(tx, now)
         if job is not None:
@@ -64,9 +64,12 @@ def _look_at(tx: Tx, job: Job, now: int, limits: Limits, partition: str) -> None
 # --- time limits of executions --------------------------------------------------------------------------------------
 
 
-def _expire(tx: Tx, now: int) -> None:
-    """End executions whose time is over: TIMED_OUT, then abort or retry as for any end (control reference 12)."""
-    for thing_id, job_id, number in executions.due(tx, now, EXPIRE_CHUNK):
+def _expire(tx: Tx, now: int, until: int) -> None:
+    """End executions whose time was over by an instant: TIMED_OUT, then abort or retry (control reference 12).
+
+    After a downtime much is due; what came due after ``until`` waits for its turn, behind the job that is due before.
+    """
+    for thing_id, job_id, number in executions.due(tx, until, EXPIRE_CHUNK):
         found = executions.pending_by_id(tx, thing_id)
         one = next((each for each in found if (each.job_id, each.number) == (job_id, number)), None)
         if one is not None:
@@ -266,6 +269,7 @@ def _begin_to_end(tx: Tx, job: Job, now: int) -> None:
         job = _switch(tx, job, JobAct.START, now)
     ending = job._replace(ended=1, stage=Stage.END, stage_cursor=None, updated_at=now)
     jobs.put(tx, ending, wake_at=now)
+    _end(tx, ending, now)  # at once: after a downtime, timeouts that came due later than the end are next
 
 
 def _end(tx: Tx, job: Job, now: int) -> None:

@@ -201,31 +201,45 @@ def cancel(tx: Tx, now: int, job: Job, *, reason_code: str | None, comment: str 
 
 
 def _retry(tx: Tx, now: int, configured: configuration.Configuration, ended: Pending) -> list[Pending]:
-    """Try an execution again if its job has retries left for it (control reference 11)."""
-    criteria = configuration.retry_criteria(configured)
-    job = jobs.peek(tx, ended.job_id) if criteria else None
+    """Try an execution again if its job has retries left for it (control reference 11).
+
+    That is decided with the job's row held: a job that is canceled at this moment must not be left with a retry. Ends
+    that no job would try again hold nothing.
+    """
+    if _decide_retry(configured, ended, job_active=True, over=False, window_open=True) == retry.Retry.NEVER:
+        return []
+    job = jobs.lock(tx, ended.job_id)
     if job is None:
         return []
-    after_failed = ended.after_failed or 0
-    used = {ExecutionStatus.FAILED: after_failed, ExecutionStatus.TIMED_OUT: ended.attempt - after_failed}
-    moment = configuration.timetable(configured, job.created_at).at(now)
-    what = retry.decide(
-        criteria,
-        ended.status,
-        used,
+    configured = configuration.decode(job.config)
+    phase = configuration.timetable(configured, job.created_at).at(now).phase
+    what = _decide_retry(
+        configured,
+        ended,
         job_active=job.status in (JobStatus.IN_PROGRESS, JobStatus.SCHEDULED),
-        ended=bool(job.ended) or moment.phase == Phase.OVER,
-        window_open=moment.phase == Phase.OPEN and job.status == JobStatus.IN_PROGRESS,
+        over=bool(job.ended) or phase == Phase.OVER,
+        window_open=phase == Phase.OPEN and job.status == JobStatus.IN_PROGRESS,
     )
     if what == retry.Retry.NEVER or not _still_wanted(tx, job, ended):
         return []
-    failed = after_failed + (ended.status == ExecutionStatus.FAILED)
+    failed = (ended.after_failed or 0) + (ended.status == ExecutionStatus.FAILED)
     waiting = Waiting(ended.thing_id, ended.attempt + 1, failed or None)
     if what == retry.Retry.AT_NEXT_WINDOW:
         executions.await_window(tx, job.id, waiting)
         return []
     queued = queue(tx, now, job, waiting)
     return [queued] if queued else []
+
+
+def _decide_retry(
+    configured: configuration.Configuration, ended: Pending, *, job_active: bool, over: bool, window_open: bool
+) -> retry.Retry:
+    after_failed = ended.after_failed or 0
+    used = {ExecutionStatus.FAILED: after_failed, ExecutionStatus.TIMED_OUT: ended.attempt - after_failed}
+    criteria = configuration.retry_criteria(configured)
+    if not criteria:
+        return retry.Retry.NEVER
+    return retry.decide(criteria, ended.status, used, job_active=job_active, ended=over, window_open=window_open)
 
 
 def _still_wanted(tx: Tx, job: Job, ended: Pending) -> bool:

@@ -297,6 +297,7 @@ def _connect(path: Path | None, log_limit: int) -> sqlite3.Connection:
     try:
         if path:
             path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)  # it holds the secrets of access keys; the log and its index take the same mode
         connection = sqlite3.connect(
             str(path) if path else ":memory:", isolation_level=None, cached_statements=512, check_same_thread=False
         )
