@@ -566,3 +566,70 @@ def test_a_job_is_purged_two_years_after_its_end(world: World) -> None:
     world.until(NOW + 730 * DAY)
     with pytest.raises(iot.ResourceNotFoundException):
         world.job()
+
+
+# --- found by the simulation ----------------------------------------------------------------------------------------
+
+
+def test_an_execution_that_outlives_its_membership_has_its_retries_back_after_rejoining(world: World) -> None:
+    world.things(1)
+    group = world.group("g", "t1")
+    members = {"target_selection": "CONTINUOUS", "job_executions_retry_config": retries(FAILED=1)}
+    world("CreateJob", job_id="j", targets=[group], document=DOCUMENT, **members)
+    world.report("t1", "j", "FAILED")
+    world.device("StartNextPendingJobExecution", "t1")
+    world("RemoveThingFromThingGroup", thing_group_name="g", thing_name="t1")
+    world("AddThingToThingGroup", thing_group_name="g", thing_name="t1")
+    world.report("t1", "j", "FAILED")
+    assert [status for _, _, status in world.attempts("t1")] == ["FAILED", "FAILED", "QUEUED"]
+
+
+def test_switching_retries_off_drops_those_that_wait_for_a_window(world: World) -> None:
+    world.things(1)
+    windowed(world, targets=[world.group("g", "t1")], job_executions_retry_config=retries(FAILED=1))
+    world.until(MIDNIGHT + 10 * 60 * MINUTE)
+    world.device("StartNextPendingJobExecution", "t1")
+    world.until(MIDNIGHT + 11 * 60 * MINUTE)
+    world.report("t1", "j", "FAILED")
+    world("UpdateJob", job_id="j", job_executions_retry_config=retries(FAILED=0))
+    world.until(MIDNIGHT + DAY + 10 * 60 * MINUTE)
+    assert world.attempts("t1") == [(1, 0, "FAILED")]
+
+
+def test_the_number_of_a_deleted_execution_is_not_given_again(world: World) -> None:
+    world.things(1)
+    group = world.group("g", "t1")
+    world("CreateJob", job_id="j", targets=[group], document=DOCUMENT, target_selection="CONTINUOUS")
+    world("DeleteJobExecution", thing_name="t1", job_id="j", execution_number=1)
+    world("RemoveThingFromThingGroup", thing_group_name="g", thing_name="t1")
+    world("AddThingToThingGroup", thing_group_name="g", thing_name="t1")
+    assert world.attempts("t1") == [(2, 0, "QUEUED")]
+
+
+def test_a_job_that_has_ended_stays_so_when_the_clock_goes_back(world: World) -> None:
+    plan = iot.SchedulingConfig(end_time="2026-01-01T01:00:00Z")
+    world.until(MIDNIGHT + 1)
+    world.things(1)
+    group = world.group("g", "t1")
+    config = {"target_selection": "CONTINUOUS", "scheduling_config": plan}
+    world("CreateJob", job_id="j", targets=[group], document=DOCUMENT, **config)
+    world.until(MIDNIGHT + 60 * MINUTE)
+    world.now = MIDNIGHT + 30 * MINUTE
+    world("CreateThing", thing_name="late")
+    world("AddThingToThingGroup", thing_group_name="g", thing_name="late")
+    assert world.attempts("late") == []
+    world.report("t1", "j", "SUCCEEDED")
+    assert world.job().status == "COMPLETED"
+
+
+def test_a_thing_that_moves_behind_the_rollout_is_not_missed(world: World) -> None:
+    names = [arn.rpartition("/")[2] for arn in world.things(3)]
+    first, second = world.group("a", names[0]), world.group("b", names[1], names[2])
+    rate = iot.JobExecutionsRolloutConfig(maximum_per_minute=1)
+    config = {"target_selection": "CONTINUOUS", "job_executions_rollout_config": rate}
+    world("CreateJob", job_id="j", targets=[first, second], document=DOCUMENT, **config)
+    world.minutes(1)
+    members = {"thing_groups_to_remove": ["b"], "thing_groups_to_add": ["a"]}
+    world("UpdateThingGroupsForThing", thing_name=names[2], **members)
+    world.minutes(5)
+    assert world.counts() == {"queued": 3}
