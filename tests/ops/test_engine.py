@@ -633,3 +633,12 @@ def test_a_thing_that_moves_behind_the_rollout_is_not_missed(world: World) -> No
     world("UpdateThingGroupsForThing", thing_name=names[2], **members)
     world.minutes(5)
     assert world.counts() == {"queued": 3}
+
+
+def test_a_job_that_is_being_deleted_counts_what_is_left(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeps, "DELETE_CHUNK", 2)
+    world("CreateJob", job_id="j", targets=world.things(5), document=DOCUMENT)
+    world._run("DeleteJob", job_id="j", force=True)
+    world._database.commit([locks_rows(lambda tx: sweeps.sweep(tx, world.now, world.call.limits))])
+    found = world._run("DescribeJob", job_id="j").job
+    assert (found.status, found.job_process_details.number_of_queued_things) == ("DELETION_IN_PROGRESS", 3)
