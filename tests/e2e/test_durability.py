@@ -33,7 +33,7 @@ import pytest
 from tests.e2e.fleet import LEAST_PRIVILEGE, PATIENCE, Credentials, Maker
 from tests.e2e.mqtt import Device, GoneError
 
-ROUNDS = 26
+ROUNDS = 50
 """Kills under load, on each store."""
 INTERRUPTED_STARTS = 3
 """Further kills before the server has said that it runs, on each store."""
