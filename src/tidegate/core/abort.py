@@ -9,9 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+from tidegate.core.lifecycle import ExecutionStatus
 
 ALL = "ALL"
+EXECUTED: Final = frozenset(
+    {ExecutionStatus.SUCCEEDED, ExecutionStatus.FAILED, ExecutionStatus.REJECTED, ExecutionStatus.TIMED_OUT}
+)
+"""The ends that count, and after which the criteria are judged."""
 _HUNDREDTH = Decimal("0.01")
 
 

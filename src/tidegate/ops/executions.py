@@ -142,6 +142,7 @@ def delete_job_execution(tx: Tx, call: Call, request: iot.DeleteJobExecutionRequ
     key = (found.thing_id, found.job_id, found.number)
     events.executions_deleted(tx, call.now, job, [(key, found.status)])
     executions.delete(tx, [key])
+    executions.remember_deleted(tx, key)
     jobs.count_add(tx, found.job_id, {found.status: -1})
     transitions.finish(tx, found.job_id, call.now)
 

@@ -10,7 +10,7 @@ from tidegate.ops import configuration, events, sweeps, tags, templates, transit
 from tidegate.ops.call import Call
 from tidegate.ops.effects import EngineDue
 from tidegate.ops.handler import Handler, following, page, seconds
-from tidegate.store import groups, jobs, things
+from tidegate.store import executions, groups, jobs, things
 from tidegate.store import tags as stored_tags
 from tidegate.store.database import Tx
 from tidegate.store.jobs import Filter, Job, NewJob, Target
@@ -287,6 +287,8 @@ def update_job(tx: Tx, call: Call, request: iot.UpdateJobRequest) -> None:
         timeout_minutes=configuration.timeout_minutes(configured),
     )
     jobs.set_config(tx, changed, updated_at=call.now)
+    if request.job_executions_retry_config is not None:
+        executions.stop_waiting_retries(tx, job.id)
     if request.abort_config is None or not transitions.judge(tx, call.now, job.id):
         transitions.wake(tx, job.id, call.now)
 

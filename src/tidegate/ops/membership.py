@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from tidegate.core.lifecycle import EXECUTION_MOVES, Act, ExecutionStatus, JobStatus
+from tidegate.core.lifecycle import ACTIVE, EXECUTION_MOVES, Act, ExecutionStatus, JobStatus, Stage
 from tidegate.core.timetable import Phase
 from tidegate.ops import configuration, transitions
 from tidegate.ops.transitions import Move
@@ -41,11 +41,25 @@ def before_all(tx: Tx, group_id: int) -> list[Targets]:
     return [Targets(thing, concerned, _covering(tx, concerned, thing)) for thing in groups.member_ids(tx, group_id)]
 
 
-def changed(tx: Tx, now: int, targets: Targets) -> None:
-    """The thing has joined or left: its jobs follow."""
+def changed(tx: Tx, now: int, targets: Targets, *, joined: bool) -> None:
+    """The thing has joined or (``joined`` false) only left: its jobs follow."""
     have = _covering(tx, targets.jobs, targets.thing_id)
     _left(tx, now, targets.had - have, targets.thing_id)
     _joined(tx, now, sorted(have - targets.had), targets.thing_id)
+    if joined:
+        stayed = sorted(have & targets.had)
+        _joined(tx, now, [job_id for job_id in stayed if _is_missed(tx, job_id, targets.thing_id)], targets.thing_id)
+
+
+def _is_missed(tx: Tx, job_id: int, thing_id: int) -> bool:
+    """True for a thing that moved within a job's targets before the rollout came to it.
+
+    The rollout may have passed its new place already.
+    """
+    job = jobs.lock(tx, job_id)
+    if job is None or job.stage != Stage.ROLLOUT or job.rollout_started_at is None:
+        return False
+    return executions.get(tx, thing_id, job_id) is None and not executions.last_deleted(tx, thing_id, job_id)
 
 
 def _jobs_over(tx: Tx, group_id: int) -> list[int]:
@@ -66,7 +80,11 @@ def _joined(tx: Tx, now: int, job_ids: Iterable[int], thing_id: int) -> None:
             continue  # the rollout has not begun: the thing is in time for it
         moment = configuration.timetable(configuration.decode(job.config), job.created_at).at(now)
         waiting = Waiting(thing_id, 0, None)
-        if moment.phase == Phase.OPEN and job.status == JobStatus.IN_PROGRESS:
+        latest = executions.get(tx, thing_id, job_id)
+        if latest is not None and latest.status in ACTIVE:
+            # It runs on as the execution of this membership, with all its retries (control reference 11).
+            executions.renew(tx, (thing_id, job_id, latest.number))
+        elif moment.phase == Phase.OPEN and job.status == JobStatus.IN_PROGRESS:
             transitions.queue_and_announce(tx, now, job, waiting)
         elif moment.phase != Phase.OVER:
             executions.await_window(tx, job.id, waiting)

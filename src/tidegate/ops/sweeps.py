@@ -21,7 +21,7 @@ from tidegate.ops import configuration, events, transitions
 from tidegate.ops.call import Limits
 from tidegate.ops.effects import ExecutionsQueued, JobShown
 from tidegate.ops.transitions import Move
-from tidegate.store import executions, groups, jobs, scopes, tags
+from tidegate.store import executions, groups, jobs, scopes, tags, things
 from tidegate.store.database import Tx
 from tidegate.store.jobs import Job
 
@@ -30,6 +30,7 @@ RELEASE_CHUNK = 1000
 CANCEL_CHUNK = 250
 DELETE_CHUNK = 1000
 EXPIRE_CHUNK = 250
+_EVER = 1 << 62
 
 
 def sweep(tx: Tx, now: int, limits: Limits, partition: str = "aws") -> int | None:
@@ -81,7 +82,9 @@ def _expire(tx: Tx, now: int) -> None:
 def _run(tx: Tx, job: Job, now: int, limits: Limits) -> None:
     """Follow a job's timetable: start it, pause it between windows, end it; queue what may be queued now."""
     configured = configuration.decode(job.config)
-    moment = configuration.timetable(configured, job.created_at).at(now)
+    # A job that has ended stays so, even if the clock goes back behind its end.
+    over = Moment(Phase.OVER, None)
+    moment = over if job.ended else configuration.timetable(configured, job.created_at).at(now)
     if moment.phase == Phase.OVER and not job.ended:
         _begin_to_end(tx, job, now)
         return
@@ -126,7 +129,9 @@ def _release(
     bookmark.slice = _slice(tx, job, configured, bookmark, now, limits)
     recent = jobs.releases(tx, job.id, now - rollout.MINUTE)
     allowance = rollout.slice_allowance(bookmark.slice, recent, now)
-    job = job if job.rollout_started_at is not None else job._replace(rollout_started_at=now, updated_at=now)
+    if job.rollout_started_at is None:
+        job = job._replace(rollout_started_at=now, updated_at=now)
+        bookmark.joined_by = _membership(tx, job, now)
     walk = _Walk(tx, job, bookmark)
     count = walk.release(min(allowance.count, RELEASE_CHUNK), now)
     if count:
@@ -156,11 +161,15 @@ def _slice(
 
 
 class _Bookmark(msgspec.Struct):
-    """How far a rollout got: the target, the group in it, the last thing of that group; and the minute's rate."""
+    """How far a rollout got: the target, the group in it, the last thing of that group; and the minute's rate.
+
+    ``joined_by`` is the instant whose members a snapshot is of; None takes everyone.
+    """
 
     position: int = 0
     group: int = 0
     thing: int = 0
+    joined_by: int | None = None
     slice: rollout.Slice | None = None
 
     @classmethod
@@ -180,24 +189,35 @@ def roll_out_more(tx: Tx, job: Job, position: int, now: int) -> None:
     """Targets were added from a position on: a job that is rolled out goes on there, as things stand now."""
     if job.stage == Stage.NONE:
         bookmark = _Bookmark(position=position)
-        job = job._replace(stage=Stage.ROLLOUT, stage_cursor=bookmark.text(), rollout_started_at=now, updated_at=now)
+        job = job._replace(stage=Stage.ROLLOUT, stage_cursor=bookmark.text(), updated_at=now)
         jobs.put(tx, job, wake_at=now)
     transitions.wake(tx, job.id, now)
+
+
+def _membership(tx: Tx, job: Job, now: int) -> int | None:
+    """The instant whose members a rollout that begins now is of, if that matters.
+
+    It is later than now if the clock was set back since somebody joined.
+    """
+    if job.target_selection == "CONTINUOUS":
+        return None
+    targets = [target.group_id for target in jobs.targets(tx, job.id) if target.group_id is not None]
+    latest = (groups.latest_join(tx, group) for target in targets for group in groups.descendants(tx, target))
+    return max([now, *(instant for instant in latest if instant is not None)])
 
 
 class _Walk:
     """Goes through a job's targets in the order of the request, a group by its members and then its child groups'
     members.
 
-    Only members from before the rollout began are taken: what a snapshot is of. A thing met twice has its execution
-    already and is passed over.
+    Of a snapshot only members from before the rollout began are taken; of a continuous job everyone, those who joined
+    late having their execution already. A thing met twice is passed over, and so is one whose execution was deleted.
     """
 
     def __init__(self, tx: Tx, job: Job, bookmark: _Bookmark) -> None:
-        assert job.rollout_started_at is not None
         self._tx = tx
         self._job = job
-        self._joined_by = job.rollout_started_at
+        self._joined_by = _EVER if bookmark.joined_by is None else bookmark.joined_by
         self._targets = jobs.targets(tx, job.id)
         self._at = bookmark
 
@@ -332,6 +352,7 @@ def _delete(tx: Tx, job: Job, now: int, partition: str) -> None:
     keys = [(row.thing_id, job.id, row.number) for row in chunk]
     events.executions_deleted(tx, now, job, zip(keys, [row.status for row in chunk], strict=True))
     executions.delete(tx, keys)
+    things.forget(tx, [row.thing_id for row in chunk])
     if len(chunk) == DELETE_CHUNK:
         jobs.put(tx, job, wake_at=now)
         return

@@ -53,6 +53,11 @@ def _is_shown(one: Pending) -> bool:
     return one.job_status == JobStatus.IN_PROGRESS
 
 
+def _is_taken_away(one: Pending) -> bool:
+    """True for what a canceled or deleted job leaves in its things' lists until the engine has come to it."""
+    return one.job_status in (JobStatus.CANCELED, JobStatus.DELETION_IN_PROGRESS)
+
+
 def move(tx: Tx, now: int, found: list[Pending], one: Pending, to: Move) -> Pending:
     """Move an execution on, with all that follows from it.
 
@@ -84,8 +89,8 @@ def move(tx: Tx, now: int, found: list[Pending], one: Pending, to: Move) -> Pend
     if to.status not in ACTIVE:
         after.remove(moved)
         after += _after_the_end(tx, now, moved)
-    ended = None if to.status in ACTIVE else one.job_id
-    announce(tx, one, visible(found, one.namespace, of_job=ended), visible(after, one.namespace))
+    taken = one.job_id if to.status not in ACTIVE and _is_taken_away(one) else None
+    announce(tx, one, visible(found, one.namespace, of_job=taken), visible(after, one.namespace))
     return moved
 
 
@@ -104,7 +109,7 @@ def withdraw(tx: Tx, thing_id: int, job_id: int, number: int) -> None:
     found = executions.pending_by_id(tx, thing_id)
     one = next((each for each in found if (each.job_id, each.number) == (job_id, number)), None)
     if one is not None:
-        before = visible(found, one.namespace, of_job=job_id)
+        before = visible(found, one.namespace, of_job=job_id if _is_taken_away(one) else None)
         announce(tx, one, before, [each for each in before if each is not one])
 
 
@@ -117,7 +122,7 @@ def queue(tx: Tx, now: int, job: Job, waiting: Waiting) -> Pending | None:
     latest = executions.get(tx, waiting.thing_id, job.id)
     if latest is not None and latest.status in ACTIVE:
         return None
-    number = latest.number + 1 if latest else 1
+    number = max(latest.number if latest else 0, executions.last_deleted(tx, waiting.thing_id, job.id)) + 1
     queued_at = retry.queued_at(latest.queued_at, now) if latest else now
     key = (waiting.thing_id, job.id, number)
     executions.queue(tx, key, queued_at=queued_at, attempt=waiting.attempt, after_failed=waiting.after_failed)
@@ -144,7 +149,7 @@ def _after_the_end(tx: Tx, now: int, ended: Pending) -> list[Pending]:
         key = (ended.thing_id, ended.job_id, ended.number)
         events.execution_ended(tx, now, job, key, ended.status)
     configured = configuration.decode(job.config)
-    if configured.abort_config and judge(tx, now, job.id):
+    if configured.abort_config and ended.status in abort.EXECUTED and judge(tx, now, job.id):
         return []
     queued = _retry(tx, now, job, configured, ended)
     if not queued:

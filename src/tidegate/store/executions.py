@@ -230,6 +230,11 @@ def await_window(tx: Tx, job_id: int, waiting: Waiting) -> None:
     tx.run("execution_waiting_put", {"job": job_id, **values})
 
 
+def renew(tx: Tx, key: tuple[int, int, int]) -> None:
+    """Give (thing, job, number) all its retries again."""
+    tx.run("execution_renew", {"thing": key[0], "job": key[1], "number": key[2]})
+
+
 def waiting(tx: Tx, job_id: int, limit: int) -> list[Waiting]:
     """Executions that wait for the job's next window."""
     return [Waiting(*row) for row in tx.all("execution_waiting_of_job", {"job": job_id, "limit": limit})]
@@ -238,6 +243,11 @@ def waiting(tx: Tx, job_id: int, limit: int) -> list[Waiting]:
 def stop_waiting(tx: Tx, job_id: int, thing_id: int) -> None:
     """Queue nothing for a thing when the window opens."""
     tx.run("execution_waiting_delete", {"job": job_id, "thing": thing_id})
+
+
+def stop_waiting_retries(tx: Tx, job_id: int) -> None:
+    """Retry nothing when the window opens."""
+    tx.run("execution_waiting_delete_retries", {"job": job_id})
 
 
 def stop_all_waiting(tx: Tx, job_id: int) -> None:
@@ -293,6 +303,17 @@ def delete(tx: Tx, keys: list[tuple[int, int, int]]) -> None:
     rows = [{"thing": thing, "job": job, "number": number} for thing, job, number in keys]
     tx.many("execution_details_delete", rows)
     tx.many("execution_delete", rows)
+
+
+def remember_deleted(tx: Tx, key: tuple[int, int, int]) -> None:
+    """Keep in mind that (thing, job, number) was deleted by itself: while the job lives, its number is not given again."""
+    tx.run("execution_deleted_put", {"thing": key[0], "job": key[1], "number": key[2]})
+
+
+def last_deleted(tx: Tx, thing_id: int, job_id: int) -> int:
+    """The highest number of a job on a thing that was deleted by itself; 0 if none was."""
+    row = tx.one("execution_deleted_get", {"thing": thing_id, "job": job_id})
+    return row[0] if row else 0
 
 
 def any_of_thing(tx: Tx, thing_id: int) -> bool:

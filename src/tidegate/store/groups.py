@@ -131,6 +131,12 @@ def _named(tx: Tx, statement: str, where: dict[str, int], prefix: str, after: st
     return [Named(*row) for row in tx.all(statement, {**where, **bounds})]
 
 
+def latest_join(tx: Tx, group_id: int) -> int | None:
+    """When (epoch ms) the last of a group's members joined: a walk through all of them."""
+    row = tx.one("group_latest_join", {"group": group_id})
+    return row[0] if row else None
+
+
 def member_ids(tx: Tx, group_id: int) -> list[int]:
     """The inner ids of every thing that was put into a group itself."""
     return [row[0] for row in tx.all("group_member_ids", {"group": group_id})]

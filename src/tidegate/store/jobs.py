@@ -14,6 +14,7 @@ _DELETES = (
     "job_counter_delete",
     "job_release_delete",
     "execution_waiting_delete_job",
+    "execution_deleted_delete_job",
 )
 
 

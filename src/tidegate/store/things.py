@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -96,6 +96,11 @@ def delete(tx: Tx, scope: int, thing: Thing) -> None:
     """Remove a thing that nothing refers to."""
     _index(tx, scope, thing.id, thing.attributes, {})
     tx.run("thing_delete", {"id": thing.id})
+
+
+def forget(tx: Tx, thing_ids: Iterable[int]) -> None:
+    """Remove those of some things that are buried and that nothing refers to any more."""
+    tx.many("thing_forget", [{"id": thing_id} for thing_id in sorted(set(thing_ids))])
 
 
 def certificates(tx: Tx, thing_id: int) -> list[str]:

@@ -136,6 +136,14 @@ CREATE TABLE execution_waiting (
 ) @flat@;
 CREATE INDEX execution_waiting_by_thing ON execution_waiting (thing_id);
 
+-- Executions that were deleted one by one: the highest number of each thing, which its job does not give again.
+CREATE TABLE execution_deleted (
+  job_id BIGINT NOT NULL,
+  thing_id BIGINT NOT NULL,
+  number BIGINT NOT NULL,
+  PRIMARY KEY (job_id, thing_id)
+) @flat@;
+
 CREATE TABLE execution_details (
   thing_id BIGINT NOT NULL,
   job_id BIGINT NOT NULL,

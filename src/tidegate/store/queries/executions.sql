@@ -6,6 +6,7 @@ WHERE group_id = :group AND thing_id > :after AND joined_at <= :joined_by ORDER 
 INSERT INTO execution (thing_id, job_id, number, status, version, queued_at, updated_at, attempt)
 SELECT m.thing_id, :job, 1, 0, 1, :now, :now, 0 FROM group_member m
 WHERE m.group_id = :group AND m.thing_id >= :first AND m.thing_id <= :last AND m.joined_at <= :joined_by
+  AND NOT EXISTS (SELECT 1 FROM execution_deleted d WHERE d.job_id = :job AND d.thing_id = m.thing_id)
 ORDER BY m.thing_id
 ON CONFLICT DO NOTHING;
 
@@ -13,6 +14,7 @@ ON CONFLICT DO NOTHING;
 INSERT INTO execution (thing_id, job_id, number, status, version, queued_at, updated_at, attempt)
 SELECT m.thing_id, :job, 1, 0, 1, :now, :now, 0 FROM group_member m
 WHERE m.group_id = :group AND m.thing_id >= :first AND m.thing_id <= :last AND m.joined_at <= :joined_by
+  AND NOT EXISTS (SELECT 1 FROM execution_deleted d WHERE d.job_id = :job AND d.thing_id = m.thing_id)
 ORDER BY m.thing_id
 ON CONFLICT DO NOTHING RETURNING thing_id;
 
@@ -24,6 +26,7 @@ ORDER BY thing_id LIMIT :limit;
 -- name: execution_release_thing
 INSERT INTO execution (thing_id, job_id, number, status, version, queued_at, updated_at, attempt)
 SELECT id, :job, 1, 0, 1, :now, :now, 0 FROM thing WHERE id = :thing AND deleted_at IS NULL
+  AND NOT EXISTS (SELECT 1 FROM execution_deleted d WHERE d.job_id = :job AND d.thing_id = thing.id)
 ON CONFLICT DO NOTHING RETURNING thing_id;
 
 -- name: execution_pending
@@ -61,6 +64,9 @@ WHERE thing_id = :thing AND job_id = :job AND number = :number AND version = :ve
 INSERT INTO execution (thing_id, job_id, number, status, version, queued_at, updated_at, attempt, after_failed)
 VALUES (:thing, :job, :number, 0, 1, :queued_at, :queued_at, :attempt, :after_failed);
 
+-- name: execution_renew
+UPDATE execution SET attempt = 0, after_failed = NULL WHERE thing_id = :thing AND job_id = :job AND number = :number;
+
 -- name: execution_due
 SELECT thing_id, job_id, number, deadline FROM execution
 WHERE deadline IS NOT NULL AND deadline <= :now ORDER BY deadline, job_id, thing_id LIMIT :limit;
@@ -77,6 +83,9 @@ SELECT thing_id, attempt, after_failed FROM execution_waiting WHERE job_id = :jo
 
 -- name: execution_waiting_delete
 DELETE FROM execution_waiting WHERE job_id = :job AND thing_id = :thing;
+
+-- name: execution_waiting_delete_retries
+DELETE FROM execution_waiting WHERE job_id = :job AND attempt > 0;
 
 -- name: execution_waiting_delete_job
 DELETE FROM execution_waiting WHERE job_id = :job;
@@ -124,3 +133,13 @@ SELECT 1 FROM execution WHERE thing_id = :thing LIMIT 1;
 
 -- name: execution_queued_of_job
 SELECT thing_id FROM execution WHERE job_id = :job AND status = 0 ORDER BY thing_id;
+
+-- name: execution_deleted_put
+INSERT INTO execution_deleted (job_id, thing_id, number) VALUES (:job, :thing, :number)
+ON CONFLICT (job_id, thing_id) DO UPDATE SET number = excluded.number WHERE excluded.number > execution_deleted.number;
+
+-- name: execution_deleted_get
+SELECT number FROM execution_deleted WHERE job_id = :job AND thing_id = :thing;
+
+-- name: execution_deleted_delete_job
+DELETE FROM execution_deleted WHERE job_id = :job;

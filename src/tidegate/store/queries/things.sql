@@ -29,6 +29,10 @@ UPDATE thing SET deleted_at = :now WHERE id = :id;
 -- name: thing_delete
 DELETE FROM thing WHERE id = :id;
 
+-- name: thing_forget
+DELETE FROM thing WHERE id = :id AND deleted_at IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM execution e WHERE e.thing_id = thing.id);
+
 -- name: thing_attribute_insert
 INSERT INTO thing_attribute (scope_id, name, value, thing_id) VALUES (:scope, :name, :value, :thing);
 

@@ -1,0 +1,353 @@
+"""Drives the real operations and the real engine on a real database, and holds each transaction against the model."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tools.simulation import model
+from tools.simulation.model import Broken, Key, Model, Row, Rows, Stored
+from tidegate.clock import SequentialIds
+from tidegate.ops import sweeps
+from tidegate.ops.call import Call, Limits
+from tidegate.ops.effects import ExecutionsQueued, JobShown, PendingChanged
+from tidegate.ops.table import HANDLERS
+from tidegate.store import scopes
+from tidegate.store.database import Database, Params, StoreUnavailable, Tx, locks_rows, transact
+from tidegate.store.database import Row as StoredRow
+from tidegate.store.postgres import PostgresDatabase
+from tidegate.store.sqlite import SqliteDatabase
+from tidegate.store.statements import Statement
+from tidegate.wire import iot, jobs_data
+from tidegate.wire.errors import WireError
+
+ACCOUNT, REGION = "123456789012", "eu-west-1"
+LIMITS = Limits(schedule_lead=0)
+DEVICE = "iot-jobs-data"
+
+_OPERATIONS = {"iot": iot.OPERATIONS, DEVICE: jobs_data.OPERATIONS}
+_DUMPS = {
+    "dump_executions": "SELECT thing_id, job_id, number, status, version, queued_at, started_at, updated_at, attempt,"
+    " after_failed, forced, run_deadline, step_deadline, deadline FROM execution",
+    "dump_jobs": "SELECT id, name, status, force_canceled, completed_at, rollout_started_at, ended FROM job",
+    "dump_counters": "SELECT job_id, status, sum(count) FROM job_counter GROUP BY job_id, status",
+    "dump_things": "SELECT id, name, deleted_at FROM thing",
+    "dump_strays": "SELECT 'waiting', job_id FROM execution_waiting UNION ALL SELECT 'release', job_id FROM job_release"
+    " UNION ALL SELECT 'deleted', job_id FROM execution_deleted"
+    " UNION ALL SELECT 'details', job_id FROM execution_details UNION ALL SELECT 'target', job_id FROM job_target",
+    "kill_me": "SELECT pg_terminate_backend(pg_backend_pid())",
+}
+_QUIET = ("thing_", "group_", "scope_", "tag_")
+"""Statements that touch neither jobs nor executions."""
+
+
+class Crash(Exception):  # noqa: N818 - an event
+    """The process dies here: nothing of the transaction may remain."""
+
+
+class _Fragile:
+    """A transaction that counts its writes and dies at one of them."""
+
+    def __init__(self, tx: Tx, dies: Callable[[], None] | None, at: int) -> None:
+        self._tx = tx
+        self._dies = dies
+        self._at = at
+        self.effects = tx.effects
+        self.writes = 0
+
+    def _count(self, query: str) -> None:
+        if not query.startswith("dump_"):
+            self.writes += 1
+        if self._dies is not None and self.writes == self._at:
+            self._dies()
+
+    def one(self, query: str, params: Params) -> StoredRow | None:
+        row = self._tx.one(query, params)
+        self._count(query)
+        return row
+
+    def all(self, query: str, params: Params) -> list[StoredRow]:
+        rows = self._tx.all(query, params)
+        self._count(query)
+        return rows
+
+    def run(self, query: str, params: Params) -> int:
+        count = self._tx.run(query, params)
+        self._count(query)
+        return count
+
+    def many(self, query: str, rows: Sequence[Params]) -> None:
+        self._tx.many(query, rows)
+        self._count(query)
+
+
+class World:
+    """A clock that is moved, the databases (several are several processes on one PostgreSQL), and the model."""
+
+    def __init__(self, databases: Sequence[Database], now: int, *, path: Path | None = None) -> None:
+        self.now = now
+        self.model = Model()
+        self.steps = 0
+        self.transactions = 0
+        self.crashes = 0
+        self._databases = list(databases)
+        self._turn = 0
+        self._path = path
+        self._lives = 0
+        for database in self._databases:
+            _teach(database)
+        scope = transact(self._database, lambda tx: scopes.ensure(tx, ACCOUNT, REGION))
+        self.call = Call(scope, ACCOUNT, REGION, now, SequentialIds(), limits=LIMITS)
+        self._raw: set[StoredRow] = set()
+        self.rows: Rows = {}
+        self._lists: dict[int, list[Key]] = {}
+        """Each thing's pending list after the last transaction."""
+        self._statuses: dict[int, str] = {}
+
+    @property
+    def _database(self) -> Database:
+        return self._databases[self._turn % len(self._databases)]
+
+    def arn(self, kind: str, name: str) -> str:
+        """The ARN of a thing or a group."""
+        return self.call.arn(f"{kind}/{name}")
+
+    def close(self) -> None:
+        """Close what this world opened itself: the file that it went on with after a crash."""
+        if self._lives:
+            self._database.close()
+
+    # --- transactions ------------------------------------------------------------------------------------------
+
+    def read(self, query: str) -> list[StoredRow]:
+        """The rows of a dump."""
+        return self._database.read(lambda tx: tx.all(query, {}))
+
+    def operation(
+        self, name: str, *, plane: str = "iot", expected: str | None = None, crash: int = 0, check: bool = True, **members: Any
+    ) -> Any:
+        """Run an operation of which the model has been told already, and compare.
+
+        Args:
+            name: the operation.
+            plane: its plane.
+            expected: the error that the model predicts.
+            crash: die at this statement first, and check that nothing remained; then run it as usual.
+            check: False if the model has to be told of the result before it can be compared.
+            members: of the request.
+        """
+        request = _OPERATIONS[plane][name].request(**members)
+        handler = HANDLERS[plane, name]
+        call = self.call._replace(now=self.now)
+        if handler.reads:
+            return self._database.read(lambda tx: handler.run(tx, call, request))
+        answer, error, effects = self._commit(
+            lambda tx: handler.run(tx, call, request), locking=handler.locks_rows, crash=crash
+        )
+        got = None if error is None else type(error).__name__
+        if error is not None and not isinstance(error, WireError):
+            raise Broken(f"{name} failed with {error!r}") from error
+        if got != expected:
+            raise Broken(f"{name} answered {got or answer!r} ({error}), expected {expected or 'success'}")
+        if check:
+            self.compare(effects, engine=False)
+        return answer
+
+    def step(self, *, crash: int = 0) -> int | None:
+        """One step of the engine; when it wants to look again."""
+        now = self.now
+        again, error, effects = self._commit(
+            lambda tx: sweeps.sweep(tx, now, LIMITS), locking=True, crash=crash, keep=False
+        )
+        if error is not None:
+            raise Broken(f"a step of the engine failed with {error!r}") from error
+        self.steps += 1
+        self.compare(effects, engine=True)
+        when: int | None = again
+        return when
+
+    def _commit(
+        self, work: Callable[[Tx], Any], *, locking: bool, crash: int, keep: bool = True
+    ) -> tuple[Any, Exception | None, list[Any]]:
+        if crash:
+            self._crash(work, locking, crash)
+        self._turn += 1
+        self.transactions += 1
+
+        def whole(tx: Tx) -> Any:
+            return work(tx)
+
+        outcome = self._database.commit([locks_rows(whole) if locking else whole])[0]
+        return outcome.value, outcome.error, outcome.effects
+
+    def _crash(self, work: Callable[[Tx], Any], locking: bool, at: int) -> None:  # noqa: FBT001
+        """Die in the middle of a work; if it has fewer statements, before it commits."""
+        before = self._everything()
+        self.crashes += 1
+        database = self._database
+        died: list[Path] = []
+
+        def whole(tx: Tx) -> Any:
+            def dies() -> None:
+                if self._path is not None:
+                    died.append(self._copied())
+                elif isinstance(database, PostgresDatabase):
+                    tx.one("kill_me", {})
+                raise Crash
+
+            fragile = _Fragile(tx, dies, at)
+            try:
+                work(fragile)
+            except WireError:
+                pass
+            dies()
+
+        try:
+            outcome = database.commit([locks_rows(whole) if locking else whole])[0]
+            if not isinstance(outcome.error, (Crash, StoreUnavailable)):
+                raise Broken(f"a transaction that crashed ended with {outcome.error!r}")
+            if outcome.effects:
+                raise Broken(f"a transaction that crashed has effects: {outcome.effects}")
+        except Crash:
+            pass
+        if died:
+            database.close()
+            self._path = died[-1]
+            self._lives += 1
+            self._databases = [SqliteDatabase(self._path, now=self.now)]
+            _teach(self._databases[0])
+        if self._everything() != before:
+            raise Broken("something remained of a transaction that crashed")
+
+    def _copied(self) -> Path:
+        """The database as a machine finds it that loses its power now."""
+        assert self._path is not None
+        target = self._path.with_name(f"life-{self._lives + 1}-{self.crashes}") / "tidegate.db"
+        target.parent.mkdir()
+        for suffix in ("", "-wal"):
+            source = Path(f"{self._path}{suffix}")
+            if source.exists():
+                shutil.copyfile(source, f"{target}{suffix}")
+        return target
+
+    def _everything(self) -> list[list[StoredRow]]:
+        return [sorted(self.read(name), key=repr) for name in _DUMPS if name.startswith("dump_")]
+
+    # --- comparing ---------------------------------------------------------------------------------------------
+
+    def compare(self, effects: list[Any], *, engine: bool) -> None:
+        """Hold what is stored, and what devices were told, against the model."""
+        keys = self._load()
+        jobs = {row[0]: Stored(*row[1:6], ended=bool(row[6])) for row in self.read("dump_jobs")}
+        toggled = self.model.observe(self.rows, keys, jobs, self.now, engine=engine)
+        self._compare_counters()
+        things = {key[0] for key in keys} | _told(effects)
+        self._compare_shown(effects, keys, toggled)
+        self._compare_notices(effects, things, keys)
+        for number, job in self.model.jobs.items():
+            if self._statuses.get(number) != job.status:
+                self._statuses[number] = job.status
+                things |= {key[0] for key in self.model.by_job.get(number, ())}
+        for thing in things:
+            self._lists[thing] = self.model.pending(thing)
+
+    def _load(self) -> set[Key]:
+        """Read every execution; which of them changed."""
+        raw = set(self.read("dump_executions"))
+        gone, new = self._raw - raw, raw - self._raw
+        self._raw = raw
+        for row in gone:
+            self.rows.pop(row[:3], None)
+        for row in new:
+            self.rows[row[:3]] = _row(row)
+        return {row[:3] for row in gone | new}
+
+    def _compare_counters(self) -> None:
+        counted: Counter[tuple[int, str]] = Counter()
+        for job, status, count in self.read("dump_counters"):
+            counted[job, model.STATUSES[status]] = int(count)
+        expected = {(job, each): n for job, counts in self.model.counts.items() for each, n in counts.items() if n}
+        found = {key: count for key, count in counted.items() if count}
+        if found != expected:
+            raise Broken(f"counters are {found}, the executions are {expected}")
+
+    def _compare_shown(self, effects: list[Any], keys: set[Key], toggled: list[int]) -> None:
+        """When a window opens or closes, one effect stands for all QUEUED executions of the job."""
+        shown = {effect.job_id for effect in effects if isinstance(effect, JobShown)}
+        for job in set(toggled) - shown:
+            queued = {key for key in self.model.by_job.get(job, ()) if self.rows[key].status == "QUEUED"}
+            if queued - keys:
+                raise Broken(f"nobody was told that executions of job {job} appeared or disappeared")
+
+    def _compare_notices(self, effects: list[Any], things: set[int], keys: set[Key]) -> None:
+        """Each thing whose list or head changed is told of it, and no other (device reference 3.10).
+
+        JobShown stands for everything of its job. A job that was canceled between its windows has forgotten that its
+        executions were hidden: their things may be told once more, though nothing changes for them. What several
+        canceled jobs have left in a list may count for each other or not.
+        """
+        shown = {effect.job_id for effect in effects if isinstance(effect, JobShown)}
+        told: dict[int, list[bool]] = {}
+        for effect in effects:
+            if isinstance(effect, PendingChanged):
+                one = told.setdefault(effect.thing_id, [False, False])
+                one[0] |= effect.change.notify
+                one[1] |= effect.change.notify_next
+            elif isinstance(effect, ExecutionsQueued):
+                for thing in effect.thing_ids:
+                    one = told.setdefault(thing, [False, False])
+                    one[0] = True
+                    one[1] |= [key[1] for key in self.model.pending(thing)][:1] == [effect.job_id]
+        for thing in sorted(things - {key[0] for key in keys & self.model.hidden}):
+            if any(key[1] in shown for key in self.model.by_thing.get(thing, ())):
+                continue
+            before, after = self._lists.get(thing, []), self.model.pending(thing)
+            due = model.change(before, after)
+            lingering = self.model.lingering - keys
+            seen = [[key for key in each if key not in lingering] for each in (before, after)]
+            if tuple(told.get(thing, (False, False))) not in (due, model.change(*seen)):
+                raise Broken(
+                    f"thing {thing} was told {told.get(thing)} but {due}: {before} became {after}"
+                )
+
+    def settled(self) -> None:
+        """The engine has come to rest: nothing may be owed, and the store may hold nothing that nobody refers to."""
+        self.model.settled(self.now)
+        strays = {row for row in self.read("dump_strays") if row[1] not in self.model.jobs}
+        if strays:
+            raise Broken(f"rows of jobs that are gone: {strays}")
+        buried = {row[0] for row in self.read("dump_things") if row[2] is not None}
+        if any(not self.model.by_thing.get(thing) for thing in buried):
+            raise Broken("a deleted thing is kept though nothing refers to it")
+        waiting = Counter(row[1] for row in self.read("dump_strays") if row[0] == "waiting")
+        expected = {job.id: len(job.waiting) for job in self.model.jobs.values() if job.waiting}
+        if waiting != Counter(expected):
+            raise Broken(f"waiting for windows: {waiting}, expected {expected}")
+
+
+def _told(effects: list[Any]) -> set[int]:
+    found = set()
+    for effect in effects:
+        if isinstance(effect, PendingChanged):
+            found.add(effect.thing_id)
+        elif isinstance(effect, ExecutionsQueued):
+            found |= set(effect.thing_ids)
+    return found
+
+
+def _row(row: StoredRow) -> Row:
+    run, step, deadline = row[11:14]
+    found = Row(row[2], model.STATUSES[row[3]], *row[4:9], row[9] or 0, row[10], run, step)
+    if deadline != found.deadline:
+        raise Broken(f"execution {row[:3]} has the deadline {deadline}, but its timers are {run} and {step}")
+    return found
+
+
+def _teach(database: Database) -> None:
+    """Let a database of the tests answer what the product never asks."""
+    known = dict(database._known)  # type: ignore[attr-defined]
+    known.update({name: Statement(sql, writes=False) for name, sql in _DUMPS.items()})
+    database._known = known  # type: ignore[attr-defined]
