@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check bench regen clean
+.PHONY: help demo run test check bench simulate regen clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ check: $(VENV)/dev ## Lint, format, types, layers
 
 bench: $(VENV)/dev ## Measure against baselines in the same run (minutes)
 	@$(BIN)/python -m bench
+
+simulate: $(VENV)/dev ## Let chance loose on the engine: ten thousand device-days, or SEED=… [STEPS=…] again
+	@$(BIN)/python -m tools.simulation $(if $(SEED),--seed $(SEED)) $(if $(STEPS),--steps $(STEPS))
 
 regen: $(VENV)/dev ## Rewrite generated files: wire modules, docs/parity.md, docs/lifecycle.md
 	@$(BIN)/python -m tools.regen

@@ -214,6 +214,7 @@ class Model:
         self.by_job: dict[int, set[Key]] = {}
         self.touched: set[Key] = set()
         self.joins = 0
+        self.queued = 0
         self.counts: defaultdict[int, Counter[str]] = defaultdict(Counter)
         self.lingering: set[Key] = set()
         """What a canceled or deleted job has left in the lists, until the engine takes it away."""
@@ -340,6 +341,7 @@ class Model:
         queued_at = now if latest is None else max(now, (latest.queued_at // SECOND + 1) * SECOND)
         number = max(job.had.get(thing, 0), latest.number if latest else 0) + 1
         row = Row(number, "QUEUED", 1, queued_at, None, queued_at, attempt, failed, None, None, None)
+        self.queued += 1
         self.put((thing, job.id, number), row)
         job.had[thing] = number
 

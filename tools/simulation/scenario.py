@@ -86,7 +86,7 @@ class Scenario:
             self.world.close()
         found = self.summary
         found.engine_steps, found.transactions = self.world.steps, self.world.transactions
-        found.crashes = self.world.crashes
+        found.crashes, found.executions = self.world.crashes, self.model.queued
         return found
 
     # --- time --------------------------------------------------------------------------------------------------
@@ -160,6 +160,7 @@ class Scenario:
     def _finish(self) -> None:
         """Quiet: every job that can end ends, and two years later nothing of it is left."""
         self._note("the end begins")
+        self.summary.device_days = (self.world.now - self._began_at) / DAY * len(self.model.things)
         self._settle()
         for job in list(self.model.jobs.values()):
             if job.active and (job.settings.continuous or job.settings.start or job.settings.end):
@@ -178,7 +179,6 @@ class Scenario:
         for job in self.model.jobs.values():
             if job.active:
                 raise Broken(f"job {job.name} does not end: it is {job.status}")
-        self.summary.device_days = (self.world.now - self._began_at) / DAY * len(self.model.things)
         self.model.archive()
         self.world.now += model.RETENTION + DAY
         self._settle()
@@ -450,7 +450,7 @@ class Scenario:
     # --- devices -----------------------------------------------------------------------------------------------
 
     def _device(self) -> None:
-        thing = self._some_thing()
+        thing = self._busy_thing() if self.chance.random() < 0.7 else self._some_thing()
         if thing is None:
             return
         persona = self._personas[thing]
@@ -461,7 +461,9 @@ class Scenario:
         elif persona == "rejecting":
             self._finish_first(thing, "REJECTED")
         elif not running or chance < 0.2:
-            self._start_next(thing)
+            key = self._start_next(thing)
+            if key is not None and self.chance.random() < 0.2:  # a fast one
+                self._end(thing, key, self.chance.choice(("SUCCEEDED", "FAILED")))
         elif persona == "silent":
             return
         elif persona == "slow":
@@ -473,7 +475,11 @@ class Scenario:
             status = "SUCCEEDED" if self.chance.random() < good else "FAILED"
             self._end(thing, running[0], status)
 
-    def _start_next(self, thing: str) -> None:
+    def _busy_thing(self) -> str | None:
+        key = self._some_execution(active=True)
+        return None if key is None else self._name_of(key[0])
+
+    def _start_next(self, thing: str) -> Key | None:
         step = self.chance.choice((None, None, 1, 5, 30))
         self._note(f"{thing} starts its next execution, step timer {step}")
         key = self.model.start_next(self.model.things[thing], step, self.world.now)
@@ -485,6 +491,7 @@ class Scenario:
         expected = (self.model.jobs[key[1]].name, key[2]) if key else None
         if given != expected:
             raise Broken(f"{thing} was given {given}, expected {expected}")
+        return key
 
     def _finish_first(self, thing: str, status: str) -> None:
         shown = self.model.shown(self.model.things[thing])
@@ -540,7 +547,6 @@ class Scenario:
 
     def _look(self) -> None:
         """What devices and operators are shown equals the model."""
-        self.summary.executions = max(self.summary.executions, len(self.model.rows))
         thing = self._some_thing()
         if thing is not None:
             answer = self.world.operation("GetPendingJobExecutions", plane=DEVICE, thing_name=thing)

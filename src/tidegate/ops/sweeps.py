@@ -10,6 +10,7 @@ CANCEL and END take them away, DELETE removes them; a job in stage NONE only fol
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import msgspec
 
@@ -353,6 +354,7 @@ def _delete(tx: Tx, job: Job, now: int, partition: str) -> None:
     events.executions_deleted(tx, now, job, zip(keys, [row.status for row in chunk], strict=True))
     executions.delete(tx, keys)
     things.forget(tx, [row.thing_id for row in chunk])
+    jobs.count_add(tx, job.id, {status: -count for status, count in Counter(row.status for row in chunk).items()})
     if len(chunk) == DELETE_CHUNK:
         jobs.put(tx, job, wake_at=now)
         return
