@@ -8,8 +8,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tools.simulation.scenario import START, Failed, Scenario, Size, Summary
 from tidegate.store.sqlite import SqliteDatabase
+from tools.simulation.scenario import START, Failed, Scenario, Size, Summary
 
 SIZES = (Size(), Size(things=150, groups=15, jobs=10, steps=150), Size(things=12, groups=5, jobs=8, steps=250))
 LARGE = Size(things=3000, groups=40, jobs=6, steps=25, crashes=1)

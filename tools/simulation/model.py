@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 SECOND = 1000
 MINUTE = 60 * SECOND
@@ -33,7 +33,7 @@ VERSION_CONFLICT = "VersionConflictException"
 VERSION_MISMATCH = "VersionMismatch"
 
 
-class Broken(AssertionError):
+class Broken(AssertionError):  # noqa: N818 - a verdict
     """The service did what the references forbid, or did not do what they demand."""
 
 
@@ -189,7 +189,9 @@ class Job:
         plan = settings.exponential
         if plan is None:
             return ceiling
-        steps = max(notified // plan.notified if plan.notified else 0, succeeded // plan.succeeded if plan.succeeded else 0)
+        steps = max(
+            notified // plan.notified if plan.notified else 0, succeeded // plan.succeeded if plan.succeeded else 0
+        )
         return min(ceiling, int(plan.base * plan.factor ** min(steps, 40)))
 
 
@@ -273,7 +275,7 @@ class Model:
                     found |= {thing for thing, joined in group.members.items() if self._taken(job, joined, at_most)}
         return found - job.had.keys() - job.waiting.keys()
 
-    def _taken(self, job: Job, joined: tuple[int, int], at_most: bool) -> bool:  # noqa: FBT001
+    def _taken(self, job: Job, joined: tuple[int, int], at_most: bool) -> bool:
         if job.settings.continuous or job.began_at is None or joined[1] <= job.began_after:
             return True
         return at_most and joined[0] <= job.latest_member
@@ -288,7 +290,9 @@ class Model:
             shown = status != "DELETION_IN_PROGRESS" if row.status == "IN_PROGRESS" else status == "IN_PROGRESS"
             if shown or key in self.lingering:
                 found.append(key)
-        return sorted(found, key=lambda key: (self.rows[key].status == "QUEUED", self.rows[key].queued_at, key[1], key[2]))
+        return sorted(
+            found, key=lambda key: (self.rows[key].status == "QUEUED", self.rows[key].queued_at, key[1], key[2])
+        )
 
     def shown(self, thing: int) -> list[Key]:
         """What a device is shown."""
@@ -325,7 +329,7 @@ class Model:
         self.counts[key[1]][row.status] -= 1
         self.lingering.discard(key)
 
-    def move(self, key: Key, status: str, now: int, **changes: int | None) -> None:
+    def move(self, key: Key, status: str, now: int, **changes: Any) -> None:
         """An execution moves on."""
         row = self.rows[key]
         moved = row._replace(status=status, version=row.version + 1, updated_at=now)
@@ -345,7 +349,7 @@ class Model:
         self.put((thing, job.id, number), row)
         job.had[thing] = number
 
-    def finish(self, key: Key, status: str, now: int, **changes: int | None) -> None:
+    def finish(self, key: Key, status: str, now: int, **changes: Any) -> None:
         """An execution ends; then abort, else retry (C 10, 11, 12)."""
         job = self.jobs[key[1]]
         self.move(key, status, now, **changes)
@@ -607,7 +611,15 @@ class Model:
         )
 
     def report(
-        self, thing: int, job: Job | None, status: str, now: int, *, number: int | None, expected: int | None, step: int | None
+        self,
+        thing: int,
+        job: Job | None,
+        status: str,
+        now: int,
+        *,
+        number: int | None,
+        expected: int | None,
+        step: int | None,
     ) -> str | None:
         """D 3.7."""
         row = None
@@ -666,36 +678,37 @@ class Model:
 
     def _observe_jobs(self, jobs: dict[int, Stored], now: int) -> list[int]:
         """Jobs that the engine started, paused or ended."""
-        toggled = []
-        for number, job in self.jobs.items():
-            found = jobs.get(number)
-            if found is None:
-                continue
+        known = [(job, jobs[number]) for number, job in self.jobs.items() if number in jobs]
+        for job, found in known:
             if found.ended and not job.ended:
-                if not job.over(now):
-                    raise Broken(f"job {job.name} was ended before its endTime")
-                job.ended, job.doomed = True, job.settings.end_behavior
-                job.waiting.clear()
-                if job.status == "SCHEDULED":
-                    job.status = "IN_PROGRESS"
-                    toggled.append(number)
-            if (job.status, found.status) == ("SCHEDULED", "IN_PROGRESS"):
-                if not job.open(now):
-                    raise Broken(f"job {job.name} was started outside its times")
-                job.status = "IN_PROGRESS"
-                toggled.append(number)
-            elif (job.status, found.status) == ("IN_PROGRESS", "SCHEDULED"):
-                if job.open(now) or job.over(now) or job.ended:
-                    raise Broken(f"job {job.name} was paused inside its times")
-                job.status = "SCHEDULED"
-                toggled.append(number)
-            if found.began_at is not None and job.began_at is None:
-                if not job.open(now):
-                    raise Broken(f"the rollout of job {job.name} began outside its times")
-                job.began_at, job.began_after = now, self.joins
-                members = [joined for group in self.groups.values() for joined, _ in group.members.values()]
-                job.latest_member = max([now, *members])
-        return toggled
+                self._observe_end(job, now)
+        return [job.id for job, found in known if self._observe_switch(job, found, now)]
+
+    def _observe_end(self, job: Job, now: int) -> None:
+        """endTime: from here on the job is IN_PROGRESS until its last execution has ended (C 8.2)."""
+        if not job.over(now):
+            raise Broken(f"job {job.name} was ended before its endTime")
+        job.ended, job.doomed = True, job.settings.end_behavior
+        job.waiting.clear()
+
+    def _observe_switch(self, job: Job, found: Stored, now: int) -> bool:
+        """True if the job was started or paused."""
+        before = job.status
+        if (before, found.status) == ("SCHEDULED", "IN_PROGRESS"):
+            if not job.open(now) and not job.ended:
+                raise Broken(f"job {job.name} was started outside its times")
+            job.status = "IN_PROGRESS"
+        elif (before, found.status) == ("IN_PROGRESS", "SCHEDULED"):
+            if job.open(now) or job.over(now) or job.ended:
+                raise Broken(f"job {job.name} was paused inside its times")
+            job.status = "SCHEDULED"
+        if found.began_at is not None and job.began_at is None:
+            if not job.open(now):
+                raise Broken(f"the rollout of job {job.name} began outside its times")
+            job.began_at, job.began_after = now, self.joins
+            members = [joined for group in self.groups.values() for joined, _ in group.members.values()]
+            job.latest_member = max([now, *members])
+        return job.status != before
 
     def _observe_ends(self, stored: Rows, keys: set[Key], now: int, *, engine: bool) -> None:
         both = [key for key in sorted(keys) if key in stored and key in self.rows]
@@ -779,7 +792,7 @@ class Model:
 
     def _observe_completions(self, jobs: dict[int, Stored], now: int) -> None:
         for number, job in self.jobs.items():
-            found = jobs[number] if number in jobs else None
+            found = jobs.get(number)
             if found is not None and found.status == "COMPLETED" and job.status != "COMPLETED":
                 if job.doomed and not self._owes(job):
                     job.doomed = None

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+from tidegate.store.database import Database
+from tidegate.wire import iot
 from tools.simulation import model
 from tools.simulation.model import DAY, HOUR, MINUTE, SECOND, Broken, Exponential, Group, Job, Key, Settings, Window
 from tools.simulation.world import DEVICE, World
-from tidegate.store.database import Database
-from tidegate.wire import iot
 
 START = 1_767_225_600_000
 """2026-01-01T00:00:00Z."""
@@ -46,7 +47,7 @@ class Summary:
     executions: int = 0
 
 
-class Failed(AssertionError):
+class Failed(AssertionError):  # noqa: N818 - a verdict
     """A run that broke, with its seed and the last of its actions."""
 
 
@@ -167,23 +168,24 @@ class Scenario:
                 self._cancel(job, force=True)
         self._settle()
         self._advance(self.world.now + DAY)
-        for key, row in sorted(self.model.rows.items()):
-            if row.status in model.ACTIVE:
-                self._report(self._name_of(key[0]), self.model.jobs[key[1]], "SUCCEEDED", number=key[2])
-        for _ in range(12):  # retries are at an end
+        self._report_all("SUCCEEDED")
+        for _ in range(12):  # more often than any retry
             self._settle()
-            for key, row in sorted(self.model.rows.items()):
-                if row.status in model.ACTIVE:
-                    self._report(self._name_of(key[0]), self.model.jobs[key[1]], "REJECTED", number=key[2])
+            self._report_all("REJECTED")
         self._advance(self.world.now + DAY)
-        for job in self.model.jobs.values():
-            if job.active:
-                raise Broken(f"job {job.name} does not end: it is {job.status}")
+        alive = [job.name for job in self.model.jobs.values() if job.active]
+        if alive:
+            raise Broken(f"jobs do not end: {alive}")
         self.model.archive()
         self.world.now += model.RETENTION + DAY
         self._settle()
         if self.model.jobs or self.model.rows:
             raise Broken(f"not purged: {[job.name for job in self.model.jobs.values()]}")
+
+    def _report_all(self, status: str) -> None:
+        for key, row in sorted(self.model.rows.items()):
+            if row.status in model.ACTIVE:
+                self._report(self._name_of(key[0]), self.model.jobs[key[1]], status, number=key[2])
 
     # --- things and groups -------------------------------------------------------------------------------------
 
@@ -271,7 +273,7 @@ class Scenario:
 
     # --- jobs --------------------------------------------------------------------------------------------------
 
-    def _do(self, operation: str, expected: str | None, *, plane: str = "iot", **members: object) -> object:
+    def _do(self, operation: str, expected: str | None, *, plane: str = "iot", **members: Any) -> Any:
         crash = self.chance.randrange(1, 25) if self.chance.randrange(100) < self.size.crashes else 0
         return self.world.operation(operation, plane=plane, expected=expected, crash=crash, **members)
 
@@ -283,7 +285,9 @@ class Scenario:
         things = self.chance.sample(list(self.model.things), min(len(self.model.things), self.chance.randrange(4)))
         targets: list[int | Group] = [self.model.groups[name] for name in names]
         targets += [self.model.things[name] for name in things]
-        arns = [self.world.arn("thinggroup", name) for name in names] + [self.world.arn("thing", name) for name in things]
+        arns = [self.world.arn("thinggroup", name) for name in names] + [
+            self.world.arn("thing", name) for name in things
+        ]
         name = self._name("j")
         self._note(f"job {name} on {names + things}: {settings}")
         self.world.operation(
@@ -309,7 +313,9 @@ class Scenario:
         continuous = chance.random() < 0.5
         start = self._minute(2 * MINUTE, 8 * HOUR) if chance.random() < 0.2 else None
         end = (start or self._minute(0, 0)) + chance.randrange(35, 2000) * MINUTE if chance.random() < 0.35 else None
-        windows = tuple(self._window() for _ in range(chance.randrange(1, 3))) if continuous and chance.random() < 0.5 else ()
+        windows = (
+            tuple(self._window() for _ in range(chance.randrange(1, 3))) if continuous and chance.random() < 0.5 else ()
+        )
         return Settings(
             continuous=continuous,
             **self._rate(),
@@ -330,7 +336,7 @@ class Scenario:
         weekday = self.chance.randrange(7) if self.chance.random() < 0.15 else None
         return Window(self.chance.randrange(24 * 60), weekday, minutes)
 
-    def _rate(self) -> dict[str, object]:  # noqa: D102
+    def _rate(self) -> dict[str, Any]:
         chance = self.chance
         few = max(2, self.size.things // 4)
         ceiling = chance.choice((None, chance.randrange(1, few)))
@@ -372,7 +378,7 @@ class Scenario:
             rate = {"exponential": None, **self._rate()}
             rate["per_minute"] = rate["per_minute"] or 1000  # a member that is absent would be left as it is
             new = model.replace(old, **rate)
-            members: dict[str, object] = {"job_executions_rollout_config": _rollout(new)}
+            members: dict[str, Any] = {"job_executions_rollout_config": _rollout(new)}
         elif kind == "abort":
             new = model.replace(old, abort=self._criteria())
             members = {"abort_config": _abort(new)}
@@ -433,7 +439,11 @@ class Scenario:
         job = self.model.jobs[key[1]]
         self._note(f"execution {key} of {job.name} is canceled{' with force' if force else ''} at {expected_version}")
         expected = self.model.cancel_execution(key[0], job, expected_version, self.world.now, force=force)
-        members = {"thing_name": self._name_of(key[0]), "job_id": job.name, "expected_version": expected_version}
+        members: dict[str, Any] = {
+            "thing_name": self._name_of(key[0]),
+            "job_id": job.name,
+            "expected_version": expected_version,
+        }
         self._do("CancelJobExecution", expected, force=force, **members)
 
     def _delete_execution(self) -> None:
@@ -444,7 +454,7 @@ class Scenario:
         job = self.model.jobs[key[1]]
         self._note(f"execution {key} of {job.name} is deleted{' with force' if force else ''}")
         expected = self.model.delete_execution(key[0], job, key[2], self.world.now, force=force)
-        members = {"thing_name": self._name_of(key[0]), "job_id": job.name, "execution_number": key[2]}
+        members: dict[str, Any] = {"thing_name": self._name_of(key[0]), "job_id": job.name, "execution_number": key[2]}
         self._do("DeleteJobExecution", expected, force=force, **members)
 
     # --- devices -----------------------------------------------------------------------------------------------
@@ -454,7 +464,9 @@ class Scenario:
         if thing is None:
             return
         persona = self._personas[thing]
-        running = [key for key in self.model.shown(self.model.things[thing]) if self.model.rows[key].status == "IN_PROGRESS"]
+        running = [
+            key for key in self.model.shown(self.model.things[thing]) if self.model.rows[key].status == "IN_PROGRESS"
+        ]
         chance = self.chance.random()
         if chance < 0.1:
             self._repeat(thing)
@@ -558,11 +570,11 @@ class Scenario:
         job = self._some_job()
         if job is not None:
             details = self.world.operation("DescribeJob", job_id=job.name).job.job_process_details
-            counts = self.model.counts.get(job.id, {})
+            counts = self.model.counts[job.id]
             for status in model.STATUSES:
                 shown = getattr(details, f"number_of_{status.lower()}_things")
-                if shown != counts.get(status, 0):
-                    raise Broken(f"job {job.name} shows {shown} {status}, expected {counts.get(status, 0)}")
+                if shown != counts[status]:
+                    raise Broken(f"job {job.name} shows {shown} {status}, expected {counts[status]}")
 
 
 def _depth(group: Group) -> int:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tools.simulation import model
-from tools.simulation.model import Broken, Key, Model, Row, Rows, Stored
 from tidegate.clock import SequentialIds
 from tidegate.ops import sweeps
 from tidegate.ops.call import Call, Limits
@@ -23,6 +22,8 @@ from tidegate.store.sqlite import SqliteDatabase
 from tidegate.store.statements import Statement
 from tidegate.wire import iot, jobs_data
 from tidegate.wire.errors import WireError
+from tools.simulation import model
+from tools.simulation.model import Broken, Key, Model, Row, Rows, Stored
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 LIMITS = Limits(schedule_lead=0)
@@ -127,7 +128,14 @@ class World:
         return self._database.read(lambda tx: tx.all(query, {}))
 
     def operation(
-        self, name: str, *, plane: str = "iot", expected: str | None = None, crash: int = 0, check: bool = True, **members: Any
+        self,
+        name: str,
+        *,
+        plane: str = "iot",
+        expected: str | None = None,
+        crash: int = 0,
+        check: bool = True,
+        **members: Any,
     ) -> Any:
         """Run an operation of which the model has been told already, and compare.
 
@@ -183,7 +191,7 @@ class World:
         outcome = self._database.commit([locks_rows(whole) if locking else whole])[0]
         return outcome.value, outcome.error, outcome.effects
 
-    def _crash(self, work: Callable[[Tx], Any], locking: bool, at: int) -> None:  # noqa: FBT001
+    def _crash(self, work: Callable[[Tx], Any], locking: bool, at: int) -> None:
         """Die in the middle of a work; if it has fewer statements, before it commits."""
         before = self._everything()
         self.crashes += 1
@@ -199,10 +207,8 @@ class World:
                 raise Crash
 
             fragile = _Fragile(tx, dies, at)
-            try:
+            with contextlib.suppress(WireError):
                 work(fragile)
-            except WireError:
-                pass
             dies()
 
         try:
@@ -240,7 +246,7 @@ class World:
     def compare(self, effects: list[Any], *, engine: bool) -> None:
         """Hold what is stored, and what devices were told, against the model."""
         keys = self._load()
-        jobs = {row[0]: Stored(*row[1:6], ended=bool(row[6])) for row in self.read("dump_jobs")}
+        jobs = {row[0]: Stored(row[1], row[2], row[3], row[4], row[5], bool(row[6])) for row in self.read("dump_jobs")}
         toggled = self.model.observe(self.rows, keys, jobs, self.now, engine=engine)
         self._compare_counters()
         things = {key[0] for key in keys} | _told(effects)
@@ -308,9 +314,7 @@ class World:
             lingering = self.model.lingering - keys
             seen = [[key for key in each if key not in lingering] for each in (before, after)]
             if tuple(told.get(thing, (False, False))) not in (due, model.change(*seen)):
-                raise Broken(
-                    f"thing {thing} was told {told.get(thing)} but {due}: {before} became {after}"
-                )
+                raise Broken(f"thing {thing} was told {told.get(thing)} but {due}: {before} became {after}")
 
     def settled(self) -> None:
         """The engine has come to rest: nothing may be owed, and the store may hold nothing that nobody refers to."""
@@ -341,8 +345,9 @@ def _told(effects: list[Any]) -> set[int]:
 
 
 def _row(row: StoredRow) -> Row:
-    run, step, deadline = row[11:14]
-    found = Row(row[2], model.STATUSES[row[3]], *row[4:9], row[9] or 0, row[10], run, step)
+    _, _, number, status, version, queued_at, started_at, updated_at, attempt, failed, forced, run, step, deadline = row
+    times = (queued_at, started_at, updated_at)
+    found = Row(number, model.STATUSES[status], version, *times, attempt, failed or 0, forced, run, step)
     if deadline != found.deadline:
         raise Broken(f"execution {row[:3]} has the deadline {deadline}, but its timers are {run} and {step}")
     return found

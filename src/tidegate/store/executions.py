@@ -306,7 +306,7 @@ def delete(tx: Tx, keys: list[tuple[int, int, int]]) -> None:
 
 
 def remember_deleted(tx: Tx, key: tuple[int, int, int]) -> None:
-    """Keep in mind that (thing, job, number) was deleted by itself: while the job lives, its number is not given again."""
+    """Keep in mind that (thing, job, number) was deleted by itself: its job does not give the number again."""
     tx.run("execution_deleted_put", {"thing": key[0], "job": key[1], "number": key[2]})
 
 
