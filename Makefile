@@ -40,8 +40,8 @@ check: $(VENV)/dev ## Lint, format, types, layers
 bench: $(VENV)/dev ## Measure against baselines in the same run (minutes)
 	@$(BIN)/python -m bench
 
-simulate: $(VENV)/dev ## Let chance loose on the engine: ten thousand device-days, or SEED=… [STEPS=…] again
-	@$(BIN)/python -m tools.simulation $(if $(SEED),--seed $(SEED)) $(if $(STEPS),--steps $(STEPS))
+simulate: $(VENV)/dev ## Simulate ten thousand device-days; SEED=n runs one seed again
+	@$(BIN)/python -m tools.simulate $(if $(SEED),--seed $(SEED)) $(if $(STEPS),--steps $(STEPS))
 
 regen: $(VENV)/dev ## Rewrite generated files: wire modules, docs/parity.md, docs/lifecycle.md
 	@$(BIN)/python -m tools.regen

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
-from bench import connections, devices, http_requests, release, report
+from bench import connections, devices, engine, growth, http_requests, release, report
 from bench.measure import Figure
 
 BENCHMARKS: dict[str, Callable[..., list[Figure]]] = {
@@ -14,6 +15,8 @@ BENCHMARKS: dict[str, Callable[..., list[Figure]]] = {
     "devices": devices.run,
     "release": release.run,
     "connections": connections.run,
+    "growth": growth.run,
+    "engine": engine.run,
 }
 
 
@@ -24,6 +27,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--quick", action="store_true", help="tiny sizes: does it run at all?")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md (all benchmarks only)")
     given = parser.parse_args(arguments)
+    if given.write and (given.names or given.quick):
+        parser.error("--write takes all benchmarks at full size")
     unknown = [name for name in given.names if name not in BENCHMARKS]
     if unknown:
         parser.error(f"no benchmark is called {', '.join(unknown)}")
@@ -33,7 +38,7 @@ def main(arguments: list[str]) -> int:
         for figure in results[name]:
             print(report.lines(figure), flush=True)
     if given.write:
-        report.write(results)
+        report.write(Path("docs/benchmarks.md"), results)
     return 0
 
 

@@ -1,7 +1,8 @@
 """What SQLite itself can do, without tidegate: the baselines of the device and release benchmarks.
 
-The tables are tidegate's own, and so are the pragmas; everything that makes it a service is missing: no names are checked,
-nobody is notified, no version is compared, and each set of transitions is as few statements as it can be.
+The tables are tidegate's own, and so are the pragmas; everything that makes it a service is missing: no names are
+checked, nobody is notified, no version is compared. ``store`` has a loop that is faster still, with one statement for
+every set of transitions; this one looks up each device's next job by itself.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sqlite3
 import time
 from pathlib import Path
 
-from bench import processes
+from bench import processes, store
 from tidegate.clock import wall_now
 from tidegate.store.sqlite import SqliteDatabase
 
@@ -127,8 +128,25 @@ def _main() -> None:
             loops[path] = _Loop(Path(path), devices)
         return loops[path].cycles(jobs, laps)
 
+    def fill(path: str, things: int, jobs: int) -> None:
+        store.populate(Path(path), things, jobs)
+        store.fill(Path(path), jobs)
+
+    def transition(path: str, things: int, jobs: int, seed: int, rounds: int) -> float:
+        return store.transition_cpu(Path(path), things, jobs, seed, rounds=rounds)
+
     processes.say("ready")
-    processes.obey_plainly({"cycles": cycles, "release": lambda path, job: release(Path(path), job)})
+    processes.obey_plainly(
+        {
+            "cycles": cycles,
+            "set_cycles": lambda path, devices, seconds: store.bare_cycles_per_second(Path(path), devices, seconds),
+            "release": lambda path, job: release(Path(path), job),
+            "fill": fill,
+            "refill": lambda path, jobs: store.fill(Path(path), jobs),
+            "transition": transition,
+            "bytes": lambda path: store.bytes_per_execution(Path(path)),
+        }
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The load process of the HTTP benchmark: so many connections, each with one request under way.
 
-Requests are whole and signed before the clock starts. The parser knows only what the two servers send: a status line and a
-content-length.
+Requests are whole and signed before the clock starts. The parser knows only what the two servers send: a status line
+and a content-length.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import itertools
 import json
 import re
 import time
+from functools import partial
 from typing import Any, cast
 
 import uvloop
@@ -73,6 +74,10 @@ class _Client(asyncio.Protocol):
         self._transport.close()
 
 
+def _same(client: _Client) -> _Client:
+    return client
+
+
 class _Load:
     def __init__(self) -> None:
         self._requests: list[bytes] = []
@@ -96,7 +101,7 @@ class _Load:
         clients = []
         for index in range(connections):
             client = _Client(self._requests[index::connections], loop.create_future())
-            await loop.create_connection(lambda client=client: client, "127.0.0.1", port)
+            await loop.create_connection(partial(_same, client), "127.0.0.1", port)
             clients.append(client)
         begin = time.perf_counter()
         for client in clients:

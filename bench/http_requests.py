@@ -40,16 +40,19 @@ def run(*, quick: bool) -> list[Figure]:
     cores = machine.cores()
     rounds, requests = (3, 400) if quick else (9, 6000)
     figures = []
-    with tempfile.TemporaryDirectory() as folder, Child("bench.http_load", cores.load) as load:
-        with Child("bench.serving", cores.server, data=str(Path(folder) / "data"), auth=True) as tidegate:
-            tidegate.ask("template", document=_DOCUMENT)
-            for kind in ("create", "describe"):
-                with Child("bench.constant", cores.server, size=_SIZES[kind]) as constant:
-                    ours = _Side(tidegate, load, tidegate.ready["http"], kind, requests)
-                    base = _Side(constant, load, constant.ready["port"], kind, requests)
-                    ours.rate(), base.rate()  # warm
-                    values, baseline = side_by_side(rounds, ours.rate, base.rate)
-                    figures.append(_figure(kind, values, baseline, ours, base))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Child("bench.http_load", cores.load) as load,
+        Child("bench.serving", cores.server, data=str(Path(folder) / "data"), auth=True) as tidegate,
+    ):
+        tidegate.ask("template", document=_DOCUMENT)
+        for kind in ("create", "describe"):
+            with Child("bench.constant", cores.server, size=_SIZES[kind]) as constant:
+                ours = _Side(tidegate, load, tidegate.ready["http"], kind, requests)
+                base = _Side(constant, load, constant.ready["port"], kind, requests)
+                ours.rate(), base.rate()  # warm
+                values, baseline = side_by_side(rounds, ours.rate, base.rate)
+                figures.append(_figure(kind, values, baseline, ours, base))
     return figures
 
 

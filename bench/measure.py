@@ -34,8 +34,8 @@ class Spread(NamedTuple):
         return (self.high - self.low) / self.median if self.median else 0.0
 
     def text(self) -> str:
-        """``median (low–high)`` with about three significant digits."""
-        return f"{number(self.median)} ({number(self.low)}–{number(self.high)})"
+        """``median (low to high)`` with about three significant digits."""
+        return f"{number(self.median)} ({number(self.low)} to {number(self.high)})"
 
 
 class Figure(NamedTuple):

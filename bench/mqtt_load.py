@@ -1,15 +1,17 @@
 """The load process of the device benchmarks: MQTT 3.1.1 clients that carry out jobs as fast as they are answered.
 
-A client knows only what it needs: CONNECT, one SUBSCRIBE to its notify-next topic, requests in QoS 1 or 0, and the replies
-that AWS's rule sends to the requesting connection without a subscription (device reference 3.3).
+A client knows only what it needs: CONNECT, one SUBSCRIBE to its notify-next topic, requests in QoS 1 or 0, and the
+replies that AWS's rule sends to the requesting connection without a subscription (device reference 3.3).
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
 import ssl
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,6 +24,7 @@ _CONNECT, _CONNACK, _PUBLISH, _PUBACK, _SUBSCRIBE, _SUBACK = 0x10, 0x20, 0x30, 0
 _KEEP_ALIVE = 1200
 _START, _REPORT = b'{"clientToken":"bench"}', b'{"status":"SUCCEEDED","clientToken":"bench"}'
 _STEP = b'{"status":"IN_PROGRESS","statusDetails":{"step":"download"},"clientToken":"bench"}'
+_CHANCE = random.Random(1)
 _JOB_ID = b'"jobId":"'
 
 
@@ -46,6 +49,7 @@ class _Device(asyncio.Protocol):
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.ended: asyncio.Future[None] | None = None
         self.cycles = 0
+        self._last = 0
         self.refused = 0
         self.latencies: list[float] = []
         self.pause = 0.0
@@ -65,9 +69,10 @@ class _Device(asyncio.Protocol):
 
     # -- what a run asks --
 
-    def work(self) -> asyncio.Future[None]:
-        """Start and finish jobs until none is left."""
+    def work(self, jobs: int) -> asyncio.Future[None]:
+        """Start and finish so many jobs."""
         self.ended = asyncio.get_running_loop().create_future()
+        self._last = self.cycles + jobs
         self._stepping = False
         self._write(self._start)
         return self.ended
@@ -151,13 +156,14 @@ class _Device(asyncio.Protocol):
             self._next_step(started, payload)
         elif not started:
             self.cycles += 1
-            self._write(self._start)
-        else:
-            job = self._job_of(payload)
-            if job is None:
+            if self.cycles == self._last:
                 self._done()
             else:
-                self._write(self._publish(job + b"/update", _REPORT))
+                self._write(self._start)
+        else:
+            job = self._job_of(payload)
+            assert job is not None, "there is no job to start"
+            self._write(self._publish(job + b"/update", _REPORT))
 
     def _next_step(self, started: bool, payload: bytes) -> None:
         if started:
@@ -169,7 +175,8 @@ class _Device(asyncio.Protocol):
         if self._stopping:
             self._done()
         elif self.pause:
-            asyncio.get_running_loop().call_later(self.pause, self._send_step)
+            # Not all after the same pause: devices that were answered together would stay together for ever.
+            asyncio.get_running_loop().call_later(self.pause * _CHANCE.uniform(0.5, 1.5), self._send_step)
         else:
             self._send_step()
 
@@ -202,11 +209,15 @@ class _Device(asyncio.Protocol):
         self._transport.write(data)
 
 
+def _same(device: _Device) -> _Device:
+    return device
+
+
 class _Load:
     def __init__(self) -> None:
         self._devices: list[_Device] = []
 
-    async def connect(  # noqa: PLR0913
+    async def connect(
         self,
         port: int,
         devices: int,
@@ -228,7 +239,7 @@ class _Load:
             ]
             where: dict[str, Any] = {"ssl": context, "server_hostname": "localhost"} if context else {}
             await asyncio.gather(
-                *(loop.create_connection(lambda each=each: each, "127.0.0.1", port, **where) for each in chunk)
+                *(loop.create_connection(partial(_same, each), "127.0.0.1", port, **where) for each in chunk)
             )
             await asyncio.gather(*(each.ready for each in chunk))
             self._devices += chunk
@@ -240,15 +251,14 @@ class _Load:
             device.close()
         self._devices.clear()
 
-    async def work(self, devices: int | None = None) -> dict[str, Any]:
-        """Have the first so many devices carry out every job they have; how many, in how many seconds."""
-        workers = self._devices[:devices]
-        before = sum(device.cycles for device in workers)
+    async def work(self, jobs: int) -> dict[str, Any]:
+        """Have every device carry out so many jobs; how many that were, in how many seconds."""
+        before = sum(device.cycles for device in self._devices)
         begin = time.perf_counter()
-        await asyncio.gather(*(device.work() for device in workers))
+        await asyncio.gather(*(device.work(jobs) for device in self._devices))
         elapsed = time.perf_counter() - begin
-        cycles = sum(device.cycles for device in workers) - before
-        return {"elapsed": elapsed, "cycles": cycles, "refused": sum(device.refused for device in workers)}
+        cycles = sum(device.cycles for device in self._devices) - before
+        return {"elapsed": elapsed, "cycles": cycles, "refused": sum(device.refused for device in self._devices)}
 
     async def begin_steps(self, pause: float) -> None:
         """Have every device report progress again and again; with a pause they begin one after another."""

@@ -7,6 +7,7 @@ server are never one process: they would share the interpreter that is measured.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import subprocess
 import sys
@@ -27,10 +28,15 @@ class Child:
     """A running child. As a context manager it is ended at the end of the block."""
 
     def __init__(self, module: str, core: int, **options: Any) -> None:
+        self._module = module
         arguments = [sys.executable, "-m", module, str(core), json.dumps(options)]
         self._process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.pid = self._process.pid
-        self.ready: Any = self._answer()
+        try:
+            self.ready: Any = self._answer()
+        except ChildError:
+            self._close()
+            raise
 
     def ask(self, command: str, **parameters: Any) -> Any:
         """Have a command carried out; what it returns.
@@ -55,7 +61,7 @@ class Child:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise ChildError(f"{self._process.args} ended with {self._process.wait()}")
+            raise ChildError(f"{self._module} ended with {self._process.wait()}")
         return json.loads(line)
 
     @property
@@ -74,9 +80,13 @@ class Child:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._close()
+
+    def _close(self) -> None:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
         try:
             self._process.wait(20)
         except subprocess.TimeoutExpired:

@@ -80,9 +80,7 @@ def _steps(folder: Path, rounds: int, window: float, devices: int, pause: float)
         steps("warm")
         values, baseline = side_by_side(rounds, during, lambda: steps("without"))
     kind = "each step following on the last" if not pause else f"a step every {pause * 1000:.0f} ms each"
-    notes = (
-        f"{devices} devices, {kind}; median {number(middle['during'])} ms against {number(middle['without'])} ms",
-    )
+    notes = (f"{devices} devices, {kind}; median {number(middle['during'])} ms against {number(middle['without'])} ms",)
     name = f"p99 of a device step during a release, {'busy' if not pause else 'quiet'} fleet"
     return Figure(name, "ms", values, "without a release", baseline, Aim(2, at_least=False), notes)
 

@@ -1,7 +1,7 @@
 """The measured server: tidegate as ``tidegate serve`` assembles it, and what a benchmark must be able to ask of it.
 
-For devices without TLS it opens a second endpoint, whose only difference is who a client is: that is read off the client
-id instead of a certificate, and then has the policies of the fleet's certificate all the same.
+For devices without TLS it opens one listener more. Who such a client is, is read off its client id instead of a
+certificate; it then has the policies of the fleet's certificate all the same.
 """
 
 from __future__ import annotations
@@ -9,44 +9,40 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Awaitable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import uvloop
 
 from bench import processes, signing
 from tidegate import server
 from tidegate.clock import monotonic, wall_now
-from tidegate.mqtt import endpoint, topics
+from tidegate.mqtt import topics
 from tidegate.mqtt.endpoint import DeviceIdentity, Devices
 from tidegate.mqtt.plane import Identity, Reply
-from tidegate.ops import certificates, groups, jobs, policies, things
+from tidegate.ops import certificates, groups, jobs, policies, templates, things
 from tidegate.ops.call import Call
 from tidegate.runtime import identity, unit
 from tidegate.server import Address, Options, Running
 from tidegate.store import keys
-from tidegate.store.database import transact
+from tidegate.store.database import Tx, transact
 from tidegate.wire import iot
+
+_ARN = "arn:aws:iot:us-east-1:000000000000:"
+_JOBS = "$aws/things/${iot:Connection.Thing.ThingName}/jobs/*"
+
+
+def _allow(action: str | list[str], resource: str) -> dict[str, str | list[str]]:
+    return {"Effect": "Allow", "Action": action, "Resource": _ARN + resource}
+
 
 POLICY = json.dumps(
     {
         "Version": "2012-10-17",
         "Statement": [
-            {
-                "Effect": "Allow",
-                "Action": "iot:Connect",
-                "Resource": "arn:aws:iot:us-east-1:000000000000:client/${iot:Connection.Thing.ThingName}",
-            },
-            {
-                "Effect": "Allow",
-                "Action": ["iot:Publish", "iot:Receive"],
-                "Resource": "arn:aws:iot:us-east-1:000000000000:topic/$aws/things/${iot:Connection.Thing.ThingName}/jobs/*",
-            },
-            {
-                "Effect": "Allow",
-                "Action": "iot:Subscribe",
-                "Resource": "arn:aws:iot:us-east-1:000000000000:topicfilter/$aws/things/${iot:Connection.Thing.ThingName}/jobs/*",
-            },
+            _allow("iot:Connect", "client/${iot:Connection.Thing.ThingName}"),
+            _allow(["iot:Publish", "iot:Receive"], f"topic/{_JOBS}"),
+            _allow("iot:Subscribe", f"topicfilter/{_JOBS}"),
         ],
     }
 )
@@ -56,7 +52,7 @@ _CHUNK = 500
 
 
 class ByClientId:
-    """A plane that takes a client at its word."""
+    """The service's own plane, which takes a client without a certificate at its word."""
 
     def __init__(self, running: Running) -> None:
         self._service = running.service
@@ -66,7 +62,9 @@ class ByClientId:
     async def identify(
         self, certificate_der: bytes | None, client_id: str, server_name: str | None, peer: str
     ) -> Identity | None:
-        """The holder of the fleet's certificate under this client id."""
+        """By certificate, or else the holder of the fleet's certificate under this client id."""
+        if certificate_der is not None:
+            return await self._devices.identify(certificate_der, client_id, server_name, peer)
         known = self.certificate_id
         device = await self._service.unit.read(lambda tx: identity.load(tx, known, client_id=client_id))
         return None if device is None else DeviceIdentity(device, device.bind(client_id, peer))
@@ -102,12 +100,12 @@ class Serving:
         await unit.transact(lambda tx: groups.create_thing_group(tx, call, group))
         for first in range(0, devices, _CHUNK):
             chunk = range(first, min(devices, first + _CHUNK))
-            await unit.transact(lambda tx, chunk=chunk: self._register(tx, call, name, chunk, issued.certificate_arn))
+            await unit.transact(partial(self._register, call, name, chunk, issued.certificate_arn))
         self._plain.certificate_id = issued.certificate_id
         return {"certificate": issued.certificate_pem, "key": issued.key_pair.private_key}
 
     @staticmethod
-    def _register(tx: Any, call: Call, group: str, chunk: range, certificate: str) -> None:
+    def _register(call: Call, group: str, chunk: range, certificate: str, tx: Tx) -> None:
         for index in chunk:
             name = f"{group}{index}"
             things.create_thing(tx, call, iot.CreateThingRequest(thing_name=name))
@@ -146,14 +144,12 @@ class Serving:
         call = await self._call()
         for name in self._live:
             request = iot.DeleteJobRequest(job_id=name, force=True)
-            await self._running.service.unit.transact(lambda tx, request=request: jobs.delete_job(tx, call, request))
+            await self._running.service.unit.transact(partial(_delete_job, call, request))
             await self._running.engine.settle()
         self._live.clear()
 
     async def template(self, document: str) -> None:
         """Create the template that is described again and again."""
-        from tidegate.ops import templates
-
         call = await self._call(signing.REGION)
         request = iot.CreateJobTemplateRequest(
             job_template_id="described", description="a template for the benchmark", document=document
@@ -165,17 +161,17 @@ class Serving:
         return await self._running.service.call(settings.account, region or settings.region, "bench")
 
 
+def _delete_job(call: Call, request: iot.DeleteJobRequest, tx: Tx) -> None:
+    jobs.delete_job(tx, call, request)
+
+
 async def _main() -> None:
     given = processes.options()
     logging.basicConfig(level=logging.WARNING)
     if given.get("commit_each"):
         unit._BATCH = 1
     data = Path(given["data"])
-    data.mkdir(parents=True, exist_ok=True)
-    store = server.open_store(data, "sqlite", wall_now())
-    key = keys.AccessKey(signing.SECRET, "bench")
-    transact(store, lambda tx: keys.insert(tx, signing.KEY_ID, key, wall_now()))
-    store.close()
+    _prepare(data)
     anywhere = Address("127.0.0.1", 0)
     chosen = Options(
         data=data, http=anywhere, https=anywhere, mqtts=anywhere, auth=given.get("auth", False), rollout_ceiling=10**8
@@ -184,10 +180,9 @@ async def _main() -> None:
         settings = running.service.settings
         # As many templates as a benchmark makes; counting them is not what is measured.
         running.service.settings = settings._replace(limits=settings.limits._replace(job_templates=0))
-        devices = endpoint.attach(running.service)
         plain = ByClientId(running)
-        devices.plane = plain
-        _, port = await devices.listen("127.0.0.1", 0, None)
+        running.devices.server.plane = plain
+        _, port = await running.devices.server.listen("127.0.0.1", 0, None)
         serving = Serving(running, plain)
         at = running.addresses
         processes.say({"http": _port(at.http), "mqtts": _port(at.mqtts), "mqtt": port, "ca": at.ca})
@@ -200,7 +195,14 @@ async def _main() -> None:
                 "template": serving.template,
             }
         )
-        await devices.drain(5)
+
+
+def _prepare(data: Path) -> None:
+    """A store with the load's access key."""
+    store = server.open_store(data, "sqlite", wall_now())
+    key = keys.AccessKey(signing.SECRET, "bench")
+    transact(store, lambda tx: keys.insert(tx, signing.KEY_ID, key, wall_now()))
+    store.close()
 
 
 def _port(url: str) -> int:

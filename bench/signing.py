@@ -21,7 +21,8 @@ def request(method: str, path: str, host: str, body: bytes, stamp: str) -> bytes
     signature = hmac.digest(_key(stamp[:8]), text.encode(), "sha256").hex()
     head = (
         f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nX-Amz-Date: {stamp}\r\n"
-        f"Authorization: AWS4-HMAC-SHA256 Credential={KEY_ID}/{scope}, SignedHeaders={signed}, Signature={signature}\r\n"
+        f"Authorization: AWS4-HMAC-SHA256 Credential={KEY_ID}/{scope}, "
+        f"SignedHeaders={signed}, Signature={signature}\r\n"
         f"User-Agent: bench\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from tidegate.clock import Clock, Ids, MovableClock, RandomIds, SystemClock, wall_now
 from tidegate.engine.loop import Engine, Step
+from tidegate.engine.pace import Pace
 from tidegate.http.app import App
 from tidegate.http.connections import Limits as ConnectionLimits
 from tidegate.http.control import Control
@@ -43,12 +44,13 @@ from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.service import Service, Settings
 from tidegate.runtime.timeline import Timeline
 from tidegate.store import certificates as stored_certificates
-from tidegate.store.database import Database, Tx
-from tidegate.store.postgres import PostgresDatabase
+from tidegate.store.database import Database, StoreError, Tx
 from tidegate.store.sqlite import SqliteDatabase
 
 _ALLOCATIONS = 20_000
 """Between two looks for cycles."""
+_LARGE_RELEASE = 16_000
+"""Executions in one transaction while nobody waits for the store: about twenty milliseconds."""
 
 
 class Address(NamedTuple):
@@ -119,6 +121,7 @@ class Running(NamedTuple):
     engine: Engine
     metrics: Metrics
     timeline: Timeline
+    devices: Endpoint
 
 
 class InUseError(Exception):
@@ -140,7 +143,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
         stack.enter_context(_alone(options.data))
         service, trust = await _service(options, stack)
         metrics = Metrics()
-        engine = Engine(service.unit, service.clock, _step(service.settings), metrics)
+        engine = Engine(service.unit, service.clock, _step(service.settings, Pace(service.unit)), metrics)
         engine.start()
         stack.push_async_callback(engine.stop)
         devices = Endpoint(service, MqttSettings(strict_aws=options.strict_aws))
@@ -149,7 +152,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
         edges = await _edges(options, stack, service, devices, timeline, metrics, trust)
         addresses = _addresses(options, edges)
         _publish(options.data, addresses)
-        yield Running(addresses, service, engine, metrics, timeline)
+        yield Running(addresses, service, engine, metrics, timeline, devices)
 
 
 async def _service(options: Options, stack: AsyncExitStack) -> tuple[Service, TrustStore]:
@@ -167,9 +170,11 @@ async def _service(options: Options, stack: AsyncExitStack) -> tuple[Service, Tr
     return Service(work, clock, ids, settings, _Issuer(signer, ids)), trust
 
 
-def _step(settings: Settings) -> Step:
+def _step(settings: Settings, pace: Pace) -> Step:
+    large = settings.limits._replace(release_chunk=_LARGE_RELEASE)
+
     def step(tx: Tx, now: int) -> int | None:
-        return sweeps.sweep(tx, now, settings.limits, settings.partition)
+        return sweeps.sweep(tx, now, large if pace.alone() else settings.limits, settings.partition)
 
     return step
 
@@ -270,7 +275,13 @@ def open_store(data: Path, store: str, now: int) -> Database:
     Raises:
         StoreError: it cannot be opened.
     """
-    return SqliteDatabase(data / "tidegate.db", now=now) if store == "sqlite" else PostgresDatabase(store, now=now)
+    if store == "sqlite":
+        return SqliteDatabase(data / "tidegate.db", now=now)
+    try:
+        from tidegate.store.postgres import PostgresDatabase  # the driver is an extra
+    except ImportError:
+        raise StoreError("a PostgreSQL store needs its driver: pip install 'tidegate[postgres]'") from None
+    return PostgresDatabase(store, now=now)
 
 
 @contextmanager

@@ -257,3 +257,15 @@ def _accepts(host: str, port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def test_the_postgresql_driver_is_only_asked_for_when_it_is_needed(tmp_path: Path) -> None:
+    """A base installation has no driver."""
+    script = (
+        "import sys; sys.modules['psycopg'] = None\n"
+        "from tidegate.cli import main\n"
+        f"main(['serve', '--data', {str(tmp_path)!r}, '--store', 'postgresql://nowhere/x'])"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.strip() == "tidegate: a PostgreSQL store needs its driver: pip install 'tidegate[postgres]'"

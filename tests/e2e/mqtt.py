@@ -53,6 +53,7 @@ class Device:
         clean: bool = True,
     ) -> None:
         self.thing = thing or client_id
+        self._account = account
         self.messages: queue.Queue[Message | None] = queue.Queue()
         self.ended: queue.Queue[int] = queue.Queue()
         self._outcome: queue.Queue[tuple[bool, int] | None] = queue.Queue()
@@ -153,9 +154,10 @@ class Device:
     def silent(self) -> bool:
         """Whether nothing has come so far.
 
-        A reply is awaited first: the server writes to a connection in order, so whatever was sent to this one before
-        the reply has arrived by then.
+        The server is asked first to publish what it has to, and then a reply is awaited: it writes to a connection in
+        order, so whatever was sent to this one before the reply has arrived by then.
         """
+        self._account.settle()
         token = f"fence-{next(self._tokens)}"
         reply = self.ask("get", clientToken=token)
         fenced = reply.topic == f"{self.prefix}/get/accepted" and reply.body["clientToken"] == token

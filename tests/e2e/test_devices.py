@@ -16,6 +16,11 @@ EVERYTHING = {
 }
 
 
+@pytest.fixture
+def account(either_account: Account) -> Account:
+    return either_account
+
+
 def _notices(device: Device, *kinds: str) -> list[Any]:
     """The bodies of the next messages, which must be these notices in this order."""
     found = [device.next() for _ in kinds]
@@ -417,9 +422,9 @@ def test_a_policy_that_changes_counts_at_once(account: Account, level: int) -> N
         assert outcome == (0x87 if level == 5 else -1)
 
 
-def test_accounts_do_not_meet(account: Account, server: Any, maker: Any, tmp_path: Any) -> None:
+def test_accounts_do_not_meet(account: Account) -> None:
     """Two accounts with a thing and a job of the same name."""
-    other = Account(server, maker, tmp_path)
+    other = Account(account.server, account.maker, account.folder)
     with (
         connected(account, account.device("t"), "t") as ours,
         connected(other, other.device("t"), "t") as theirs,

@@ -577,29 +577,10 @@ def test_a_job_is_purged_two_years_after_its_end(world: World) -> None:
         world.job()
 
 
-# --- what the simulation found --------------------------------------------------------------------------------------
+# --- found by the simulation ----------------------------------------------------------------------------------------
 
 
-def rate(per_minute: int) -> iot.JobExecutionsRolloutConfig:
-    return iot.JobExecutionsRolloutConfig(maximum_per_minute=per_minute)
-
-
-def test_retries_that_are_switched_off_do_not_come_with_the_next_window(world: World) -> None:
-    world.things(2)
-    group = world.group("g", "t1")
-    windowed(world, targets=[group], job_executions_retry_config=retries(FAILED=1))
-    world.until(MIDNIGHT + 10 * 60 * MINUTE)
-    world.device("StartNextPendingJobExecution", "t1")
-    world.until(MIDNIGHT + 11 * 60 * MINUTE)
-    world.report("t1", "j", "FAILED")
-    world("AddThingToThingGroup", thing_group_name="g", thing_name="t2")
-    world("UpdateJob", job_id="j", job_executions_retry_config=retries(FAILED=0))
-    world.until(MIDNIGHT + DAY + 10 * 60 * MINUTE)
-    assert world.attempts("t1") == [(1, 0, "FAILED")]
-    assert world.attempts("t2") == [(1, 0, "QUEUED")]
-
-
-def test_rejoining_renews_the_retries_of_what_is_running(world: World) -> None:
+def test_an_execution_that_outlives_its_membership_has_its_retries_back_after_rejoining(world: World) -> None:
     world.things(1)
     group = world.group("g", "t1")
     members = {"target_selection": "CONTINUOUS", "job_executions_retry_config": retries(FAILED=1)}
@@ -609,127 +590,64 @@ def test_rejoining_renews_the_retries_of_what_is_running(world: World) -> None:
     world("RemoveThingFromThingGroup", thing_group_name="g", thing_name="t1")
     world("AddThingToThingGroup", thing_group_name="g", thing_name="t1")
     world.report("t1", "j", "FAILED")
-    assert world.attempts("t1") == [(1, 0, "FAILED"), (2, 0, "FAILED"), (3, 1, "QUEUED")]
+    assert [status for _, _, status in world.attempts("t1")] == ["FAILED", "FAILED", "QUEUED"]
 
 
-def test_criteria_are_judged_when_something_was_executed(world: World) -> None:
-    """Deleting executions changes the shares, but what is canceled afterwards was never tried: it aborts nothing."""
-    members = {"document": DOCUMENT, "abort_config": abort_when("FAILED", "50", 1)}
-    world("CreateJob", job_id="j", targets=world.things(5), **members)
-    for thing, status in (("t1", "SUCCEEDED"), ("t2", "SUCCEEDED"), ("t3", "FAILED")):
-        world.report(thing, "j", status)
-    for thing in ("t1", "t2"):
-        world("DeleteJobExecution", thing_name=thing, job_id="j", execution_number=1)
-    world("CancelJobExecution", thing_name="t4", job_id="j")
-    assert world.job().status == "IN_PROGRESS"
-    world.report("t5", "j", "FAILED")
-    assert world.job().status == "CANCELED"
+def test_switching_retries_off_drops_those_that_wait_for_a_window(world: World) -> None:
+    world.things(1)
+    windowed(world, targets=[world.group("g", "t1")], job_executions_retry_config=retries(FAILED=1))
+    world.until(MIDNIGHT + 10 * 60 * MINUTE)
+    world.device("StartNextPendingJobExecution", "t1")
+    world.until(MIDNIGHT + 11 * 60 * MINUTE)
+    world.report("t1", "j", "FAILED")
+    world("UpdateJob", job_id="j", job_executions_retry_config=retries(FAILED=0))
+    world.until(MIDNIGHT + DAY + 10 * 60 * MINUTE)
+    assert world.attempts("t1") == [(1, 0, "FAILED")]
 
 
-def test_a_job_that_ended_stays_so_when_the_clock_goes_back(world: World) -> None:
-    world.things(2)
-    plan = iot.SchedulingConfig(
-        end_time="2026-01-01T12:00:00Z",
-        maintenance_windows=[iot.MaintenanceWindow(start_time="cron(0 10 * * ? *)", duration_in_minutes=60)],
-    )
-    config = {"target_selection": "CONTINUOUS", "scheduling_config": plan, "document": DOCUMENT}
-    world("CreateJob", job_id="j", targets=[world.group("g", "t1")], **config)
-    world.until(MIDNIGHT + 12 * 60 * MINUTE)
-    world.now -= 5 * MINUTE
-    world("UpdateJob", job_id="j", description="looked at")
-    world.minutes(10)
-    assert world.job().status == "IN_PROGRESS"
-    assert world.device("StartNextPendingJobExecution", "t1").execution.job_id == "j"
-    world.report("t1", "j", "SUCCEEDED")
-    assert world.job().status == "COMPLETED"
-
-
-def test_members_who_joined_before_their_group_became_a_target(world: World) -> None:
-    world.things(3)
-    first, second = world.group("g", "t1", "t2"), world.group("h")
-    members = {"target_selection": "CONTINUOUS", "job_executions_rollout_config": rate(1)}
-    world("CreateJob", job_id="j", targets=[first], document=DOCUMENT, **members)
-    world.now += 1
-    world("AddThingToThingGroup", thing_group_name="h", thing_name="t3")
-    world("AssociateTargetsWithJob", job_id="j", targets=[second])
-    world.minutes(2)
-    assert world.counts() == {"queued": 3}
-
-
-def test_a_thing_that_moves_to_where_the_rollout_has_been(world: World) -> None:
-    world.things(3)
-    group = world.group("g")
-    for name, members in (("a", ["t1", "t2"]), ("b", ["t3"])):
-        world("CreateThingGroup", thing_group_name=name, parent_group_name="g")
-        for member in members:
-            world("AddThingToThingGroup", thing_group_name=name, thing_name=member)
-    config = {"target_selection": "CONTINUOUS", "job_executions_rollout_config": rate(1)}
-    world("CreateJob", job_id="j", targets=[group], document=DOCUMENT, **config)
-    world.now += 1
-    moved = {"thing_groups_to_remove": ["b"], "thing_groups_to_add": ["g"]}
-    world("UpdateThingGroupsForThing", thing_name="t3", **moved)
-    world.minutes(2)
-    assert world.attempts("t3") == [(1, 0, "QUEUED")]
-    assert world.counts() == {"queued": 3}
-
-
-def test_a_clock_that_went_back_leaves_no_member_out(world: World) -> None:
-    world.things(2)
-    group = world.group("g", "t1", "t2")
-    world.now -= 10 * MINUTE
-    world("CreateJob", job_id="j", targets=[group], document=DOCUMENT)
-    assert world.counts() == {"queued": 2}
-    world.things(3)
-    world.now += 11 * MINUTE
-    world("AddThingToThingGroup", thing_group_name="g", thing_name="t3")
-    assert world.counts() == {"queued": 2}
-
-
-def test_an_execution_that_was_deleted_does_not_come_back(world: World) -> None:
-    world.things(3)
-    first, second = world.group("g", "t1", "t2"), world.group("h", "t1", "t3")
-    members = {"target_selection": "CONTINUOUS", "job_executions_rollout_config": rate(1)}
-    world("CreateJob", job_id="j", targets=[first, second], document=DOCUMENT, **members)
+def test_the_number_of_a_deleted_execution_is_not_given_again(world: World) -> None:
+    world.things(1)
+    group = world.group("g", "t1")
+    world("CreateJob", job_id="j", targets=[group], document=DOCUMENT, target_selection="CONTINUOUS")
     world("DeleteJobExecution", thing_name="t1", job_id="j", execution_number=1)
-    world.minutes(5)
-    assert (world.attempts("t1"), world.counts()) == ([], {"queued": 2})
-    for name in ("g", "h"):
-        world("RemoveThingFromThingGroup", thing_group_name=name, thing_name="t1")
+    world("RemoveThingFromThingGroup", thing_group_name="g", thing_name="t1")
     world("AddThingToThingGroup", thing_group_name="g", thing_name="t1")
     assert world.attempts("t1") == [(2, 0, "QUEUED")]
 
 
-def test_nobody_is_told_of_what_was_not_in_the_list(world: World) -> None:
+def test_a_job_that_has_ended_stays_so_when_the_clock_goes_back(world: World) -> None:
+    plan = iot.SchedulingConfig(end_time="2026-01-01T01:00:00Z")
+    world.until(MIDNIGHT + 1)
     world.things(1)
-    windowed(world, targets=[world.group("g", "t1")])
-    world.until(MIDNIGHT + 11 * 60 * MINUTE)
-    world.effects.clear()
-    world("CancelJobExecution", thing_name="t1", job_id="j")
-    assert world.status("t1") == "CANCELED"
-    assert not [effect for effect in world.effects if isinstance(effect, PendingChanged)]
+    group = world.group("g", "t1")
+    config = {"target_selection": "CONTINUOUS", "scheduling_config": plan}
+    world("CreateJob", job_id="j", targets=[group], document=DOCUMENT, **config)
+    world.until(MIDNIGHT + 60 * MINUTE)
+    world.now = MIDNIGHT + 30 * MINUTE
+    world("CreateThing", thing_name="late")
+    world("AddThingToThingGroup", thing_group_name="g", thing_name="late")
+    assert world.attempts("late") == []
+    world.report("t1", "j", "SUCCEEDED")
+    assert world.job().status == "COMPLETED"
 
 
-def test_the_counters_shrink_while_a_job_is_deleted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_thing_that_moves_behind_the_rollout_is_not_missed(world: World) -> None:
+    names = [arn.rpartition("/")[2] for arn in world.things(3)]
+    first, second = world.group("a", names[0]), world.group("b", names[1], names[2])
+    rate = iot.JobExecutionsRolloutConfig(maximum_per_minute=1)
+    config = {"target_selection": "CONTINUOUS", "job_executions_rollout_config": rate}
+    world("CreateJob", job_id="j", targets=[first, second], document=DOCUMENT, **config)
+    world.minutes(1)
+    members = {"thing_groups_to_remove": ["b"], "thing_groups_to_add": ["a"]}
+    world("UpdateThingGroupsForThing", thing_name=names[2], **members)
+    world.minutes(5)
+    assert world.counts() == {"queued": 3}
+
+
+def test_a_job_that_is_being_deleted_counts_what_is_left(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweeps, "DELETE_CHUNK", 2)
-    world("CreateJob", job_id="j", targets=world.things(3), document=DOCUMENT)
-    world.engine_runs = False
-    world("DeleteJob", job_id="j", force=True)
-    world.step()
-    assert world.counts() == {"queued": 1}
-    world.engine_runs = True
-    world.settle()
-    with pytest.raises(iot.ResourceNotFoundException):
-        world.job()
-
-
-def test_a_deleted_thing_is_forgotten_with_its_last_execution(world: World, database: Database) -> None:
-    world("CreateJob", job_id="j", targets=world.things(1), document=DOCUMENT)
-    thing_id = transact(database, lambda tx: things.find(tx, world.call.scope, "t1")).id  # type: ignore[union-attr]
-    world("DeleteThing", thing_name="t1")
-
-    def is_kept() -> bool:
-        return transact(database, lambda tx: tx.run("thing_bury", {"id": thing_id, "now": world.now})) == 1
-
-    assert is_kept()
-    world("DeleteJob", job_id="j")
-    assert not is_kept()
+    world("CreateJob", job_id="j", targets=world.things(5), document=DOCUMENT)
+    world._run("DeleteJob", job_id="j", force=True)
+    world._database.commit([locks_rows(lambda tx: sweeps.sweep(tx, world.now, world.call.limits))])
+    found = world._run("DescribeJob", job_id="j").job
+    assert (found.status, found.job_process_details.number_of_queued_things) == ("DELETION_IN_PROGRESS", 3)

@@ -322,10 +322,8 @@ def test_a_deleted_thing_ends_its_executions(run: Run, settle: Any) -> None:
     assert run("DescribeJob", job_id="j").job.status == "COMPLETED"
 
 
-def test_each_step_of_the_engine_goes_on_from_the_store(
-    run: Run, database: Database, call: Call, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sweeps, "RELEASE_CHUNK", 2)
+def test_each_step_of_the_engine_goes_on_from_the_store(run: Run, database: Database, call: Call) -> None:
+    limits = call.limits._replace(release_chunk=2)
     things(run, 5)
     group = run("CreateThingGroup", thing_group_name="g").thing_group_arn
     for number in range(1, 6):
@@ -334,6 +332,6 @@ def test_each_step_of_the_engine_goes_on_from_the_store(
     seen = []
     again: int | None = NOW
     while again is not None and again <= NOW:
-        again = transact(database, locks_rows(lambda tx: sweeps.sweep(tx, NOW, call.limits)))
+        again = transact(database, locks_rows(lambda tx: sweeps.sweep(tx, NOW, limits)))
         seen.append(counts(run, "j").get("queued", 0))
     assert seen[:3] == [2, 4, 5]

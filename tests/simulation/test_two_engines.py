@@ -21,6 +21,7 @@ from tidegate.store.database import Database, Row, Tx, locks_rows, transact
 from tidegate.store.postgres import PostgresDatabase
 from tidegate.store.statements import Statement
 from tidegate.wire import iot, jobs_data
+from tidegate.wire.errors import WireError
 
 MINUTE = 60_000
 THINGS = 40
@@ -39,6 +40,10 @@ _DUMPS = {
     "dump_jobs": "SELECT id, name, status FROM job",
     "dump_releases": "SELECT job_id, released_at, count FROM job_release",
 }
+
+
+def _sweep(tx: Tx, now: int) -> int | None:
+    return sweeps.sweep(tx, now, LIMITS)
 
 
 class Processes:
@@ -71,7 +76,7 @@ class Processes:
         """Step until the world has ended and nothing is due."""
         while True:
             ended, now = self.ended, self.now
-            again: int | None = transact(database, locks_rows(partial(sweeps.sweep, now=now, limits=LIMITS)))
+            again: int | None = transact(database, locks_rows(partial(_sweep, now=now)))
             if ended and (again is None or again > now):
                 return
 
@@ -88,8 +93,9 @@ class Processes:
             members = {"thing_name": thing, "job_id": execution.job_id, "execution_number": execution.execution_number}
             try:
                 self.run(database, "UpdateJobExecution", plane="iot-jobs-data", status=status, **members)
-            except (jobs_data.InvalidStateTransitionException, jobs_data.ResourceNotFoundException):
-                continue  # it timed out, or another of the same name was first
+            except WireError as error:  # it timed out, or another of the same name was first
+                if type(error).__name__ not in ("InvalidStateTransitionException", "ResourceNotFoundException"):
+                    raise
 
     def members(self, database: Database, seed: int, rounds: int) -> None:
         """Things that leave a group and join it again."""

@@ -254,7 +254,7 @@ def test_job_next_wake_is_the_earliest(rows: Rows) -> None:
 
 def test_job_peek_finds_by_inner_id(rows: Rows) -> None:
     job_id = rows.job("j")
-    assert rows.do(lambda tx: jobs.peek(tx, job_id)) == jobs.Peek(rows.load(job_id), execution_events=False)
+    assert rows.do(lambda tx: jobs.peek(tx, job_id)) == rows.load(job_id)
     assert rows.do(lambda tx: jobs.peek(tx, job_id + 1)) is None
 
 
@@ -571,6 +571,7 @@ def test_execution_pending_shows_what_has_not_ended(rows: Rows) -> None:
         job_status=JobStatus.IN_PROGRESS,
         namespace="n",
         timeout_minutes=5,
+        config="{}",
     )
     assert (second.job_id, second.number, second.status, second.version) == (waiting, 2, QUEUED, 1)
     assert (second.queued_at, second.updated_at, second.started_at) == (NOW + 9, NOW + 9, None)

@@ -16,7 +16,7 @@ import pytest
 
 from tests.conftest import NOW
 from tests.store.rows import template
-from tidegate.store import keys, migrations, sqlite, templates
+from tidegate.store import keys, migrations, scopes, sqlite, templates
 from tidegate.store.database import StoreError, StoreUnavailable, Tx, transact
 from tidegate.store.keys import AccessKey
 from tidegate.store.sqlite import SqliteDatabase
@@ -294,3 +294,11 @@ def test_a_foreign_reader_stops_no_commit(path: Path) -> None:
         transact(database, put(f"u{number}"))
     assert log_bytes(path) <= limit
     database.close()
+
+
+def test_nobody_else_reads_the_files(tmp_path: Path) -> None:
+    database = SqliteDatabase(tmp_path / "t.db", now=NOW)
+    transact(database, lambda tx: scopes.ensure(tx, "123456789012", "eu-west-1"))
+    modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+    database.close()
+    assert modes == {"t.db": 0o600, "t.db-wal": 0o600, "t.db-shm": 0o600}

@@ -33,7 +33,7 @@ VERSION_CONFLICT = "VersionConflictException"
 VERSION_MISMATCH = "VersionMismatch"
 
 
-class Broken(AssertionError):  # noqa: N818 - a verdict
+class Broken(AssertionError):
     """The service did what the references forbid, or did not do what they demand."""
 
 
@@ -153,6 +153,7 @@ class Job:
     began_after: int = 0
     latest_member: int = 0
     ended: bool = False
+    paused_before: bool = False
     doomed: str | None = None
     force_canceled: bool | None = None
     completed_at: int | None = None
@@ -216,12 +217,8 @@ class Model:
         self.by_job: dict[int, set[Key]] = {}
         self.touched: set[Key] = set()
         self.joins = 0
-        self.queued = 0
         self.counts: defaultdict[int, Counter[str]] = defaultdict(Counter)
         self.lingering: set[Key] = set()
-        """What a canceled or deleted job has left in the lists, until the engine takes it away."""
-        self.hidden: set[Key] = set()
-        """What was not in the lists when its job was canceled or deleted."""
         self.seen_until = 0
 
     # --- looking -----------------------------------------------------------------------------------------------
@@ -345,7 +342,6 @@ class Model:
         queued_at = now if latest is None else max(now, (latest.queued_at // SECOND + 1) * SECOND)
         number = max(job.had.get(thing, 0), latest.number if latest else 0) + 1
         row = Row(number, "QUEUED", 1, queued_at, None, queued_at, attempt, failed, None, None, None)
-        self.queued += 1
         self.put((thing, job.id, number), row)
         job.had[thing] = number
 
@@ -385,8 +381,7 @@ class Model:
         for key, row in self.of_job(job):
             if row.status == "IN_PROGRESS" or (row.status == "QUEUED" and job.status == "IN_PROGRESS"):
                 self.lingering.add(key)
-            elif row.status == "QUEUED":
-                self.hidden.add(key)
+        job.paused_before = job.status == "SCHEDULED"
 
     def retry(self, key: Key, job: Job, cause: str, now: int) -> None:
         """C 11."""
@@ -474,7 +469,8 @@ class Model:
                 joined.append(name)
         if left or joined:
             self.disturb(now)
-            self.followed(thing, before, now, joined=joined)
+            named = [self.groups[name] for name in (*leave, *join)]
+            self.followed(thing, before, now, moved=named if joined else [])
         return None
 
     def following(self, thing: int) -> set[int]:
@@ -482,8 +478,8 @@ class Model:
         jobs = self.jobs.values()
         return {job.id for job in jobs if job.settings.continuous and job.active and self.covers(job, thing)}
 
-    def followed(self, thing: int, before: set[int], now: int, *, joined: Sequence[str] = ()) -> None:
-        """A thing has joined or left: its continuous jobs follow (C 13)."""
+    def followed(self, thing: int, before: set[int], now: int, *, moved: Sequence[Group] = ()) -> None:
+        """A thing has joined or left: its continuous jobs follow (C 13). ``moved`` are the groups of a move or join."""
         after = self.following(thing)
         for number in sorted(before - after):
             job = self.jobs[number]
@@ -493,12 +489,12 @@ class Model:
                 self.finish((thing, number, row.number), "REMOVED", now)
         for number in sorted(after - before):
             self.joined(thing, self.jobs[number], now)
-        for number in sorted(after & before):
+        for number in sorted(after & before):  # the rollout may have passed its new place already
             job = self.jobs[number]
-            aimed = [group for group in job.targets if isinstance(group, Group)]
-            moved = any(self.groups[name].within(group) for name in joined for group in aimed)
-            if moved and thing not in job.had and thing not in job.waiting:
-                self.joined(thing, job, now)  # the rollout may have passed its new place already
+            targets = [target for target in job.targets if not isinstance(target, int)]
+            concerned = any(group.within(target) for group in moved for target in targets)
+            if concerned and thing not in job.had and thing not in job.waiting:
+                self.joined(thing, job, now)
 
     def joined(self, thing: int, job: Job, now: int) -> None:
         if job.ended or job.over(now) or job.began_at is None:
@@ -678,37 +674,36 @@ class Model:
 
     def _observe_jobs(self, jobs: dict[int, Stored], now: int) -> list[int]:
         """Jobs that the engine started, paused or ended."""
-        known = [(job, jobs[number]) for number, job in self.jobs.items() if number in jobs]
-        for job, found in known:
+        toggled = []
+        for number, job in self.jobs.items():
+            found = jobs.get(number)
+            if found is None:
+                continue
             if found.ended and not job.ended:
-                self._observe_end(job, now)
-        return [job.id for job, found in known if self._observe_switch(job, found, now)]
-
-    def _observe_end(self, job: Job, now: int) -> None:
-        """endTime: from here on the job is IN_PROGRESS until its last execution has ended (C 8.2)."""
-        if not job.over(now):
-            raise Broken(f"job {job.name} was ended before its endTime")
-        job.ended, job.doomed = True, job.settings.end_behavior
-        job.waiting.clear()
-
-    def _observe_switch(self, job: Job, found: Stored, now: int) -> bool:
-        """True if the job was started or paused."""
-        before = job.status
-        if (before, found.status) == ("SCHEDULED", "IN_PROGRESS"):
-            if not job.open(now) and not job.ended:
-                raise Broken(f"job {job.name} was started outside its times")
-            job.status = "IN_PROGRESS"
-        elif (before, found.status) == ("IN_PROGRESS", "SCHEDULED"):
-            if job.open(now) or job.over(now) or job.ended:
-                raise Broken(f"job {job.name} was paused inside its times")
-            job.status = "SCHEDULED"
-        if found.began_at is not None and job.began_at is None:
-            if not job.open(now):
-                raise Broken(f"the rollout of job {job.name} began outside its times")
-            job.began_at, job.began_after = now, self.joins
-            members = [joined for group in self.groups.values() for joined, _ in group.members.values()]
-            job.latest_member = max([now, *members])
-        return job.status != before
+                if not job.over(now):
+                    raise Broken(f"job {job.name} was ended before its endTime")
+                job.ended, job.doomed = True, job.settings.end_behavior
+                job.waiting.clear()
+                if job.status == "SCHEDULED":
+                    job.status = "IN_PROGRESS"
+                    toggled.append(number)
+            if (job.status, found.status) == ("SCHEDULED", "IN_PROGRESS"):
+                if not job.open(now):
+                    raise Broken(f"job {job.name} was started outside its times")
+                job.status = "IN_PROGRESS"
+                toggled.append(number)
+            elif (job.status, found.status) == ("IN_PROGRESS", "SCHEDULED"):
+                if job.open(now) or job.over(now) or job.ended:
+                    raise Broken(f"job {job.name} was paused inside its times")
+                job.status = "SCHEDULED"
+                toggled.append(number)
+            if found.began_at is not None and job.began_at is None:
+                if not job.open(now):
+                    raise Broken(f"the rollout of job {job.name} began outside its times")
+                job.began_at, job.began_after = now, self.joins
+                members = [joined for group in self.groups.values() for joined, _ in group.members.values()]
+                job.latest_member = max([now, *members])
+        return toggled
 
     def _observe_ends(self, stored: Rows, keys: set[Key], now: int, *, engine: bool) -> None:
         both = [key for key in sorted(keys) if key in stored and key in self.rows]
@@ -792,7 +787,7 @@ class Model:
 
     def _observe_completions(self, jobs: dict[int, Stored], now: int) -> None:
         for number, job in self.jobs.items():
-            found = jobs.get(number)
+            found = jobs[number] if number in jobs else None
             if found is not None and found.status == "COMPLETED" and job.status != "COMPLETED":
                 if job.doomed and not self._owes(job):
                     job.doomed = None

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
-
-from tidegate.core.lifecycle import ExecutionStatus
 
 SHOWN = 10
 """How many pending executions a device is shown (15 when schedules are involved; control reference 15.4)."""
 
 
-class Entry(NamedTuple):
-    """One pending execution: who it is and what orders it."""
-
-    job_id: int
-    number: int
-    status: ExecutionStatus
-    queued_at: int
+Identity = tuple[int, int]
+"""Job id and execution number."""
 
 
 class Change(NamedTuple):
@@ -30,20 +23,12 @@ class Change(NamedTuple):
 UNCHANGED = Change(notify=False, notify_next=False)
 
 
-def ordered(entries: Iterable[Entry]) -> list[Entry]:
-    """IN_PROGRESS before QUEUED, then as queued; the job's age decides a tie."""
-    return sorted(entries, key=lambda entry: (-entry.status, entry.queued_at, entry.job_id, entry.number))
-
-
-def change(before: Sequence[Entry], after: Sequence[Entry]) -> Change:
-    """What to publish when a list (in order) became another.
+def change(before: Sequence[Identity], after: Sequence[Identity]) -> Change:
+    """What to publish when a list of executions (job id, number), in order, became another.
 
     ``notify`` when the set of executions differs, ``notify-next`` when the head is another execution. A status,
     version or detail that changes in place is neither.
     """
-    identities_before = [entry[:2] for entry in before]
-    identities_after = [entry[:2] for entry in after]
-    return Change(
-        notify=set(identities_before) != set(identities_after),
-        notify_next=identities_before[:1] != identities_after[:1],
-    )
+    if before == after:
+        return UNCHANGED
+    return Change(notify=set(before) != set(after), notify_next=before[:1] != after[:1])

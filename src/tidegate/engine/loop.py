@@ -28,6 +28,8 @@ Step = Callable[[Tx, Millis], Millis | None]
 log = logging.getLogger("tidegate.engine")
 
 _LONGEST_SLEEP_S = 1.0
+_TURNS = 3
+"""Of the event loop: one reads requests, one runs them, one commits."""
 _FIRST_RETRY_S = 1.0
 _LONGEST_RETRY_S = 30.0
 
@@ -113,6 +115,7 @@ class Engine:
             self._retry_s = 0.0
             if due is not None and due <= now:
                 self._waiting = waiting + self._waiting
+                await _let_others_in()
                 continue
             for future in waiting:
                 _resolve(future, due)
@@ -158,6 +161,12 @@ class Engine:
         await self._wake.wait()
         if timer is not None:
             timer.cancel()
+
+
+async def _let_others_in() -> None:
+    """Give requests that arrived during a step a commit of their own, instead of one together with the next step."""
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
 
 
 def _resolve(future: asyncio.Future[Millis | None], due: Millis | None) -> None:

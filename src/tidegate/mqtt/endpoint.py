@@ -69,14 +69,14 @@ class Endpoint:
         self.server = Server(Devices(service), clock=service.clock, ids=service.ids, settings=settings)
         self._service = service
         self._notices = Notices(service, self.server)
-        self._events = Events(service, self.server, self._notices.settled)
+        self.events = Events(service, self.server, self._notices.settled)
         self.server.watchers.interest = self._notices.interest
         service.unit.subscribe(self._act)
-        self._events.start()
+        self.events.start()
 
     def _act(self, effects: list[Any]) -> None:
         self._notices.effects(effects)
-        self._events.effects(effects)
+        self.events.effects(effects)
         for effect in effects:
             if isinstance(effect, PrincipalChanged):
                 self.server.refresh(effect.certificate_id)
@@ -88,9 +88,9 @@ class Endpoint:
         self.server.broker.sweep(self._service.clock.now())
         await self._service.unit.delivered()
         await self._notices.settled()
-        await self._events.settled()
+        await self.events.settled()
 
     async def drain(self, grace: float) -> None:
         """Stop, as ``Server.drain`` does. Events of this time are published by the next server."""
-        await self._events.stop()
+        await self.events.stop()
         await self.server.drain(grace)

@@ -83,7 +83,7 @@ class Notices:
         self._scheduled = False
         self._looking_up = 0
         self._running: set[asyncio.Task[None]] = set()
-        self._reading: set[asyncio.Future[list[_Message]]] = set()
+        self._reading: asyncio.Future[list[_Message]] | None = None
 
     def interest(self, scope: Scope, thing_name: str | None, wanted: bool) -> None:
         """A thing's notices begin or cease to have a subscriber; None stands for filters that reach every thing."""
@@ -118,7 +118,7 @@ class Notices:
     async def settled(self) -> None:
         """Wait until what was taken note of has been published."""
         while True:
-            under_way: set[asyncio.Future[Any]] = {*self._reading}
+            under_way: set[asyncio.Future[Any]] = {self._reading} if self._reading else set()
             if self._due or self._shown:
                 under_way |= self._running
             if under_way:
@@ -140,7 +140,8 @@ class Notices:
         self._schedule()
 
     def _schedule(self) -> None:
-        if (self._due or self._shown) and not self._scheduled and not self._looking_up:
+        # One reading at a time: the answers of two could change places, and devices would be left with the older.
+        if (self._due or self._shown) and not (self._scheduled or self._reading or self._looking_up):
             self._scheduled = True
             self._loop.call_soon(self._flush)
 
@@ -152,14 +153,18 @@ class Notices:
             due = {which: what for which, what in due.items() if which[0] in self._watched}
         if due or shown:
             reading = self._service.unit.read(lambda tx: self._messages(tx, due, shown))
-            self._reading.add(reading)
             if reading.done():  # the embedded store answers at once: no task, and the order of the loop is kept
                 self._send(reading)
             else:
-                reading.add_done_callback(self._send)
+                self._reading = reading
+                reading.add_done_callback(self._read)
+
+    def _read(self, reading: asyncio.Future[list[_Message]]) -> None:
+        self._reading = None
+        self._send(reading)
+        self._schedule()
 
     def _send(self, reading: asyncio.Future[list[_Message]]) -> None:
-        self._reading.discard(reading)
         error = reading.exception()
         if error is not None:
             log.error(
@@ -214,7 +219,7 @@ def _toggled(tx: Tx, thing_id: int, job_id: int) -> tuple[_List, _Due]:
     now = transitions.visible(found, one.namespace)
     without = [each for each in now if each is not one]
     before = without if one in now else transitions.visible(found, one.namespace, of_job=job_id)
-    change = pending_list.change([each.entry() for each in before], [each.entry() for each in now])
+    change = pending_list.change([each.identity() for each in before], [each.identity() for each in now])
     return (thing_id, one.namespace), _Due(change.notify, change.notify_next)
 
 

@@ -26,6 +26,8 @@ class Limits(NamedTuple):
     """White space is not counted."""
     schedule_lead: int = 30 * 60_000
     """How far ahead (ms) a job's start and end must be."""
+    release_chunk: int = 1000
+    """Executions released in one transaction: about two milliseconds, which a device's request may have to wait for."""
 
 
 class Endpoints(NamedTuple):

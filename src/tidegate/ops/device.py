@@ -54,10 +54,11 @@ def start_next_pending_job_execution(
     if not before:
         return jobs_data.StartNextPendingJobExecutionResponse()
     head = before[0]
+    details = None
     if head.status == ExecutionStatus.QUEUED:
         steps = request.step_timeout_in_minutes
         head = _report(tx, call.now, found, head, Act.REPORT_IN_PROGRESS, request.status_details, steps)
-    details = request.status_details if before[0].status == ExecutionStatus.QUEUED else None
+        details = request.status_details or {}  # nobody has reported on it before
     return jobs_data.StartNextPendingJobExecutionResponse(
         execution=described(tx, head, request.thing_name, call.now, details=details)
     )

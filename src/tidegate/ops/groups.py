@@ -90,7 +90,7 @@ def delete_thing_group(tx: Tx, call: Call, request: iot.DeleteThingGroupRequest)
     targets = membership.before_all(tx, group.id)
     groups.delete(tx, call.scope, group.id, where)
     for each in targets:
-        membership.changed(tx, call.now, each)
+        membership.changed(tx, call.now, each, joined=False)
     stored_tags.delete_all(tx, call.scope, where)
     tx.effects.append(PoliciesChanged(call.scope))
     return iot.DeleteThingGroupResponse()
@@ -147,7 +147,7 @@ def add_thing_to_thing_group(
     targets = membership.before(tx, thing.id, [group.id])
     if _join(tx, call, group, thing):
         tx.effects.append(PoliciesChanged(call.scope))
-        membership.changed(tx, call.now, targets, joined=[group.id])
+        membership.changed(tx, call.now, targets, joined=True)
     return iot.AddThingToThingGroupResponse()
 
 
@@ -159,7 +159,7 @@ def remove_thing_from_thing_group(
     targets = membership.before(tx, thing.id, [group.id])
     if groups.leave(tx, group.id, thing.id):
         tx.effects.append(PoliciesChanged(call.scope))
-        membership.changed(tx, call.now, targets)
+        membership.changed(tx, call.now, targets, joined=False)
     return iot.RemoveThingFromThingGroupResponse()
 
 
@@ -177,10 +177,10 @@ def update_thing_groups_for_thing(
     joined = [found(tx, call, name) for name in request.thing_groups_to_add or []]
     targets = membership.before(tx, thing.id, [group.id for group in (*left, *joined)])
     has_left = [groups.leave(tx, group.id, thing.id) for group in left]
-    entered = [group.id for group in joined if _join(tx, call, group, thing)]
-    if any(has_left) or entered:
+    has_joined = [_join(tx, call, group, thing) for group in joined]
+    if any(has_left) or any(has_joined):
         tx.effects.append(PoliciesChanged(call.scope))
-        membership.changed(tx, call.now, targets, joined=entered)
+        membership.changed(tx, call.now, targets, joined=any(has_joined))
     return iot.UpdateThingGroupsForThingResponse()
 
 

@@ -41,14 +41,14 @@ def before_all(tx: Tx, group_id: int) -> list[Targets]:
     return [Targets(thing, concerned, _covering(tx, concerned, thing)) for thing in groups.member_ids(tx, group_id)]
 
 
-def changed(tx: Tx, now: int, targets: Targets, *, joined: Iterable[int] = ()) -> None:
-    """The thing has left groups or joined some (by their ids): its jobs follow."""
+def changed(tx: Tx, now: int, targets: Targets, *, joined: bool) -> None:
+    """The thing has joined or (``joined`` false) only left: its jobs follow."""
     have = _covering(tx, targets.jobs, targets.thing_id)
     _left(tx, now, targets.had - have, targets.thing_id)
     _joined(tx, now, sorted(have - targets.had), targets.thing_id)
-    moved = {job_id for group_id in joined for job_id in _jobs_over(tx, group_id)} & targets.had
-    missed = [job_id for job_id in sorted(moved) if _is_missed(tx, job_id, targets.thing_id)]
-    _joined(tx, now, missed, targets.thing_id)
+    if joined:
+        stayed = sorted(have & targets.had)
+        _joined(tx, now, [job_id for job_id in stayed if _is_missed(tx, job_id, targets.thing_id)], targets.thing_id)
 
 
 def _is_missed(tx: Tx, job_id: int, thing_id: int) -> bool:

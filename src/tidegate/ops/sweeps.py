@@ -26,8 +26,7 @@ from tidegate.store import executions, groups, jobs, scopes, tags, things
 from tidegate.store.database import Tx
 from tidegate.store.jobs import Job
 
-RELEASE_CHUNK = 1000
-"""Executions released in one transaction: about two milliseconds, which a device's request may have to wait for."""
+WAITING_CHUNK = 1000
 CANCEL_CHUNK = 250
 DELETE_CHUNK = 1000
 EXPIRE_CHUNK = 250
@@ -42,7 +41,7 @@ def sweep(tx: Tx, now: int, limits: Limits, partition: str = "aws") -> int | Non
     """
     deadline, wake = executions.next_deadline(tx), jobs.next_wake(tx)
     if deadline is not None and deadline <= now and (wake is None or deadline <= wake):
-        _expire(tx, now)
+        _expire(tx, now, until=now if wake is None else min(now, wake))
     elif wake is not None and wake <= now:
         job = jobs.claim_due(tx, now)
         if job is not None:
@@ -67,9 +66,12 @@ def _look_at(tx: Tx, job: Job, now: int, limits: Limits, partition: str) -> None
 # --- time limits of executions --------------------------------------------------------------------------------------
 
 
-def _expire(tx: Tx, now: int) -> None:
-    """End executions whose time is over: TIMED_OUT, then abort or retry as for any end (control reference 12)."""
-    for thing_id, job_id, number in executions.due(tx, now, EXPIRE_CHUNK):
+def _expire(tx: Tx, now: int, until: int) -> None:
+    """End executions whose time was over by an instant: TIMED_OUT, then abort or retry (control reference 12).
+
+    After a downtime much is due; what came due after ``until`` waits for its turn, behind the job that is due before.
+    """
+    for thing_id, job_id, number in executions.due(tx, until, EXPIRE_CHUNK):
         found = executions.pending_by_id(tx, thing_id)
         one = next((each for each in found if (each.job_id, each.number) == (job_id, number)), None)
         if one is not None:
@@ -118,11 +120,11 @@ def _release(
     tx: Tx, job: Job, configured: configuration.Configuration, moment: Moment, now: int, limits: Limits
 ) -> tuple[Job, int | None]:
     """Queue what waited for the window, then what the rate allows; the job, and when to go on."""
-    waiting = executions.waiting(tx, job.id, RELEASE_CHUNK)
+    waiting = executions.waiting(tx, job.id, WAITING_CHUNK)
     for one in waiting:
         executions.stop_waiting(tx, job.id, one.thing_id)
         transitions.queue_and_announce(tx, now, job._replace(status=JobStatus.IN_PROGRESS), one)
-    if len(waiting) == RELEASE_CHUNK:
+    if len(waiting) == WAITING_CHUNK:
         return job, now
     if job.stage != Stage.ROLLOUT:
         return job, moment.changes_at
@@ -134,7 +136,7 @@ def _release(
         job = job._replace(rollout_started_at=now, updated_at=now)
         bookmark.joined_by = _membership(tx, job, now)
     walk = _Walk(tx, job, bookmark)
-    count = walk.release(min(allowance.count, RELEASE_CHUNK), now)
+    count = walk.release(min(allowance.count, limits.release_chunk), now)
     if count:
         jobs.put_release(tx, job.id, now, count)
         jobs.count_add(tx, job.id, {ExecutionStatus.QUEUED: count})
@@ -288,6 +290,7 @@ def _begin_to_end(tx: Tx, job: Job, now: int) -> None:
         job = _switch(tx, job, JobAct.START, now)
     ending = job._replace(ended=1, stage=Stage.END, stage_cursor=None, updated_at=now)
     jobs.put(tx, ending, wake_at=now)
+    _end(tx, ending, now)  # at once: after a downtime, timeouts that came due later than the end are next
 
 
 def _end(tx: Tx, job: Job, now: int) -> None:
@@ -353,8 +356,8 @@ def _delete(tx: Tx, job: Job, now: int, partition: str) -> None:
     keys = [(row.thing_id, job.id, row.number) for row in chunk]
     events.executions_deleted(tx, now, job, zip(keys, [row.status for row in chunk], strict=True))
     executions.delete(tx, keys)
-    things.forget(tx, [row.thing_id for row in chunk])
     jobs.count_add(tx, job.id, {status: -count for status, count in Counter(row.status for row in chunk).items()})
+    things.forget(tx, [row.thing_id for row in chunk])
     if len(chunk) == DELETE_CHUNK:
         jobs.put(tx, job, wake_at=now)
         return

@@ -7,6 +7,7 @@ are judged at each end, and a retry is queued in the transaction that ended the 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import NamedTuple
 
 from tidegate.core import abort, pending, retry, texts
@@ -16,6 +17,7 @@ from tidegate.core.timers import Timers
 from tidegate.core.timetable import Phase
 from tidegate.ops import configuration, events
 from tidegate.ops.effects import EngineDue, PendingChanged
+from tidegate.store import events as stored_events
 from tidegate.store import executions, jobs
 from tidegate.store.database import Conflict, Tx
 from tidegate.store.executions import NO_TIMERS, Pending, Waiting
@@ -44,7 +46,9 @@ def visible(found: Iterable[Pending], namespace: str | None = None, *, of_job: i
     executions count as seen all the same: those an ending job is taking away just now.
     """
     seen = [one for one in found if one.namespace == namespace and (one.job_id == of_job or _is_shown(one))]
-    return sorted(seen, key=lambda one: (-one.status, one.queued_at, one.job_id, one.number))
+    if len(seen) > 1:
+        seen.sort(key=lambda one: (-one.status, one.queued_at, one.job_id, one.number))
+    return seen
 
 
 def _is_shown(one: Pending) -> bool:
@@ -96,7 +100,7 @@ def move(tx: Tx, now: int, found: list[Pending], one: Pending, to: Move) -> Pend
 
 def announce(tx: Tx, one: Pending, before: list[Pending], after: list[Pending]) -> None:
     """Have a thing's devices told what changed in its list, if anything did."""
-    change = pending.change([each.entry() for each in before], [each.entry() for each in after])
+    change = pending.change([each.identity() for each in before], [each.identity() for each in after])
     if change != pending.UNCHANGED:
         tx.effects.append(PendingChanged(one.thing_id, change, one.namespace))
 
@@ -141,20 +145,22 @@ def queue_and_announce(tx: Tx, now: int, job: Job, waiting: Waiting) -> None:
 
 def _after_the_end(tx: Tx, now: int, ended: Pending) -> list[Pending]:
     """What a job does about an execution that has just ended: abort, retry or complete. The retry, if there is one."""
-    found = jobs.peek(tx, ended.job_id)
-    if found is None:
+    if stored_events.wants_executions_of(tx, ended.job_id):
+        _tell_of_the_end(tx, now, ended)
+    configured = configuration.decode(ended.config)
+    if configured.abort_config and ended.status in abort.EXECUTED and judge(tx, now, ended.job_id):
         return []
-    job = found.job
-    if found.execution_events:
-        key = (ended.thing_id, ended.job_id, ended.number)
-        events.execution_ended(tx, now, job, key, ended.status)
-    configured = configuration.decode(job.config)
-    if configured.abort_config and ended.status in abort.EXECUTED and judge(tx, now, job.id):
-        return []
-    queued = _retry(tx, now, job, configured, ended)
+    queued = _retry(tx, now, configured, ended)
     if not queued:
-        finish(tx, ended.job_id, now)
+        # Once for all that end together: the last of them decides.
+        tx.gather(("finish", ended.job_id), lambda: now, partial(_finish, ended.job_id))
     return queued
+
+
+def _tell_of_the_end(tx: Tx, now: int, ended: Pending) -> None:
+    job = jobs.peek(tx, ended.job_id)
+    if job is not None:
+        events.execution_ended(tx, now, job, (ended.thing_id, ended.job_id, ended.number), ended.status)
 
 
 def judge(tx: Tx, now: int, job_id: int) -> bool:
@@ -199,25 +205,29 @@ def cancel(tx: Tx, now: int, job: Job, *, reason_code: str | None, comment: str 
     return canceled
 
 
-def _retry(tx: Tx, now: int, job: Job, configured: configuration.Configuration, ended: Pending) -> list[Pending]:
-    """Try an execution again if its job has retries left for it (control reference 11)."""
-    criteria = configuration.retry_criteria(configured)
-    if not criteria:
+def _retry(tx: Tx, now: int, configured: configuration.Configuration, ended: Pending) -> list[Pending]:
+    """Try an execution again if its job has retries left for it (control reference 11).
+
+    That is decided with the job's row held: a job that is canceled at this moment must not be left with a retry. Ends
+    that no job would try again hold nothing.
+    """
+    if _decide_retry(configured, ended, job_active=True, over=False, window_open=True) == retry.Retry.NEVER:
         return []
-    after_failed = ended.after_failed or 0
-    used = {ExecutionStatus.FAILED: after_failed, ExecutionStatus.TIMED_OUT: ended.attempt - after_failed}
-    moment = configuration.timetable(configured, job.created_at).at(now)
-    what = retry.decide(
-        criteria,
-        ended.status,
-        used,
+    job = jobs.lock(tx, ended.job_id)
+    if job is None:
+        return []
+    configured = configuration.decode(job.config)
+    phase = configuration.timetable(configured, job.created_at).at(now).phase
+    what = _decide_retry(
+        configured,
+        ended,
         job_active=job.status in (JobStatus.IN_PROGRESS, JobStatus.SCHEDULED),
-        ended=bool(job.ended) or moment.phase == Phase.OVER,
-        window_open=moment.phase == Phase.OPEN and job.status == JobStatus.IN_PROGRESS,
+        over=bool(job.ended) or phase == Phase.OVER,
+        window_open=phase == Phase.OPEN and job.status == JobStatus.IN_PROGRESS,
     )
     if what == retry.Retry.NEVER or not _still_wanted(tx, job, ended):
         return []
-    failed = after_failed + (ended.status == ExecutionStatus.FAILED)
+    failed = (ended.after_failed or 0) + (ended.status == ExecutionStatus.FAILED)
     waiting = Waiting(ended.thing_id, ended.attempt + 1, failed or None)
     if what == retry.Retry.AT_NEXT_WINDOW:
         executions.await_window(tx, job.id, waiting)
@@ -226,9 +236,24 @@ def _retry(tx: Tx, now: int, job: Job, configured: configuration.Configuration, 
     return [queued] if queued else []
 
 
+def _decide_retry(
+    configured: configuration.Configuration, ended: Pending, *, job_active: bool, over: bool, window_open: bool
+) -> retry.Retry:
+    after_failed = ended.after_failed or 0
+    used = {ExecutionStatus.FAILED: after_failed, ExecutionStatus.TIMED_OUT: ended.attempt - after_failed}
+    criteria = configuration.retry_criteria(configured)
+    if not criteria:
+        return retry.Retry.NEVER
+    return retry.decide(criteria, ended.status, used, job_active=job_active, ended=over, window_open=window_open)
+
+
 def _still_wanted(tx: Tx, job: Job, ended: Pending) -> bool:
     """A thing that left a continuous job's targets is not tried again (control reference 13)."""
     return job.target_selection == "SNAPSHOT" or jobs.covers(tx, job.id, ended.thing_id)
+
+
+def _finish(job_id: int, tx: Tx, now: int) -> None:
+    finish(tx, job_id, now)
 
 
 def finish(tx: Tx, job_id: int, now: int) -> None:

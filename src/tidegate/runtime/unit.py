@@ -27,6 +27,8 @@ log = logging.getLogger("tidegate.store")
 _THREADS = 16
 _BATCH = 512
 """At most this many works share a commit, so that one turn of the loop stays short."""
+_PATIENCE = 4
+"""At most this many turns of the loop, microseconds each when nothing happens, a work waits for others to join it."""
 
 
 class Unit(Protocol):
@@ -36,6 +38,8 @@ class Unit(Protocol):
     """True if works run in the order they were handed over; else whoever needs an order waits between them."""
     shared: bool
     """True if other servers may work on the same store."""
+    calls: int
+    """How many works have been handed over so far."""
 
     def transact(self, work: Work[T]) -> asyncio.Future[T]:
         """Run a work; the future resolves when it is durable, or with what it raised."""
@@ -77,6 +81,7 @@ class _Landing:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._listeners: list[Listener] = []
+        self.calls = 0
 
     def subscribe(self, listener: Listener) -> None:
         self._listeners.append(listener)
@@ -116,11 +121,14 @@ class Ticked(_Landing):
         self._database = database
         self._waiting: deque[tuple[Work[Any], asyncio.Future[Any]]] = deque()
         self._scheduled = False
+        self._counted = 0
+        self._turns = 0
         self._closed = False
 
     def transact(self, work: Work[T]) -> asyncio.Future[T]:
         if self._closed:
             return self.refused()
+        self.calls += 1
         future: asyncio.Future[T] = self._loop.create_future()
         self._waiting.append((work, future))
         self._schedule()
@@ -129,9 +137,19 @@ class Ticked(_Landing):
     def _schedule(self) -> None:
         if self._waiting and not self._scheduled:
             self._scheduled = True
+            self._counted = self._turns = 0
             self._loop.call_soon(self._turn)
 
     def _turn(self) -> None:
+        """Commit once a turn of the loop has brought nobody new, or after a few turns.
+
+        Those who were answered together ask again while the next are being served: without this patience they would
+        stay two groups for ever, that wait for each other's commits.
+        """
+        if self._counted < len(self._waiting) < _BATCH and self._turns < _PATIENCE:
+            self._counted, self._turns = len(self._waiting), self._turns + 1
+            self._loop.call_soon(self._turn)
+            return
         self._scheduled = False
         try:
             self._flush()
@@ -159,6 +177,7 @@ class Ticked(_Landing):
     def read(self, work: Work[T]) -> asyncio.Future[T]:
         if self._closed:
             return self.refused()
+        self.calls += 1
         return self._at_once(lambda: self._database.read(work))
 
     def reset(self) -> asyncio.Future[None]:
@@ -205,6 +224,7 @@ class Pooled(_Landing):
     def _hand_over(self, call: Callable[[], Outcome[T]]) -> asyncio.Future[T]:
         if self._closed:
             return self.refused()
+        self.calls += 1
         future: asyncio.Future[T] = self._loop.create_future()
         self._threads.submit(self._carry_out, future, call)
         return future

@@ -13,7 +13,7 @@ returns. The rules, the same on both engines:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -62,8 +62,50 @@ class Tx(Protocol):
         """Run a named statement once for each row of parameters."""
         ...
 
+    def gather(self, key: Hashable, start: Callable[[], T], settle: Callable[[Tx, T], None]) -> T:
+        """A value that works change together, and that is written once for all of them.
+
+        The first to ask for a key makes the value with ``start``; before the commit, ``settle(tx, value)`` writes what
+        it has become. Works that share a commit share the value; where each has its own transaction, each has its own.
+        What has been gathered is not in the database yet: who reads it there calls ``settle`` first.
+        """
+        ...
+
+    def settle(self, key: Hashable) -> None:
+        """Write what was gathered under a key, if anything was."""
+        ...
+
 
 Work = Callable[[Tx], T]
+
+
+class Gathered:
+    """What the works of one transaction have gathered (``Tx.gather``)."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self) -> None:
+        self._values: dict[Hashable, tuple[Any, Callable[[Tx, Any], None], Tx]] = {}
+
+    def gather(self, tx: Tx, key: Hashable, start: Callable[[], T], settle: Callable[[Tx, T], None]) -> T:
+        """The value of a key; it will be settled by the work that began it."""
+        known = self._values.get(key)
+        if known is None:
+            known = self._values[key] = (start(), settle, tx)
+        value: T = known[0]
+        return value
+
+    def settle(self, key: Hashable) -> None:
+        """Write one value now."""
+        known = self._values.pop(key, None)
+        if known is not None:
+            value, settle, tx = known
+            settle(tx, value)
+
+    def settle_all(self) -> None:
+        """Write everything, also what is gathered meanwhile."""
+        while self._values:
+            self.settle(next(iter(self._values)))
 
 
 class Outcome(Generic[T]):

@@ -45,6 +45,11 @@ def is_on(tx: Tx, scope: int, event_type: str) -> bool:
     return tx.one("event_switch_on", {"scope": scope, "event_type": event_type}) is not None
 
 
+def wants_executions_of(tx: Tx, job_id: int) -> bool:
+    """True if the scope of a job wants to hear of executions."""
+    return tx.one("event_switch_on_for_job", {"job": job_id}) is not None
+
+
 def put(tx: Tx, scope: int, topic: str, message: str) -> None:
     """Send an event on its way."""
     tx.run("event_put", {"scope": scope, "topic": topic, "message": message})

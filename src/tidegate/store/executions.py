@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tidegate.core.lifecycle import ExecutionStatus, JobStatus
-from tidegate.core.pending import Entry
+from tidegate.core.pending import Identity
 from tidegate.core.timers import Timers
 from tidegate.store.database import Row, Tx
 
@@ -55,10 +55,12 @@ class Pending(NamedTuple):
     job_status: JobStatus
     namespace: str | None
     timeout_minutes: int | None
+    config: str
+    """The job's encoded configuration."""
 
-    def entry(self) -> Entry:
-        """Its place in the pending list."""
-        return Entry(self.job_id, self.number, self.status, self.queued_at)
+    def identity(self) -> Identity:
+        """Which execution of its thing it is."""
+        return self.job_id, self.number
 
 
 class Summary(NamedTuple):
@@ -156,10 +158,12 @@ def _one_pending(  # positions as in the statement: this is the hot path of devi
     job_status: str,
     namespace: str | None,
     timeout_minutes: int | None,
+    config: str,
 ) -> Pending:
     moved = _STATUS[status], version, queued_at, started_at, updated_at, attempt, after_failed
     timers = run_deadline, step_deadline
-    return Pending(thing, job, number, *moved, *timers, job_name, _JOB_STATUS[job_status], namespace, timeout_minutes)
+    shown = _JOB_STATUS[job_status]
+    return Pending(thing, job, number, *moved, *timers, job_name, shown, namespace, timeout_minutes, config)
 
 
 def _execution(row: Row | None) -> Execution | None:

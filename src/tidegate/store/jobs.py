@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from tidegate.core.lifecycle import ExecutionStatus, JobStatus, Stage
-from tidegate.store.database import Tx
+from tidegate.store.database import Row, Tx
 
 _DELETES = (
     "job_document_delete",
@@ -16,6 +17,10 @@ _DELETES = (
     "execution_waiting_delete_job",
     "execution_deleted_delete_job",
 )
+
+_STATUSES = tuple(ExecutionStatus)
+_JOB_STATUS = {str(status): status for status in JobStatus}
+_STAGE = {str(stage): stage for stage in Stage}
 
 
 class Job(NamedTuple):
@@ -93,11 +98,10 @@ class Filter(NamedTuple):
     group_id: int | None = None
 
 
-def _job(row: tuple[object, ...] | None) -> Job | None:
+def _job(row: Row | None) -> Job | None:
     if row is None:
         return None
-    job = Job(*row)  # type: ignore[arg-type]
-    return job._replace(status=JobStatus(job.status), stage=Stage(job.stage))
+    return Job._make((*row[:3], _JOB_STATUS[row[3]], _STAGE[row[4]], *row[5:]))
 
 
 def insert(tx: Tx, scope: int, job: NewJob) -> int | None:
@@ -127,18 +131,9 @@ def next_wake(tx: Tx) -> int | None:
     return row[0] if row else None
 
 
-class Peek(NamedTuple):
-    """A job that is not held, and whether its scope wants to hear of its executions."""
-
-    job: Job
-    execution_events: bool
-
-
-def peek(tx: Tx, job_id: int) -> Peek | None:
+def peek(tx: Tx, job_id: int) -> Job | None:
     """One job by its inner id, without holding it."""
-    row = tx.one("job_peek", {"id": job_id})
-    job = _job(row[:-1]) if row else None
-    return Peek(job, bool(row[-1])) if job and row else None
+    return _job(tx.one("job_peek", {"id": job_id}))
 
 
 def put(tx: Tx, job: Job, *, wake_at: int | None) -> None:
@@ -198,6 +193,7 @@ def count_deleting(tx: Tx, scope: int) -> int:
 
 def delete(tx: Tx, job_id: int) -> None:
     """Remove a job that has no executions left, with all that hangs on it."""
+    tx.settle(("counts", job_id))
     for statement in _DELETES:
         tx.run(statement, {"job": job_id})
     tx.run("job_delete", {"id": job_id})
@@ -229,19 +225,37 @@ def targets(tx: Tx, job_id: int) -> list[Target]:
 def count_move(tx: Tx, job_id: int, source: ExecutionStatus, target: ExecutionStatus) -> None:
     """One execution went from a status to another."""
     if source != target:
-        tx.run("job_counter_move", {"job": job_id, "source": int(source), "target": int(target)})
+        deltas = _deltas(tx, job_id)
+        deltas[source] -= 1
+        deltas[target] += 1
 
 
 def count_add(tx: Tx, job_id: int, deltas: Mapping[ExecutionStatus, int]) -> None:
     """Change several counters of a job by sums."""
-    rows = [{"job": job_id, "status": int(status), "delta": delta} for status, delta in sorted(deltas.items()) if delta]
+    gathered = _deltas(tx, job_id)
+    for status, delta in deltas.items():
+        gathered[status] += delta
+
+
+def _deltas(tx: Tx, job_id: int) -> list[int]:
+    """What will be added to a job's counters, by status: one write for all that share a commit."""
+    return tx.gather(("counts", job_id), _no_deltas, partial(_put_deltas, job_id))
+
+
+def _no_deltas() -> list[int]:
+    return [0] * len(ExecutionStatus)
+
+
+def _put_deltas(job_id: int, tx: Tx, deltas: list[int]) -> None:
+    rows = [{"job": job_id, "status": status, "delta": delta} for status, delta in enumerate(deltas) if delta]
     tx.many("job_counter_add", rows)
 
 
 def counts(tx: Tx, job_id: int) -> dict[ExecutionStatus, int]:
     """Executions of a job by status, every status named."""
-    found = {ExecutionStatus(status): int(count) for status, count in tx.all("job_counter_list", {"job": job_id})}
-    return {status: found.get(status, 0) for status in ExecutionStatus}
+    tx.settle(("counts", job_id))
+    found = {status: int(count) for status, count in tx.all("job_counter_list", {"job": job_id})}
+    return {status: found.get(status, 0) for status in _STATUSES}
 
 
 def put_release(tx: Tx, job_id: int, released_at: int, count: int) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import psycopg
@@ -22,7 +22,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.types.numeric import Int8Dumper
 
 from tidegate.store import migrations, statements
-from tidegate.store.database import Conflict, Outcome, Params, Row, StoreError, StoreUnavailable, Tx, Work
+from tidegate.store.database import Conflict, Gathered, Outcome, Params, Row, StoreError, StoreUnavailable, Tx, Work
 
 T = TypeVar("T")
 
@@ -42,12 +42,13 @@ _Connection = psycopg.Connection[Row]
 class PostgresTx:
     """A work's view of one connection."""
 
-    __slots__ = ("_connection", "_statements", "effects")
+    __slots__ = ("_connection", "_gathered", "_statements", "effects")
 
     def __init__(self, connection: _Connection, known: dict[str, statements.Statement]) -> None:
         self._connection = connection
         self._statements = known
         self.effects: list[Any] = []
+        self._gathered = Gathered()
 
     def one(self, query: str, params: Params) -> Row | None:
         return self._connection.execute(self._statements[query].sql, params).fetchone()
@@ -62,6 +63,16 @@ class PostgresTx:
         if rows:
             with self._connection.cursor() as cursor:
                 cursor.executemany(self._statements[query].sql, rows)
+
+    def gather(self, key: Hashable, start: Callable[[], T], settle: Callable[[Tx, T], None]) -> T:
+        return self._gathered.gather(self, key, start, settle)
+
+    def settle(self, key: Hashable) -> None:
+        self._gathered.settle(key)
+
+    def settle_all(self) -> None:
+        """Write everything gathered: the work is over."""
+        self._gathered.settle_all()
 
 
 class _Gate:
@@ -151,6 +162,7 @@ class PostgresDatabase:
             tx = PostgresTx(connection, self._known)
             try:
                 value = work(tx)
+                tx.settle_all()
             except (psycopg.Error, Conflict):
                 raise
             except Exception as error:  # noqa: BLE001 - the work's own failure belongs to its caller

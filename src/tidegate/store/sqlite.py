@@ -15,13 +15,13 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from tidegate import clock
 from tidegate.store import migrations, statements
-from tidegate.store.database import Conflict, Outcome, Params, Row, StoreError, StoreUnavailable, Work
+from tidegate.store.database import Conflict, Gathered, Outcome, Params, Row, StoreError, StoreUnavailable, Tx, Work
 
 T = TypeVar("T")
 
@@ -81,19 +81,38 @@ class _Reading:
             self._execute(query, rows[0])
             self._connection.executemany(self._statements[query].sql, rows[1:])
 
+    def gather(self, key: Hashable, start: Callable[[], T], settle: Callable[[Tx, T], None]) -> T:
+        raise StoreError(f"{key} is gathered, in a work that was said to read only")
+
+    def settle(self, key: Hashable) -> None:
+        """Nothing is gathered between commits."""
+
 
 class SqliteTx(_Reading):
-    """A work's view in a batch. ``dirty`` once it has written; only then a failure has something to undo."""
+    """A work's view in a batch. ``dirty`` once it has changed anything; only then a failure has something to undo."""
 
-    __slots__ = ("_guarded", "dirty")
+    __slots__ = ("_gathered", "_guarded", "dirty")
 
     def __init__(
-        self, connection: sqlite3.Connection, known: dict[str, statements.Statement], *, guarded: bool
+        self,
+        connection: sqlite3.Connection,
+        known: dict[str, statements.Statement],
+        gathered: Gathered,
+        *,
+        guarded: bool,
     ) -> None:
         """``guarded``: a savepoint opens at the first write, so that this work can be undone alone."""
         super().__init__(connection, known)
+        self._gathered = gathered
         self._guarded = guarded
         self.dirty = False
+
+    def gather(self, key: Hashable, start: Callable[[], T], settle: Callable[[Tx, T], None]) -> T:
+        self.dirty = self.dirty or not self._guarded
+        return self._gathered.gather(self, key, start, settle)
+
+    def settle(self, key: Hashable) -> None:
+        self._gathered.settle(key)
 
     def _execute(self, query: str, params: Params) -> sqlite3.Cursor:
         statement = self._statements[query]
@@ -105,9 +124,7 @@ class SqliteTx(_Reading):
 
 
 class _Spoiled(Exception):  # noqa: N818 - a state of affairs
-    """A work without a savepoint failed after it had written: the batch is rolled back and done again with
-    savepoints.
-    """
+    """A work without a savepoint failed after it had written: the batch is done again, with savepoints."""
 
 
 class SqliteDatabase:
@@ -184,12 +201,27 @@ class SqliteDatabase:
 
     def _together(self, works: Sequence[Work[Any]], *, guarded: bool) -> list[Outcome[Any]]:
         with self._transaction():
-            return [self._attempt(work, guarded=guarded) for work in works]
+            if guarded:
+                return [self._attempt(work, Gathered(), guarded=True) for work in works]
+            gathered = Gathered()
+            outcomes = [self._attempt(work, gathered, guarded=False) for work in works]
+            self._settle(gathered)
+            return outcomes
 
-    def _attempt(self, work: Work[Any], *, guarded: bool) -> Outcome[Any]:
-        tx = SqliteTx(self._connection, self._known, guarded=guarded)
+    def _settle(self, gathered: Gathered) -> None:
+        try:
+            gathered.settle_all()
+        except Exception as error:
+            if isinstance(error, sqlite3.Error) and not _is_own_fault(error):
+                raise
+            raise _Spoiled from error
+
+    def _attempt(self, work: Work[Any], gathered: Gathered, *, guarded: bool) -> Outcome[Any]:
+        tx = SqliteTx(self._connection, self._known, gathered, guarded=guarded)
         try:
             value = work(tx)
+            if guarded:
+                gathered.settle_all()
         except Exception as error:
             if isinstance(error, sqlite3.Error) and not _is_own_fault(error):
                 raise
@@ -265,6 +297,7 @@ def _connect(path: Path | None, log_limit: int) -> sqlite3.Connection:
     try:
         if path:
             path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)  # it holds the secrets of access keys; the log and its index take the same mode
         connection = sqlite3.connect(
             str(path) if path else ":memory:", isolation_level=None, cached_statements=512, check_same_thread=False
         )

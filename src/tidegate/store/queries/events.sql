@@ -9,6 +9,10 @@ SELECT event_type, enabled, created_at, updated_at FROM event_switch WHERE scope
 -- name: event_switch_on
 SELECT 1 FROM event_switch WHERE scope_id = :scope AND event_type = :event_type AND enabled = 1;
 
+-- name: event_switch_on_for_job
+SELECT 1 FROM event_switch e JOIN job j ON j.scope_id = e.scope_id
+WHERE j.id = :job AND e.event_type = 'JOB_EXECUTION' AND e.enabled = 1;
+
 -- name: event_put
 INSERT INTO event_outbox (scope_id, topic, message) VALUES (:scope, :topic, :message);
 

@@ -31,7 +31,8 @@ ON CONFLICT DO NOTHING RETURNING thing_id;
 
 -- name: execution_pending
 SELECT t.id, e.job_id, e.number, e.status, e.version, e.queued_at, e.started_at, e.updated_at,
-  e.attempt, e.after_failed, e.run_deadline, e.step_deadline, j.name, j.status, j.namespace, j.timeout_minutes
+  e.attempt, e.after_failed, e.run_deadline, e.step_deadline, j.name, j.status, j.namespace, j.timeout_minutes,
+  j.config
 FROM thing t
 LEFT JOIN execution e ON e.thing_id = t.id AND e.status <= 1
 LEFT JOIN job j ON j.id = e.job_id
@@ -39,7 +40,8 @@ WHERE t.scope_id = :scope AND t.name = :thing_name AND t.deleted_at IS NULL;
 
 -- name: execution_pending_by_id
 SELECT t.id, e.job_id, e.number, e.status, e.version, e.queued_at, e.started_at, e.updated_at,
-  e.attempt, e.after_failed, e.run_deadline, e.step_deadline, j.name, j.status, j.namespace, j.timeout_minutes
+  e.attempt, e.after_failed, e.run_deadline, e.step_deadline, j.name, j.status, j.namespace, j.timeout_minutes,
+  j.config
 FROM thing t
 LEFT JOIN execution e ON e.thing_id = t.id AND e.status <= 1
 LEFT JOIN job j ON j.id = e.job_id

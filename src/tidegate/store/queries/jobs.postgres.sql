@@ -17,9 +17,3 @@ FROM job WHERE wake_at IS NOT NULL AND wake_at <= :now ORDER BY wake_at, id LIMI
 INSERT INTO job_counter (job_id, status, shard, count) VALUES (:job, :status, pg_backend_pid() % 16, :delta)
 ON CONFLICT (job_id, status, shard) DO UPDATE SET count = job_counter.count + excluded.count;
 
--- name: job_counter_move
--- Differs: a shard by connection, as above; in the order of the key, against deadlock.
-INSERT INTO job_counter (job_id, status, shard, count)
-SELECT :job, status, pg_backend_pid() % 16, delta
-FROM (VALUES (CAST(:source AS BIGINT), -1), (CAST(:target AS BIGINT), 1)) AS moved (status, delta) ORDER BY status
-ON CONFLICT (job_id, status, shard) DO UPDATE SET count = job_counter.count + excluded.count;

@@ -14,9 +14,7 @@ FROM job WHERE scope_id = :scope AND name = :name;
 -- name: job_peek
 SELECT id, scope_id, name, status, stage, target_selection, namespace, description, template_arn, document_source,
   config, created_at, updated_at, completed_at, reason_code, comment, force_canceled,
-  timeout_minutes, rollout_started_at, released, ended, stage_cursor,
-  EXISTS (SELECT 1 FROM event_switch e
-    WHERE e.scope_id = job.scope_id AND e.event_type = 'JOB_EXECUTION' AND e.enabled = 1)
+  timeout_minutes, rollout_started_at, released, ended, stage_cursor
 FROM job WHERE id = :id;
 
 -- name: job_lock
@@ -106,10 +104,6 @@ DELETE FROM job_target WHERE job_id = :job;
 
 -- name: job_counter_add
 INSERT INTO job_counter (job_id, status, shard, count) VALUES (:job, :status, 0, :delta)
-ON CONFLICT (job_id, status, shard) DO UPDATE SET count = job_counter.count + excluded.count;
-
--- name: job_counter_move
-INSERT INTO job_counter (job_id, status, shard, count) VALUES (:job, :source, 0, -1), (:job, :target, 0, 1)
 ON CONFLICT (job_id, status, shard) DO UPDATE SET count = job_counter.count + excluded.count;
 
 -- name: job_counter_list

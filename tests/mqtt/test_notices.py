@@ -1,0 +1,97 @@
+"""What devices are told when the store answers late, as PostgreSQL does."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+from tests.mqtt.rig import SCOPE
+from tidegate.core.pending import Change
+from tidegate.mqtt import topics
+from tidegate.mqtt.notices import Notices, _Message
+from tidegate.ops.effects import PendingChanged
+
+THING = 7
+
+
+class SlowStore:
+    """Readings that end when the test says so."""
+
+    def __init__(self) -> None:
+        self.readings: list[asyncio.Future[Any]] = []
+
+    def read(self, _work: Any) -> asyncio.Future[Any]:
+        self.readings.append(asyncio.get_running_loop().create_future())
+        return self.readings[-1]
+
+
+class Published:
+    """What was published."""
+
+    def __init__(self) -> None:
+        self.payloads: list[bytes] = []
+
+    def publish(self, _topic: str, payload: bytes, _qos: int, **_options: Any) -> None:
+        self.payloads.append(payload)
+
+
+async def _turns() -> None:
+    """Let the event loop do what it has been asked to."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+def test_a_later_notice_never_comes_before_an_earlier_one() -> None:
+    async def scenario() -> None:
+        store, published = SlowStore(), Published()
+        service: Any = SimpleNamespace(unit=store, clock=SimpleNamespace(now=lambda: 0))
+        notices = Notices(service, published)
+        notices.interest(SCOPE, "t", True)
+        await _turns()
+        store.readings.pop().set_result(THING)
+        await _turns()
+
+        changed = PendingChanged(THING, Change(notify=True, notify_next=True))
+        notices.effects([changed])
+        await _turns()
+        (first,) = store.readings
+        for _ in range(2):
+            notices.effects([changed])
+            await _turns()
+        assert store.readings == [first]
+        first.set_result([_Message(SCOPE, topics.notify("t"), b"older")])
+        await _turns()
+        assert published.payloads == [b"older"]
+        settled = asyncio.ensure_future(notices.settled())
+        await _turns()
+        assert not settled.done()
+        store.readings[1].set_result([_Message(SCOPE, topics.notify("t"), b"newer")])
+        await settled
+        assert published.payloads == [b"older", b"newer"]
+        assert len(store.readings) == 2
+
+    asyncio.run(scenario())
+
+
+def test_a_failed_reading_does_not_keep_later_ones_from_happening(caplog: Any) -> None:
+    async def scenario() -> None:
+        store, published = SlowStore(), Published()
+        service: Any = SimpleNamespace(unit=store, clock=SimpleNamespace(now=lambda: 0))
+        notices = Notices(service, published)
+        notices.interest(SCOPE, "t", True)
+        await _turns()
+        store.readings.pop().set_result(THING)
+        await _turns()
+        changed = PendingChanged(THING, Change(notify=True, notify_next=False))
+        notices.effects([changed])
+        await _turns()
+        notices.effects([changed])
+        store.readings[0].set_exception(OSError("no connection"))
+        await _turns()
+        store.readings[1].set_result([_Message(SCOPE, topics.notify("t"), b"now")])
+        await _turns()
+        assert published.payloads == [b"now"]
+
+    asyncio.run(scenario())
+    assert "no connection" in caplog.text
