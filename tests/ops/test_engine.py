@@ -10,7 +10,9 @@ import pytest
 from tests.conftest import NOW, Run
 from tidegate.ops import sweeps
 from tidegate.ops.call import Call, Limits
-from tidegate.store.database import Database, locks_rows
+from tidegate.ops.effects import PendingChanged
+from tidegate.store import things
+from tidegate.store.database import Database, locks_rows, transact
 from tidegate.wire import iot, jobs_data
 
 DOCUMENT = "{}"
@@ -29,10 +31,12 @@ class World:
         self.call = call
         self.now = call.now
         self.effects: list[Any] = []
+        self.engine_runs = True
 
     def __call__(self, operation: str, **members: Any) -> Any:
         answer = self._run(operation, call=self.call._replace(now=self.now), effects=self.effects, **members)
-        self.settle()
+        if self.engine_runs:
+            self.settle()
         return answer
 
     def device(self, operation: str, thing: str, **members: Any) -> Any:
@@ -43,14 +47,19 @@ class World:
 
     def settle(self) -> int | None:
         """Everything that is due now; when the engine must look again."""
-        limits: Limits = self.call.limits
         for _ in range(10_000):
-            outcome = self._database.commit([locks_rows(lambda tx: sweeps.sweep(tx, self.now, limits))])[0]
-            again: int | None = outcome.result()
-            self.effects += outcome.effects
+            again = self.step()
             if again is None or again > self.now:
                 return again
         raise AssertionError("the engine does not come to rest")
+
+    def step(self) -> int | None:
+        """One step of the engine; when it must look again."""
+        limits: Limits = self.call.limits
+        outcome = self._database.commit([locks_rows(lambda tx: sweeps.sweep(tx, self.now, limits))])[0]
+        self.effects += outcome.effects
+        again: int | None = outcome.result()
+        return again
 
     def until(self, instant: int) -> None:
         """Move the clock there, from one due instant to the next."""
