@@ -10,9 +10,7 @@ import pytest
 from tests.conftest import NOW, Run
 from tidegate.ops import sweeps
 from tidegate.ops.call import Call, Limits
-from tidegate.ops.effects import PendingChanged
-from tidegate.store import things
-from tidegate.store.database import Database, locks_rows, transact
+from tidegate.store.database import Database, locks_rows
 from tidegate.wire import iot, jobs_data
 
 DOCUMENT = "{}"
