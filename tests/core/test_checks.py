@@ -75,7 +75,7 @@ def exponential(
         (None, exponential(factor="1.50"), []),
         (None, exponential(base=1001), ["baseRatePerMinute must be at most 1000, not 1001."]),
         (None, exponential(factor="1.55"), ["incrementFactor can have at most 1 digit after the decimal point: 1.55."]),
-        (None, exponential(notified=None), [texts.RATE_WITHOUT_CRITERION]),
+        (None, exponential(notified=None), [texts.settings.RATE_WITHOUT_CRITERION]),
     ],
 )
 def test_rollout_rate(maximum: int | None, rate: rollout.Exponential | None, expected: list[str]) -> None:
@@ -104,7 +104,7 @@ def test_abort_criteria(threshold: str, expected: list[str]) -> None:
 
 
 def test_retry_criteria() -> None:
-    assert checks.retry_criteria([retry.Criterion("FAILED", 11)]) == [texts.retries_above_limit(11, 10)]
+    assert checks.retry_criteria([retry.Criterion("FAILED", 11)]) == [texts.settings.retries_above_limit(11, 10)]
 
 
 @pytest.mark.parametrize("minutes", [1, 60, 1430])
@@ -118,7 +118,9 @@ def test_maintenance_windows_refuse() -> None:
         "durationInMinutes must be between 1 and 1430, not 1431.",
         "Invalid cron expression 0 25 * * ? *: hours 25: values must be from 0 to 23.",
     ]
-    assert checks.maintenance_windows([("0 10 * * ? *", 60)], continuous=False) == [texts.WINDOWS_NEED_CONTINUOUS]
+    assert checks.maintenance_windows([("0 10 * * ? *", 60)], continuous=False) == [
+        texts.settings.WINDOWS_NEED_CONTINUOUS
+    ]
     assert checks.maintenance_windows([], continuous=False) == []
 
 
@@ -184,8 +186,8 @@ def test_a_document_counts_bytes() -> None:
 @pytest.mark.parametrize("opening", ["[", '{"o":', '[{"o":'])
 def test_a_document_nested_too_deep_is_refused_and_crashes_nothing(opening: str) -> None:
     document = opening * 5000
-    assert checks.job_document(document) == [texts.document_too_deep(500)]
-    assert checks.job_document("[" * 501 + "]" * 501) == [texts.document_too_deep(500)]
+    assert checks.job_document(document) == [texts.documents.document_too_deep(500)]
+    assert checks.job_document("[" * 501 + "]" * 501) == [texts.documents.document_too_deep(500)]
 
 
 def test_a_fetched_document_names_its_source() -> None:
@@ -274,7 +276,7 @@ def test_document_sources_refused(source: str) -> None:
 def test_document_source_length() -> None:
     stem = "https://s3.amazonaws.com/bucket/"
     assert checks.document_source(stem.ljust(1350, "k")) == []
-    assert checks.document_source(stem.ljust(1351, "k")) == [texts.document_source_too_long(1351, 1350)]
+    assert checks.document_source(stem.ljust(1351, "k")) == [texts.documents.document_source_too_long(1351, 1350)]
 
 
 @pytest.mark.parametrize("version", ["1.0.0", "$default", "$null", "a_b-c", "v" * 64])
@@ -309,4 +311,4 @@ def test_package_versions() -> None:
 def test_tags() -> None:
     assert checks.tags(["a", "A", "aws", "team:aws:x"]) == []
     assert checks.tags(["a", "b", "a", "b", "c"]) == ["Duplicate tag keys: a, b."]
-    assert checks.tags(["aws:x", "AWS:y"]) == [texts.tag_reserved("aws:x"), texts.tag_reserved("AWS:y")]
+    assert checks.tags(["aws:x", "AWS:y"]) == [texts.tags.tag_reserved("aws:x"), texts.tags.tag_reserved("AWS:y")]

@@ -72,7 +72,7 @@ def test_create_keys_and_certificate_is_inactive_unless_asked(run: Run, call: Ca
 def test_create_keys_and_certificate_without_an_authority(run: Run) -> None:
     with pytest.raises(iot.ServiceUnavailableException) as error:
         run("CreateKeysAndCertificate")
-    assert error.value.message == texts.CERTIFICATE_AUTHORITY_MISSING
+    assert error.value.message == texts.certificates.CERTIFICATE_AUTHORITY_MISSING
 
 
 # --- RegisterCertificateWithoutCA -----------------------------------------------------------------------------------
@@ -117,7 +117,7 @@ def test_register_certificate_without_ca_in_two_scopes(run: Run, call: Call, dat
 def test_register_certificate_without_ca_unreadable(run: Run, pem: str) -> None:
     with pytest.raises(iot.CertificateValidationException) as error:
         register(run, pem)
-    assert error.value.message == texts.CERTIFICATE_UNREADABLE
+    assert error.value.message == texts.certificates.CERTIFICATE_UNREADABLE
 
 
 @pytest.mark.parametrize("status", ["PENDING_ACTIVATION", "PENDING_TRANSFER"])

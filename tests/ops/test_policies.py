@@ -81,7 +81,7 @@ def test_create_policy_counts_no_white_space(run: Run, call: Call) -> None:
     create(run, "fits", policy_document=padded(2048))
     with pytest.raises(iot.InvalidRequestException) as error:
         create(run, "too-large", policy_document=padded(2049))
-    assert error.value.message == texts.policy_too_large(2049, 2048)
+    assert error.value.message == texts.policies.policy_too_large(2049, 2048)
     create(run, "larger", policy_document=padded(2049), call=call._replace(limits=Limits(policy_characters=3000)))
 
 
@@ -97,7 +97,7 @@ def test_create_policy_with_tags(run: Run) -> None:
 def test_create_policy_with_wrong_tags(run: Run) -> None:
     with pytest.raises(iot.InvalidRequestException) as error:
         create(run, tags=[iot.Tag(key="k"), iot.Tag(key="k")])
-    assert error.value.message == texts.tags_duplicate(["k"])
+    assert error.value.message == texts.tags.tags_duplicate(["k"])
     with pytest.raises(iot.InvalidRequestException):
         create(run, tags=[iot.Tag(key=f"k{index}") for index in range(51)])
 
@@ -129,7 +129,7 @@ def test_delete_policy_with_versions(run: Run) -> None:
     run("CreatePolicyVersion", policy_name="p", policy_document=OTHER)
     with pytest.raises(iot.DeleteConflictException) as error:
         run("DeletePolicy", policy_name="p")
-    assert error.value.message == texts.policy_has_versions("p")
+    assert error.value.message == texts.policies.policy_has_versions("p")
     run("DeletePolicyVersion", policy_name="p", policy_version_id="2")
     run("DeletePolicy", policy_name="p")
 
@@ -323,7 +323,7 @@ def test_attach_policy_at_most_ten(run: Run, operation: str) -> None:
     run(operation, policy_name="p0", **{member: target})
     with pytest.raises(iot.LimitExceededException) as error:
         run(operation, policy_name="p10", **{member: target})
-    assert error.value.message == texts.limit_exceeded("policies of a certificate or thing group", 10)
+    assert error.value.message == texts.requests.limit_exceeded("policies of a certificate or thing group", 10)
     assert len(attached(run, target)) == 10
 
 
@@ -356,7 +356,7 @@ def test_targets_are_certificates_and_groups(run: Run, operation: str, target: s
     members = {} if operation == "ListAttachedPolicies" else {"policy_name": "p"}
     with pytest.raises(iot.InvalidRequestException) as error:
         run(operation, target=target, **members)
-    assert error.value.message == texts.NOT_A_POLICY_TARGET
+    assert error.value.message == texts.policies.NOT_A_POLICY_TARGET
 
 
 @pytest.mark.parametrize("operation", ["AttachPrincipalPolicy", "DetachPrincipalPolicy", "ListPrincipalPolicies"])

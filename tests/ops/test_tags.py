@@ -70,7 +70,7 @@ def test_tag_resource_at_most_fifty(run: Run, group: str) -> None:
     run("TagResource", resource_arn=group, tags=as_tags(k0="new"))
     with pytest.raises(iot.LimitExceededException) as error:
         run("TagResource", resource_arn=group, tags=as_tags(k50="v"))
-    assert error.value.message == texts.too_many_tags(50)
+    assert error.value.message == texts.tags.too_many_tags(50)
     assert error.value.http_status == 410
     assert len(tags_of(run, group)) == 50
 
@@ -86,13 +86,13 @@ def test_tag_resource_with_more_than_fifty_at_once(run: Run, group: str) -> None
 def test_reserved_keys(run: Run, group: str, key: str) -> None:
     with pytest.raises(iot.InvalidRequestException) as error:
         run("TagResource", resource_arn=group, tags=[iot.Tag(key=key, value="v")])
-    assert error.value.message == texts.tag_reserved(key)
+    assert error.value.message == texts.tags.tag_reserved(key)
 
 
 def test_duplicate_keys(run: Run, group: str) -> None:
     with pytest.raises(iot.InvalidRequestException) as error:
         run("TagResource", resource_arn=group, tags=[*as_tags(a="1"), *as_tags(a="1")])
-    assert error.value.message == texts.tags_duplicate(["a"])
+    assert error.value.message == texts.tags.tags_duplicate(["a"])
 
 
 OPERATIONS: list[tuple[str, dict[str, Any]]] = [
@@ -116,7 +116,7 @@ OPERATIONS: list[tuple[str, dict[str, Any]]] = [
 def test_missing_resources(run: Run, group: str, operation: str, members: dict[str, Any], resource: str) -> None:
     with pytest.raises(iot.ResourceNotFoundException) as error:
         run(operation, resource_arn=resource, **members)
-    assert error.value.message == texts.resource_missing(resource)
+    assert error.value.message == texts.tags.resource_missing(resource)
 
 
 @pytest.mark.parametrize(("operation", "members"), OPERATIONS)
@@ -125,7 +125,7 @@ def test_things_and_certificates_have_no_tags(run: Run, operation: str, members:
     for resource in (arn("thing/t"), arn("cert/" + "0" * 64), "arn:aws:s3:::bucket/job/n", arn("nothing")):
         with pytest.raises(iot.InvalidRequestException) as error:
             run(operation, resource_arn=resource, **members)
-        assert error.value.message == texts.not_taggable(resource)
+        assert error.value.message == texts.tags.not_taggable(resource)
 
 
 @pytest.mark.parametrize(("operation", "members"), OPERATIONS)
@@ -133,7 +133,7 @@ def test_things_and_certificates_have_no_tags(run: Run, operation: str, members:
 def test_what_is_no_arn(run: Run, operation: str, members: dict[str, Any], text: str) -> None:
     with pytest.raises(iot.InvalidRequestException) as error:
         run(operation, resource_arn=text, **members)
-    assert error.value.message == texts.not_an_arn(text)
+    assert error.value.message == texts.requests.not_an_arn(text)
 
 
 def test_list_tags_gives_out_no_tokens_and_takes_none(run: Run, group: str) -> None:
@@ -145,8 +145,8 @@ def test_list_tags_gives_out_no_tokens_and_takes_none(run: Run, group: str) -> N
 def test_problems_and_map_for_operations_that_take_tags() -> None:
     assert tag_operations.problems(None) == []
     assert tag_operations.problems([*as_tags(a="1"), *as_tags(a="2")], limit=1) == [
-        texts.tags_duplicate(["a"]),
-        texts.too_many_tags(1),
+        texts.tags.tags_duplicate(["a"]),
+        texts.tags.too_many_tags(1),
     ]
     assert tag_operations.as_map(None) == {}
     assert tag_operations.as_map(as_tags(a="1", b=None)) == {"a": "1", "b": ""}

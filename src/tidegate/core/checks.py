@@ -38,7 +38,7 @@ _THRESHOLD_DIGITS = 2
 def timeout(in_progress_minutes: int | None) -> list[str]:
     """``timeoutConfig``: the model gives its member no range, so every value reaches this rule."""
     if in_progress_minutes == 0:
-        return [texts.TIMEOUT_ZERO]
+        return [texts.settings.TIMEOUT_ZERO]
     return _timer("inProgressTimeoutInMinutes", in_progress_minutes)
 
 
@@ -49,13 +49,13 @@ def step_timeout(minutes: int | None, *, cancellable: bool = True) -> list[str]:
 
 def status_details(details: Mapping[str, str]) -> list[str]:
     """``statusDetails``: at most ten entries (control reference 2.1)."""
-    return [] if len(details) <= DETAILS_ENTRIES else [texts.too_many_details(len(details), DETAILS_ENTRIES)]
+    return [] if len(details) <= DETAILS_ENTRIES else [texts.jobs.too_many_details(len(details), DETAILS_ENTRIES)]
 
 
 def _timer(member: str, minutes: int | None) -> list[str]:
     if minutes is None or timers.LEAST_MINUTES <= minutes <= timers.MOST_MINUTES:
         return []
-    return [texts.timeout_out_of_range(member, minutes, timers.LEAST_MINUTES, timers.MOST_MINUTES)]
+    return [texts.settings.timeout_out_of_range(member, minutes, timers.LEAST_MINUTES, timers.MOST_MINUTES)]
 
 
 def rollout_rate(
@@ -67,14 +67,14 @@ def rollout_rate(
     """``jobExecutionsRolloutConfig``; ``limit`` is the highest rate the server allows."""
     found = []
     if maximum_per_minute is not None and maximum_per_minute > limit:
-        found.append(texts.rate_above_limit("maximumPerMinute", maximum_per_minute, limit))
+        found.append(texts.settings.rate_above_limit("maximumPerMinute", maximum_per_minute, limit))
     if exponential is None:
         return found
     if exponential.base > limit:
-        found.append(texts.rate_above_limit("baseRatePerMinute", exponential.base, limit))
+        found.append(texts.settings.rate_above_limit("baseRatePerMinute", exponential.base, limit))
     found += _digits("incrementFactor", exponential.factor, _FACTOR_DIGITS)
     if exponential.notified is None and exponential.succeeded is None:
-        found.append(texts.RATE_WITHOUT_CRITERION)
+        found.append(texts.settings.RATE_WITHOUT_CRITERION)
     return found
 
 
@@ -83,7 +83,7 @@ def abort_criteria(criteria: Iterable[abort.Criterion]) -> list[str]:
     found = []
     for criterion in criteria:
         if criterion.threshold_percentage <= 0:
-            found.append(texts.threshold_not_positive(criterion.threshold_percentage))
+            found.append(texts.settings.threshold_not_positive(criterion.threshold_percentage))
         found += _digits("thresholdPercentage", criterion.threshold_percentage, _THRESHOLD_DIGITS)
     return found
 
@@ -104,7 +104,7 @@ def digits_after_point(value: Decimal) -> int:
 
 
 def _digits(member: str, value: Decimal, most: int) -> list[str]:
-    return [texts.too_many_digits(member, value, most)] if digits_after_point(value) > most else []
+    return [texts.settings.too_many_digits(member, value, most)] if digits_after_point(value) > most else []
 
 
 # --- scheduling -----------------------------------------------------------------------------------------------------
@@ -114,7 +114,7 @@ def maintenance_windows(windows: Iterable[tuple[str, int]], *, continuous: bool 
     """``maintenanceWindows`` as (startTime, durationInMinutes); ``continuous`` is True for a template too, which does
     not know yet what its jobs will be."""
     windows = list(windows)
-    found = [] if continuous or not windows else [texts.WINDOWS_NEED_CONTINUOUS]
+    found = [] if continuous or not windows else [texts.settings.WINDOWS_NEED_CONTINUOUS]
     for expression, minutes in windows:
         found += _window(expression, minutes)
     return found
@@ -122,11 +122,11 @@ def maintenance_windows(windows: Iterable[tuple[str, int]], *, continuous: bool 
 
 def _window(expression: str, minutes: int) -> list[str]:
     least, most = WINDOW_MINUTES
-    found = [] if least <= minutes <= most else [texts.window_duration(minutes, least, most)]
+    found = [] if least <= minutes <= most else [texts.settings.window_duration(minutes, least, most)]
     try:
         cron.parse(expression)
     except cron.CronError as error:
-        found.append(texts.window_invalid(expression, str(error)))
+        found.append(texts.settings.window_invalid(expression, str(error)))
     return found
 
 
@@ -142,21 +142,21 @@ def start_and_end(
 
 def job_sources(*, document: bool, document_source: bool, template: bool) -> list[str]:
     """Which of document, documentSource and jobTemplateArn CreateJob was given."""
-    return _sources(document, document_source, template, texts.JOB_WITHOUT_DOCUMENT)
+    return _sources(document, document_source, template, texts.documents.JOB_WITHOUT_DOCUMENT)
 
 
 def template_sources(*, document: bool, document_source: bool, job: bool) -> list[str]:
     """Which of document, documentSource and jobArn CreateJobTemplate was given."""
-    return _sources(document, document_source, job, texts.TEMPLATE_WITHOUT_DOCUMENT)
+    return _sources(document, document_source, job, texts.documents.TEMPLATE_WITHOUT_DOCUMENT)
 
 
 def _sources(document: bool, document_source: bool, inherited: bool, missing: str) -> list[str]:
     if document and document_source:
-        return [texts.DOCUMENT_AND_SOURCE]
+        return [texts.documents.DOCUMENT_AND_SOURCE]
     return [] if document or document_source or inherited else [missing]
 
 
-def job_document(document: str, *, limit: int = DOCUMENT_BYTES, location: str = texts.INPUT) -> list[str]:
+def job_document(document: str, *, limit: int = DOCUMENT_BYTES, location: str = texts.documents.INPUT) -> list[str]:
     """A document's text: at most ``limit`` bytes of UTF-8, and JSON, of whatever type and with whatever keys.
 
     ``location`` is where it was found: the request, or the URL it was fetched from.
@@ -164,12 +164,12 @@ def job_document(document: str, *, limit: int = DOCUMENT_BYTES, location: str = 
     try:
         size = len(document.encode())
     except UnicodeEncodeError:
-        return [texts.document_invalid(location)]
+        return [texts.documents.document_invalid(location)]
     if size > limit:
-        return [texts.document_too_long(size, limit)]
+        return [texts.documents.document_too_long(size, limit)]
     if _depth(document) > DOCUMENT_DEPTH:
-        return [texts.document_too_deep(DOCUMENT_DEPTH)]
-    return [] if _is_json(document) else [texts.document_invalid(location)]
+        return [texts.documents.document_too_deep(DOCUMENT_DEPTH)]
+    return [] if _is_json(document) else [texts.documents.document_invalid(location)]
 
 
 _STRING_OR_BRACKET: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
@@ -223,8 +223,8 @@ def document_source(source: str, *, hosts: Collection[str] = (), limit: int = DO
     ``hosts`` are the server's own stores, as ``host`` or ``host:port``.
     """
     if len(source) > limit:
-        return [texts.document_source_too_long(len(source), limit)]
-    return [] if s3_object(source, hosts=hosts) else [texts.document_source_invalid(source)]
+        return [texts.documents.document_source_too_long(len(source), limit)]
+    return [] if s3_object(source, hosts=hosts) else [texts.documents.document_source_invalid(source)]
 
 
 def s3_object(source: str, *, hosts: Collection[str] = ()) -> S3Object | None:
@@ -283,16 +283,16 @@ def package_version(arn: str) -> PackageVersion | None:
 
 def package_versions(arns: Sequence[str], *, limit: int = PACKAGE_VERSIONS) -> list[str]:
     """``destinationPackageVersions``. Whether they exist, and in this account, is not judged here."""
-    found = [] if len(arns) <= limit else [texts.too_many_package_versions(len(arns), limit)]
+    found = [] if len(arns) <= limit else [texts.packages.too_many_package_versions(len(arns), limit)]
     versions = [(arn, package_version(arn)) for arn in arns]
-    found += [texts.package_version_invalid(arn) for arn, version in versions if version is None]
+    found += [texts.packages.package_version_invalid(arn) for arn, version in versions if version is None]
     packages = Counter(version.package for _, version in versions if version is not None)
-    return found + [texts.package_twice(name) for name, count in packages.items() if count > 1]
+    return found + [texts.packages.package_twice(name) for name, count in packages.items() if count > 1]
 
 
 def tags(keys: Iterable[str]) -> list[str]:
     """The keys of a list of tags. How many a resource may have is a quota and not judged here."""
     counts = Counter(keys)
     duplicates = [key for key, count in counts.items() if count > 1]
-    found = [texts.tags_duplicate(duplicates)] if duplicates else []
-    return found + [texts.tag_reserved(key) for key in counts if key.lower().startswith("aws:")]
+    found = [texts.tags.tags_duplicate(duplicates)] if duplicates else []
+    return found + [texts.tags.tag_reserved(key) for key in counts if key.lower().startswith("aws:")]

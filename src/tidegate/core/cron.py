@@ -45,7 +45,7 @@ class _Field(NamedTuple):
     cyclic: bool = True
 
     def error(self, text: str, reason: str) -> CronError:
-        return CronError(texts.cron_field(self.name, text, reason))
+        return CronError(texts.settings.cron_field(self.name, text, reason))
 
 
 _MINUTES = _Field("minutes", 0, 59)
@@ -165,7 +165,7 @@ def parse(text: str) -> Cron:
     """
     fields = _unwrapped(text).split()
     if len(fields) not in (_SIX, _SEVEN):
-        raise CronError(texts.cron_field_count(len(fields)))
+        raise CronError(texts.settings.cron_field_count(len(fields)))
     second = _second(fields.pop(0)) if len(fields) == _SEVEN else 0
     minutes, hours, day_of_month, month, day_of_week, year = fields
     return Cron(
@@ -182,7 +182,7 @@ def _unwrapped(text: str) -> str:
     if not text.startswith("cron("):
         return text
     if not text.endswith(")"):
-        raise CronError(texts.CRON_WRAPPER)
+        raise CronError(texts.settings.CRON_WRAPPER)
     return text[len("cron(") : -1]
 
 
@@ -190,7 +190,7 @@ def _second(text: str) -> int:
     try:
         return _value(_SECONDS, text)
     except CronError:
-        raise _SECONDS.error(text, texts.CRON_SECONDS) from None
+        raise _SECONDS.error(text, texts.settings.CRON_SECONDS) from None
 
 
 def _offsets(hours: tuple[int, ...], minutes: tuple[int, ...], second: int) -> tuple[int, ...]:
@@ -205,7 +205,7 @@ def _values(field: _Field, text: str) -> tuple[int, ...]:
 def _items(field: _Field, text: str) -> list[str]:
     items = text.split(",")
     if "" in items:
-        raise field.error(text, texts.CRON_EMPTY)
+        raise field.error(text, texts.settings.CRON_EMPTY)
     return items
 
 
@@ -217,7 +217,7 @@ def _span(field: _Field, item: str) -> Iterator[int]:
     size = field.most - field.least + 1
     if last < first:
         if not field.cyclic:
-            raise field.error(item, texts.CRON_RANGE_BACKWARDS)
+            raise field.error(item, texts.settings.CRON_RANGE_BACKWARDS)
         last += size
     return (field.least + (value - field.least) % size for value in range(first, last + 1, step))
 
@@ -226,7 +226,9 @@ def _bounds(field: _Field, item: str, base: str, *, open_ended: bool) -> tuple[i
     if base == "*":
         return field.least, field.most
     if base == "?":
-        raise field.error(item, texts.CRON_QUESTION_ALONE if "day" in field.name else texts.cron_not_a_value("?"))
+        raise field.error(
+            item, texts.settings.CRON_QUESTION_ALONE if "day" in field.name else texts.settings.cron_not_a_value("?")
+        )
     begin, dash, end = base.partition("-")
     first = _value(field, begin)
     if dash:
@@ -237,7 +239,7 @@ def _bounds(field: _Field, item: str, base: str, *, open_ended: bool) -> tuple[i
 def _step(field: _Field, item: str, text: str) -> int:
     step = _number(text)
     if step is None or not 1 <= step <= field.most:
-        raise field.error(item, texts.cron_step(field.most))
+        raise field.error(item, texts.settings.cron_step(field.most))
     return step
 
 
@@ -246,9 +248,9 @@ def _value(field: _Field, text: str) -> int:
         return field.names.index(text.upper()) + 1
     value = _number(text)
     if value is None:
-        raise field.error(text, texts.cron_not_a_value(text) if text else texts.CRON_EMPTY)
+        raise field.error(text, texts.settings.cron_not_a_value(text) if text else texts.settings.CRON_EMPTY)
     if not field.least <= value <= field.most:
-        raise field.error(text, texts.cron_out_of_range(field.least, field.most))
+        raise field.error(text, texts.settings.cron_out_of_range(field.least, field.most))
     return value
 
 
@@ -259,12 +261,12 @@ def _number(text: str) -> int | None:
 
 def _day_rule(day_of_month: str, day_of_week: str) -> _Days:
     if day_of_month == "?" and day_of_week == "?":
-        raise CronError(texts.CRON_NO_DAYS)
+        raise CronError(texts.settings.CRON_NO_DAYS)
     # Both fields are read before their combination is judged: a typing error is the better thing to report.
     by_date = _dates(day_of_month) if day_of_month != "?" else None
     by_weekday = _weekdays(day_of_week) if day_of_week != "?" else None
     if by_date is not None and by_weekday is not None:
-        raise CronError(texts.CRON_BOTH_DAYS)
+        raise CronError(texts.settings.CRON_BOTH_DAYS)
     rule = by_date or by_weekday
     assert rule is not None
     return rule
@@ -276,7 +278,7 @@ def _dates(text: str) -> _Days:
     nearest = [item[:-1] for item in items if item.endswith("W") and item != "LW"]
     wrong = [item for item in items if item.endswith("L") and item != "L"]
     if wrong:
-        raise _DAY_OF_MONTH.error(text, texts.cron_not_a_value(wrong[0]))
+        raise _DAY_OF_MONTH.error(text, texts.settings.cron_not_a_value(wrong[0]))
     return _Days(
         days=frozenset(value for item in plain for value in _span(_DAY_OF_MONTH, item)),
         last="L" in items,
@@ -303,9 +305,9 @@ def _day_name_of_last(item: str) -> str:
 
 def _nth(text: str) -> tuple[int, int]:
     if "," in text:
-        raise _DAY_OF_WEEK.error(text, texts.CRON_HASH_ALONE)
+        raise _DAY_OF_WEEK.error(text, texts.settings.CRON_HASH_ALONE)
     weekday, _, nth = text.partition("#")
     number = _number(nth)
     if number is None or not 1 <= number <= 5:  # a month has at most five of a weekday
-        raise _DAY_OF_WEEK.error(text, texts.CRON_HASH_RANGE)
+        raise _DAY_OF_WEEK.error(text, texts.settings.CRON_HASH_RANGE)
     return _value(_DAY_OF_WEEK, weekday), number

@@ -85,10 +85,10 @@ def queued_at(previous: int, now: int) -> int:
 def problems(criteria: Sequence[Criterion]) -> list[str]:
     """What is wrong with a job's retry criteria, as messages."""
     counts = Counter(criterion.failure_type for criterion in criteria)
-    found = [texts.retry_duplicate(failure_type) for failure_type, count in counts.items() if count > 1]
+    found = [texts.settings.retry_duplicate(failure_type) for failure_type, count in counts.items() if count > 1]
     if ALL in counts and len(counts) > 1:
-        found.append(texts.RETRY_ALL_WITH_OTHERS)
+        found.append(texts.settings.RETRY_ALL_WITH_OTHERS)
     total = sum(criterion.retries for criterion in criteria)
     if total > MOST:
-        found.append(texts.retries_above_limit(total, MOST))
+        found.append(texts.settings.retries_above_limit(total, MOST))
     return found

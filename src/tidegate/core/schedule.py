@@ -87,9 +87,9 @@ def problems(
     end = _checked("endTime", end_time, now, lead, _END_YEARS, found)
     if start is not None and end is not None:
         if end - start < apart:
-            found.append(texts.times_too_close(_minutes(apart)))
+            found.append(texts.settings.times_too_close(_minutes(apart)))
         if end - start > _END_YEARS * YEAR:
-            found.append(texts.times_too_far_apart(_END_YEARS))
+            found.append(texts.settings.times_too_far_apart(_END_YEARS))
     return found
 
 
@@ -100,12 +100,12 @@ def _checked(member: str, text: str | None, now: int, lead: int, years: int, fou
     try:
         instant = parse(text)
     except ValueError:
-        found.append(texts.time_invalid(member, text))
+        found.append(texts.settings.time_invalid(member, text))
         return None
     if instant < now + lead:
-        found.append(texts.time_too_early(member, text, _minutes(lead)))
+        found.append(texts.settings.time_too_early(member, text, _minutes(lead)))
     if instant > now + years * YEAR:
-        found.append(texts.time_too_late(member, text, years))
+        found.append(texts.settings.time_too_late(member, text, years))
     return instant
 
 

@@ -41,7 +41,7 @@ class Issued(NamedTuple):
 def prepare_keys_and_certificate(call: Call, _request: iot.CreateKeysAndCertificateRequest) -> Issued:
     """The slow half of CreateKeysAndCertificate: an RSA key of 2048 bits and our signature."""
     if call.authority is None:
-        raise iot.ServiceUnavailableException(texts.CERTIFICATE_AUTHORITY_MISSING)
+        raise iot.ServiceUnavailableException(texts.certificates.CERTIFICATE_AUTHORITY_MISSING)
     keys = x509.generate_rsa()
     return Issued(x509.parse(call.authority.issue(keys.public_pem)), keys)
 
@@ -70,7 +70,7 @@ def register_certificate_without_ca(
     try:
         certificate = x509.parse(request.certificate_pem or "")
     except x509.InvalidCertificateError as error:
-        raise iot.CertificateValidationException(texts.CERTIFICATE_UNREADABLE) from error
+        raise iot.CertificateValidationException(texts.certificates.CERTIFICATE_UNREADABLE) from error
     _keep(tx, call, certificate, status, registered=True)
     # Not the text of the request: whatever else it holds (the rest of a chain) must not become trusted.
     tx.effects.append(CertificateTrusted(certificate.pem))
@@ -117,11 +117,11 @@ def delete_certificate(tx: Tx, call: Call, request: iot.DeleteCertificateRequest
     found = _certificate(tx, call, request.certificate_id)
     name = _arn(call, found.certificate_id)
     if found.status == "ACTIVE":
-        raise iot.CertificateStateException(texts.certificate_active(found.certificate_id))
+        raise iot.CertificateStateException(texts.certificates.certificate_active(found.certificate_id))
     if certificates.things(tx, found.id, limit=1):
-        raise iot.DeleteConflictException(texts.certificate_has_things(name))
+        raise iot.DeleteConflictException(texts.certificates.certificate_has_things(name))
     if policies.count_of_target(tx, call.scope, name) and not request.force_delete:
-        raise iot.DeleteConflictException(texts.certificate_has_policies(name))
+        raise iot.DeleteConflictException(texts.certificates.certificate_has_policies(name))
     policies.detach_all(tx, call.scope, name)
     certificates.delete(tx, found.id)
     tx.effects.append(PrincipalChanged(call.scope, found.certificate_id))
@@ -162,7 +162,7 @@ def attach_thing_principal(
     kind = request.thing_principal_type or NON_EXCLUSIVE
     known = certificates.attachment(tx, thing.id, found.id)
     if known is not None and _kind(known) != kind:
-        raise iot.InvalidRequestException(texts.attached_otherwise(str(name), thing.name, _kind(known)))
+        raise iot.InvalidRequestException(texts.certificates.attached_otherwise(str(name), thing.name, _kind(known)))
     if known is None:
         _refuse_second_owner(tx, str(name), found.id, kind)
         certificates.attach(tx, thing.id, found.id, exclusive=kind == EXCLUSIVE)
@@ -237,7 +237,7 @@ def principal_arn(text: str | None) -> arn.Arn:
     """A principal as requests name it: the ARN of a certificate. Whether it exists is not looked at."""
     name = arn.parse(text or "")
     if name is None or name.service != "iot" or name.resource_type != "cert":
-        raise iot.InvalidRequestException(texts.NOT_A_CERTIFICATE_ARN)
+        raise iot.InvalidRequestException(texts.certificates.NOT_A_CERTIFICATE_ARN)
     return name
 
 
@@ -245,7 +245,7 @@ def principal(tx: Tx, call: Call, name: arn.Arn) -> certificates.Certificate:
     """The certificate a principal is. Another scope's is as good as none."""
     found = certificates.get(tx, call.scope, name.resource_id) if str(name) == call.arn(name.resource) else None
     if found is None:
-        raise iot.ResourceNotFoundException(texts.certificate_missing(name.resource_id))
+        raise iot.ResourceNotFoundException(texts.certificates.certificate_missing(name.resource_id))
     return found
 
 
@@ -323,7 +323,7 @@ def _certificate(tx: Tx, call: Call, certificate_id: str | None) -> certificates
     wanted = (certificate_id or "").lower()
     found = certificates.get(tx, call.scope, wanted)
     if found is None:
-        raise iot.ResourceNotFoundException(texts.certificate_missing(wanted))
+        raise iot.ResourceNotFoundException(texts.certificates.certificate_missing(wanted))
     return found
 
 
@@ -341,22 +341,24 @@ def _keep(tx: Tx, call: Call, certificate: x509.Certificate, status: str, *, reg
     )
     if not certificates.insert(tx, call.scope, new):
         raise iot.ResourceAlreadyExistsException(
-            texts.CERTIFICATE_EXISTS, resource_id=new.certificate_id, resource_arn=_arn(call, new.certificate_id)
+            texts.certificates.CERTIFICATE_EXISTS,
+            resource_id=new.certificate_id,
+            resource_arn=_arn(call, new.certificate_id),
         )
 
 
 def _refuse_internal(status: str) -> None:
     if status in _INTERNAL_STATUSES:
-        raise iot.CertificateStateException(texts.certificate_status_internal(status))
+        raise iot.CertificateStateException(texts.certificates.certificate_status_internal(status))
 
 
 def _refuse_second_owner(tx: Tx, name: str, inner_id: int, kind: str) -> None:
     # Called when the certificate is not attached to the thing in question: whatever it has is another thing.
     others = certificates.things(tx, inner_id, limit=1)
     if others and others[0].exclusive:
-        raise iot.InvalidRequestException(texts.attached_exclusively(name, others[0].name))
+        raise iot.InvalidRequestException(texts.certificates.attached_exclusively(name, others[0].name))
     if others and kind == EXCLUSIVE:
-        raise iot.InvalidRequestException(texts.attached_elsewhere(name, others[0].name))
+        raise iot.InvalidRequestException(texts.certificates.attached_elsewhere(name, others[0].name))
 
 
 def _kind(exclusive: bool) -> str:

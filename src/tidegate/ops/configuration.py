@@ -200,7 +200,7 @@ def require_packages(configured: Configuration) -> None:
         ResourceNotFoundException: naming the first.
     """
     for version in configured.destination_package_versions or []:
-        raise iot.ResourceNotFoundException(texts.package_version_missing(version))
+        raise iot.ResourceNotFoundException(texts.packages.package_version_missing(version))
 
 
 def updated(base: Configuration, given: Configuration) -> Configuration:

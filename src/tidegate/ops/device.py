@@ -86,7 +86,7 @@ def describe_job_execution(
     one = _addressed(tx, call, request.thing_name, thing_id, found, request.job_id, request.execution_number)
     if isinstance(one, Execution):
         raise jobs_data.TerminalStateException(
-            texts.DEVICE_TERMINAL,
+            texts.jobs.DEVICE_TERMINAL,
             execution_state=state_of(tx, one),
         )
     execution = described(tx, one, request.thing_name, call.now, with_document=with_document)
@@ -112,17 +112,17 @@ def update_job_execution(
     one = _addressed(tx, call, request.thing_name, thing_id, found, request.job_id, request.execution_number)
     if request.expected_version is not None and request.expected_version != one.version:
         raise VersionMismatch(
-            texts.device_version_mismatch(request.expected_version, one.version),
+            texts.jobs.device_version_mismatch(request.expected_version, one.version),
             execution_state=state_of(tx, one),
         )
     act = DEVICE_REPORTS.get(request.status)
     if act is None:
         raise jobs_data.InvalidStateTransitionException(
-            texts.device_status_not_allowed(request.status), execution_state=state_of(tx, one)
+            texts.jobs.device_status_not_allowed(request.status), execution_state=state_of(tx, one)
         )
     if isinstance(one, Execution):
         raise jobs_data.InvalidStateTransitionException(
-            texts.device_already_finished(request.thing_name, request.job_id, one.status.name),
+            texts.jobs.device_already_finished(request.thing_name, request.job_id, one.status.name),
             execution_state=state_of(tx, one),
         )
     steps = request.step_timeout_in_minutes
@@ -225,7 +225,7 @@ def _addressed(
     job = jobs.get(tx, call.scope, job_name)
     ended = executions.get(tx, thing_id, job.id, number) if job and thing_id else None
     if ended is None:
-        raise jobs_data.ResourceNotFoundException(texts.device_execution_missing(thing_name, job_name))
+        raise jobs_data.ResourceNotFoundException(texts.jobs.device_execution_missing(thing_name, job_name))
     return ended
 
 

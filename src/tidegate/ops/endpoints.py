@@ -14,7 +14,7 @@ def describe_endpoint(_tx: Tx, call: Call, request: iot.DescribeEndpointRequest)
     kind = request.endpoint_type or "iot:Data"
     address = _by_type(call.endpoints).get(kind)
     if address is None:
-        raise iot.InvalidRequestException(texts.endpoint_type_unknown(kind))
+        raise iot.InvalidRequestException(texts.requests.endpoint_type_unknown(kind))
     return iot.DescribeEndpointResponse(endpoint_address=address)
 
 

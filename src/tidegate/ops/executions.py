@@ -50,7 +50,7 @@ def list_job_executions_for_job(
     assert request.job_id is not None
     job = jobs.get(tx, call.scope, request.job_id)
     if job is None:
-        raise iot.ResourceNotFoundException(texts.job_missing(request.job_id))
+        raise iot.ResourceNotFoundException(texts.jobs.job_missing(request.job_id))
     listing = ("ListJobExecutionsForJob", call.scope, job.id, request.status)
     where = page(listing, token=request.next_token, size=request.max_results, start=executions.FIRST)
     rows = executions.page_by_job(tx, job.id, _status(request.status), _place(where.position), where.size + 1)
@@ -106,13 +106,13 @@ def cancel_job_execution(tx: Tx, call: Call, request: iot.CancelJobExecutionRequ
         raise iot.InvalidRequestException(" ".join(problems))
     found = _execution(tx, call, request.thing_name, request.job_id, None)
     if request.expected_version is not None and request.expected_version != found.version:
-        raise iot.VersionConflictException(texts.version_conflict(request.expected_version, found.version))
+        raise iot.VersionConflictException(texts.requests.version_conflict(request.expected_version, found.version))
     status = EXECUTION_MOVES.get((found.status, Act.FORCE_CANCEL if request.force else Act.CANCEL))
     if status is None and found.status == ExecutionStatus.IN_PROGRESS:
-        raise iot.InvalidStateTransitionException(texts.EXECUTION_NEEDS_FORCE)
+        raise iot.InvalidStateTransitionException(texts.jobs.EXECUTION_NEEDS_FORCE)
     if status is None:
         raise iot.InvalidStateTransitionException(
-            texts.execution_not_cancelable(request.thing_name or "", request.job_id or "")
+            texts.jobs.execution_not_cancelable(request.thing_name or "", request.job_id or "")
         )
     if request.status_details is not None:
         key = (found.thing_id, found.job_id, found.number)
@@ -135,9 +135,11 @@ def delete_job_execution(tx: Tx, call: Call, request: iot.DeleteJobExecutionRequ
     found = _execution(tx, call, request.thing_name, request.job_id, request.execution_number)
     job = jobs.lock(tx, found.job_id)
     if job is None or (request.namespace_id is not None and request.namespace_id != job.namespace):
-        raise iot.ResourceNotFoundException(texts.execution_missing(request.thing_name or "", request.job_id or ""))
+        raise iot.ResourceNotFoundException(
+            texts.jobs.execution_missing(request.thing_name or "", request.job_id or "")
+        )
     if found.status == ExecutionStatus.IN_PROGRESS and not request.force:
-        raise iot.InvalidStateTransitionException(texts.execution_needs_force(found.status.name))
+        raise iot.InvalidStateTransitionException(texts.jobs.execution_needs_force(found.status.name))
     transitions.withdraw(tx, found.thing_id, found.job_id, found.number)
     key = (found.thing_id, found.job_id, found.number)
     events.executions_deleted(tx, call.now, job, [(key, found.status)])
@@ -152,11 +154,11 @@ def _execution(tx: Tx, call: Call, thing_name: str | None, job_name: str | None,
     assert job_name is not None
     job = jobs.get(tx, call.scope, job_name)
     if job is None:
-        raise iot.ResourceNotFoundException(texts.execution_of_missing_job(job_name))
+        raise iot.ResourceNotFoundException(texts.jobs.execution_of_missing_job(job_name))
     thing = things.find(tx, call.scope, thing_name)
     found = executions.get(tx, thing.id, job.id, number) if thing else None
     if found is None:
-        raise iot.ResourceNotFoundException(texts.execution_missing(thing_name, job_name))
+        raise iot.ResourceNotFoundException(texts.jobs.execution_missing(thing_name, job_name))
     return found
 
 

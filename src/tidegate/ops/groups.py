@@ -85,7 +85,7 @@ def delete_thing_group(tx: Tx, call: Call, request: iot.DeleteThingGroupRequest)
         return iot.DeleteThingGroupResponse()
     _expect_version(group, request.expected_version)
     if groups.count_children(tx, group.id):
-        raise iot.InvalidRequestException(texts.group_has_children(group.name))
+        raise iot.InvalidRequestException(texts.groups.group_has_children(group.name))
     where = arn(call, group.name)
     targets = membership.before_all(tx, group.id)
     groups.delete(tx, call.scope, group.id, where)
@@ -171,7 +171,7 @@ def update_thing_groups_for_thing(
     Leaving comes first, so that a thing can move within a hierarchy and at the limit of its groups.
     """
     if not request.thing_name:
-        raise iot.InvalidRequestException(texts.THING_UNNAMED)
+        raise iot.InvalidRequestException(texts.groups.THING_UNNAMED)
     thing = things.found(tx, call, request.thing_name)
     left = [found(tx, call, name) for name in request.thing_groups_to_remove or []]
     joined = [found(tx, call, name) for name in request.thing_groups_to_add or []]
@@ -198,7 +198,7 @@ def found(tx: Tx, call: Call, name: str | None) -> groups.Group:
     assert name is not None
     group = groups.find(tx, call.scope, name)
     if group is None:
-        raise iot.ResourceNotFoundException(texts.group_missing(name))
+        raise iot.ResourceNotFoundException(texts.groups.group_missing(name))
     return group
 
 
@@ -208,7 +208,7 @@ def _created(call: Call, name: str, uuid: str) -> iot.CreateThingGroupResponse:
 
 def _created_again(call: Call, known: groups.Group, new: groups.NewGroup) -> iot.CreateThingGroupResponse:
     if known[3:6] != new[2:5]:  # parent, description, attributes
-        message = texts.group_exists(known.name)
+        message = texts.groups.group_exists(known.name)
         raise iot.ResourceAlreadyExistsException(message, resource_id=known.uuid, resource_arn=arn(call, known.name))
     return _created(call, known.name, known.uuid)
 
@@ -228,19 +228,19 @@ def _named(call: Call, rows: Sequence[groups.Named | groups.Group]) -> list[iot.
 
 def _expect_version(group: groups.Group, expected: int | None) -> None:
     if expected is not None and expected != group.version:
-        raise iot.VersionConflictException(texts.group_version_differs(group.name))
+        raise iot.VersionConflictException(texts.groups.group_version_differs(group.name))
 
 
 def _limit_attributes(name: str, wanted: dict[str, str]) -> None:
     if len(wanted) > attributes.OF_GROUP:
-        raise iot.InvalidRequestException(texts.too_many_attributes(f"Thing group {name}", attributes.OF_GROUP))
+        raise iot.InvalidRequestException(texts.things.too_many_attributes(f"Thing group {name}", attributes.OF_GROUP))
 
 
 def _limit_tree(tx: Tx, name: str, parent: groups.Group) -> None:
     if len(groups.lineage(tx, parent.id)) + 2 > _DEPTH:
-        raise iot.InvalidRequestException(texts.group_too_deep(name, _DEPTH))
+        raise iot.InvalidRequestException(texts.groups.group_too_deep(name, _DEPTH))
     if groups.count_children(tx, parent.id) >= _CHILDREN:
-        raise iot.InvalidRequestException(texts.too_many_children(parent.name, _CHILDREN))
+        raise iot.InvalidRequestException(texts.groups.too_many_children(parent.name, _CHILDREN))
 
 
 def _named_in(
@@ -256,13 +256,17 @@ def _name(call: Call, kind: str, name: str | None, named_by: str | None) -> str:
     of_thing = kind == "thing"
     if not named_by:
         if not name:
-            raise iot.InvalidRequestException(texts.THING_UNNAMED if of_thing else texts.GROUP_UNNAMED)
+            raise iot.InvalidRequestException(texts.groups.THING_UNNAMED if of_thing else texts.groups.GROUP_UNNAMED)
         return name
     prefix = call.arn(f"{kind}/")
     if not named_by.startswith(prefix):
-        raise iot.InvalidRequestException(texts.not_an_arn_of("thing" if of_thing else "thing group", named_by))
+        raise iot.InvalidRequestException(
+            texts.requests.not_an_arn_of("thing" if of_thing else "thing group", named_by)
+        )
     if name and name != named_by[len(prefix) :]:
-        raise iot.InvalidRequestException(texts.THING_NAMED_TWICE if of_thing else texts.GROUP_NAMED_TWICE)
+        raise iot.InvalidRequestException(
+            texts.groups.THING_NAMED_TWICE if of_thing else texts.groups.GROUP_NAMED_TWICE
+        )
     return named_by[len(prefix) :]
 
 
@@ -274,9 +278,9 @@ def _join(tx: Tx, call: Call, group: groups.Group, thing: thing_store.Thing) -> 
     root = (groups.lineage(tx, group.id) or [group])[0]
     above = groups.groups_of_thing(tx, thing.id, ancestors=True)
     if any(ancestor.id == root.id for ancestor in above):
-        raise iot.InvalidRequestException(texts.thing_in_hierarchy(thing.name, group.name))
+        raise iot.InvalidRequestException(texts.groups.thing_in_hierarchy(thing.name, group.name))
     if len(current) >= _GROUPS_PER_THING:
-        raise iot.InvalidRequestException(texts.thing_in_too_many_groups(thing.name, _GROUPS_PER_THING))
+        raise iot.InvalidRequestException(texts.groups.thing_in_too_many_groups(thing.name, _GROUPS_PER_THING))
     return groups.join(tx, group.id, thing.id, call.now)
 
 

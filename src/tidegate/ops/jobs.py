@@ -40,21 +40,21 @@ def create_job(tx: Tx, call: Call, request: iot.CreateJobRequest) -> iot.CreateJ
             document, source = template.document, template.document_source
         description = description if description is not None else template.description
     if configured.maintenance_windows and request.target_selection != "CONTINUOUS":
-        raise iot.InvalidRequestException(texts.WINDOWS_NEED_CONTINUOUS)
+        raise iot.InvalidRequestException(texts.settings.WINDOWS_NEED_CONTINUOUS)
     if document is None:
-        raise iot.InvalidRequestException(texts.document_source_unreachable(source or ""))
+        raise iot.InvalidRequestException(texts.documents.document_source_unreachable(source or ""))
     targets = _targets(tx, call, request.targets or [])
     configuration.require_packages(configured)
     resource = call.arn(f"job/{name}")
-    exists = iot.ResourceAlreadyExistsException(texts.job_exists(name), resource_id=name, resource_arn=resource)
+    exists = iot.ResourceAlreadyExistsException(texts.jobs.job_exists(name), resource_id=name, resource_arn=resource)
     if jobs.get(tx, call.scope, name) is not None:
         raise exists
     if jobs.count_active(tx, call.scope) >= call.limits.active_jobs:
-        raise iot.LimitExceededException(texts.limit_exceeded("active jobs", call.limits.active_jobs))
+        raise iot.LimitExceededException(texts.requests.limit_exceeded("active jobs", call.limits.active_jobs))
     times = configuration.timetable(configured, call.now).at(call.now)
     waits = times.phase == Phase.CLOSED
     if not waits and jobs.count_concurrent(tx, call.scope) >= call.limits.concurrent_jobs:
-        raise iot.LimitExceededException(texts.limit_exceeded("concurrent jobs", call.limits.concurrent_jobs))
+        raise iot.LimitExceededException(texts.requests.limit_exceeded("concurrent jobs", call.limits.concurrent_jobs))
     wake_at = times.changes_at if waits else call.now
     job_id = jobs.insert(
         tx,
@@ -90,14 +90,14 @@ def _check(call: Call, request: iot.CreateJobRequest) -> None:
     problems = configuration.problems(configured, call) + tags.problems(request.tags)
     problems += configuration.source_problems(request, call)
     if request.job_template_arn is not None and not templates.is_template_arn(call, request.job_template_arn):
-        problems.append(texts.not_a_template_arn(request.job_template_arn))
+        problems.append(texts.templates.not_a_template_arn(request.job_template_arn))
     if request.document_parameters is not None:
-        problems.append(texts.DOCUMENT_PARAMETERS_NEED_MANAGED)
-    problems += [texts.not_a_target(target) for target in request.targets or [] if _named_by(call, target) is None]
+        problems.append(texts.documents.DOCUMENT_PARAMETERS_NEED_MANAGED)
+    problems += [texts.jobs.not_a_target(target) for target in request.targets or [] if _named_by(call, target) is None]
     if problems:
         raise iot.InvalidRequestException(" ".join(problems))
     if len(set(request.targets or [])) > call.limits.targets_per_job:
-        raise iot.LimitExceededException(texts.limit_exceeded("targets per job", call.limits.targets_per_job))
+        raise iot.LimitExceededException(texts.requests.limit_exceeded("targets per job", call.limits.targets_per_job))
 
 
 def _named_by(call: Call, target: str) -> tuple[str, str] | None:
@@ -119,12 +119,12 @@ def _targets(tx: Tx, call: Call, requested: list[str]) -> list[Target]:
         if kind == "thing":
             thing = things.find(tx, call.scope, name)
             if thing is None:
-                raise iot.ResourceNotFoundException(texts.thing_missing(name))
+                raise iot.ResourceNotFoundException(texts.things.thing_missing(name))
             found.append(Target(position, target, thing.id, None))
         else:
             group = groups.find(tx, call.scope, name)
             if group is None:
-                raise iot.ResourceNotFoundException(texts.group_missing(name))
+                raise iot.ResourceNotFoundException(texts.groups.group_missing(name))
             found.append(Target(position, target, None, group.id))
     return found
 
@@ -225,7 +225,7 @@ def _group_of(tx: Tx, call: Call, request: iot.ListJobsRequest) -> groups.Group 
     if request.thing_group_name is not None:
         group = groups.find(tx, call.scope, request.thing_group_name)
         if group is None:
-            raise iot.ResourceNotFoundException(texts.group_missing(request.thing_group_name))
+            raise iot.ResourceNotFoundException(texts.groups.group_missing(request.thing_group_name))
         matches = request.thing_group_id in (None, group.uuid)
         return group if matches else None
     if request.thing_group_id is not None:
@@ -244,7 +244,7 @@ def cancel_job(tx: Tx, call: Call, request: iot.CancelJobRequest) -> iot.CancelJ
     force = bool(request.force)
     again = job.status == JobStatus.CANCELED and force and not job.force_canceled
     if (job.status, JobAct.CANCEL) not in JOB_MOVES and not again:
-        raise iot.InvalidRequestException(texts.job_not_cancelable(job.name, job.status))
+        raise iot.InvalidRequestException(texts.jobs.job_not_cancelable(job.name, job.status))
     reason = request.reason_code if request.reason_code is not None else job.reason_code
     comment = request.comment if request.comment is not None else job.comment
     canceled = transitions.cancel(tx, call.now, job, reason_code=reason, comment=comment, force=force)
@@ -270,13 +270,13 @@ def update_job(tx: Tx, call: Call, request: iot.UpdateJobRequest) -> None:
     )
     problems = configuration.problems(given, call)
     if any(criterion.retries for criterion in configuration.retry_criteria(given)):
-        problems.append(texts.RETRIES_ONLY_TO_ZERO)
+        problems.append(texts.settings.RETRIES_ONLY_TO_ZERO)
     if problems:
         raise iot.InvalidRequestException(" ".join(problems))
     job = _locked(tx, call, request.job_id)
     _require_namespace(job, request.namespace_id)
     if job.status not in (JobStatus.SCHEDULED, JobStatus.IN_PROGRESS):
-        raise iot.InvalidRequestException(texts.job_not_updatable(job.name, job.status))
+        raise iot.InvalidRequestException(texts.jobs.job_not_updatable(job.name, job.status))
     configured = configuration.updated(configuration.decode(job.config), given)
     description = job.description if request.description is None else request.description
     if description == job.description and configuration.encode(configured) == job.config:
@@ -303,7 +303,7 @@ def associate_targets_with_job(
         LimitExceededException: it would have too many targets.
     """
     named = [(target, _named_by(call, target)) for target in dict.fromkeys(request.targets or [])]
-    problems = [texts.not_a_group_target(target) for target, name in named if not name or name[0] != "thinggroup"]
+    problems = [texts.jobs.not_a_group_target(target) for target, name in named if not name or name[0] != "thinggroup"]
     if problems:
         raise iot.InvalidRequestException(" ".join(problems))
     job = _locked(tx, call, request.job_id)
@@ -311,10 +311,10 @@ def associate_targets_with_job(
     known = jobs.targets(tx, job.id)
     found = _targets(tx, call, [target for target, _ in named])
     if job.target_selection != "CONTINUOUS" or job.status != JobStatus.IN_PROGRESS or job.ended:
-        raise iot.InvalidRequestException(texts.job_not_continuous(job.name))
+        raise iot.InvalidRequestException(texts.jobs.job_not_continuous(job.name))
     new = [target for target in found if target.group_id not in {each.group_id for each in known}]
     if len(known) + len(new) > call.limits.targets_per_job:
-        raise iot.LimitExceededException(texts.limit_exceeded("targets per job", call.limits.targets_per_job))
+        raise iot.LimitExceededException(texts.requests.limit_exceeded("targets per job", call.limits.targets_per_job))
     if new:
         start = len(known)
         jobs.put_targets(tx, job.id, [each._replace(position=start + n) for n, each in enumerate(new)])
@@ -329,7 +329,7 @@ def associate_targets_with_job(
 def _require_namespace(job: Job, namespace: str | None) -> None:
     """A job of another namespace is as good as none [R]."""
     if namespace is not None and namespace != job.namespace:
-        raise iot.ResourceNotFoundException(texts.job_missing(job.name))
+        raise iot.ResourceNotFoundException(texts.jobs.job_missing(job.name))
 
 
 def delete_job(tx: Tx, call: Call, request: iot.DeleteJobRequest) -> None:
@@ -343,9 +343,9 @@ def delete_job(tx: Tx, call: Call, request: iot.DeleteJobRequest) -> None:
     _require_namespace(job, request.namespace_id)
     status = JOB_MOVES.get((job.status, JobAct.FORCE_DELETE if request.force else JobAct.DELETE))
     if status is None:
-        raise iot.InvalidStateTransitionException(texts.job_not_deletable(job.name, job.status))
+        raise iot.InvalidStateTransitionException(texts.jobs.job_not_deletable(job.name, job.status))
     if jobs.count_deleting(tx, call.scope) >= call.limits.deleting_jobs:
-        raise iot.LimitExceededException(texts.limit_exceeded("jobs being deleted", call.limits.deleting_jobs))
+        raise iot.LimitExceededException(texts.requests.limit_exceeded("jobs being deleted", call.limits.deleting_jobs))
     deleting = job._replace(status=status, stage=Stage.DELETE, stage_cursor=None, updated_at=call.now)
     jobs.put(tx, deleting, wake_at=call.now)
     events.job_happened(tx, call.now, deleting, JobOperation.DELETION_IN_PROGRESS)
@@ -361,14 +361,14 @@ def _job(tx: Tx, call: Call, job_id: str | None) -> Job:
     assert job_id is not None
     job = jobs.get(tx, call.scope, job_id)
     if job is None:
-        raise iot.ResourceNotFoundException(texts.job_missing(job_id))
+        raise iot.ResourceNotFoundException(texts.jobs.job_missing(job_id))
     return job
 
 
 def _locked(tx: Tx, call: Call, job_id: str | None) -> Job:
     job = jobs.lock(tx, _job(tx, call, job_id).id)
     if job is None:
-        raise iot.ResourceNotFoundException(texts.job_missing(job_id or ""))
+        raise iot.ResourceNotFoundException(texts.jobs.job_missing(job_id or ""))
     return job
 
 

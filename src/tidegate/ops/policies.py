@@ -34,7 +34,9 @@ def create_policy(tx: Tx, call: Call, request: iot.CreatePolicyRequest) -> iot.C
     name_arn = call.arn(f"policy/{name}")
     policy_id = policies.insert(tx, call.scope, name, uuid=call.ids.uuid(), now=call.now)
     if policy_id is None:
-        raise iot.ResourceAlreadyExistsException(texts.policy_exists(name), resource_id=name, resource_arn=name_arn)
+        raise iot.ResourceAlreadyExistsException(
+            texts.policies.policy_exists(name), resource_id=name, resource_arn=name_arn
+        )
     policies.insert_version(tx, policy_id, 1, document, uuid=call.ids.uuid(), now=call.now)
     stored_tags.put(tx, call.scope, name_arn, tags.as_map(request.tags))
     return iot.CreatePolicyResponse(
@@ -60,9 +62,9 @@ def delete_policy(tx: Tx, call: Call, request: iot.DeletePolicyRequest) -> None:
     """Only without attachments and with no version but the default."""
     found = _policy(tx, call, request.policy_name)
     if policies.is_attached(tx, found.id):
-        raise iot.DeleteConflictException(texts.policy_attached(found.name))
+        raise iot.DeleteConflictException(texts.policies.policy_attached(found.name))
     if policies.count_versions(tx, found.id) > 1:
-        raise iot.DeleteConflictException(texts.policy_has_versions(found.name))
+        raise iot.DeleteConflictException(texts.policies.policy_has_versions(found.name))
     policies.delete(tx, found)
     stored_tags.delete_all(tx, call.scope, call.arn(f"policy/{found.name}"))
 
@@ -89,7 +91,9 @@ def create_policy_version(
     _check_document(call, request.policy_name or "", document)
     found = _policy(tx, call, request.policy_name)
     if policies.count_versions(tx, found.id) >= call.limits.policy_versions:
-        raise iot.VersionsLimitExceededException(texts.policy_versions_full(found.name, call.limits.policy_versions))
+        raise iot.VersionsLimitExceededException(
+            texts.policies.policy_versions_full(found.name, call.limits.policy_versions)
+        )
     number = found.last_version + 1
     policies.insert_version(tx, found.id, number, document, uuid=call.ids.uuid(), now=call.now)
     if request.set_as_default:
@@ -146,7 +150,7 @@ def delete_policy_version(tx: Tx, call: Call, request: iot.DeletePolicyVersionRe
     found = _policy(tx, call, request.policy_name)
     number = _version(tx, found, request.policy_version_id).version
     if number == found.default_version:
-        raise iot.DeleteConflictException(texts.POLICY_VERSION_DEFAULT)
+        raise iot.DeleteConflictException(texts.policies.POLICY_VERSION_DEFAULT)
     policies.delete_version(tx, found.id, number)
 
 
@@ -249,7 +253,7 @@ def list_policy_principals(
 def _policy(tx: Tx, call: Call, name: str | None) -> policies.Policy:
     found = policies.get(tx, call.scope, name or "")
     if found is None:
-        raise iot.ResourceNotFoundException(texts.policy_missing(name or ""))
+        raise iot.ResourceNotFoundException(texts.policies.policy_missing(name or ""))
     return found
 
 
@@ -258,14 +262,14 @@ def _version(tx: Tx, found: policies.Policy, text: str | None) -> policies.Versi
     number = int(text) if text and len(text) <= 18 else 0
     version = policies.version(tx, found.id, number)
     if version is None:
-        raise iot.ResourceNotFoundException(texts.policy_version_missing(found.name, text or ""))
+        raise iot.ResourceNotFoundException(texts.policies.policy_version_missing(found.name, text or ""))
     return version
 
 
 def _target(text: str | None) -> arn.Arn:
     target = arn.parse(text or "")
     if target is None or target.service != "iot" or target.resource_type not in ("cert", "thinggroup"):
-        raise iot.InvalidRequestException(texts.NOT_A_POLICY_TARGET)
+        raise iot.InvalidRequestException(texts.policies.NOT_A_POLICY_TARGET)
     return target
 
 
@@ -274,7 +278,7 @@ def _existing(tx: Tx, call: Call, target: arn.Arn) -> str:
     if target.resource_type == "cert":
         certificates.principal(tx, call, target)
     elif str(target) != call.arn(target.resource) or groups.find(tx, call.scope, target.resource_id) is None:
-        raise iot.ResourceNotFoundException(texts.group_missing(target.resource_id))
+        raise iot.ResourceNotFoundException(texts.groups.group_missing(target.resource_id))
     return str(target)
 
 
@@ -284,7 +288,7 @@ def _existing(tx: Tx, call: Call, target: arn.Arn) -> str:
 def _check_document(call: Call, name: str, document: str) -> None:
     size = len(re.sub(r"\s+", "", document))
     if size > call.limits.policy_characters:
-        raise iot.InvalidRequestException(texts.policy_too_large(size, call.limits.policy_characters))
+        raise iot.InvalidRequestException(texts.policies.policy_too_large(size, call.limits.policy_characters))
     try:
         policy.parse(document, name)
     except policy.MalformedPolicyError as error:
@@ -301,7 +305,9 @@ def _attach(tx: Tx, call: Call, found: policies.Policy, target: str) -> None:
         return
     most = call.limits.policies_per_target
     if policies.count_of_target(tx, call.scope, target) > most:
-        raise iot.LimitExceededException(texts.limit_exceeded("policies of a certificate or thing group", most))
+        raise iot.LimitExceededException(
+            texts.requests.limit_exceeded("policies of a certificate or thing group", most)
+        )
     _announce(tx, call, target)
 
 

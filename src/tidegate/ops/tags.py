@@ -25,7 +25,7 @@ _EXISTS: dict[str, Callable[[Tx, int, str], object]] = {
 def problems(given: Sequence[iot.Tag] | None, limit: int = 50) -> list[str]:
     """What is wrong with the tags of a request, for every operation that takes some: keys, and how many there are."""
     found = checks.tags(tag.key or "" for tag in given or ())
-    return [*found, texts.too_many_tags(limit)] if len(given or ()) > limit else found
+    return [*found, texts.tags.too_many_tags(limit)] if len(given or ()) > limit else found
 
 
 def as_map(given: Sequence[iot.Tag] | None) -> dict[str, str]:
@@ -42,7 +42,7 @@ def tag_resource(tx: Tx, call: Call, request: iot.TagResourceRequest) -> iot.Tag
         raise iot.InvalidRequestException(" ".join(wrong))
     name = _resource(tx, call, request.resource_arn)
     if len(tags.of(tx, call.scope, name) | new) > limit:
-        raise iot.LimitExceededException(texts.too_many_tags(limit))
+        raise iot.LimitExceededException(texts.tags.too_many_tags(limit))
     tags.put(tx, call.scope, name, new)
     return iot.TagResourceResponse()
 
@@ -69,12 +69,12 @@ def list_tags_for_resource(
 def _resource(tx: Tx, call: Call, text: str | None) -> str:
     name = arn.parse(text or "")
     if name is None:
-        raise iot.InvalidRequestException(texts.not_an_arn(text or ""))
+        raise iot.InvalidRequestException(texts.requests.not_an_arn(text or ""))
     exists = _EXISTS.get(name.resource_type)
     if name.service != "iot" or exists is None:
-        raise iot.InvalidRequestException(texts.not_taggable(str(name)))
+        raise iot.InvalidRequestException(texts.tags.not_taggable(str(name)))
     if str(name) != call.arn(name.resource) or exists(tx, call.scope, name.resource_id) is None:
-        raise iot.ResourceNotFoundException(texts.resource_missing(str(name)))
+        raise iot.ResourceNotFoundException(texts.tags.resource_missing(str(name)))
     return str(name)
 
 

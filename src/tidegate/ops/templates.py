@@ -36,17 +36,17 @@ def create_job_template(tx: Tx, call: Call, request: iot.CreateJobTemplateReques
     if job_id is not None:
         job = jobs.get(tx, call.scope, job_id)
         if job is None or job.status == "DELETION_IN_PROGRESS":
-            raise iot.ResourceNotFoundException(texts.job_missing(job_id))
+            raise iot.ResourceNotFoundException(texts.jobs.job_missing(job_id))
         configured = configuration.over(configured, configuration.decode(job.config))
         if document is None and source is None:
             document, source = configuration.origin(tx, job)
     template = Template(name, description, document, source, configuration.encode(configured), call.now)
     if templates.get(tx, call.scope, name) is not None:
-        raise iot.ConflictException(texts.template_exists(name), resource_id=name)
+        raise iot.ConflictException(texts.templates.template_exists(name), resource_id=name)
     if call.limits.job_templates and templates.count(tx, call.scope) >= call.limits.job_templates:
-        raise iot.LimitExceededException(texts.limit_exceeded("job templates", call.limits.job_templates))
+        raise iot.LimitExceededException(texts.requests.limit_exceeded("job templates", call.limits.job_templates))
     if not templates.insert(tx, call.scope, template):
-        raise iot.ConflictException(texts.template_exists(name), resource_id=name)
+        raise iot.ConflictException(texts.templates.template_exists(name), resource_id=name)
     resource = call.arn(f"jobtemplate/{name}")
     stored_tags.put(tx, call.scope, resource, tags.as_map(request.tags))
     return iot.CreateJobTemplateResponse(job_template_arn=resource, job_template_id=name)
@@ -59,7 +59,7 @@ def describe_job_template(
     assert request.job_template_id is not None
     template = templates.get(tx, call.scope, request.job_template_id)
     if template is None:
-        raise iot.ResourceNotFoundException(texts.template_missing(request.job_template_id))
+        raise iot.ResourceNotFoundException(texts.templates.template_missing(request.job_template_id))
     configured = configuration.decode(template.config)
     return iot.DescribeJobTemplateResponse(
         job_template_arn=call.arn(f"jobtemplate/{template.name}"),
@@ -101,7 +101,7 @@ def delete_job_template(tx: Tx, call: Call, request: iot.DeleteJobTemplateReques
     """Delete a template and its tags; jobs made from it are not affected."""
     assert request.job_template_id is not None
     if not templates.delete(tx, call.scope, request.job_template_id):
-        raise iot.ResourceNotFoundException(texts.template_missing(request.job_template_id))
+        raise iot.ResourceNotFoundException(texts.templates.template_missing(request.job_template_id))
     stored_tags.delete_all(tx, call.scope, call.arn(f"jobtemplate/{request.job_template_id}"))
 
 
@@ -114,7 +114,7 @@ def inherited(tx: Tx, call: Call, template_arn: str) -> tuple[Template, Configur
     name = arn.Names(call.partition, call.region, call.account).id_of("jobtemplate", template_arn)
     template = templates.get(tx, call.scope, name) if name else None
     if template is None:
-        raise iot.ResourceNotFoundException(texts.template_missing(name or template_arn.rpartition("/")[2]))
+        raise iot.ResourceNotFoundException(texts.templates.template_missing(name or template_arn.rpartition("/")[2]))
     return template, configuration.decode(template.config)
 
 
@@ -134,7 +134,7 @@ def _job_of(call: Call, job_arn: str | None, problems: list[str]) -> str | None:
         return None
     job_id = arn.Names(call.partition, call.region, call.account).id_of("job", job_arn)
     if job_id is None:
-        problems.append(texts.not_a_job_arn(job_arn))
+        problems.append(texts.jobs.not_a_job_arn(job_arn))
     return job_id
 
 

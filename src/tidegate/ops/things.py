@@ -22,7 +22,7 @@ def create_thing(tx: Tx, call: Call, request: iot.CreateThingRequest) -> iot.Cre
     wanted = attributes.applied({}, request.attribute_payload)
     _refuse_type(request.thing_type_name)
     if request.billing_group_name:
-        raise iot.ResourceNotFoundException(texts.billing_group_missing(request.billing_group_name))
+        raise iot.ResourceNotFoundException(texts.things.billing_group_missing(request.billing_group_name))
     known = things.find(tx, call.scope, name)
     if known is not None:
         return _created_again(call, known, wanted)
@@ -51,7 +51,7 @@ def describe_thing(tx: Tx, call: Call, request: iot.DescribeThingRequest) -> iot
 def update_thing(tx: Tx, call: Call, request: iot.UpdateThingRequest) -> iot.UpdateThingResponse:
     """Replace or merge a thing's attributes; every update is a new version."""
     if request.thing_type_name and request.remove_thing_type:
-        raise iot.InvalidRequestException(texts.TYPE_SET_AND_REMOVED)
+        raise iot.InvalidRequestException(texts.things.TYPE_SET_AND_REMOVED)
     thing = found(tx, call, request.thing_name)
     _refuse_type(request.thing_type_name)
     _expect_version(thing, request.expected_version)
@@ -72,7 +72,7 @@ def delete_thing(tx: Tx, call: Call, request: iot.DeleteThingRequest) -> iot.Del
         return iot.DeleteThingResponse()
     _expect_version(thing, request.expected_version)
     if things.certificates(tx, thing.id):
-        raise iot.InvalidRequestException(texts.thing_has_principals(thing.name))
+        raise iot.InvalidRequestException(texts.things.thing_has_principals(thing.name))
     membership.deleted(tx, call.now, thing.id)
     # No certificate is attached, so nobody's policies change with the memberships.
     groups.leave_all(tx, thing.id)
@@ -87,9 +87,9 @@ def delete_thing(tx: Tx, call: Call, request: iot.DeleteThingRequest) -> iot.Del
 def list_things(tx: Tx, call: Call, request: iot.ListThingsRequest) -> iot.ListThingsResponse:
     """Things by name, or those with an attribute by its value."""
     if request.attribute_value is not None and request.attribute_name is None:
-        raise iot.InvalidRequestException(texts.ATTRIBUTE_VALUE_ALONE)
+        raise iot.InvalidRequestException(texts.things.ATTRIBUTE_VALUE_ALONE)
     if request.attribute_name is not None and request.thing_type_name is not None:
-        raise iot.InvalidRequestException(texts.ATTRIBUTE_AND_TYPE)
+        raise iot.InvalidRequestException(texts.things.ATTRIBUTE_AND_TYPE)
     if request.thing_type_name is not None:
         return iot.ListThingsResponse(things=[])
     if request.attribute_name is not None:
@@ -127,32 +127,32 @@ def found(tx: Tx, call: Call, name: str | None) -> things.Thing:
     assert name is not None
     thing = things.find(tx, call.scope, name)
     if thing is None:
-        raise iot.ResourceNotFoundException(texts.thing_missing(name))
+        raise iot.ResourceNotFoundException(texts.things.thing_missing(name))
     return thing
 
 
 def _created_again(call: Call, known: things.Thing, wanted: dict[str, str]) -> iot.CreateThingResponse:
     where = arn(call, known.name)
     if known.attributes != wanted:
-        message = texts.thing_exists(known.name)
+        message = texts.things.thing_exists(known.name)
         raise iot.ResourceAlreadyExistsException(message, resource_id=known.uuid, resource_arn=where)
     return iot.CreateThingResponse(thing_name=known.name, thing_arn=where, thing_id=known.uuid)
 
 
 def _refuse_type(name: str | None) -> None:
     if name:
-        raise iot.ResourceNotFoundException(texts.thing_type_missing(name))
+        raise iot.ResourceNotFoundException(texts.things.thing_type_missing(name))
 
 
 def _expect_version(thing: things.Thing, expected: int | None) -> None:
     if expected is not None and expected != thing.version:
-        raise iot.VersionConflictException(texts.thing_version_differs(thing.name))
+        raise iot.VersionConflictException(texts.things.thing_version_differs(thing.name))
 
 
 def _limit_attributes(name: str, wanted: dict[str, str]) -> None:
     limit = attributes.OF_UNTYPED_THING
     if len(wanted) > limit:
-        raise iot.InvalidRequestException(texts.too_many_attributes(f"Thing {name} without a thing type", limit))
+        raise iot.InvalidRequestException(texts.things.too_many_attributes(f"Thing {name} without a thing type", limit))
 
 
 def _summary(call: Call, thing: things.Thing) -> iot.ThingAttribute:

@@ -182,8 +182,8 @@ def judge(tx: Tx, now: int, job_id: int) -> bool:
     met = abort.decide(criteria, ends)
     if met is None:
         return False
-    comment = texts.aborted(met.failure_type, abort.percentage(met, ends), met.threshold_percentage)
-    cancel(tx, now, job, reason_code=texts.ABORT_REASON, comment=comment, force=False)
+    comment = texts.jobs.aborted(met.failure_type, abort.percentage(met, ends), met.threshold_percentage)
+    cancel(tx, now, job, reason_code=texts.jobs.ABORT_REASON, comment=comment, force=False)
     return True
 
 

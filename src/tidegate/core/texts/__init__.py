@@ -1,0 +1,40 @@
+"""Every sentence the service says about a request that is well formed and still wrong.
+
+One table, cut by noun: a capture from the live service replaces a sentence in one place. Each names its evidence:
+
+* [D] printed in AWS's documents;
+* [third hand] given by another implementation that says it compares with the live service: better than a guess;
+* [R] ours: AWS's sentence is not known. It names the member, the value and the limit.
+
+Not here: the sentences of shape constraints ("1 validation error detected: ..."): ``wire`` derives them from the model.
+"""
+
+from __future__ import annotations
+
+from tidegate.core.texts import (
+    certificates,
+    documents,
+    groups,
+    jobs,
+    packages,
+    policies,
+    requests,
+    settings,
+    tags,
+    templates,
+    things,
+)
+
+__all__ = [
+    "certificates",
+    "documents",
+    "groups",
+    "jobs",
+    "packages",
+    "policies",
+    "requests",
+    "settings",
+    "tags",
+    "templates",
+    "things",
+]
