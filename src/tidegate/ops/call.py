@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from tidegate.clock import Ids
+from tidegate.core.location import Location
 
 
 class Limits(NamedTuple):
@@ -46,6 +47,25 @@ class Authority(Protocol):
         ...
 
 
+class Objects(Protocol):
+    """The object storage that job documents and artifacts come from."""
+
+    def fetch(self, location: Location, *, limit: int) -> bytes:
+        """An object of at most ``limit`` bytes. Blocks: for a handler's ``prepare``, never inside a transaction.
+
+        Raises:
+            ObjectFaultError: it cannot be had, or not by this server.
+        """
+        ...
+
+    def presign(self, method: Literal["GET", "PUT"], location: Location, *, signed_at: int, expires_s: int) -> str:
+        """A URL that allows one thing for ``expires_s`` seconds from ``signed_at`` (epoch ms of the service's clock).
+
+        Pure: the same arguments give the same text.
+        """
+        ...
+
+
 class Call(NamedTuple):
     """Who calls, where, and when.
 
@@ -62,6 +82,7 @@ class Call(NamedTuple):
     limits: Limits = Limits()
     endpoints: Endpoints = Endpoints()
     authority: Authority | None = None
+    objects: Objects | None = None
 
     def arn(self, resource: str) -> str:
         """The ARN of a resource of this scope, ``resource`` being ``type/name`` (control reference 1.8)."""

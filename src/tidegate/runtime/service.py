@@ -6,7 +6,7 @@ import asyncio
 from typing import Any, NamedTuple
 
 from tidegate.clock import Clock, Ids
-from tidegate.ops.call import Authority, Call, Endpoints, Limits
+from tidegate.ops.call import Authority, Call, Endpoints, Limits, Objects
 from tidegate.ops.handler import Handler
 from tidegate.runtime.unit import Unit
 from tidegate.store import scopes
@@ -29,13 +29,20 @@ class Service:
     """What the edges share. Lives on one event loop."""
 
     def __init__(
-        self, unit: Unit, clock: Clock, ids: Ids, settings: Settings, authority: Authority | None = None
+        self,
+        unit: Unit,
+        clock: Clock,
+        ids: Ids,
+        settings: Settings,
+        authority: Authority | None = None,
+        objects: Objects | None = None,
     ) -> None:
         self.unit = unit
         self.clock = clock
         self.ids = ids
         self.settings = settings
         self.authority = authority
+        self.objects = objects
         self._scopes: dict[tuple[str, str], int] = {}
 
     async def invoke(self, handler: Handler, request: Any, *, account: str, region: str, principal: str) -> Any:
@@ -76,6 +83,7 @@ class Service:
             limits=settings.limits,
             endpoints=settings.endpoints,
             authority=self.authority,
+            objects=self.objects,
         )
 
     async def _scope(self, account: str, region: str) -> int:
