@@ -14,6 +14,7 @@ from __future__ import annotations
 from tidegate.core.texts import (
     certificates,
     documents,
+    fleet_index,
     groups,
     jobs,
     packages,
@@ -28,6 +29,7 @@ from tidegate.core.texts import (
 __all__ = [
     "certificates",
     "documents",
+    "fleet_index",
     "groups",
     "jobs",
     "packages",

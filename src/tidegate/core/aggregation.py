@@ -1,0 +1,52 @@
+"""Statistics over the values of one field (AWS guide, "Querying for aggregate data")."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from tidegate.core.query import Value
+from tidegate.wire import iot
+
+FieldType = Literal["Number", "String", "Boolean"]
+_TRUTH = {("true",): 1, ("false",): 0}
+
+
+def numbers(kind: str, values: Iterable[Value]) -> list[int | float]:
+    """Those values that are of a type, as numbers; a value of another type is passed over.
+
+    A text counts as 0: only how many there are is asked of texts.
+    """
+    if kind == "Number":
+        return [value.number for value in values if value.number is not None]
+    if kind == "Boolean":
+        return [_TRUTH[value.words] for value in values if value.words in _TRUTH]
+    return [0 for _ in values]
+
+
+def statistics(kind: str, found: Sequence[int | float]) -> iot.Statistics:
+    """The statistics of a field of a type; of texts, and where nothing was found, only the count.
+
+    Without a finite sum of squares there are none ("if the field values exceed the maximum double value, the statistics
+    values are empty").
+    """
+    count = len(found)
+    if kind == "String" or not count:
+        return iot.Statistics(count=count)
+    try:
+        total, squares = math.fsum(found), math.fsum(float(one) ** 2 for one in found)
+    except OverflowError:
+        return iot.Statistics()
+    average = total / count
+    variance = max(0.0, squares / count - average**2)
+    return iot.Statistics(
+        count=count,
+        average=average,
+        sum=total,
+        minimum=float(min(found)),
+        maximum=float(max(found)),
+        sum_of_squares=squares,
+        variance=variance,
+        std_deviation=math.sqrt(variance),
+    )
