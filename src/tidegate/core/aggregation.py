@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from decimal import Decimal
 
 from tidegate.core.query import Value
 from tidegate.wire import iot
 
-FieldType = Literal["Number", "String", "Boolean"]
 _TRUTH = {("true",): 1, ("false",): 0}
 
 
@@ -36,17 +35,21 @@ def statistics(kind: str, found: Sequence[int | float]) -> iot.Statistics:
         return iot.Statistics(count=count)
     try:
         total, squares = math.fsum(found), math.fsum(float(one) ** 2 for one in found)
+        average = total / count
+        variance = math.fsum((one - average) ** 2 for one in found) / count
     except OverflowError:
         return iot.Statistics()
-    average = total / count
-    variance = max(0.0, squares / count - average**2)
     return iot.Statistics(
         count=count,
-        average=average,
-        sum=total,
-        minimum=float(min(found)),
-        maximum=float(max(found)),
-        sum_of_squares=squares,
-        variance=variance,
-        std_deviation=math.sqrt(variance),
+        average=_decimal(average),
+        sum=_decimal(total),
+        minimum=_decimal(min(found)),
+        maximum=_decimal(max(found)),
+        sum_of_squares=_decimal(squares),
+        variance=_decimal(variance),
+        std_deviation=_decimal(math.sqrt(variance)),
     )
+
+
+def _decimal(number: float) -> Decimal:
+    return Decimal(repr(float(number)))

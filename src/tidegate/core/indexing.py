@@ -71,7 +71,9 @@ def thing(parts: Parts) -> IndexedThing:
     if parts.connectivity is not None:
         for member, connected in _connectivity_members(parts.connectivity):
             _put(fields, f"connectivity.{member}", [connected])
-    versions = {f"{_prefix(name)}.version": shadow["version"] for name, shadow in shadows.items() if "version" in shadow}
+    versions = {
+        f"{_prefix(name)}.version": shadow["version"] for name, shadow in shadows.items() if "version" in shadow
+    }
     return IndexedThing(fields, {"registry.version": parts.version, **versions}, _shown(parts, shadows))
 
 
@@ -226,7 +228,6 @@ class Narrowed(NamedTuple):
 
     name: str | None = None
     group: str | None = None
-    type_name: str | None = None
     attribute: str | None = None
     attribute_value: str | None = None
 
@@ -247,8 +248,6 @@ def _narrowed_by(found: Narrowed, leaf: query.Node) -> Narrowed:
             return found._replace(name=_like((leaf.word,)))
         if leaf.field == "thingGroupNames" and leaf.number is None:
             return found._replace(group=leaf.word)
-        if leaf.field == "thingTypeName" and leaf.number is None:
-            return found._replace(type_name=leaf.word)
     field = getattr(leaf, "field", None)
     if field is not None and field.startswith("attributes."):
         exact = leaf.word if isinstance(leaf, query.Term) and leaf.number is None else None

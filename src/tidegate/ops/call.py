@@ -21,6 +21,7 @@ class Limits(NamedTuple):
     concurrent_jobs: int = 500
     """Jobs that may be rolled out or canceled at once."""
     tags_per_resource: int = 50
+    dynamic_groups: int = 100
     policies_per_target: int = 10
     policy_versions: int = 5
     policy_characters: int = 2048

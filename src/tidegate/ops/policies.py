@@ -13,7 +13,7 @@ from tidegate.ops import certificates, tags
 from tidegate.ops.call import Call
 from tidegate.ops.effects import PoliciesChanged, PrincipalChanged
 from tidegate.ops.handler import Handler, following, page
-from tidegate.store import groups, policies
+from tidegate.store import dynamic_groups, groups, policies
 from tidegate.store import tags as stored_tags
 from tidegate.store.database import Tx
 from tidegate.wire import iot
@@ -277,8 +277,12 @@ def _existing(tx: Tx, call: Call, target: arn.Arn) -> str:
     """The ARN of a target that must exist."""
     if target.resource_type == "cert":
         certificates.principal(tx, call, target)
-    elif str(target) != call.arn(target.resource) or groups.find(tx, call.scope, target.resource_id) is None:
-        raise iot.ResourceNotFoundException(texts.groups.group_missing(target.resource_id))
+    else:
+        group = groups.find(tx, call.scope, target.resource_id) if str(target) == call.arn(target.resource) else None
+        if group is None:
+            raise iot.ResourceNotFoundException(texts.groups.group_missing(target.resource_id))
+        if dynamic_groups.find(tx, group.id):
+            raise iot.InvalidRequestException(texts.fleet_index.group_is_dynamic(str(target)))
     return str(target)
 
 

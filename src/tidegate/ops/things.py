@@ -6,11 +6,11 @@ Thing types and billing groups are not known here yet, so whoever names one is t
 from __future__ import annotations
 
 from tidegate.core import attributes, texts
-from tidegate.ops import handler, membership
+from tidegate.ops import handler, membership, registry
 from tidegate.ops.call import Call
 from tidegate.ops.effects import PrincipalChanged, ThingNamed
 from tidegate.ops.handler import Handler
-from tidegate.store import executions, groups, things
+from tidegate.store import connectivity, executions, groups, things
 from tidegate.store.database import Conflict, Tx
 from tidegate.wire import iot
 
@@ -32,6 +32,7 @@ def create_thing(tx: Tx, call: Call, request: iot.CreateThingRequest) -> iot.Cre
     if thing_id is None:
         raise Conflict
     tx.effects.append(ThingNamed(call.account, call.region, name, thing_id))
+    registry.thing_changed(tx, call, thing_id)
     return iot.CreateThingResponse(thing_name=name, thing_arn=arn(call, name), thing_id=uuid)
 
 
@@ -61,6 +62,7 @@ def update_thing(tx: Tx, call: Call, request: iot.UpdateThingRequest) -> iot.Upd
     if wanted != thing.attributes:
         # Policies may name the attributes of the connected thing (device reference 8.3).
         tx.effects += [PrincipalChanged(call.scope, certificate) for certificate in things.certificates(tx, thing.id)]
+        registry.thing_changed(tx, call, thing.id)
     return iot.UpdateThingResponse()
 
 
@@ -76,6 +78,7 @@ def delete_thing(tx: Tx, call: Call, request: iot.DeleteThingRequest) -> iot.Del
     membership.deleted(tx, call.now, thing.id)
     # No certificate is attached, so nobody's policies change with the memberships.
     groups.leave_all(tx, thing.id)
+    connectivity.delete(tx, thing.id)
     if executions.any_of_thing(tx, thing.id):
         things.bury(tx, call.scope, thing, call.now)
     else:
