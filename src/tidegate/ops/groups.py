@@ -44,10 +44,11 @@ def create_thing_group(tx: Tx, call: Call, request: iot.CreateThingGroupRequest)
     _limit_attributes(name, wanted)
     if parent:
         _limit_tree(tx, name, parent)
-    if groups.insert(tx, call.scope, new, call.now) is None:
+    group_id = groups.insert(tx, call.scope, new, call.now)
+    if group_id is None:
         raise Conflict
     stored_tags.put(tx, call.scope, arn(call, name), tags.as_map(request.tags))
-    group = found(tx, call, name)
+    group = groups.Group(group_id, *new, 1, call.now)
     registry_events.group(tx, call, Change.CREATED, group)
     registry_events.tied(tx, call, Tie.ADDED, parent, group)
     return _created(call, name, new.uuid)
@@ -77,8 +78,10 @@ def update_thing_group(tx: Tx, call: Call, request: iot.UpdateThingGroupRequest)
     assert properties is not None
     wanted = attributes.applied(group.attributes, properties.attribute_payload)
     _limit_attributes(group.name, wanted)
-    version = groups.update(tx, group.id, properties.thing_group_description or None, wanted)
-    registry_events.group(tx, call, Change.UPDATED, found(tx, call, group.name))
+    description = properties.thing_group_description or None
+    version = groups.update(tx, group.id, description, wanted)
+    updated = group._replace(description=description, attributes=wanted, version=version)
+    registry_events.group(tx, call, Change.UPDATED, updated)
     return iot.UpdateThingGroupResponse(version=version)
 
 

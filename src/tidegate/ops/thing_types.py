@@ -40,7 +40,7 @@ def create_thing_type(tx: Tx, call: Call, request: iot.CreateThingTypeRequest) -
     if not thing_types.insert(tx, call.scope, new, call.now):
         raise Conflict
     stored_tags.put(tx, call.scope, arn(call, name), tags.as_map(request.tags))
-    _tell(tx, call, Change.CREATED, name)
+    registry_events.thing_type(tx, call, Change.CREATED, found(tx, call, name))
     return _created(call, name, new.uuid)
 
 
@@ -66,8 +66,9 @@ def update_thing_type(tx: Tx, call: Call, request: iot.UpdateThingTypeRequest) -
         raise iot.InvalidRequestException(" ".join(wrong))
     known = found(tx, call, request.thing_type_name)
     if properties.mqtt5_configuration is not None:
-        thing_types.put_mqtt5(tx, known.id, _text(properties.mqtt5_configuration))
-        _tell(tx, call, Change.UPDATED, known.name)
+        text = _text(properties.mqtt5_configuration)
+        thing_types.put_mqtt5(tx, known.id, text)
+        registry_events.thing_type(tx, call, Change.UPDATED, known._replace(mqtt5=text))
     return iot.UpdateThingTypeResponse()
 
 
@@ -77,7 +78,7 @@ def deprecate_thing_type(tx: Tx, call: Call, request: iot.DeprecateThingTypeRequ
     deprecated_at = None if request.undo_deprecate else known.deprecated_at or call.now
     if deprecated_at != known.deprecated_at:
         thing_types.put_deprecated(tx, known.id, deprecated_at)
-        _tell(tx, call, Change.UPDATED, known.name)
+        registry_events.thing_type(tx, call, Change.UPDATED, known._replace(deprecated_at=deprecated_at))
     return iot.DeprecateThingTypeResponse()
 
 
@@ -171,10 +172,6 @@ def _text(configuration: iot.Mqtt5Configuration | None) -> str | None:
     """The stored form of an MQTT 5 configuration; None if it propagates nothing."""
     given = configuration.propagating_attributes if configuration else None
     return jsontext.to_json(configuration) if given else None
-
-
-def _tell(tx: Tx, call: Call, change: Change, name: str) -> None:
-    registry_events.thing_type(tx, call, change, found(tx, call, name))
 
 
 HANDLERS = {

@@ -10,6 +10,7 @@ from tidegate.ops.effects import PrincipalChanged, ThingNamed
 from tidegate.ops.handler import Handler
 from tidegate.store import billing_groups, executions, groups, things
 from tidegate.store.database import Conflict, Tx
+from tidegate.store.thing_types import ThingType
 from tidegate.wire import iot
 
 
@@ -31,7 +32,8 @@ def create_thing(tx: Tx, call: Call, request: iot.CreateThingRequest) -> iot.Cre
     thing_id = things.insert(tx, call.scope, new, call.now)
     if thing_id is None:
         raise Conflict
-    _tell(tx, call, Change.CREATED, name, type_before=None)
+    thing = things.Thing(thing_id, name, new.uuid, wanted, 1, call.now, new.type_name, new.billing_group)
+    _tell(tx, call, Change.CREATED, thing, type_before=None)
     tx.effects.append(ThingNamed(call.account, call.region, name, thing_id))
     registry.thing_changed(tx, call, thing_id)
     return iot.CreateThingResponse(thing_name=name, thing_arn=arn(call, name), thing_id=new.uuid)
@@ -57,12 +59,14 @@ def update_thing(tx: Tx, call: Call, request: iot.UpdateThingRequest) -> iot.Upd
     if request.thing_type_name and request.remove_thing_type:
         raise iot.InvalidRequestException(texts.things.TYPE_SET_AND_REMOVED)
     thing = found(tx, call, request.thing_name)
-    type_name = _type_after(tx, call, thing, request)
+    given = thing_types.found(tx, call, request.thing_type_name) if request.thing_type_name else None
     _expect_version(thing, request.expected_version)
+    type_name = None if request.remove_thing_type else _type_after(thing, given)
     wanted = attributes.applied(thing.attributes, request.attribute_payload)
     _limit_attributes(thing.name, type_name, wanted)
     things.update(tx, call.scope, thing, wanted, type_name)
-    _tell(tx, call, Change.UPDATED, thing.name, type_before=thing.type_name)
+    updated = thing._replace(attributes=wanted, type_name=type_name, version=thing.version + 1)
+    _tell(tx, call, Change.UPDATED, updated, type_before=thing.type_name)
     if (wanted, type_name) != (thing.attributes, thing.type_name):
         # Policies may name the attributes and the type of the connected thing (device reference 8.3).
         tx.effects += [PrincipalChanged(call.scope, certificate) for certificate in things.certificates(tx, thing.id)]
@@ -152,20 +156,16 @@ def _created_again(call: Call, known: things.Thing, new: things.NewThing) -> iot
     return iot.CreateThingResponse(thing_name=known.name, thing_arn=where, thing_id=known.uuid)
 
 
-def _type_after(tx: Tx, call: Call, thing: things.Thing, request: iot.UpdateThingRequest) -> str | None:
-    """The type a thing has after an update. A deprecated one is refused unless the thing has it already."""
-    if request.remove_thing_type:
-        return None
-    if not request.thing_type_name:
+def _type_after(thing: things.Thing, given: ThingType | None) -> str | None:
+    """The type of a thing that is given one or none. A deprecated one is refused unless the thing has it already."""
+    if given is None or given.name == thing.type_name:
         return thing.type_name
-    thing_type = thing_types.found(tx, call, request.thing_type_name)
-    if thing_type.deprecated_at is not None and thing_type.name != thing.type_name:
-        raise iot.InvalidRequestException(texts.thing_types.deprecated_for_thing(thing_type.name))
-    return thing_type.name
+    if given.deprecated_at is not None:
+        raise iot.InvalidRequestException(texts.thing_types.deprecated_for_thing(given.name))
+    return given.name
 
 
-def _tell(tx: Tx, call: Call, change: Change, name: str, *, type_before: str | None) -> None:
-    thing = found(tx, call, name)
+def _tell(tx: Tx, call: Call, change: Change, thing: things.Thing, *, type_before: str | None) -> None:
     registry_events.thing(tx, call, change, thing)
     registry_events.typed(tx, call, thing, type_before, thing.type_name)
 
