@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
 
 from tests.conftest import NOW, Run
+from tests.store.rows import at_once
 from tidegate.ops.call import Call
+from tidegate.store.database import Database
 from tidegate.wire import iot
 
 ARN = "arn:aws:iot:eu-west-1:123456789012:thingtype/"
@@ -164,13 +167,15 @@ def test_deprecate_thing_type_unknown(run: Run) -> None:
 
 def test_delete_thing_type_after_five_minutes_of_deprecation(run: Run, call: Call) -> None:
     run("CreateThingType", thing_type_name="lamp")
-    with pytest.raises(iot.InvalidRequestException, match="must be deprecated"):
+    with pytest.raises(iot.InvalidRequestException, match="must be deprecated first"):
         run("DeleteThingType", thing_type_name="lamp", call=at(call, 60))
     run("DeprecateThingType", thing_type_name="lamp", call=at(call, 60))
     soon = call._replace(now=NOW + 65 * MINUTE - 1)
     with pytest.raises(iot.InvalidRequestException) as caught:
         run("DeleteThingType", thing_type_name="lamp", call=soon)
-    assert "Please wait for 5 minutes after deprecation and then retry" in caught.value.message
+    assert caught.value.message == (
+        "Cannot delete thing type : lamp. Please wait for 5 minutes after deprecation and then retry"
+    )
     run("DeleteThingType", thing_type_name="lamp", call=at(call, 65))
     for operation in ("DescribeThingType", "DeleteThingType"):
         with pytest.raises(iot.ResourceNotFoundException, match=r"^Thing type lamp cannot be found\.$"):
@@ -197,10 +202,35 @@ def test_delete_thing_type_in_use(run: Run, call: Call) -> None:
         run("CreateThing", thing_name=name, thing_type_name="lamp")
     run("DeprecateThingType", thing_type_name="lamp")
     run("DeleteThing", thing_name="u")
-    with pytest.raises(iot.InvalidRequestException, match="while things are associated"):
+    with pytest.raises(iot.InvalidRequestException, match="still things associated"):
         run("DeleteThingType", thing_type_name="lamp", call=later)
     run("UpdateThing", thing_name="t", remove_thing_type=True)
     run("DeleteThingType", thing_type_name="lamp", call=later)
+
+
+def test_a_type_that_is_deleted_while_things_are_given_it(run: Run, call: Call, database: Database) -> None:
+    """Whoever is first: no thing is left with a type that is not there."""
+    for number in range(8):
+        name = f"lamp{number}"
+        run("CreateThingType", thing_type_name=name)
+        run("CreateThing", thing_name=name)
+        patient = call._replace(limits=call.limits._replace(thing_type_rest=0))
+
+        def act(which: int, name: str = name, call: Call = patient) -> None:
+            with contextlib.suppress(iot.InvalidRequestException, iot.ResourceNotFoundException):
+                if which:
+                    run("UpdateThing", thing_name=name, thing_type_name=name, call=call)
+                else:
+                    run("DeprecateThingType", thing_type_name=name, call=call)
+                    run("DeleteThingType", thing_type_name=name, call=call)
+
+        if database.concurrent:
+            at_once(2, act)
+        else:
+            act(number % 2)
+            act(1 - number % 2)
+        there = run("ListThingTypes", thing_type_name=name).thing_types
+        assert run("DescribeThing", thing_name=name).thing_type_name == (name if there else None)
 
 
 # --- ListThingTypes ---

@@ -108,9 +108,13 @@ def delete_thing_group(tx: Tx, call: Call, request: iot.DeleteThingGroupRequest)
 
 
 def list_thing_groups(tx: Tx, call: Call, request: iot.ListThingGroupsRequest) -> iot.ListThingGroupsResponse:
-    """Groups by name: all, those below a parent, or (``recursive`` false) only the next level of either."""
+    """Groups by name: the children of a parent, with ``recursive`` all below it; without a parent all there are.
+
+    The guide's example shows direct children unless told otherwise. Without a parent, ``recursive`` false leaves the
+    roots.
+    """
     prefix = request.name_prefix_filter or ""
-    level = request.recursive is False
+    level = not request.recursive if request.parent_group else request.recursive is False
     listing = ("ListThingGroups", call.account, call.region, request.parent_group, prefix, level)
     page = handler.page(listing, token=request.next_token, size=request.max_results, start=[""])
     after, limit = str(page.position[0]), page.size + 1
@@ -126,11 +130,12 @@ def list_thing_groups(tx: Tx, call: Call, request: iot.ListThingGroupsRequest) -
 def list_thing_groups_for_thing(
     tx: Tx, call: Call, request: iot.ListThingGroupsForThingRequest
 ) -> iot.ListThingGroupsForThingResponse:
-    """The groups a thing was put into, by name."""
+    """The groups a thing was put into and, as the guide says, those above them, by name."""
     listing = ("ListThingGroupsForThing", call.account, call.region, request.thing_name)
     page = handler.page(listing, token=request.next_token, size=request.max_results, start=[""])
     thing = things.found(tx, call, request.thing_name)
-    rows = [group for group in groups.groups_of_thing(tx, thing.id) if group.name > str(page.position[0])]
+    belongs = groups.groups_of_thing(tx, thing.id, ancestors=True)
+    rows = [group for group in belongs if group.name > str(page.position[0])]
     token = handler.following(listing, rows, page.size, lambda group: [group.name])
     return iot.ListThingGroupsForThingResponse(thing_groups=_named(call, rows[: page.size]), next_token=token)
 

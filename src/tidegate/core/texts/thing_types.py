@@ -29,18 +29,18 @@ def deprecated_for_thing(name: str) -> str:
 
 
 def not_deprecated(name: str) -> str:
-    """[R] DeleteThingType."""
-    return f"Thing type {name} must be deprecated before it can be deleted."
+    """[R] DeleteThingType, after the text below."""
+    return f"Cannot delete thing type : {name}. It must be deprecated first"
 
 
 def deprecated_too_late(name: str, minutes: int) -> str:
-    """[O] DeleteThingType: the second sentence is AWS's, five minutes its time."""
-    return f"Cannot delete thing type {name}. Please wait for {minutes} minutes after deprecation and then retry"
+    """[O] DeleteThingType; AWS's time is five minutes."""
+    return f"Cannot delete thing type : {name}. Please wait for {minutes} minutes after deprecation and then retry"
 
 
 def thing_type_in_use(name: str) -> str:
-    """[R] DeleteThingType."""
-    return f"Cannot delete thing type {name} while things are associated with it."
+    """[R] DeleteThingType, after the text above."""
+    return f"Cannot delete thing type : {name} when there are still things associated with it"
 
 
 def too_many_searchable(limit: int) -> str:
