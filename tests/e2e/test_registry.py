@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.e2e import cli
 from tests.e2e.fleet import REGION, Account
 from tests.e2e.mqtt import Device, connected
 from tests.e2e.test_control_plane import refused
@@ -96,24 +93,15 @@ def test_billing_groups(account: Account) -> None:
     assert names == ["south"]
 
 
-def test_the_aws_cli(account: Account, tmp_path: Path) -> None:
-    environment = {
-        **os.environ,
-        "AWS_ACCESS_KEY_ID": account.id,
-        "AWS_SECRET_ACCESS_KEY": "any",
-        "AWS_ENDPOINT_URL": account.server.addresses.http,
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_CONFIG_FILE": str(tmp_path / "config"),
-        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials"),
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_PAGER": "",
-    }
-    aws = [sys.executable, str(Path(sys.executable).with_name("aws")), "--output", "json", "iot"]
+def test_the_aws_cli(account: Account, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
+    aws = cli.aws(account.server, monkeypatch, capfd)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", account.id)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
 
     def run(*arguments: str) -> Any:
-        done = subprocess.run([*aws, *arguments], env=environment, capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout) if done.stdout.strip() else None
+        code, output, errors = aws("iot", *arguments)
+        assert code == 0, errors
+        return json.loads(output) if output.strip() else None
 
     properties = "thingTypeDescription=a lamp,searchableAttributes=model,watt"
     run("create-thing-type", "--thing-type-name", "lamp", "--thing-type-properties", properties)
