@@ -14,9 +14,8 @@ from tests.store.rows import at_once
 from tidegate.ops import dynamic_membership, things
 from tidegate.ops.call import Call, Limits
 from tidegate.ops.effects import EngineDue
-from tidegate.store import scopes
+from tidegate.store import events, scopes
 from tidegate.store.database import Database, Tx, locks_rows, transact
-from tidegate.store.postgres import PostgresDatabase
 from tidegate.wire import iot
 
 HOME = "arn:aws:iot:eu-west-1:123456789012"
@@ -240,6 +239,47 @@ def test_members_follow_static_groups(run: Run) -> None:
     assert members(run, "outside") == []
     run("DeleteThingGroup", thing_group_name="site")
     assert members(run, "outside") == ["t"]
+
+
+def test_members_follow_types_and_billing_groups(run: Run) -> None:
+    switch_on(run)
+    run("CreateThingType", thing_type_name="lamp")
+    run("CreateBillingGroup", billing_group_name="berlin")
+    group(run, "lamps", "thingTypeName:lamp")
+    group(run, "berliners", "thingGroupNames:berlin")
+    create(run, "t")
+    run("UpdateThing", thing_name="t", thing_type_name="lamp")
+    run("AddThingToBillingGroup", billing_group_name="berlin", thing_name="t")
+    assert (members(run, "lamps"), members(run, "berliners")) == (["t"], ["t"])
+    run("UpdateThing", thing_name="t", remove_thing_type=True)
+    run("DeleteBillingGroup", billing_group_name="berlin")
+    assert (members(run, "lamps"), members(run, "berliners")) == ([], [])
+
+
+def test_who_joins_and_leaves_is_told(run: Run, engine: Any, database: Database, call: Call) -> None:
+    switch_on(run)
+    on = {kind: iot.Configuration(enabled=True) for kind in ("THING_GROUP", "THING_GROUP_MEMBERSHIP")}
+    run("UpdateEventConfigurations", event_configurations=on)
+    group(run, "g", "attributes.v:1")
+    create(run, "t", v="1")
+    change(run, "t", v="2")
+    run(
+        "UpdateDynamicThingGroup",
+        thing_group_name="g",
+        thing_group_properties=properties(),
+        query_string="attributes.v:2",
+    )
+    run("DeleteDynamicThingGroup", thing_group_name="g")
+    told = transact(database, lambda tx: [row.topic for row in events.underway(tx, 0, 50)])
+    assert told == [
+        "$aws/events/thingGroup/g/created",
+        "$aws/events/thingGroupMembership/thingGroup/g/thing/t/added",
+        "$aws/events/thingGroupMembership/thingGroup/g/thing/t/removed",
+        "$aws/events/thingGroup/g/updated",
+        "$aws/events/thingGroupMembership/thingGroup/g/thing/t/added",
+        "$aws/events/thingGroupMembership/thingGroup/g/thing/t/removed",
+        "$aws/events/thingGroup/g/deleted",
+    ]
 
 
 def test_a_query_does_not_see_dynamic_groups(run: Run) -> None:
@@ -498,7 +538,7 @@ def test_the_engine_goes_on_where_it_was(run: Run, database: Database) -> None:
     group(run, "all", "*")
     counts = []
     while status(run, "all") != "ACTIVE":
-        transact(database, locks_rows(lambda tx: dynamic_membership.step(tx, NOW)))
+        transact(database, locks_rows(lambda tx: dynamic_membership.step(tx, NOW, "aws")))
         counts.append(len(members(run, "all")))
     assert counts[-4:] == [2, 4, 6, 7]
 
@@ -510,7 +550,7 @@ def test_a_group_that_changes_while_it_is_filled_is_filled_anew(run: Run, engine
         create(run, f"t{number}", v=str(number))
     group(run, "g", "attributes.v>=0")
     for _ in range(3):
-        transact(database, locks_rows(lambda tx: dynamic_membership.step(tx, NOW)))
+        transact(database, locks_rows(lambda tx: dynamic_membership.step(tx, NOW, "aws")))
     given = {"thing_group_name": "g", "thing_group_properties": properties()}
     run("UpdateDynamicThingGroup", **given, query_string="attributes.v<2")
     assert status(run, "g") == "BUILDING"
@@ -537,11 +577,7 @@ def test_many_members_that_change_together(run: Run, engine: Any) -> None:
 # --- many at once (PostgreSQL) ---
 
 
-@pytest.fixture
-def shared(database: Database) -> Database:
-    if not isinstance(database, PostgresDatabase):
-        pytest.skip("works run one after another on SQLite")
-    return database
+on_postgres = pytest.mark.parametrize("database", ["postgres"], indirect=True)
 
 
 class Crowd:
@@ -576,23 +612,25 @@ class Crowd:
             change(self._run, self.things[(worker + number) % 6], v=str((7 * number + worker) % 10))
 
 
-def test_changes_at_once_lose_no_membership(run: Run, shared: Database) -> None:
+@on_postgres
+def test_changes_at_once_lose_no_membership(run: Run, database: Database) -> None:
     """Things change while groups are made, changed and filled; in the end every group has whom its query finds."""
     switch_on(run)
-    crowd = Crowd(run, shared)
+    crowd = Crowd(run, database)
     for name in crowd.things:
         create(run, name, v="0")
     group(run, "g0", "attributes.v:[3 TO 7]")
     at_once(7, crowd.act)
-    settle(shared, NOW + 20)  # those whom the engine had to wait for have ended
+    settle(database, NOW + 20)  # those whom the engine had to wait for have ended
     for name, text in crowd.queries.items():
         assert members(run, name) == found(run, text), name
         assert status(run, name) == "ACTIVE"
 
 
+@on_postgres
 @pytest.mark.parametrize("guarded", [True, False])
 def test_a_change_under_way_while_a_group_is_made(
-    run: Run, shared: Database, engine: Any, call: Call, guarded: bool
+    run: Run, database: Database, engine: Any, call: Call, guarded: bool
 ) -> None:
     """A transaction that cannot know of the group yet commits after the group was filled; the engine waits for it."""
     switch_on(run)
@@ -606,24 +644,25 @@ def test_a_change_under_way_while_a_group_is_made(
         assert go_on.wait(20)
 
     with ThreadPoolExecutor(1) as pool:
-        change_under_way = pool.submit(transact, shared, locks_rows(slow) if guarded else slow)
+        change_under_way = pool.submit(transact, database, locks_rows(slow) if guarded else slow)
         assert written.wait(20)
         group(run, "g", "attributes.v:1")
         engine()
         assert (members(run, "g"), status(run, "g")) == ([], "BUILDING")
         go_on.set()
         change_under_way.result(20)
-    settle(shared, NOW + 20)
+    settle(database, NOW + 20)
     assert (members(run, "g"), status(run, "g")) == (["t"], "ACTIVE")
 
 
-def test_two_changes_of_one_thing_see_each_other(run: Run, shared: Database, call: Call) -> None:
+@on_postgres
+def test_two_changes_of_one_thing_see_each_other(run: Run, database: Database, call: Call) -> None:
     """Attributes and the connection change at once; the group that asks for both has the thing, whoever is first."""
     switch_on(run, thing_connectivity_indexing_mode="STATUS")
     group(run, "g", "attributes.v:1 connectivity.connected:true")
-    settle(shared, NOW)
+    settle(database, NOW)
     for number in range(20):
         name = f"t{number}"
         create(run, name, v="0")
-        at_once(2, lambda who, name=name: connect(shared, call, name, True, NOW) if who else change(run, name, v="1"))
+        at_once(2, lambda who, name=name: connect(database, call, name, True, NOW) if who else change(run, name, v="1"))
         assert name in members(run, "g")

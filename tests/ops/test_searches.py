@@ -293,3 +293,21 @@ def test_statistics_of_shadows_and_connections(run: Run, database: Database, cal
     assert run("GetStatistics", query_string="*", aggregation_field="shadow.version").statistics.count == 2
     connected = run("GetStatistics", query_string="*", aggregation_field="connectivity.connected").statistics
     assert (connected.count, float(connected.sum)) == (1, 1)
+
+
+# --- types and billing groups ---
+
+
+def test_types_and_billing_groups_are_found(run: Run) -> None:
+    switch_on(run)
+    run("CreateThingType", thing_type_name="Lamp")
+    run("CreateBillingGroup", billing_group_name="Berlin")
+    run("CreateThingGroup", thing_group_name="hall")
+    run("CreateThing", thing_name="a", thing_type_name="Lamp", billing_group_name="Berlin")
+    create(run, "b")
+    run("AddThingToThingGroup", thing_group_name="hall", thing_name="a")
+    for text in ("thingTypeName:lamp", "thingGroupNames:berlin", "thingGroupNames:b*", "berlin", "thingTypeName:*"):
+        assert found(run, text) == ["a"], text
+    (thing,) = run("SearchIndex", query_string="thingName:a").things
+    assert (thing.thing_type_name, thing.thing_group_names) == ("Lamp", ["hall", "Berlin"])
+    assert found(run, "NOT thingTypeName:lamp") == ["b"]

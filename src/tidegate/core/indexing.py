@@ -222,12 +222,13 @@ def _shadows_text(shadows: Mapping[str, dict[str, Json]]) -> str:
 class Narrowed(NamedTuple):
     """What the store can look for by itself, to read fewer things; each is true of every thing a query finds.
 
-    ``name`` is a LIKE form of the lower-case name, ``!`` being its escape. ``group`` is a lower-case group name.
-    ``attribute`` is an attribute's name, ``attribute_value`` its lower-case value if that is known as well.
+    ``name`` is a LIKE form of the lower-case name, ``!`` being its escape. ``group`` and ``type_name`` are lower-case
+    names. ``attribute`` is an attribute's name, ``attribute_value`` its lower-case value if that is known as well.
     """
 
     name: str | None = None
     group: str | None = None
+    type_name: str | None = None
     attribute: str | None = None
     attribute_value: str | None = None
 
@@ -248,6 +249,8 @@ def _narrowed_by(found: Narrowed, leaf: query.Node) -> Narrowed:
             return found._replace(name=_like((leaf.word,)))
         if leaf.field == "thingGroupNames" and leaf.number is None:
             return found._replace(group=leaf.word)
+        if leaf.field == "thingTypeName" and leaf.number is None:
+            return found._replace(type_name=leaf.word)
     field = getattr(leaf, "field", None)
     if field is not None and field.startswith("attributes."):
         exact = leaf.word if isinstance(leaf, query.Term) and leaf.number is None else None

@@ -26,6 +26,9 @@ class Limits(NamedTuple):
     policy_versions: int = 5
     policy_characters: int = 2048
     """White space is not counted."""
+    billing_groups: int = 20_000
+    thing_type_rest: int = 5 * 60_000
+    """How long (ms) a thing type must have been deprecated before it can be deleted."""
     schedule_lead: int = 30 * 60_000
     """How far ahead (ms) a job's start and end must be."""
     release_chunk: int = 1000
@@ -67,6 +70,29 @@ class Objects(Protocol):
         ...
 
 
+class Where(Protocol):
+    """Where and when something happens: what a ``Call`` knows, and the engine as well."""
+
+    @property
+    def scope(self) -> int:
+        """The stored id of (account, region)."""
+        ...
+
+    @property
+    def account(self) -> str:
+        """The account's number."""
+        ...
+
+    @property
+    def now(self) -> int:
+        """The only present there is, epoch ms."""
+        ...
+
+    def arn(self, resource: str) -> str:
+        """The ARN of a resource of this scope, ``resource`` being ``type/name``."""
+        ...
+
+
 class Call(NamedTuple):
     """Who calls, where, and when.
 
@@ -87,4 +113,18 @@ class Call(NamedTuple):
 
     def arn(self, resource: str) -> str:
         """The ARN of a resource of this scope, ``resource`` being ``type/name`` (control reference 1.8)."""
+        return f"arn:{self.partition}:iot:{self.region}:{self.account}:{resource}"
+
+
+class Sweep(NamedTuple):
+    """Where and when the engine does something."""
+
+    scope: int
+    account: str
+    region: str
+    now: int
+    partition: str
+
+    def arn(self, resource: str) -> str:
+        """As a call's."""
         return f"arn:{self.partition}:iot:{self.region}:{self.account}:{resource}"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tidegate.core import attributes, index_configuration, query, texts
-from tidegate.ops import dynamic_membership, fleet_index, groups, membership, registry, searches, tags
+from tidegate.core.registry_events import Change
+from tidegate.ops import dynamic_membership, fleet_index, groups, membership, registry, registry_events, searches, tags
 from tidegate.ops.call import Call
 from tidegate.ops.handler import Handler
 from tidegate.store import dynamic_groups
@@ -22,7 +23,7 @@ def create_dynamic_thing_group(
     name, text = request.thing_group_name, request.query_string
     assert name is not None
     assert text is not None
-    wrong = tags.problems(request.tags)
+    wrong = tags.problems(request.tags, call.limits.tags_per_resource)
     if wrong:
         raise iot.InvalidRequestException(" ".join(wrong))
     _require_index(tx, call, request.index_name)
@@ -40,7 +41,8 @@ def create_dynamic_thing_group(
         raise Conflict
     dynamic_groups.insert(tx, group_id, call.scope, text)
     stored_tags.put(tx, call.scope, groups.arn(call, name), tags.as_map(request.tags))
-    dynamic_membership.fill(tx, call.scope, call.now, [_dynamic(tx, group_id)], "BUILDING")
+    registry_events.group(tx, call, Change.CREATED, Group(group_id, *new, 1, call.now), dynamic_id=new.uuid)
+    dynamic_membership.fill(tx, call, [_dynamic(tx, group_id)], "BUILDING")
     return _created(call, name, new.uuid, text)
 
 
@@ -58,10 +60,13 @@ def update_dynamic_thing_group(
     assert properties is not None
     wanted = attributes.applied(group.attributes, properties.attribute_payload)
     groups.limit_attributes(group.name, wanted)
-    version = stored_groups.update(tx, group.id, properties.thing_group_description or None, wanted)
+    description = properties.thing_group_description or None
+    version = stored_groups.update(tx, group.id, description, wanted)
+    updated = group._replace(description=description, attributes=wanted, version=version)
+    registry_events.group(tx, call, Change.UPDATED, updated, dynamic_id=group.uuid)
     if text != dynamic.query:
         dynamic_groups.update(tx, group.id, text)
-        dynamic_membership.fill(tx, call.scope, call.now, [_dynamic(tx, group.id)], "REBUILDING")
+        dynamic_membership.fill(tx, call, [_dynamic(tx, group.id)], "REBUILDING")
     return iot.UpdateDynamicThingGroupResponse(version=version)
 
 
@@ -77,6 +82,8 @@ def delete_dynamic_thing_group(
     groups.expect_version(group, request.expected_version)
     where = groups.arn(call, group.name)
     targets, members = membership.before_all(tx, group.id), stored_groups.member_ids(tx, group.id)
+    registry_events.all_leave(tx, call, group)
+    registry_events.group(tx, call, Change.DELETED, group, dynamic_id=group.uuid)
     dynamic_groups.delete(tx, group.id)
     stored_groups.delete(tx, call.scope, group.id, where)
     for each in targets:

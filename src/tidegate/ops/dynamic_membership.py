@@ -16,9 +16,10 @@ from collections.abc import Iterable, Sequence
 
 from tidegate.core import dynamic_groups as rule
 from tidegate.core import query
-from tidegate.ops import fleet_index, membership
+from tidegate.ops import fleet_index, membership, registry_events
+from tidegate.ops.call import Sweep, Where
 from tidegate.ops.effects import EngineDue
-from tidegate.store import dynamic_groups, groups
+from tidegate.store import dynamic_groups, groups, scopes
 from tidegate.store import fleet_index as stored_index
 from tidegate.store.database import Tx
 from tidegate.store.dynamic_groups import DynamicGroup
@@ -32,41 +33,41 @@ _LATER = 20
 """Milliseconds after which the engine asks again if those it waits for have ended."""
 
 
-def follow(tx: Tx, scope: int, now: int, thing_id: int) -> None:
+def follow(tx: Tx, call: Where, thing_id: int) -> None:
     """A thing changed: put it into the dynamic groups that it belongs to now, and out of the others."""
-    known = dynamic_groups.of_scope(tx, scope)
+    known = dynamic_groups.of_scope(tx, call.scope)
     if known:
-        _follow(tx, scope, now, thing_id, known)
+        _follow(tx, call, thing_id, known)
 
 
-def follow_all(tx: Tx, scope: int, now: int, thing_ids: Sequence[int]) -> None:
+def follow_all(tx: Tx, call: Where, thing_ids: Sequence[int]) -> None:
     """The same for things that changed together; if they are many, the engine goes through all things."""
-    known = dynamic_groups.of_scope(tx, scope)
+    known = dynamic_groups.of_scope(tx, call.scope)
     if not known:
         return
     if len(thing_ids) > SMALL_FLEET:
-        _leave_to_engine(tx, now, known, "REBUILDING")
+        _leave_to_engine(tx, call.now, known, "REBUILDING")
         return
     for thing_id in thing_ids:
-        _follow(tx, scope, now, thing_id, known)
+        _follow(tx, call, thing_id, known)
 
 
-def fill(tx: Tx, scope: int, now: int, changed: Sequence[DynamicGroup], status: str) -> None:
+def fill(tx: Tx, call: Where, changed: Sequence[DynamicGroup], status: str) -> None:
     """Hold new or changed groups, or all of them if the index changed, against every thing."""
     if not changed:
         return
-    if stored_index.count_up_to(tx, scope, SMALL_FLEET + 1) > SMALL_FLEET:
-        _leave_to_engine(tx, now, changed, status)
+    if stored_index.count_up_to(tx, call.scope, SMALL_FLEET + 1) > SMALL_FLEET:
+        _leave_to_engine(tx, call.now, changed, status)
         return
-    _look_at(tx, scope, now, changed, fleet_index.chunk(tx, scope, "", SMALL_FLEET))
+    _look_at(tx, call, changed, fleet_index.chunk(tx, call.scope, "", SMALL_FLEET))
     if dynamic_groups.clock(tx) is not None:
-        _leave_to_engine(tx, now, changed, status)
+        _leave_to_engine(tx, call.now, changed, status)
         return
     for group in changed:
         dynamic_groups.put_build(tx, group.id, "ACTIVE")
 
 
-def step(tx: Tx, now: int) -> None:
+def step(tx: Tx, now: int, partition: str) -> None:
     """Go on filling the group that has waited longest."""
     group = dynamic_groups.claim_due(tx, now)
     if group is None:
@@ -76,22 +77,21 @@ def step(tx: Tx, now: int) -> None:
     elif group.waited_since is not None and dynamic_groups.awaited(tx, group.waited_since):
         dynamic_groups.put_build(tx, group.id, group.status, waited_since=group.waited_since, due_at=now + _LATER)
     else:
-        _go_on(tx, now, group)
+        where = scopes.name(tx, group.scope)
+        assert where is not None
+        _go_on(tx, Sweep(group.scope, *where, now, partition), group)
 
 
-def _go_on(tx: Tx, now: int, group: DynamicGroup) -> None:
-    rows = fleet_index.chunk(tx, group.scope, group.walked_to or "", CHUNK)
-    _look_at(tx, group.scope, now, [group], rows)
+def _go_on(tx: Tx, call: Where, group: DynamicGroup) -> None:
+    rows = fleet_index.chunk(tx, call.scope, group.walked_to or "", CHUNK)
+    _look_at(tx, call, [group], rows)
     if len(rows) < CHUNK:
         dynamic_groups.put_build(tx, group.id, "ACTIVE")
         return
+    # Those who had to be waited for have ended: an instant before all others, or None where there are none.
+    nobody = None if group.waited_since is None else 0
     last = rows[-1][0].name
-    dynamic_groups.put_build(tx, group.id, group.status, walked_to=last, waited_since=_nobody(group), due_at=now)
-
-
-def _nobody(group: DynamicGroup) -> int | None:
-    """Those who had to be waited for have ended: an instant before all others, or None where there are none."""
-    return None if group.waited_since is None else 0
+    dynamic_groups.put_build(tx, group.id, group.status, walked_to=last, waited_since=nobody, due_at=call.now)
 
 
 def _leave_to_engine(tx: Tx, now: int, changed: Iterable[DynamicGroup], status: str) -> None:
@@ -101,16 +101,16 @@ def _leave_to_engine(tx: Tx, now: int, changed: Iterable[DynamicGroup], status: 
 
 
 def _look_at(
-    tx: Tx, scope: int, now: int, changed: Sequence[DynamicGroup], rows: Sequence[tuple[Row, list[Membership]]]
+    tx: Tx, call: Where, changed: Sequence[DynamicGroup], rows: Sequence[tuple[Row, list[Membership]]]
 ) -> None:
     """Follow those things whose membership in some groups is not what it should be."""
-    configuration = fleet_index.configured(tx, scope)
-    known = dynamic_groups.of_scope(tx, scope)
+    configuration = fleet_index.configured(tx, call.scope)
+    known = dynamic_groups.of_scope(tx, call.scope)
     for row, memberships in rows:
         inside = {member.group_id for member in memberships}
-        matching = set(_matching(tx, configuration, row, memberships, changed))
+        matching = {group.id for group in _matching(tx, configuration, row, memberships, changed)}
         if any((group.id in inside) != (group.id in matching) for group in changed):
-            _follow(tx, scope, now, row.id, known)
+            _follow(tx, call, row.id, known)
 
 
 def _matching(
@@ -119,31 +119,37 @@ def _matching(
     row: Row,
     memberships: Iterable[Membership],
     known: Iterable[DynamicGroup],
-) -> list[int]:
+) -> list[DynamicGroup]:
     """The groups whose queries find a thing."""
     static = [member for member in memberships if not member.dynamic]
     fields = fleet_index.document(tx, configuration, row, static).fields
-    return [group.id for group in known if query.matches(query.parse(group.query, query.MOST_TERMS_OF_GROUP), fields)]
+    return [group for group in known if query.matches(query.parse(group.query, query.MOST_TERMS_OF_GROUP), fields)]
 
 
-def _follow(tx: Tx, scope: int, now: int, thing_id: int, known: Sequence[DynamicGroup]) -> None:
+def _follow(tx: Tx, call: Where, thing_id: int, known: Sequence[DynamicGroup]) -> None:
     if not dynamic_groups.take_thing(tx, thing_id):
         return
     row = stored_index.thing(tx, thing_id)
     if row is None:
         return
     memberships = stored_index.groups_of(tx, thing_id)
-    matching = _matching(tx, fleet_index.configured(tx, scope), row, memberships, known)
-    granted = rule.granted(matching, sum(not member.dynamic for member in memberships))
-    _move(tx, now, thing_id, {member.group_id for member in memberships if member.dynamic}, set(granted))
+    matching = _matching(tx, fleet_index.configured(tx, call.scope), row, memberships, known)
+    static = sum(not member.dynamic for member in memberships)
+    current = {member.group_id for member in memberships if member.dynamic}
+    _move(tx, call, row, known, current, set(rule.granted((group.id for group in matching), static)))
 
 
-def _move(tx: Tx, now: int, thing_id: int, current: set[int], wanted: set[int]) -> None:
-    """Change a thing's dynamic groups, and let its continuous jobs follow."""
+def _move(tx: Tx, call: Where, thing: Row, known: Sequence[DynamicGroup], current: set[int], wanted: set[int]) -> None:
+    """Change a thing's dynamic groups; its continuous jobs follow, and whoever listens is told."""
     if current == wanted:
         return
-    targets = membership.before(tx, thing_id, sorted(current ^ wanted))
-    for group_id in sorted(current - wanted):
-        groups.leave(tx, group_id, thing_id)
-    joined = [groups.join(tx, group_id, thing_id, now) for group_id in sorted(wanted - current)]
-    membership.changed(tx, now, targets, joined=any(joined))
+    targets = membership.before(tx, thing.id, sorted(current ^ wanted))
+    for group in known:
+        if group.id in current - wanted:
+            registry_events.leaves(tx, call, group, thing)
+            groups.leave(tx, group.id, thing.id)
+    joining = [group for group in known if group.id in wanted - current]
+    for group in joining:
+        groups.join(tx, group.id, thing.id, call.now)
+        registry_events.joined(tx, call, group, thing)
+    membership.changed(tx, call.now, targets, joined=bool(joining))

@@ -45,8 +45,11 @@ def document(
         indexing.Parts(
             name=thing.name,
             uuid=thing.uuid,
-            type_name=None,
-            groups=[member.group_name for member in memberships],
+            type_name=thing.type_name,
+            groups=[
+                *(member.group_name for member in memberships),
+                *([thing.billing_group] if thing.billing_group else []),
+            ],
             attributes=thing.attributes,
             version=thing.version,
             shadows=_indexed_shadows(tx, configuration, thing.id),

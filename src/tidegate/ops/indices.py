@@ -39,7 +39,7 @@ def _configure_things(tx: Tx, call: Call, wanted: iot.ThingIndexingConfiguration
         raise iot.InvalidRequestException(texts.fleet_index.DYNAMIC_GROUPS_NEED_INDEXING)
     kept = msgspec.structs.replace(wanted, managed_fields=None)
     stored_index.put_configuration(tx, call.scope, index_configuration.THINGS, jsontext.to_json(kept))
-    dynamic_membership.fill(tx, call.scope, call.now, known, "REBUILDING")
+    dynamic_membership.fill(tx, call, known, "REBUILDING")
 
 
 def get_indexing_configuration(

@@ -15,9 +15,9 @@ def thing_changed(tx: Tx, call: Call, thing_id: int) -> None:
     Called at the end of each such operation, once for each thing (inner id), when everything is written: its dynamic
     groups, and through them continuous jobs, follow in the same transaction.
     """
-    dynamic_membership.follow(tx, call.scope, call.now, thing_id)
+    dynamic_membership.follow(tx, call, thing_id)
 
 
 def things_changed(tx: Tx, call: Call, thing_ids: Sequence[int]) -> None:
     """The same for things that changed together, as when a group is deleted. They may be many."""
-    dynamic_membership.follow_all(tx, call.scope, call.now, thing_ids)
+    dynamic_membership.follow_all(tx, call, thing_ids)

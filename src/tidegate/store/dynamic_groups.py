@@ -16,6 +16,8 @@ class DynamicGroup(NamedTuple):
 
     id: int
     scope: int
+    name: str
+    uuid: str
     query: str
     status: str
     walked_to: str | None
@@ -54,15 +56,9 @@ def delete(tx: Tx, group_id: int) -> None:
     tx.run("dynamic_group_delete", {"group": group_id})
 
 
-def of_thing(tx: Tx, thing_id: int) -> list[int]:
-    """The ids of the dynamic groups a thing is in, the oldest first."""
-    return [row[0] for row in tx.all("dynamic_group_of_thing", {"thing": thing_id})]
-
-
-def count_static(tx: Tx, thing_id: int) -> int:
-    """How many static groups a thing is in."""
-    row = tx.one("dynamic_group_count_static", {"thing": thing_id})
-    return row[0] if row else 0
+def of_thing(tx: Tx, thing_id: int) -> list[DynamicGroup]:
+    """The dynamic groups a thing is in, the oldest first."""
+    return [DynamicGroup(*row) for row in tx.all("dynamic_group_of_thing", {"thing": thing_id})]
 
 
 # --- filling ---

@@ -33,6 +33,8 @@ class Row(NamedTuple):
     uuid: str
     attributes: dict[str, str]
     version: int
+    type_name: str | None
+    billing_group: str | None
     connectivity: Connectivity | None
 
 
@@ -70,15 +72,23 @@ def scan(
     limit: int,
     name: str | None = None,
     group: str | None = None,
+    type_name: str | None = None,
     attribute: str | None = None,
     attribute_value: str | None = None,
 ) -> list[Row]:
     """Things by name, after a name.
 
-    ``name`` is a LIKE form (``!`` escapes) of the lower-case name, ``group`` a group's lower-case name, ``attribute``
-    the name of an attribute and ``attribute_value`` its lower-case value; None leaves it open.
+    ``name`` is a LIKE form (``!`` escapes) of the lower-case name; ``group`` and ``type_name`` are lower-case names,
+    the former also of a billing group. ``attribute`` is the name of an attribute, ``attribute_value`` its lower-case
+    value. None leaves it open.
     """
-    narrowed = {"name": name, "group": group, "attribute": attribute, "attribute_value": attribute_value}
+    narrowed = {
+        "name": name,
+        "group": group,
+        "type_name": type_name,
+        "attribute": attribute,
+        "attribute_value": attribute_value,
+    }
     rows = tx.all("fleet_index_scan", {**narrowed, "scope": scope, "after": after, "limit": limit})
     return [_row(row) for row in rows]
 
@@ -110,9 +120,8 @@ def _memberships(rows: Sequence[tuple[Any, ...]]) -> list[Membership]:
 
 
 def _row(row: tuple[Any, ...]) -> Row:
-    registry, connected = row[:5], row[5:]
-    thing_id, name, uuid, attributes, version = registry
-    return Row(thing_id, name, uuid, _ATTRIBUTES.decode(attributes), version, _connectivity(connected))
+    found = Row(*row[:7], _connectivity(row[7:]))  # type: ignore[call-arg]  # a slice's length is not known
+    return found._replace(attributes=_ATTRIBUTES.decode(row[3]))
 
 
 def _connectivity(row: tuple[Any, ...]) -> Connectivity | None:

@@ -1,7 +1,8 @@
 -- name: dynamic_group_claim_due
 -- Differs: several engines fill groups at once, each one of its own.
-SELECT group_id, scope_id, query, status, walked_to, waited_since FROM dynamic_group
-WHERE due_at <= :now ORDER BY due_at, group_id LIMIT 1 FOR UPDATE SKIP LOCKED;
+SELECT d.group_id, d.scope_id, g.name, g.uuid, d.query, d.status, d.walked_to, d.waited_since
+FROM dynamic_group d JOIN thing_group g ON g.id = d.group_id WHERE d.due_at <= :now ORDER BY d.due_at, d.group_id
+LIMIT 1 FOR UPDATE OF d SKIP LOCKED;
 
 -- name: dynamic_group_clock
 -- Differs: works run at once, and those under way do not know of a group that is just being made. This is no instant of

@@ -2,11 +2,12 @@
 INSERT INTO dynamic_group (group_id, scope_id, query, status) VALUES (:group, :scope, :query, 'ACTIVE');
 
 -- name: dynamic_group_get
-SELECT group_id, scope_id, query, status, walked_to, waited_since FROM dynamic_group WHERE group_id = :group;
+SELECT d.group_id, d.scope_id, g.name, g.uuid, d.query, d.status, d.walked_to, d.waited_since
+FROM dynamic_group d JOIN thing_group g ON g.id = d.group_id WHERE d.group_id = :group;
 
 -- name: dynamic_group_of_scope
-SELECT group_id, scope_id, query, status, walked_to, waited_since FROM dynamic_group
-WHERE scope_id = :scope ORDER BY group_id;
+SELECT d.group_id, d.scope_id, g.name, g.uuid, d.query, d.status, d.walked_to, d.waited_since
+FROM dynamic_group d JOIN thing_group g ON g.id = d.group_id WHERE d.scope_id = :scope ORDER BY d.group_id;
 
 -- name: dynamic_group_count
 SELECT count(*) FROM dynamic_group WHERE scope_id = :scope;
@@ -22,19 +23,16 @@ WHERE group_id = :group;
 DELETE FROM dynamic_group WHERE group_id = :group;
 
 -- name: dynamic_group_of_thing
-SELECT m.group_id FROM group_member m JOIN dynamic_group d ON d.group_id = m.group_id
-WHERE m.thing_id = :thing ORDER BY m.group_id;
-
--- name: dynamic_group_count_static
-SELECT count(*) FROM group_member m LEFT JOIN dynamic_group d ON d.group_id = m.group_id
-WHERE m.thing_id = :thing AND d.group_id IS NULL;
+SELECT d.group_id, d.scope_id, g.name, g.uuid, d.query, d.status, d.walked_to, d.waited_since
+FROM group_member m JOIN dynamic_group d ON d.group_id = m.group_id JOIN thing_group g ON g.id = d.group_id
+WHERE m.thing_id = :thing ORDER BY d.group_id;
 
 -- name: dynamic_group_next_due
 SELECT min(due_at) FROM dynamic_group WHERE due_at IS NOT NULL;
 
 -- name: dynamic_group_claim_due
-SELECT group_id, scope_id, query, status, walked_to, waited_since FROM dynamic_group
-WHERE due_at <= :now ORDER BY due_at, group_id LIMIT 1;
+SELECT d.group_id, d.scope_id, g.name, g.uuid, d.query, d.status, d.walked_to, d.waited_since
+FROM dynamic_group d JOIN thing_group g ON g.id = d.group_id WHERE d.due_at <= :now ORDER BY d.due_at, d.group_id LIMIT 1;
 
 -- name: dynamic_group_clock
 SELECT NULL;

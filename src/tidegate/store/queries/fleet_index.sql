@@ -6,19 +6,20 @@ INSERT INTO fleet_index (scope_id, index_name, config) VALUES (:scope, :name, :c
 ON CONFLICT (scope_id, index_name) DO UPDATE SET config = :config;
 
 -- name: fleet_index_thing
-SELECT t.id, t.name, t.uuid, t.attributes, t.version,
+SELECT t.id, t.name, t.uuid, t.attributes, t.version, t.type_name, t.billing_group,
   c.connected, c.at, c.disconnect_reason, c.keep_alive, c.clean_session, c.session_expiry, c.client_id
 FROM thing t LEFT JOIN thing_connectivity c ON c.thing_id = t.id
 WHERE t.id = :thing AND t.deleted_at IS NULL;
 
 -- name: fleet_index_scan
 -- What narrows the scan is null where nothing is known.
-SELECT t.id, t.name, t.uuid, t.attributes, t.version,
+SELECT t.id, t.name, t.uuid, t.attributes, t.version, t.type_name, t.billing_group,
   c.connected, c.at, c.disconnect_reason, c.keep_alive, c.clean_session, c.session_expiry, c.client_id
 FROM thing t LEFT JOIN thing_connectivity c ON c.thing_id = t.id
 WHERE t.scope_id = :scope AND t.name > :after AND t.deleted_at IS NULL
   AND (CAST(:name AS TEXT) IS NULL OR lower(t.name) LIKE :name ESCAPE '!')
-  AND (CAST(:group AS TEXT) IS NULL OR t.id IN (
+  AND (CAST(:type_name AS TEXT) IS NULL OR lower(t.type_name) = :type_name)
+  AND (CAST(:group AS TEXT) IS NULL OR lower(t.billing_group) = :group OR t.id IN (
     SELECT m.thing_id FROM thing_group g JOIN group_member m ON m.group_id = g.id
     WHERE g.scope_id = :scope AND lower(g.name) = :group))
   AND (CAST(:attribute AS TEXT) IS NULL OR t.id IN (
