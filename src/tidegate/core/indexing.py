@@ -223,7 +223,7 @@ class Narrowed(NamedTuple):
     """What the store can look for by itself, to read fewer things; each is true of every thing a query finds.
 
     ``name`` is a LIKE form of the lower-case name, ``!`` being its escape. ``group`` and ``type_name`` are lower-case
-    names. ``attribute`` is an attribute's name, ``attribute_value`` its lower-case value if that is known as well.
+    names. ``attribute`` is an attribute's name, ``attribute_value`` its lower-case value.
     """
 
     name: str | None = None
@@ -251,11 +251,8 @@ def _narrowed_by(found: Narrowed, leaf: query.Node) -> Narrowed:
             return found._replace(group=leaf.word)
         if leaf.field == "thingTypeName" and leaf.number is None:
             return found._replace(type_name=leaf.word)
-    field = getattr(leaf, "field", None)
-    if field is not None and field.startswith("attributes."):
-        exact = leaf.word if isinstance(leaf, query.Term) and leaf.number is None else None
-        if exact is not None or found.attribute is None:
-            return found._replace(attribute=field.removeprefix("attributes."), attribute_value=exact)
+        if leaf.field is not None and leaf.field.startswith("attributes.") and leaf.number is None:
+            return found._replace(attribute=leaf.field.removeprefix("attributes."), attribute_value=leaf.word)
     return found
 
 

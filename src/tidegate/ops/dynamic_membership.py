@@ -27,7 +27,7 @@ from tidegate.store.fleet_index import Membership, Row
 from tidegate.wire import iot
 
 SMALL_FLEET = 1000
-CHUNK = 200
+CHUNK = 100
 """Things the engine looks at in one step."""
 _LATER = 20
 """Milliseconds after which the engine asks again if those it waits for have ended."""

@@ -91,7 +91,7 @@ def chunk(
     """The next things by name, with their groups."""
     known = narrowed or Narrowed()
     rows = fleet_index.scan(tx, scope, after=after, limit=limit, **known._asdict())
-    if known != Narrowed():  # few among many: those between them would be read in vain
+    if known != Narrowed() and len(rows) < limit:  # few among many: those between them would be read in vain
         return [(row, fleet_index.groups_of(tx, row.id)) for row in rows]
     together = fleet_index.groups_between(tx, scope, rows[0].name, rows[-1].name) if rows else []
     by_thing = {thing: list(members) for thing, members in groupby(together, lambda member: member.thing_id)}

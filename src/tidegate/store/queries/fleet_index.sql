@@ -23,8 +23,8 @@ WHERE t.scope_id = :scope AND t.name > :after AND t.deleted_at IS NULL
     SELECT m.thing_id FROM thing_group g JOIN group_member m ON m.group_id = g.id
     WHERE g.scope_id = :scope AND lower(g.name) = :group))
   AND (CAST(:attribute AS TEXT) IS NULL OR t.id IN (
-    SELECT a.thing_id FROM thing_attribute a WHERE a.scope_id = :scope AND a.name = :attribute
-      AND (CAST(:attribute_value AS TEXT) IS NULL OR lower(a.value) = :attribute_value)))
+    SELECT a.thing_id FROM thing_attribute a
+    WHERE a.scope_id = :scope AND a.name = :attribute AND lower(a.value) = :attribute_value))
 ORDER BY t.name LIMIT :limit;
 
 -- name: fleet_index_count
