@@ -136,6 +136,21 @@ def problems(template: ManagedTemplate, given: Mapping[str, str]) -> list[str]:
     ]
 
 
+def has_parameters(document: str) -> bool:
+    """Whether a document has parameter placeholders, which only managed templates may have."""
+    return "aws:iot:parameter" in document and any(
+        _has_parameter(value.text) for value in document_text.values(document)
+    )
+
+
+def _has_parameter(text: str) -> bool:
+    try:
+        parts = placeholders.scan(text)
+    except placeholders.PlaceholderError:
+        return False
+    return any(isinstance(part, Placeholder) and part.kind == "parameter" for part in parts)
+
+
 def substituted(document: str, given: Mapping[str, str]) -> str:
     """A template's document with its parameters, the optional ones that are not given being empty.
 

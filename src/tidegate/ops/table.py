@@ -10,6 +10,7 @@ from tidegate.ops import (
     executions,
     groups,
     jobs,
+    managed_templates,
     policies,
     tags,
     templates,
@@ -19,6 +20,7 @@ from tidegate.ops.handler import Handler
 
 HANDLERS: dict[tuple[str, str], Handler] = {
     **templates.HANDLERS,
+    **managed_templates.HANDLERS,
     **jobs.HANDLERS,
     **executions.HANDLERS,
     **device.HANDLERS,

@@ -65,6 +65,10 @@ def document_source_denied(source: str) -> str:
     return f"Access to job document source {source} is denied."
 
 
+SOURCE_CHANGED: Final = "The job template changed while its document was being fetched. Try again."
+"""[R] CreateJob; the template was deleted and made anew."""
+
+
 def document_source_unread(source: str) -> str:
     """[R] The object storage does not answer."""
     return f"Job document source {source} cannot be read at the moment."
@@ -94,6 +98,9 @@ def parameter_invalid(key: str, value: str, regex: str) -> str:
 
 # --- delivery ---------------------------------------------------------------------------------------------------------
 
+
+NO_OBJECTS: Final = "The presigned URLs of the job document cannot be generated: this server has no object storage."
+"""[R] CreateJob."""
 
 DOCUMENT_UNDELIVERABLE: Final = "The presigned URLs of the job document cannot be generated."
 """[R] What a device is told; the log knows why."""
