@@ -377,7 +377,7 @@ HANDLERS = {
         create_job,
         look=origins.source_of_job,
         prepare=documents.fetch,
-        partial="no package catalog yet",
+        partial="no package catalog yet: destinationPackageVersions is refused",
     ),
     ("iot", "DescribeJob"): Handler(describe_job, reads=True),
     ("iot", "GetJobDocument"): Handler(get_job_document, reads=True),
