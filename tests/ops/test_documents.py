@@ -281,6 +281,29 @@ def test_a_document_with_package_versions_is_frozen(stocked: Call) -> None:
     )
 
 
+def test_what_a_default_stood_for_is_kept_beside_it() -> None:
+    head = "arn:aws:iot:eu-west-1:123456789012:package/"
+    named = [f"{head}p/version/$default", f"{head}q/version/2", f"{head}r/version/$null"]
+    configured = documents.Configuration(destination_package_versions=named)
+    versions = {("p", "$default"): documents.PackageVersion("3", {}), ("q", "2"): documents.PackageVersion("2", {})}
+    known = documents.with_versions(configured, versions)
+    assert known.destination_package_versions == named
+    assert known.resolved_package_versions == [f"{head}p/version/3", *named[1:]]
+    assert documents.with_versions(configured, {}).resolved_package_versions is None
+
+
+def test_describe_shows_a_default_resolved(run: Run, create: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    arn = "arn:aws:iot:eu-west-1:123456789012:package/p/version/"
+    catalog = {("p", "$default"): documents.PackageVersion("3", {"size": "5"})}
+    monkeypatch.setattr(documents, "package_versions", lambda tx, call, configured: catalog)
+    text = '{"size": "${aws:iot:package:p:version:$default:attributes:size}"}'
+    create(text, destination_package_versions=[f"{arn}$default"])
+    shown = [run("DescribeJob", job_id="j", before_substitution=before).job for before in (None, False, True)]
+    assert [job.destination_package_versions for job in shown] == [[f"{arn}3"], [f"{arn}3"], [f"{arn}$default"]]
+    assert run("GetJobDocument", job_id="j").document == '{"size": "5"}'
+    assert run("GetJobDocument", job_id="j", before_substitution=True).document == text
+
+
 # --- delivery ---------------------------------------------------------------------------------------------------------
 
 

@@ -29,6 +29,8 @@ class Configuration(SparseShape):
     destination_package_versions: list[str] | None = None
     scheduling_config: iot.SchedulingConfig | None = None
     document_parameters: dict[str, str] | None = None
+    resolved_package_versions: list[str] | None = None
+    """A job's ``destination_package_versions`` with the versions that ``$default`` stood for; None if it is in none."""
 
 
 _INHERITED = (

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+import msgspec
+
 from tidegate.core import checks, location, managed, package_placeholders, presign, texts
 from tidegate.core.location import Fault, Location, ObjectFaultError
 from tidegate.core.package_placeholders import Named, PackageVersion
@@ -200,6 +202,19 @@ def freeze(
         raise iot.InvalidRequestException(" ".join(dict.fromkeys(problems)))
     before = None if known.document == text else text
     return Frozen(known.document, before, presign.encode(reading.pieces) if reading.slots else None)
+
+
+def with_versions(configured: Configuration, versions: Mapping[Named, PackageVersion]) -> Configuration:
+    """A job's configuration that knows what each ``$default`` of its package versions stood for."""
+    arns = configured.destination_package_versions or []
+    shown = [_with_version(arn, versions) for arn in arns]
+    return configured if shown == arns else msgspec.structs.replace(configured, resolved_package_versions=shown)
+
+
+def _with_version(arn: str, versions: Mapping[Named, PackageVersion]) -> str:
+    named = checks.package_version(arn)
+    known = versions.get((named.package, named.version)) if named else None
+    return arn if known is None else f"{arn.rpartition('/')[0]}/{known.version}"
 
 
 def origin(tx: Tx, job: Job) -> tuple[str | None, str | None]:

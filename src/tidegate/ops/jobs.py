@@ -20,7 +20,9 @@ from tidegate.wire import iot
 _NEWEST = 1 << 62
 
 
-def create_job(tx: Tx, call: Call, request: iot.CreateJobRequest, fetched: Fetched | None) -> iot.CreateJobResponse:
+def create_job(
+    tx: Tx, call: Call, request: iot.CreateJobRequest, fetched: Fetched | None = None
+) -> iot.CreateJobResponse:
     """Create a job from a document or a template; the engine rolls it out. Its document is frozen here (5.1).
 
     Raises:
@@ -38,6 +40,7 @@ def create_job(tx: Tx, call: Call, request: iot.CreateJobRequest, fetched: Fetch
         raise iot.InvalidRequestException(texts.settings.WINDOWS_NEED_CONTINUOUS)
     versions = documents.package_versions(tx, call, configured)
     frozen = documents.freeze(origin.text, call, configured, versions, origin.parameters)
+    configured = documents.with_versions(configured, versions)
     targets = _targets(tx, call, request.targets or [])
     resource = call.arn(f"job/{name}")
     exists = iot.ResourceAlreadyExistsException(texts.jobs.job_exists(name), resource_id=name, resource_arn=resource)
@@ -123,10 +126,14 @@ def _targets(tx: Tx, call: Call, requested: list[str]) -> list[Target]:
 
 
 def describe_job(tx: Tx, call: Call, request: iot.DescribeJobRequest) -> iot.DescribeJobResponse:
-    """A job as it stands: effective configuration, counters of attempts, targets still being rolled out."""
+    """A job as it stands: effective configuration, counters of attempts, targets still being rolled out.
+
+    ``beforeSubstitution`` shows package versions as they were named, ``$default`` included (control reference 5.1).
+    """
     job = _job(tx, call, request.job_id)
     configured = configuration.decode(job.config)
     targets = jobs.targets(tx, job.id)
+    resolved = None if request.before_substitution else configured.resolved_package_versions
     return iot.DescribeJobResponse(
         document_source=job.document_source,
         job=iot.Job(
@@ -154,7 +161,7 @@ def describe_job(tx: Tx, call: Call, request: iot.DescribeJobRequest) -> iot.Des
             is_concurrent=is_concurrent(job.status, job.stage),
             scheduling_config=configuration.schedule_shown(configured),
             scheduled_job_rollouts=configuration.coming_rollouts(configured, job.created_at, call.now),
-            destination_package_versions=configured.destination_package_versions,
+            destination_package_versions=resolved or configured.destination_package_versions,
         ),
     )
 

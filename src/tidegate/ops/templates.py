@@ -21,7 +21,7 @@ def source_of_template(_tx: Tx, _call: Call, request: iot.CreateJobTemplateReque
 
 
 def create_job_template(
-    tx: Tx, call: Call, request: iot.CreateJobTemplateRequest, fetched: Fetched | None
+    tx: Tx, call: Call, request: iot.CreateJobTemplateRequest, fetched: Fetched | None = None
 ) -> iot.CreateJobTemplateResponse:
     """Create a template from a document or from a job.
 
