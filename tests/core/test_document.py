@@ -25,9 +25,9 @@ def test_what_is_not_replaced_keeps_its_bytes() -> None:
     assert document.replaced(text, lambda value: None) is text
 
 
-def test_half_a_surrogate_pair_stays_sendable() -> None:
-    assert document.quoted("é") == '"é"'
-    assert document.quoted("\ud800é").encode() == b'"\\ud800\\u00e9"'
+def test_half_a_surrogate_pair_is_replaced_where_a_placeholder_is() -> None:
+    (value,) = document.values('["\\ud800 ${x}\\ud83d\\ude00", "\\ud800"]')
+    assert value.text == "\ufffd ${x}\U0001f600"
 
 
 @given(documents())

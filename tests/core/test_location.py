@@ -24,6 +24,7 @@ HOSTS = {"localhost:9000", "objects.example"}
         ("https://bucket.s3.dualstack.eu-west-1.amazonaws.com/key", "bucket", "key"),
         ("https://s3.dualstack.eu-west-1.amazonaws.com/bucket/key", "bucket", "key"),
         ("https://bucket.s3-eu-west-1.amazonaws.com/key", "bucket", "key"),
+        ("https://bucket.s3-fips.dualstack.us-gov-west-1.amazonaws.com/key", "bucket", "key"),
         ("${aws:iot:s3-presigned-url:https://s3.amazonaws.com/bucket/key}", "bucket", "key"),
         ("${aws:iot:s3-presigned-url:https://s3.amazonaws.com/bucket/a%20b}", "bucket", "a%20b"),
         ("${aws:iot:s3-presigned-url-v2:https://s3.amazonaws.com/bucket/a%20b}", "bucket", "a b"),

@@ -12,6 +12,7 @@ from tests.e2e import cli
 from tests.e2e.fleet import REGION, Account
 from tests.e2e.mqtt import connected
 from tests.shelf import Shelf, Signed
+from tidegate.core.location import Fault, Location
 
 OBJECT = "${aws:iot:s3-presigned-url:https://s3.eu-west-1.amazonaws.com/bucket/fw.bin}"
 UPLOAD = "${aws:iot:s3-presigned-url-upload:https://s3.eu-west-1.amazonaws.com/logs/${thingName}/${jobId}}"
@@ -58,6 +59,25 @@ def test_a_device_never_gets_a_raw_document(either_account: Account, shelf: Shel
         assert [one["versionNumber"] for one in device.accepted("get")["queuedJobs"]] == [1]
         shelf.broken = False
         assert device.accepted("start-next")["execution"]["versionNumber"] == 2
+
+
+def test_a_document_is_fetched_for_each_job(either_account: Account, shelf: Shelf) -> None:
+    account, iot = either_account, either_account.iot
+    source, place = "https://bucket.s3.eu-west-1.amazonaws.com/doc.json", Location("bucket", "doc.json")
+    with pytest.raises(iot.exceptions.InvalidRequestException, match="cannot be found"):
+        iot.create_job_template(jobTemplateId="x", description="d", documentSource=source)
+    for version in (1, 2):
+        shelf.on[place] = json.dumps({"version": version}).encode()
+        if version == 1:
+            made = iot.create_job_template(jobTemplateId="x", description="d", documentSource=source)
+        wanted = {"targets": [account.thing("t")], "jobTemplateArn": made["jobTemplateArn"]}
+        iot.create_job(jobId=f"j{version}", **wanted)
+    found = [json.loads(iot.get_job_document(jobId=name)["document"]) for name in ("j1", "j2")]
+    assert found == [{"version": 1}, {"version": 2}]
+    assert iot.describe_job(jobId="j2")["documentSource"] == source
+    shelf.on[place] = Fault.DENIED
+    with pytest.raises(iot.exceptions.InvalidRequestException, match="Access to job document source .* is denied"):
+        iot.create_job(jobId="j3", **wanted)
 
 
 def test_managed_templates_by_the_cli(

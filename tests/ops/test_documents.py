@@ -202,6 +202,10 @@ def test_a_template_replaced_while_its_document_was_fetched(run: Run, create: An
     [
         ({"u": OBJECT}, "presignedUrlConfig role ARN is required to generate an S3 presigned url in job document."),
         ({"u": "${thingName}"}, "Local placeholder, ${...}, is only valid inside of presign url upload"),
+        (
+            '"${aws:iot:\\ud800}"',
+            "${aws:iot:\ufffd[...]} is not a placeholder that this service knows.",
+        ),
         ({"u": OBJECT[:-1]}, "One or more parameters or placeholders are not terminated."),
         ({"u": "${aws:iot:parameter:x}"}, "Document parameters are only supported for managed job templates."),
         (

@@ -147,3 +147,6 @@ def test_a_template_made_from_such_a_job_has_its_parameters_in_place(run: Run) -
     run("CreateJob", job_id="again", targets=things, job_template_arn=arn)
     assert run("GetJobDocument", job_id="again").document == document
     assert run("GetJobDocument", job_id="again", before_substitution=True).document == document
+    again = run("DescribeJob", job_id="again").job.job_arn
+    run("CreateJobTemplate", job_template_id="y", description="d", job_arn=again)
+    assert run("DescribeJobTemplate", job_template_id="y").document == document

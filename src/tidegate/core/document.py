@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 _STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*+"(?P<name>\s*:)?', re.DOTALL)
+_HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
+"""Half of a surrogate pair: JSON can write it with an escape, but neither a key nor an answer can carry it."""
 _OPENING: Final = "${"
 _ESCAPED: Final = "\\u00"
 """How both characters of an opening may begin when they are written with escapes."""
@@ -50,9 +52,8 @@ def replaced(document: str, json_of: Callable[[str], str | None]) -> str:
 
 
 def quoted(text: str) -> str:
-    """A string as JSON. Only half a surrogate pair is escaped, which UTF-8 cannot carry."""
-    written = json.dumps(text, ensure_ascii=False)
-    return written if _is_utf8(written) else json.dumps(text)
+    """A string as JSON."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def inside(text: str) -> str:
@@ -60,17 +61,9 @@ def inside(text: str) -> str:
     return quoted(text)[1:-1]
 
 
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def _text(written: str) -> str:
     try:
         text: str = json.loads(written)
     except ValueError:  # no JSON: the document is refused for that elsewhere
         return ""
-    return text
+    return text if text.isprintable() else _HALF_PAIR.sub("\ufffd", text)

@@ -53,7 +53,7 @@ class Address(NamedTuple):
 _URL: Final = re.compile(r"(https?)://([^/?#@]+)(?:/(.*))?", re.DOTALL)
 _AWS_HOST: Final = re.compile(
     r"(?:(?P<bucket>[A-Za-z0-9_.-]+)\.)?"
-    r"s3(?:[.-](?:dualstack\.)?(?P<region>[a-z]{2}(?:-[a-z]+)+-\d))?\.amazonaws\.com(?:\.cn)?"
+    r"s3(?:-fips)?(?:[.-](?:dualstack\.)?(?P<region>[a-z]{2}(?:-[a-z]+)+-\d))?\.amazonaws\.com(?:\.cn)?"
 )
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _WRAPPED: Final = re.compile(r"\$\{aws:iot:s3-presigned-url(-v1|-v2)?:(.*)\}", re.DOTALL)

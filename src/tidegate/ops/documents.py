@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from tidegate.core import checks, location, managed, package_placeholders, presign, texts
+from tidegate.core import arn, checks, location, managed, package_placeholders, presign, texts
 from tidegate.core.location import Fault, Location, ObjectFaultError
 from tidegate.core.package_placeholders import Named, PackageVersion
 from tidegate.core.presign import Execution, Piece, Slot, Upload
@@ -130,7 +130,7 @@ def _listed(arns: Sequence[str] | None) -> list[Named] | None:
     """The (package, version) of ``destinationPackageVersions``, those that can be read; None if it is not given."""
     if arns is None:
         return None
-    found = [checks.package_version(arn) for arn in arns]
+    found = [checks.package_version(text) for text in arns]
     return [(one.package, one.version) for one in found if one is not None]
 
 
@@ -207,14 +207,14 @@ def freeze(
 def with_versions(configured: Configuration, versions: Mapping[Named, PackageVersion]) -> Configuration:
     """A job's configuration that knows what each ``$default`` of its package versions stood for."""
     arns = configured.destination_package_versions or []
-    shown = [_with_version(arn, versions) for arn in arns]
+    shown = [_with_version(one, versions) for one in arns]
     return configured if shown == arns else msgspec.structs.replace(configured, resolved_package_versions=shown)
 
 
-def _with_version(arn: str, versions: Mapping[Named, PackageVersion]) -> str:
-    named = checks.package_version(arn)
+def _with_version(text: str, versions: Mapping[Named, PackageVersion]) -> str:
+    named = checks.package_version(text)
     known = versions.get((named.package, named.version)) if named else None
-    return arn if known is None else f"{arn.rpartition('/')[0]}/{known.version}"
+    return text if known is None else f"{text.rpartition('/')[0]}/{known.version}"
 
 
 def origin(tx: Tx, job: Job) -> tuple[str | None, str | None]:
@@ -226,8 +226,10 @@ def origin(tx: Tx, job: Job) -> tuple[str | None, str | None]:
     if job.document_source:
         return None, job.document_source
     text = jobs.document_before(tx, job.id)
-    parameters = configuration.decode(job.config).document_parameters
-    return (text if not managed.has_parameters(text) else managed.substituted(text, parameters or {})), None
+    template = arn.parse(job.template_arn) if job.template_arn is not None else None
+    if template is None or template.account:
+        return text, None
+    return managed.substituted(text, configuration.decode(job.config).document_parameters or {}), None
 
 
 def keeps_role(tx: Tx, job: Job, given: iot.PresignedUrlConfig | None) -> bool:
