@@ -76,7 +76,7 @@ def test_a_document_is_fetched_for_each_job(either_account: Account, shelf: Shel
     assert found == [{"version": 1}, {"version": 2}]
     assert iot.describe_job(jobId="j2")["documentSource"] == source
     shelf.on[place] = Fault.DENIED
-    with pytest.raises(iot.exceptions.InvalidRequestException, match="Access to job document source .* is denied"):
+    with pytest.raises(iot.exceptions.InvalidRequestException, match=r"Access to job document source .* is denied"):
         iot.create_job(jobId="j3", **wanted)
 
 
