@@ -30,10 +30,10 @@ class Value(NamedTuple):
 
 def values(document: str) -> Iterator[Value]:
     """The string values of a document that have an opening ``${``, in order."""
-    if _OPENING not in document and _ESCAPED not in document:
+    if not _may_open(document):
         return
     for match in _STRING.finditer(document):
-        if match["name"] is None:
+        if match["name"] is None and _may_open(match.group()):
             text = _text(match.group())
             if _OPENING in text:
                 yield Value(match.start(), match.end(), text)
@@ -59,6 +59,10 @@ def quoted(text: str) -> str:
 def inside(text: str) -> str:
     """The same without the quotes."""
     return quoted(text)[1:-1]
+
+
+def _may_open(written: str) -> bool:
+    return _OPENING in written or _ESCAPED in written
 
 
 def _text(written: str) -> str:
