@@ -45,7 +45,11 @@ class Filled:
         self.server = server
         own = [{"certificate_pem": x509_samples.self_signed()} for _ in range(ENTRIES)]
         self.certificates = [made.certificate_arn for made in self.make("RegisterCertificateWithoutCA", own)]
-        self.make("CreateThing", [{"thing_name": name} for name in ["one", *NAMES]])
+        self.make("CreateThingType", [{"thing_type_name": name} for name in NAMES])
+        self.make("CreateBillingGroup", [{"billing_group_name": name} for name in NAMES])
+        self.make("CreateThing", [{"thing_name": "one"}])
+        kind = {"thing_type_name": NAMES[0], "billing_group_name": NAMES[0]}
+        self.make("CreateThing", [{"thing_name": name, **kind} for name in NAMES])
         self.make("CreateThingGroup", [{"thing_group_name": name} for name in ["one", *NAMES]])
         self.make("AddThingToThingGroup", [{"thing_group_name": "one", "thing_name": name} for name in NAMES])
         self.make("CreateJobTemplate", [{"job_template_id": n, "description": "d", "document": "{}"} for n in NAMES])
@@ -87,6 +91,10 @@ def listings(filled: Filled) -> list[Listing]:
     things = [f"{ARN}thing/{name}" for name in NAMES]
     return [
         Listing("list_things", {}, "things", "thingName", ["one", *NAMES]),
+        Listing("list_things", {"thingTypeName": NAMES[0]}, "things", "thingName", NAMES),
+        Listing("list_thing_types", {}, "thingTypes", "thingTypeName", NAMES),
+        Listing("list_billing_groups", {}, "billingGroups", "groupName", NAMES),
+        Listing("list_things_in_billing_group", {"billingGroupName": NAMES[0]}, "things", "", NAMES),
         Listing("list_thing_groups", {"namePrefixFilter": "n"}, "thingGroups", "groupName", NAMES),
         Listing("list_things_in_thing_group", {"thingGroupName": "one"}, "things", "", NAMES),
         Listing("list_job_templates", {}, "jobTemplates", "jobTemplateId", NAMES),

@@ -12,6 +12,7 @@ Not here: the sentences of shape constraints ("1 validation error detected: ..."
 from __future__ import annotations
 
 from tidegate.core.texts import (
+    billing_groups,
     certificates,
     documents,
     groups,
@@ -23,10 +24,12 @@ from tidegate.core.texts import (
     settings,
     tags,
     templates,
+    thing_types,
     things,
 )
 
 __all__ = [
+    "billing_groups",
     "certificates",
     "documents",
     "groups",
@@ -38,5 +41,6 @@ __all__ = [
     "settings",
     "tags",
     "templates",
+    "thing_types",
     "things",
 ]
