@@ -13,6 +13,7 @@ from tidegate.ops import (
     groups,
     indices,
     jobs,
+    managed_templates,
     policies,
     searches,
     tags,
@@ -34,6 +35,7 @@ TAGGABLE = {
 
 HANDLERS: dict[tuple[str, str], Handler] = {
     **templates.HANDLERS,
+    **managed_templates.HANDLERS,
     **jobs.HANDLERS,
     **executions.HANDLERS,
     **device.HANDLERS,
