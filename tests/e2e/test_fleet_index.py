@@ -34,7 +34,7 @@ def found(account: Account, text: str, size: int = 500) -> list[str]:
     members: dict[str, Any] = {"queryString": text, "maxResults": size}
     while True:
         page = account.iot.search_index(**members)
-        names += [thing["thingName"] for thing in page.get("things", [])]
+        names += [thing["thingName"] for thing in page["things"]]
         if "nextToken" not in page:
             return names
         members["nextToken"] = page["nextToken"]

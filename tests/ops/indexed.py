@@ -39,7 +39,7 @@ def found(run: Run, text: str, **members: Any) -> list[str]:
     token = None
     while True:
         response = run("SearchIndex", query_string=text, next_token=token, **members)
-        names += [thing.thing_name for thing in response.things or []]
+        names += [thing.thing_name for thing in response.things]
         token = response.next_token
         if token is None:
             return names

@@ -87,7 +87,7 @@ def test_pages(run: Run) -> None:
 def test_a_search_that_finds_little_goes_on_over_short_pages(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(searches, "MOST_EXAMINED", 2)
     response = run("SearchIndex", query_string="lampx1")
-    assert response.things is None
+    assert response.things == []
     assert response.next_token is not None
     assert found(run, "lampx1") == ["lampX1"]
     assert found(run, "*") == ["Lamp:3", "Lamp_1", "lamp-2", "lampX1"]
@@ -191,7 +191,7 @@ def test_thing_groups(run: Run) -> None:
     def groups_found(text: str, **members: Any) -> list[str]:
         response = run("SearchIndex", index_name="AWS_ThingGroups", query_string=text, **members)
         assert response.things is None
-        return [group.thing_group_name for group in response.thing_groups or []]
+        return [group.thing_group_name for group in response.thing_groups]
 
     assert groups_found("*") == ["below", "leaf", "root"]
     assert groups_found("parentGroupNames:root") == ["below", "leaf"]

@@ -38,19 +38,22 @@ def search_index(tx: Tx, call: Call, request: iot.SearchIndexRequest) -> iot.Sea
     last = str(page.position[0])
     for examined, one in enumerate(_documents(tx, call, index, tree, after=last)):
         if examined == MOST_EXAMINED:
-            return _answer(found, pages.token(listing, [last]))
+            return _answer(index, found, pages.token(listing, [last]))
         if query.matches(tree, one.fields):
             if len(found) == page.size:
-                return _answer(found, pages.token(listing, [_name(found[-1])]))
+                return _answer(index, found, pages.token(listing, [_name(found[-1])]))
             found.append(one)
         last = _name(one)
-    return _answer(found, None)
+    return _answer(index, found, None)
 
 
-def _answer(found: list[IndexedThing | IndexedGroup], token: str | None) -> iot.SearchIndexResponse:
+def _answer(index: _Index, found: list[IndexedThing | IndexedGroup], token: str | None) -> iot.SearchIndexResponse:
+    """The list of the index that was searched, empty or not; the other is left out."""
     things = [one.shown for one in found if isinstance(one, IndexedThing)]
     groups = [one.shown for one in found if isinstance(one, IndexedGroup)]
-    return iot.SearchIndexResponse(next_token=token, things=things or None, thing_groups=groups or None)
+    if index.name == index_configuration.GROUPS:
+        return iot.SearchIndexResponse(next_token=token, thing_groups=groups)
+    return iot.SearchIndexResponse(next_token=token, things=things)
 
 
 def _name(one: IndexedThing | IndexedGroup) -> str:
