@@ -215,6 +215,7 @@ def test_trees(text: str, tree: query.Node) -> None:
         ("f:a*b*c*d", "a term cannot have more than 2 * and 5 ?", 3),
         ("f:a??????", "a term cannot have more than 2 * and 5 ?", 3),
         ('"a b"~2', "the character ~ is not supported; quote the value or put a backslash before it", 6),
+        ('"a\x00b"', "unexpected character NUL", 3),
         ("a = b", "the character = is not supported; quote the value or put a backslash before it", 3),
     ],
 )

@@ -222,6 +222,8 @@ def test_refusals(run: Run, operation: str) -> None:
         run(operation, query_string="a AND")
     message = "Invalid query string: a term is expected but the query ends (at character 6)."
     assert invalid.value.message == message
+    with pytest.raises(iot.InvalidQueryException, match="unexpected character NUL"):
+        run(operation, query_string="thingName:a\0b")
     with pytest.raises(iot.InvalidQueryException, match="more than 12 terms"):
         run(operation, query_string=" ".join("abcdefghijklm"))
     with pytest.raises(iot.InvalidRequestException) as version:

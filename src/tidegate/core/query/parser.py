@@ -59,6 +59,9 @@ def parse(text: str, most_terms: int = MOST_TERMS) -> Node:
     """
     if len(text) > _LONGEST:
         raise InvalidQueryError(texts.fleet_index.invalid_query(texts.fleet_index.too_long(_LONGEST), _LONGEST + 1))
+    if "\x00" in text:  # no store could look for it
+        problem = texts.fleet_index.unexpected_character("NUL")
+        raise InvalidQueryError(texts.fleet_index.invalid_query(problem, text.index("\x00") + 1))
     return _Parser(text, most_terms).query()
 
 
