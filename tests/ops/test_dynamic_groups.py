@@ -666,3 +666,18 @@ def test_two_changes_of_one_thing_see_each_other(run: Run, database: Database, c
         create(run, name, v="0")
         at_once(2, lambda who, name=name: connect(database, call, name, True, NOW) if who else change(run, name, v="1"))
         assert name in members(run, "g")
+
+
+@on_postgres
+@pytest.mark.usefixtures("large")
+def test_several_engines_fill_several_groups(run: Run, database: Database) -> None:
+    switch_on(run)
+    for number in range(9):
+        create(run, f"t{number}", v=str(number))
+    for number in range(4):
+        group(run, f"g{number}", f"attributes.v>={number}")
+    at_once(3, lambda _: settle(database, NOW))
+    settle(database, NOW + 20)  # an engine waits for what the others have under way
+    for number in range(4):
+        assert members(run, f"g{number}") == [f"t{one}" for one in range(number, 9)]
+        assert status(run, f"g{number}") == "ACTIVE"

@@ -29,8 +29,8 @@ from tidegate.wire import iot
 SMALL_FLEET = 1000
 CHUNK = 100
 """Things the engine looks at in one step."""
-_LATER = 20
-"""Milliseconds after which the engine asks again if those it waits for have ended."""
+LATER = 20
+"""Milliseconds after which the engine looks again where others are at work: transactions, or another engine."""
 
 
 def follow(tx: Tx, call: Where, thing_id: int) -> None:
@@ -67,19 +67,20 @@ def fill(tx: Tx, call: Where, changed: Sequence[DynamicGroup], status: str) -> N
         dynamic_groups.put_build(tx, group.id, "ACTIVE")
 
 
-def step(tx: Tx, now: int, partition: str) -> None:
-    """Go on filling the group that has waited longest."""
+def step(tx: Tx, now: int, partition: str) -> bool:
+    """Go on filling the group that has waited longest; False if other engines have all there are."""
     group = dynamic_groups.claim_due(tx, now)
     if group is None:
-        return
+        return False
     if group.waited_since is None and (since := dynamic_groups.clock(tx)) is not None:
         dynamic_groups.put_build(tx, group.id, group.status, waited_since=since, due_at=now)
     elif group.waited_since is not None and dynamic_groups.awaited(tx, group.waited_since):
-        dynamic_groups.put_build(tx, group.id, group.status, waited_since=group.waited_since, due_at=now + _LATER)
+        dynamic_groups.put_build(tx, group.id, group.status, waited_since=group.waited_since, due_at=now + LATER)
     else:
         where = scopes.name(tx, group.scope)
         assert where is not None
         _go_on(tx, Sweep(group.scope, *where, now, partition), group)
+    return True
 
 
 def _go_on(tx: Tx, call: Where, group: DynamicGroup) -> None:

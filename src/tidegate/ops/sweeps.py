@@ -41,15 +41,18 @@ def sweep(tx: Tx, now: int, limits: Limits, partition: str = "aws") -> int | Non
         When (epoch ms) the engine must look again: ``now`` or earlier if more is due, None if nothing is foreseen.
     """
     deadline, wake, build = _due(tx)
+    held = False
     if build is not None and build <= now and all(other is None or build < other for other in (deadline, wake)):
-        dynamic_membership.step(tx, now, partition)
+        held = not dynamic_membership.step(tx, now, partition)
     elif deadline is not None and deadline <= now and (wake is None or deadline <= wake):
         _expire(tx, now, until=now if wake is None else min(now, wake))
     elif wake is not None and wake <= now:
         job = jobs.claim_due(tx, now)
         if job is not None:
             _look_at(tx, job, now, limits, partition)
-    return min((time for time in _due(tx) if time is not None), default=None)
+    deadline, wake, build = _due(tx)
+    times = (deadline, wake, now + dynamic_membership.LATER if held else build)
+    return min((time for time in times if time is not None), default=None)
 
 
 def _due(tx: Tx) -> tuple[int | None, int | None, int | None]:
