@@ -10,7 +10,7 @@ from tidegate.ops import handler, membership
 from tidegate.ops.call import Call
 from tidegate.ops.effects import PrincipalChanged, ThingNamed
 from tidegate.ops.handler import Handler
-from tidegate.store import executions, groups, things
+from tidegate.store import executions, groups, shadows, things
 from tidegate.store.database import Conflict, Tx
 from tidegate.wire import iot
 
@@ -65,7 +65,7 @@ def update_thing(tx: Tx, call: Call, request: iot.UpdateThingRequest) -> iot.Upd
 
 
 def delete_thing(tx: Tx, call: Call, request: iot.DeleteThingRequest) -> iot.DeleteThingResponse:
-    """Remove a thing, its memberships and its pending executions; one that is not there is no error."""
+    """Remove a thing, its memberships, shadows and pending executions; one that is not there is no error."""
     assert request.thing_name is not None
     thing = things.find(tx, call.scope, request.thing_name)
     if thing is None:
@@ -76,6 +76,7 @@ def delete_thing(tx: Tx, call: Call, request: iot.DeleteThingRequest) -> iot.Del
     membership.deleted(tx, call.now, thing.id)
     # No certificate is attached, so nobody's policies change with the memberships.
     groups.leave_all(tx, thing.id)
+    shadows.delete_all(tx, call.scope, thing.name)
     if executions.any_of_thing(tx, thing.id):
         things.bury(tx, call.scope, thing, call.now)
     else:
