@@ -1,4 +1,4 @@
-"""What follows from a change of what is known about a thing."""
+"""The registry as a whole: what follows from a change of what it knows of a thing."""
 
 from __future__ import annotations
 
@@ -7,4 +7,8 @@ from tidegate.store.database import Tx
 
 
 def thing_changed(tx: Tx, call: Call, thing_id: int) -> None:
-    """A thing's registry data or shadows changed. Nothing depends on them yet."""
+    """A thing's registry data changed: it came or went, or its attributes, type, groups or billing group are others.
+
+    Called at the end of each such operation, once for each thing (inner id), when everything is written. Nothing
+    follows yet: whoever derives something from the registry does it here, in the same transaction.
+    """
