@@ -25,6 +25,11 @@ class Limits(NamedTuple):
     policy_versions: int = 5
     policy_characters: int = 2048
     """White space is not counted."""
+    packages: int = 100
+    package_versions: int = 10_000
+    """Of all packages of an account together."""
+    attribute_bytes: int = 3072
+    """Of a package version's attributes, names and values."""
     shadow_bytes: int = 8192
     """Of a shadow's state as compact JSON; metadata is not counted."""
     schedule_lead: int = 30 * 60_000

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from tidegate.core import arn, texts
 from tidegate.core.events import JobOperation
 from tidegate.core.lifecycle import JOB_MOVES, ExecutionStatus, JobAct, JobStatus, Stage
 from tidegate.core.timetable import Phase
-from tidegate.ops import configuration, events, sweeps, tags, templates, transitions
+from tidegate.ops import configuration, events, package_versions, sweeps, tags, templates, transitions
 from tidegate.ops.call import Call
+from tidegate.ops.configuration import Configuration
 from tidegate.ops.effects import EngineDue
 from tidegate.ops.handler import Handler, following, page, seconds
 from tidegate.store import executions, groups, jobs, things
@@ -44,7 +47,7 @@ def create_job(tx: Tx, call: Call, request: iot.CreateJobRequest) -> iot.CreateJ
     if document is None:
         raise iot.InvalidRequestException(texts.documents.document_source_unreachable(source or ""))
     targets = _targets(tx, call, request.targets or [])
-    configuration.require_packages(configured)
+    configured = _with_packages(tx, call, configured)
     resource = call.arn(f"job/{name}")
     exists = iot.ResourceAlreadyExistsException(texts.jobs.job_exists(name), resource_id=name, resource_arn=resource)
     if jobs.get(tx, call.scope, name) is not None:
@@ -98,6 +101,15 @@ def _check(call: Call, request: iot.CreateJobRequest) -> None:
         raise iot.InvalidRequestException(" ".join(problems))
     if len(set(request.targets or [])) > call.limits.targets_per_job:
         raise iot.LimitExceededException(texts.requests.limit_exceeded("targets per job", call.limits.targets_per_job))
+
+
+def _with_packages(tx: Tx, call: Call, configured: Configuration) -> Configuration:
+    """The configuration with the versions that ``$default`` stands for at this moment (control reference 16.3)."""
+    arns = configured.destination_package_versions
+    if not arns:
+        return configured
+    final = package_versions.named_finally(arns, package_versions.resolve(tx, call, arns))
+    return msgspec.structs.replace(configured, resolved_package_versions=None if final == arns else final)
 
 
 def _named_by(call: Call, target: str) -> tuple[str, str] | None:
@@ -161,9 +173,15 @@ def describe_job(tx: Tx, call: Call, request: iot.DescribeJobRequest) -> iot.Des
             is_concurrent=is_concurrent(job.status, job.stage),
             scheduling_config=configuration.schedule_shown(configured),
             scheduled_job_rollouts=configuration.coming_rollouts(configured, job.created_at, call.now),
-            destination_package_versions=configured.destination_package_versions,
+            destination_package_versions=_packages_shown(configured, raw=bool(request.before_substitution)),
         ),
     )
+
+
+def _packages_shown(configured: Configuration, *, raw: bool) -> list[str] | None:
+    """The package versions as they were given, or as they were resolved (control reference 5.1)."""
+    given, resolved = configured.destination_package_versions, configured.resolved_package_versions
+    return given if raw else resolved or given
 
 
 def _process_details(tx: Tx, job: Job, targets: list[Target]) -> iot.JobProcessDetails:
@@ -375,7 +393,7 @@ def _locked(tx: Tx, call: Call, job_id: str | None) -> Job:
 HANDLERS = {
     ("iot", "CreateJob"): Handler(
         create_job,
-        partial="no package catalog, managed templates or documentSource yet",
+        partial="no managed templates or documentSource yet",
     ),
     ("iot", "DescribeJob"): Handler(describe_job, reads=True),
     ("iot", "GetJobDocument"): Handler(get_job_document, reads=True),

@@ -7,6 +7,8 @@ no longer tells what was before.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from tidegate.core import shadow, texts
@@ -96,10 +98,18 @@ def shown(tx: Tx, call: Call, thing_name: str, shadow_name: str, token: str | No
 
 def updated(tx: Tx, call: Call, thing_name: str, shadow_name: str, wanted: shadow.Request) -> bytes:
     """Carry out an update and have everybody told; the answer to it. Raises as ``update_thing_shadow``."""
+    return change(tx, call, thing_name, shadow_name, lambda _state: wanted)
+
+
+def change(
+    tx: Tx, call: Call, thing_name: str, shadow_name: str, decide: Callable[[shadow.Object], shadow.Request]
+) -> bytes:
+    """The same for an update that depends on the state it meets."""
     key, now = Key(call.scope, thing_name, shadow_name), call.now // 1000
     known = shadows.get(tx, key)
     before = _document(known)
     former = known.version if known else 0
+    wanted = decide(before.state if before else {})
     shadow.expect(wanted.version, former if before else None, former)
     after = shadow.updated(before or EMPTY, wanted.state, now=now, limit=call.limits.shadow_bytes)
     version = former + 1

@@ -10,15 +10,23 @@ from collections.abc import Callable, Sequence
 from tidegate.core import arn, checks, texts
 from tidegate.ops.call import Call
 from tidegate.ops.handler import Handler
-from tidegate.store import groups, jobs, policies, tags, templates
+from tidegate.store import groups, jobs, package_versions, packages, policies, tags, templates
 from tidegate.store.database import Tx
 from tidegate.wire import iot
 
-_EXISTS: dict[str, Callable[[Tx, int, str], object]] = {
-    "job": jobs.get,
-    "jobtemplate": templates.get,
-    "policy": policies.get,
-    "thinggroup": groups.find,
+
+def _package(tx: Tx, scope: int, name: arn.Arn) -> object:
+    if name.version is not None:
+        return package_versions.named(tx, scope, name.resource_id, name.version)
+    return packages.get(tx, scope, name.resource_id)
+
+
+_EXISTS: dict[str, Callable[[Tx, int, arn.Arn], object]] = {
+    "job": lambda tx, scope, name: jobs.get(tx, scope, name.resource_id),
+    "jobtemplate": lambda tx, scope, name: templates.get(tx, scope, name.resource_id),
+    "policy": lambda tx, scope, name: policies.get(tx, scope, name.resource_id),
+    "thinggroup": lambda tx, scope, name: groups.find(tx, scope, name.resource_id),
+    "package": _package,
 }
 
 
@@ -73,7 +81,7 @@ def _resource(tx: Tx, call: Call, text: str | None) -> str:
     exists = _EXISTS.get(name.resource_type)
     if name.service != "iot" or exists is None:
         raise iot.InvalidRequestException(texts.tags.not_taggable(str(name)))
-    if str(name) != call.arn(name.resource) or exists(tx, call.scope, name.resource_id) is None:
+    if str(name) != call.arn(name.resource) or exists(tx, call.scope, name) is None:
         raise iot.ResourceNotFoundException(texts.tags.resource_missing(str(name)))
     return str(name)
 
