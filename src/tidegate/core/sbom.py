@@ -43,7 +43,7 @@ class Finding(NamedTuple):
 class _Head(msgspec.Struct, rename={"context": "@context", "spdx": "spdxVersion", "bom": "bomFormat"}):
     """Where documents say what they are; everything else is passed over."""
 
-    context: msgspec.Raw | None = None
+    context: msgspec.Raw = msgspec.Raw()
     spdx: str | None = None
     bom: str | None = None
 
@@ -99,7 +99,7 @@ def _is_known(content: bytes) -> bool:
         head = _HEAD.decode(content.removeprefix(b"\xef\xbb\xbf"))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
-    linked = head.context is not None and b"spdx.org/rdf/" in bytes(head.context)
+    linked = b"spdx.org/rdf/" in bytes(head.context)
     return linked or head.bom == "CycloneDX" or (head.spdx or "").startswith("SPDX-")
 
 

@@ -38,7 +38,7 @@ def create_package_version(
     assert request.package_name is not None
     name = request.version_name
     assert name is not None
-    wrong = _problems(call, request.attributes, request.artifact) + checks.tags(request.tags or {})
+    wrong = _problems(call, request.attributes, request.artifact) + checks.tags(list(request.tags or ()))
     if wrong:
         raise iot.ValidationException(" ".join(wrong))
     package = stored.get(tx, call.scope, request.package_name)

@@ -26,7 +26,7 @@ def create_package(tx: Tx, call: Call, request: iot.CreatePackageRequest) -> iot
     """
     name = request.package_name
     assert name is not None
-    wrong = checks.tags(request.tags or {})
+    wrong = checks.tags(list(request.tags or ()))
     if wrong:
         raise iot.ValidationException(" ".join(wrong))
     if stored.get(tx, call.scope, name) is not None:
