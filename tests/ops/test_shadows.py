@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -272,3 +274,35 @@ def test_a_shadow_is_set_only_as_it_was_read(database: Database, call: Call) -> 
     assert not put(first, Shadow(2, "{}"))
     assert put(deleted, Shadow(2, "{}"))
     assert transact(database, lambda tx: shadows.get(tx, key)) == Shadow(2, "{}")
+
+
+def at_once(database: Database, work: Callable[[int], Any], count: int) -> list[Any]:
+    """Do a work several times: all at once where the engine can, else one after the other."""
+    if not database.concurrent:
+        return [work(number) for number in range(count)]
+    with ThreadPoolExecutor(8) as threads:
+        return list(threads.map(work, range(count)))
+
+
+def test_updates_at_once_lose_nothing(run: Any, database: Database) -> None:
+    def update(number: int) -> int:
+        version: int = Device(run).update({"reported": {f"k{number}": number}})["version"]
+        return version
+
+    assert sorted(at_once(database, update, 40)) == list(range(1, 41))
+    assert Device(run).get()["state"]["reported"] == {f"k{number}": number for number in range(40)}
+
+
+def test_of_several_that_expect_a_version_one_wins(run: Any, database: Database) -> None:
+    Device(run).update({"reported": {"n": -1}})
+
+    def update(number: int) -> bool:
+        try:
+            Device(run).update({"reported": {"n": number}}, version=1)
+        except iot_data.ConflictException:
+            return False
+        return True
+
+    won = at_once(database, update, 8)
+    assert won.count(True) == 1
+    assert Device(run).get()["state"]["reported"]["n"] == won.index(True)
