@@ -8,6 +8,7 @@ import pytest
 
 from tests.ops.test_packages import version
 from tidegate.core.location import Location
+from tidegate.core.package_placeholders import PackageVersion
 from tidegate.ops import package_versions
 from tidegate.ops.call import Call
 from tidegate.store.database import Database, transact
@@ -219,13 +220,11 @@ def resolve(database: Database, call: Call, *versions: str, package: str = "app"
 def test_resolve(run: Any, database: Database, call: Call) -> None:
     version(run, "1", attributes={"a": "1"}, artifact=ARTIFACT)
     run("UpdatePackage", package_name="app", default_version_name="1")
-    destined = package_versions.Destined(f"{ARN}1", {"a": "1"}, Location("b", "k", "v"))
-    assert resolve(database, call, "1") == {("app", "1"): destined}
-    assert resolve(database, call, "$default") == {("app", "$default"): destined}
+    known = PackageVersion("1", {"a": "1"}, Location("b", "k", "v"))
+    assert resolve(database, call, "1") == {("app", "1"): known}
+    assert resolve(database, call, "$default") == {("app", "$default"): known}
     assert resolve(database, call, "$null") == {}
-    found = resolve(database, call, "$default")
-    arns = [f"{ARN}$default", f"{ARN}$null"]
-    assert package_versions.named_finally(arns, found) == [f"{ARN}1", f"{ARN}$null"]
+    assert resolve(database, call) == {}
 
 
 def test_what_does_not_resolve(run: Any, database: Database, call: Call) -> None:

@@ -8,10 +8,6 @@ from typing import Any, Final, NamedTuple
 
 SHADOW: Final = "$package"
 """The reserved named shadow that says what is installed (device reference 9.5)."""
-DEFAULT: Final = "$default"
-"""In a job's destinationPackageVersions: the package's default version."""
-NULL: Final = "$null"
-"""There: no version; the package is removed from the shadow."""
 
 
 class Status(StrEnum):

@@ -6,6 +6,7 @@ import logging
 
 from tidegate.core import checks
 from tidegate.core import packages as rules
+from tidegate.core.package_placeholders import NULL
 from tidegate.core.packages import Installed
 from tidegate.core.shadow import REPORTED, Object, Request
 from tidegate.ops import configuration, package_versions, shadows
@@ -54,7 +55,7 @@ def _installed(tx: Tx, call: Call, arn: str) -> Installed | None:
     """What one ARN stands for; None if its version was deleted meanwhile."""
     named = checks.package_version(arn)
     assert named is not None
-    if named.version == rules.NULL:
+    if named.version == NULL:
         return Installed(named.package, None, {})
     version = versions.named(tx, call.scope, named.package, named.version)
     return Installed(named.package, version.name, package_versions.attributes(version)) if version else None

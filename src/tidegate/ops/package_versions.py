@@ -6,13 +6,14 @@ A version is made as a draft; publishing freezes what devices get of it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import msgspec
 
-from tidegate.core import checks, texts
+from tidegate.core import checks, package_placeholders, texts
 from tidegate.core import packages as rules
 from tidegate.core.location import Location
+from tidegate.core.package_placeholders import Named
+from tidegate.core.package_placeholders import PackageVersion as Known
 from tidegate.ops import handler, idempotency, packages
 from tidegate.ops.call import Call
 from tidegate.ops.handler import Handler, seconds
@@ -202,15 +203,7 @@ def found(tx: Tx, call: Call, package: str | None, version: str | None) -> Packa
 # -- what jobs name ---------------------------------------------------------------------------------------------------
 
 
-class Destined(NamedTuple):
-    """A version that a job brings to things; ``arn`` names it, even where the job says ``$default``."""
-
-    arn: str
-    attributes: Mapping[str, str]
-    artifact: Location | None
-
-
-def resolve(tx: Tx, call: Call, arns: Sequence[str]) -> dict[tuple[str, str], Destined]:
+def resolve(tx: Tx, call: Call, arns: Sequence[str]) -> dict[Named, Known]:
     """What ``destinationPackageVersions`` stands for, by (package, version as it is named there); without ``$null``.
 
     Args:
@@ -227,15 +220,15 @@ def resolve(tx: Tx, call: Call, arns: Sequence[str]) -> dict[tuple[str, str], De
     foreign = [arn for arn, version in wanted if (version.partition, version.region, version.account) != home]
     if foreign:
         raise iot.InvalidRequestException(" ".join(map(texts.packages.package_version_foreign, foreign)))
-    resolved: dict[tuple[str, str], Destined] = {}
+    resolved: dict[Named, Known] = {}
     problems: list[str] = []
     for text, named in wanted:
         package = stored.get(tx, call.scope, named.package)
         if package is None:
             raise iot.ResourceNotFoundException(texts.packages.package_version_missing(text))
-        if named.version == rules.NULL:
+        if named.version == package_placeholders.NULL:
             continue
-        name = package.default_version if named.version == rules.DEFAULT else named.version
+        name = package.default_version if named.version == package_placeholders.DEFAULT else named.version
         if name is None:
             problems.append(texts.packages.package_without_default(package.name))
             continue
@@ -244,27 +237,17 @@ def resolve(tx: Tx, call: Call, arns: Sequence[str]) -> dict[tuple[str, str], De
             raise iot.ResourceNotFoundException(texts.packages.package_version_missing(text))
         if known.status not in rules.DEPLOYABLE:
             problems.append(texts.packages.version_not_deployable(package.name, name))
-        resolved[named.package, named.version] = _destined(call, package.name, known)
+        resolved[named.package, named.version] = _known(known)
     if problems:
         raise iot.InvalidRequestException(" ".join(problems))
     return resolved
 
 
-def named_finally(arns: Sequence[str], resolved: Mapping[tuple[str, str], Destined]) -> list[str]:
-    """``destinationPackageVersions`` with the versions that ``$default`` stood for; everything else as it was."""
-    found = []
-    for text in arns:
-        named = checks.package_version(text)
-        version = resolved.get((named.package, named.version)) if named else None
-        found.append(version.arn if version else text)
-    return found
-
-
-def _destined(call: Call, package: str, version: PackageVersion) -> Destined:
+def _known(version: PackageVersion) -> Known:
     artifact = jsontext.from_json(iot.PackageVersionArtifact, version.artifact) if version.artifact else None
     place = artifact.s3_location if artifact else None
     location = Location(place.bucket, place.key, place.version) if place and place.bucket and place.key else None
-    return Destined(arn(call, package, version.name), _ATTRIBUTES.decode(version.attributes), location)
+    return Known(version.name, attributes(version), location)
 
 
 def attributes(version: PackageVersion) -> dict[str, str]:

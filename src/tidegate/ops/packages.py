@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tidegate.core import arn as names
 from tidegate.core import checks, packages, texts
 from tidegate.ops import handler, idempotency
 from tidegate.ops.call import Call
@@ -133,6 +134,15 @@ def found(tx: Tx, call: Call, name: str | None) -> Package:
         raise iot.ResourceNotFoundException(texts.packages.package_missing(name))
     return package
 
+
+def _exists(tx: Tx, scope: int, name: names.Arn) -> bool:
+    """Whether the package or the version that an ARN names is there."""
+    if name.version is not None:
+        return package_versions.named(tx, scope, name.resource_id, name.version) is not None
+    return stored.get(tx, scope, name.resource_id) is not None
+
+
+TAGGABLE = {"package": _exists}
 
 HANDLERS = {
     ("iot", "CreatePackage"): Handler(idempotency.once(iot.CreatePackageResponse, create_package)),

@@ -9,6 +9,7 @@ from tidegate.store.database import Tx
 def thing_changed(tx: Tx, call: Call, thing_id: int) -> None:
     """A thing's registry data changed: it came or went, or its attributes, type, groups or billing group are others.
 
-    Called at the end of each such operation, once for each thing (inner id), when everything is written. Nothing
-    follows yet: whoever derives something from the registry does it here, in the same transaction.
+    Called at the end of each such operation, once for each thing (inner id), when everything is written; a thing that
+    went is not found any more. Nothing follows yet: whoever derives something from the registry does it here, in the
+    same transaction.
     """
