@@ -221,6 +221,21 @@ def test_too_many_requests_at_once(account: Account) -> None:
                 break
 
 
+def test_updates_are_carried_out_in_the_order_they_came(either_account: Account) -> None:
+    account = either_account
+    with connected(account, device(account), "lamp") as lamp:
+        lamp.subscribe("$aws/things/lamp/shadow/update/+", "$aws/things/lamp/shadow/get/+")
+        for number in range(8):
+            payload = json.dumps({"state": {"reported": {"n": number}}}).encode()
+            lamp.client.publish("$aws/things/lamp/shadow/update", payload, 1)
+        lamp.client.publish("$aws/things/lamp/shadow/get", b"", 1)
+        found = [heard(lamp) for _ in range(17)]
+    assert [topic for topic, _ in found] == ["update/accepted", "update/documents"] * 8 + ["get/accepted"]
+    accepted = [body for topic, body in found if topic == "update/accepted"]
+    assert [(body["version"], body["state"]["reported"]["n"]) for body in accepted] == [(n + 1, n) for n in range(8)]
+    assert found[-1][1]["state"] == {"reported": {"n": 7}}
+
+
 # --- HTTPS ---
 
 

@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
 from tests.core.test_sbom import CYCLONE, SPDX, archive
-from tidegate.core.location import Fault, Location, ObjectFaultError
+from tests.shelf import Shelf
+from tidegate.core.location import Fault, Location
 from tidegate.ops import sboms
 from tidegate.ops.call import Call
 from tidegate.wire import iot
 
 TOKEN = "0123456789abcdef0123456789abcdef0123"
-
-
-class Bucket:
-    """Object storage with what the test puts into it."""
-
-    def __init__(self, **objects: bytes | Fault) -> None:
-        self._objects = objects
-
-    def fetch(self, location: Location, *, limit: int) -> bytes:
-        found = self._objects.get(location.key, Fault.MISSING)
-        if isinstance(found, Fault):
-            raise ObjectFaultError(found)
-        if len(found) > limit:
-            raise ObjectFaultError(Fault.TOO_LARGE)
-        return found
-
-    def presign(self, method: Literal["GET", "PUT"], location: Location, *, signed_at: int, expires_s: int) -> str:
-        raise AssertionError
 
 
 def place(key: str | None = "good", bucket: str | None = "b", version: str | None = "v") -> iot.Sbom:
@@ -42,14 +25,16 @@ def associate(run: Any, call: Call) -> Any:
     """Associates an object with version 1 of package app."""
     run("CreatePackage", package_name="app")
     run("CreatePackageVersion", package_name="app", version_name="1")
-    bucket = Bucket(
-        good=archive({"a.json": SPDX, "b.json": CYCLONE}),
-        bad=archive({f"{number}.json": SPDX if number % 2 else {} for number in range(5)}),
-        huge=b"x" * (5 << 20),
-        denied=Fault.DENIED,
-        away=Fault.UNREACHABLE,
-    )
-    stored = call._replace(objects=bucket)
+    shelf = Shelf()
+    for key, found in {
+        "good": archive({"a.json": SPDX, "b.json": CYCLONE}),
+        "bad": archive({f"{number}.json": SPDX if number % 2 else {} for number in range(5)}),
+        "huge": b"x" * (5 << 20),
+        "denied": Fault.DENIED,
+        "away": Fault.UNREACHABLE,
+    }.items():
+        shelf.on[Location("b", key, "v")] = found
+    stored = call._replace(objects=shelf)
 
     def associate(sbom: Any = None, *, version: str = "1", **members: Any) -> Any:
         return run(
