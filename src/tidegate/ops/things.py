@@ -8,7 +8,7 @@ from tidegate.ops import handler, membership, registry, registry_events, thing_t
 from tidegate.ops.call import Call
 from tidegate.ops.effects import PrincipalChanged, ThingNamed
 from tidegate.ops.handler import Handler
-from tidegate.store import billing_groups, executions, groups, shadows, things
+from tidegate.store import billing_groups, executions, groups, things
 from tidegate.store.database import Conflict, Tx
 from tidegate.store.thing_types import ThingType
 from tidegate.wire import iot
@@ -75,7 +75,10 @@ def update_thing(tx: Tx, call: Call, request: iot.UpdateThingRequest) -> iot.Upd
 
 
 def delete_thing(tx: Tx, call: Call, request: iot.DeleteThingRequest) -> iot.DeleteThingResponse:
-    """Remove a thing, its memberships, shadows and pending executions; one that is not there is no error."""
+    """Remove a thing, its memberships and pending executions; one that is not there is no error.
+
+    Its shadows outlive it, as AWS's guide says; they have to be deleted by themselves.
+    """
     assert request.thing_name is not None
     thing = things.find(tx, call.scope, request.thing_name)
     if thing is None:
@@ -89,7 +92,6 @@ def delete_thing(tx: Tx, call: Call, request: iot.DeleteThingRequest) -> iot.Del
     registry_events.thing(tx, call, Change.DELETED, thing)
     # No certificate is attached, so nobody's policies change with the memberships.
     groups.leave_all(tx, thing.id)
-    shadows.delete_all(tx, call.scope, thing.name)
     if executions.any_of_thing(tx, thing.id):
         things.bury(tx, call.scope, thing, call.now)
     else:

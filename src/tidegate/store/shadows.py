@@ -47,8 +47,3 @@ def page(tx: Tx, scope: int, thing: str, after: str, limit: int) -> list[str]:
 def shadows_of(tx: Tx, thing_id: int) -> Mapping[str, str]:
     """The documents (``{"state": …, "metadata": …}``) of a registered thing's shadows by name; ``""``: the classic."""
     return dict(tx.all("shadow_of_thing", {"thing": thing_id}))
-
-
-def delete_all(tx: Tx, scope: int, thing: str) -> None:
-    """Remove every shadow of a thing, and what is remembered of deleted ones."""
-    tx.run("shadow_delete_all", {"scope": scope, "thing": thing})

@@ -21,5 +21,3 @@ ORDER BY name LIMIT :limit;
 SELECT s.name, s.document FROM thing t JOIN shadow s ON s.scope_id = t.scope_id AND s.thing_name = t.name
 WHERE t.id = :thing AND t.deleted_at IS NULL AND s.document IS NOT NULL ORDER BY s.name;
 
--- name: shadow_delete_all
-DELETE FROM shadow WHERE scope_id = :scope AND thing_name = :thing;
