@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
-import pytest
-
 from tests.conftest import Run
-from tidegate.ops import connectivity, fleet_index, sweeps
+from tidegate.ops import connectivity, sweeps
 from tidegate.ops.call import Call, Limits
-from tidegate.store import things
-from tidegate.store.database import Database, Tx, locks_rows, transact
+from tidegate.store.database import Database, locks_rows, transact
 from tidegate.wire import iot
 
 
@@ -63,21 +59,7 @@ def connect(database: Database, call: Call, name: str, connected: bool, at: int,
     transact(database, locks_rows(lambda tx: connectivity.record(tx, call, name, connected, at, reason)))
 
 
-class Shadows:
-    """Stands where the shadows will be: JSON texts by thing and shadow name."""
-
-    def __init__(self, database: Database, call: Call, patch: pytest.MonkeyPatch) -> None:
-        self._database = database
-        self._call = call
-        self._kept: dict[int, dict[str, str]] = {}
-        patch.setattr(fleet_index, "shadows_of", self._of)
-
-    def put(self, thing: str, name: str = "", **state: Any) -> None:
-        """Keep a shadow, as a device's update would."""
-        known = transact(self._database, lambda tx: things.find(tx, self._call.scope, thing))
-        assert known is not None
-        text = json.dumps({"state": state, "metadata": {}, "version": 1})
-        self._kept.setdefault(known.id, {})[name] = text
-
-    def _of(self, _tx: Tx, thing_id: int) -> Mapping[str, str]:
-        return self._kept.get(thing_id, {})
+def report(run: Run, thing: str, name: str | None = None, **state: Any) -> None:
+    """A device (or an operator) updates a shadow."""
+    payload = json.dumps({"state": state}).encode()
+    run("UpdateThingShadow", plane="iot-data", thing_name=thing, shadow_name=name, payload=payload)

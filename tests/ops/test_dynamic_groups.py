@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import NOW, Run
-from tests.ops.indexed import Shadows, change, connect, create, found, members, settle, switch_on
+from tests.ops.indexed import change, connect, create, found, members, report, settle, switch_on
 from tests.store.rows import at_once
 from tidegate.ops import dynamic_membership, things
 from tidegate.ops.call import Call, Limits
@@ -304,15 +304,19 @@ def test_members_follow_connections(run: Run, database: Database, call: Call) ->
     assert members(run, "online") == []
 
 
-def test_members_follow_shadows_and_the_configuration(
-    run: Run, engine: Any, database: Database, call: Call, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shadows = Shadows(database, call, monkeypatch)
+def test_members_follow_shadows_and_the_configuration(run: Run, engine: Any) -> None:
     switch_on(run, "REGISTRY_AND_SHADOW")
     group(run, "full", "shadow.reported.battery>80")
     create(run, "t")
-    shadows.put("t", reported={"battery": 81})
-    change(run, "t", a="1")
+    report(run, "t", reported={"battery": 81})
+    assert members(run, "full") == ["t"]
+    report(run, "t", reported={"battery": 80})
+    assert members(run, "full") == []
+    report(run, "t", reported={"battery": 82})
+    report(run, "later", reported={"battery": 99})
+    create(run, "later")
+    assert members(run, "full") == ["later", "t"]
+    run("DeleteThingShadow", plane="iot-data", thing_name="later")
     assert members(run, "full") == ["t"]
     switch_on(run)
     engine()
@@ -665,6 +669,20 @@ def test_two_changes_of_one_thing_see_each_other(run: Run, database: Database, c
         name = f"t{number}"
         create(run, name, v="0")
         at_once(2, lambda who, name=name: connect(database, call, name, True, NOW) if who else change(run, name, v="1"))
+        assert name in members(run, "g")
+
+
+@on_postgres
+def test_shadows_and_attributes_change_at_once(run: Run, database: Database) -> None:
+    """A device's report, which guards itself with locks, and an operator's update, which is SERIALIZABLE."""
+    switch_on(run, "REGISTRY_AND_SHADOW")
+    group(run, "g", "attributes.v:1 shadow.reported.on:true")
+    settle(database, NOW)
+    for number in range(20):
+        name = f"t{number}"
+        create(run, name, v="0")
+        acts = (lambda name=name: change(run, name, v="1"), lambda name=name: report(run, name, reported={"on": True}))
+        at_once(2, lambda who, acts=acts: acts[who]())
         assert name in members(run, "g")
 
 

@@ -8,18 +8,13 @@ from typing import Any
 import pytest
 
 from tests.conftest import NOW, Run
-from tests.ops.indexed import Shadows, change, connect, create, found, switch_on
+from tests.ops.indexed import change, connect, create, found, report, switch_on
 from tidegate.ops import searches
 from tidegate.ops.call import Call
 from tidegate.store import scopes
 from tidegate.store.connectivity import Session
 from tidegate.store.database import Database, transact
 from tidegate.wire import iot
-
-
-@pytest.fixture
-def shadows(database: Database, call: Call, monkeypatch: pytest.MonkeyPatch) -> Shadows:
-    return Shadows(database, call, monkeypatch)
 
 
 @pytest.fixture
@@ -112,12 +107,12 @@ def test_the_index_is_never_behind(run: Run) -> None:
     assert found(run, "attributes.model:new") == []
 
 
-def test_shadows_are_found_as_far_as_they_are_indexed(run: Run, shadows: Shadows) -> None:
+def test_shadows_are_found_as_far_as_they_are_indexed(run: Run) -> None:
     create(run, "a")
     create(run, "b")
-    shadows.put("a", desired={"on": True}, reported={"on": False, "v": [1, 2]})
-    shadows.put("b", "$package", reported={"fw": {"version": "1.2.0"}})
-    shadows.put("b", "other", reported={"fw": {"version": "9"}})
+    report(run, "a", desired={"on": True}, reported={"on": False, "v": [1, 2]})
+    report(run, "b", "$package", reported={"fw": {"version": "1.2.0"}})
+    report(run, "b", "other", reported={"fw": {"version": "9"}})
     switch_on(run)
     assert found(run, "shadow.hasDelta:true") == []
     switch_on(run, "REGISTRY_AND_SHADOW")
@@ -129,7 +124,8 @@ def test_shadows_are_found_as_far_as_they_are_indexed(run: Run, shadows: Shadows
     assert found(run, "shadow.name.other.reported.fw.version:9") == []
     assert found(run, "shadow.hasDelta:true") == []
     (thing,) = run("SearchIndex", query_string="1.2.0").things
-    shown = {"reported": {"fw": {"version": "1.2.0"}}, "hasDelta": False, "version": 1}
+    stamps = {"reported": {"fw": {"version": {"timestamp": NOW // 1000}}}}
+    shown = {"reported": {"fw": {"version": "1.2.0"}}, "metadata": stamps, "hasDelta": False, "version": 1}
     assert json.loads(thing.shadow) == {"name": {"$package": shown}}
 
 
@@ -283,11 +279,11 @@ def test_only_managed_and_custom_fields_are_aggregated(run: Run, operation: str)
     assert caught.value.message == message
 
 
-def test_statistics_of_shadows_and_connections(run: Run, database: Database, call: Call, shadows: Shadows) -> None:
+def test_statistics_of_shadows_and_connections(run: Run, database: Database, call: Call) -> None:
     create(run, "a")
     create(run, "b")
-    shadows.put("a", desired={"x": 1})
-    shadows.put("b", reported={"x": 1})
+    report(run, "a", desired={"x": 1})
+    report(run, "b", reported={"x": 1})
     connect(database, call, "a", True, NOW)
     switch_on(run, "REGISTRY_AND_SHADOW", thing_connectivity_indexing_mode="STATUS")
     delta = run("GetStatistics", query_string="*", aggregation_field="shadow.hasDelta").statistics

@@ -12,12 +12,15 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from tidegate.core import query
+from tidegate.core import query, shadow
 from tidegate.core.query import Scalar, Value
 from tidegate.wire import iot
 
 CLASSIC: Final = ""
 """The name under which a thing's shadow without a name is kept."""
+
+Stored = tuple[int, str]
+"""A shadow: its version, and as JSON text ``{"state": {"desired", "reported"}, "metadata"}``."""
 
 Json = Any
 _SCALARS = (str, int, float, bool)
@@ -26,8 +29,8 @@ _SCALARS = (str, int, float, bool)
 class Parts(NamedTuple):
     """What is known of a thing before it is indexed.
 
-    ``groups`` are the names of its thing groups and of its billing group; ``shadows`` are those that are indexed, each
-    as JSON text ``{"state": {"desired", "reported"}, "metadata", "version"}``, by name.
+    ``groups`` are the names of its thing groups and of its billing group; ``shadows`` are those that are indexed,
+    by name.
     """
 
     name: str
@@ -36,7 +39,7 @@ class Parts(NamedTuple):
     groups: Sequence[str]
     attributes: Mapping[str, str]
     version: int
-    shadows: Mapping[str, str]
+    shadows: Mapping[str, Stored]
     connectivity: iot.ThingConnectivity | None
 
 
@@ -58,22 +61,20 @@ class IndexedGroup(NamedTuple):
 
 def thing(parts: Parts) -> IndexedThing:
     """Index a thing."""
-    shadows = {name: _shadow(text) for name, text in parts.shadows.items()}
+    shadows = {name: _shadow(stored) for name, stored in parts.shadows.items()}
     fields: dict[str, list[Value]] = {}
     _put(fields, "thingName", [parts.name])
     _put(fields, "thingId", [parts.uuid])
     _put(fields, "thingTypeName", [parts.type_name] if parts.type_name else [])
     _put(fields, "thingGroupNames", parts.groups)
     _put_attributes(fields, parts.attributes)
-    for name, shadow in shadows.items():
-        for path, values in _shadow_fields(shadow):
+    for name, one in shadows.items():
+        for path, values in _shadow_fields(one):
             _put(fields, f"{_prefix(name)}.{path}", values)
     if parts.connectivity is not None:
         for member, connected in _connectivity_members(parts.connectivity):
             _put(fields, f"connectivity.{member}", [connected])
-    versions = {
-        f"{_prefix(name)}.version": shadow["version"] for name, shadow in shadows.items() if "version" in shadow
-    }
+    versions = {f"{_prefix(name)}.version": one["version"] for name, one in shadows.items()}
     return IndexedThing(fields, {"registry.version": parts.version, **versions}, _shown(parts, shadows))
 
 
@@ -89,25 +90,6 @@ def group(shown: iot.ThingGroupDocument, version: int) -> IndexedGroup:
     _put(fields, "parentGroupNames", shown.parent_group_names or ())
     _put_attributes(fields, shown.attributes or {})
     return IndexedGroup(fields, {"version": version}, shown)
-
-
-def delta(desired: Json, reported: Json) -> Json:
-    """What a shadow's ``desired`` wants changed: what ``reported`` lacks or has otherwise (device reference 9.2).
-
-    Arrays are compared whole. None if nothing differs.
-    """
-    if not isinstance(desired, dict) or not isinstance(reported, dict):
-        return None if _same(desired, reported) else desired
-    found = {}
-    for name, wanted in desired.items():
-        differing = delta(wanted, reported[name]) if name in reported else wanted
-        if differing is not None:
-            found[name] = differing
-    return found or None
-
-
-def _same(one: Json, other: Json) -> bool:
-    return one == other and isinstance(one, bool) == isinstance(other, bool)
 
 
 def _put(fields: dict[str, list[Value]], name: str, values: Iterable[Scalar]) -> None:
@@ -127,29 +109,25 @@ def _prefix(name: str) -> str:
     return "shadow" if name == CLASSIC else f"shadow.name.{name}"
 
 
-def _shadow(text: str) -> dict[str, Json]:
+def _shadow(stored: Stored) -> dict[str, Json]:
     """A stored shadow as the index shows it: its sections side by side, with the delta."""
-    stored = msgspec.json.decode(text)
-    state = stored.get("state") or {}
-    shown = {section: state[section] for section in ("desired", "reported") if state.get(section)}
-    difference = delta(shown["desired"], shown.get("reported", {})) if "desired" in shown else None
-    if difference is not None:
-        shown["delta"] = difference
-    if stored.get("metadata"):
-        shown["metadata"] = stored["metadata"]
-    shown["hasDelta"] = difference is not None
-    if "version" in stored:
-        shown["version"] = stored["version"]
-    return shown
+    version, text = stored
+    decoded = {"state": {}, "metadata": {}, **msgspec.json.decode(text)}
+    document = shadow.Document(decoded["state"], decoded["metadata"])
+    difference = shadow.difference(document).state
+    shown = {section: document.state[section] for section in ("desired", "reported") if document.state.get(section)}
+    shown |= {"delta": difference} if difference else {}
+    shown |= {"metadata": document.metadata} if document.metadata else {}
+    return {**shown, "hasDelta": bool(difference), "version": version}
 
 
-def _shadow_fields(shadow: Mapping[str, Json]) -> Iterator[tuple[str, Iterable[Scalar]]]:
+def _shadow_fields(shown: Mapping[str, Json]) -> Iterator[tuple[str, Iterable[Scalar]]]:
     for section in ("desired", "reported", "delta"):
-        yield from _paths(section, shadow.get(section))
-    metadata = shadow.get("metadata") or {}
+        yield from _paths(section, shown.get(section))
+    metadata = shown.get("metadata") or {}
     for section in ("desired", "reported"):
-        yield from _metadata_paths(f"metadata.{section}", metadata.get(section), shadow.get(section))
-    yield "hasDelta", [shadow["hasDelta"]]
+        yield from _metadata_paths(f"metadata.{section}", metadata.get(section), shown.get(section))
+    yield "hasDelta", [shown["hasDelta"]]
 
 
 def _paths(path: str, node: Json) -> Iterator[tuple[str, Iterable[Scalar]]]:
@@ -211,7 +189,7 @@ def _shown(parts: Parts, shadows: Mapping[str, dict[str, Json]]) -> iot.ThingDoc
 
 def _shadows_text(shadows: Mapping[str, dict[str, Json]]) -> str:
     """The member ``shadow``: a JSON text in which named shadows stand below ``name`` (control reference 18.3)."""
-    named = {name: shadow for name, shadow in shadows.items() if name != CLASSIC}
+    named = {name: one for name, one in shadows.items() if name != CLASSIC}
     whole = {**shadows.get(CLASSIC, {}), **({"name": named} if named else {})}
     return msgspec.json.encode(whole).decode()
 

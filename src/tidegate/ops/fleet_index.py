@@ -6,12 +6,12 @@ allows both).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from tidegate.core import index_configuration, indexing
-from tidegate.core.indexing import IndexedGroup, IndexedThing, Narrowed
-from tidegate.store import fleet_index, groups
+from tidegate.core.indexing import IndexedGroup, IndexedThing, Narrowed, Stored
+from tidegate.store import fleet_index, groups, shadows
 from tidegate.store.database import Tx
 from tidegate.store.fleet_index import Connectivity, Membership, Row
 from tidegate.wire import iot, jsontext
@@ -30,11 +30,6 @@ def groups_configured(tx: Tx, scope: int) -> iot.ThingGroupIndexingConfiguration
     """The same of the index of thing groups."""
     text = fleet_index.configuration(tx, scope, index_configuration.GROUPS)
     return jsontext.from_json(iot.ThingGroupIndexingConfiguration, text) if text else index_configuration.GROUPS_OFF
-
-
-def shadows_of(tx: Tx, thing_id: int) -> Mapping[str, str]:
-    """A thing's shadows as JSON text by name, the one without a name under ``""``."""
-    return {}
 
 
 def document(
@@ -58,13 +53,14 @@ def document(
     )
 
 
-def _indexed_shadows(tx: Tx, configuration: iot.ThingIndexingConfiguration, thing_id: int) -> dict[str, str]:
+def _indexed_shadows(tx: Tx, configuration: iot.ThingIndexingConfiguration, thing_id: int) -> dict[str, Stored]:
     wanted = set(index_configuration.named_shadows(configuration))
     if index_configuration.classic_shadow(configuration):
         wanted.add(indexing.CLASSIC)
     if not wanted:
         return {}
-    return {name: text for name, text in shadows_of(tx, thing_id).items() if name in wanted}
+    known = shadows.shadows_of(tx, thing_id)
+    return {name: (one.version, one.document or "{}") for name, one in known.items() if name in wanted}
 
 
 def _connectivity(thing: Row) -> iot.ThingConnectivity | None:

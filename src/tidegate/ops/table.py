@@ -14,8 +14,13 @@ from tidegate.ops import (
     indices,
     jobs,
     managed_templates,
+    package_configuration,
+    package_versions,
+    packages,
     policies,
+    sboms,
     searches,
+    shadows,
     tags,
     templates,
     thing_types,
@@ -30,6 +35,7 @@ TAGGABLE = {
     **thing_types.TAGGABLE,
     **billing_groups.TAGGABLE,
     **policies.TAGGABLE,
+    **packages.TAGGABLE,
 }
 """What can be tagged, by the type in its ARN."""
 
@@ -48,6 +54,11 @@ HANDLERS: dict[tuple[str, str], Handler] = {
     **billing_groups.HANDLERS,
     **certificates.HANDLERS,
     **policies.HANDLERS,
+    **packages.HANDLERS,
+    **package_versions.HANDLERS,
+    **package_configuration.HANDLERS,
+    **sboms.HANDLERS,
+    **shadows.HANDLERS,
     **tags.handlers(TAGGABLE),
     **endpoints.HANDLERS,
     **events.HANDLERS,
