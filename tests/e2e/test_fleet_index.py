@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from tests.e2e import cli
-from tests.e2e.fleet import REGION, Account
+from tests.e2e.fleet import REGION, Account, client
 from tests.e2e.mqtt import connected
 from tests.e2e.test_control_plane import refused
+from tests.e2e.test_packages import catalog
 
 
 @pytest.fixture
@@ -107,6 +108,43 @@ def test_a_continuous_job_follows_an_attribute_to_the_device(account: Account) -
     )
     iot.delete_dynamic_thing_group(thingGroupName="old")
     assert iot.list_thing_groups()["thingGroups"] == []
+
+
+def test_who_lacks_a_version_gets_it_and_leaves_the_group(account: Account) -> None:
+    """What AWS's guide recommends for upgrades: a continuous job on those whose $package shadow has another version."""
+    iot, data = account.iot, client(account.server, "iot-data", account.id)
+    names = {"namedShadowIndexingMode": "ON", "filter": {"namedShadowNames": ["$package"]}}
+    switch_on(account, **{**names, "thingIndexingMode": "REGISTRY_AND_SHADOW"})
+    version = catalog(account)
+    for name in ("old", "new", "flat"):
+        account.thing(name)
+    for name, installed in (("new", "1.2.0"), ("old", "1.1.0"), ("flat", "1.1.0")):
+        reported = {"app": {"version": installed}}
+        payload = json.dumps({"state": {"reported": reported}})
+        data.update_thing_shadow(thingName=name, shadowName="$package", payload=payload)
+    for name, battery in (("new", 90), ("old", 90), ("flat", 10)):
+        data.update_thing_shadow(thingName=name, payload=json.dumps({"state": {"reported": {"battery": battery}}}))
+    text = "NOT shadow.name.$package.reported.app.version:1.2.0 AND shadow.reported.battery>80"
+    assert found(account, text) == ["old"]
+    group = iot.create_dynamic_thing_group(thingGroupName="upgrade", queryString=text)["thingGroupArn"]
+    iot.create_job(
+        jobId="j",
+        targets=[group],
+        document="{}",
+        targetSelection="CONTINUOUS",
+        destinationPackageVersions=[version],
+    )
+    account.settle()
+    assert account.counts("j") == {"Queued": 1}
+    assert account.data.start_next_pending_job_execution(thingName="old")["execution"]["jobId"] == "j"
+    account.data.update_job_execution(jobId="j", thingName="old", status="SUCCEEDED")
+    assert iot.list_things_in_thing_group(thingGroupName="upgrade")["things"] == []
+    data.update_thing_shadow(thingName="flat", payload=json.dumps({"state": {"reported": {"battery": 95}}}))
+    assert iot.list_things_in_thing_group(thingGroupName="upgrade")["things"] == ["flat"]
+    pending = account.data.get_pending_job_executions(thingName="flat")["queuedJobs"]
+    assert [one["jobId"] for one in pending] == ["j"]
+    account.settle()
+    assert account.counts("j") == {"Queued": 1, "Succeeded": 1}
 
 
 def test_the_aws_cli(account: Account, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
