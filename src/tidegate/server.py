@@ -309,6 +309,9 @@ class _Issuer:
         key = certificates.accepted_key(load_pem_public_key(public_key_pem.encode()))
         return self._signer.issue_device(key, now=wall_now(), ids=self._ids).pem
 
+    def issue_for_request(self, csr_pem: str) -> str:
+        return self._signer.issue_for_request(csr_pem, now=wall_now(), ids=self._ids).pem
+
 
 def _trust_store(options: Options, signer: Authority, registered: Sequence[str], ids: Ids) -> TrustStore:
     files = signer.server_files(options.data, options.names, now=wall_now(), ids=ids)

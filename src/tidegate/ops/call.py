@@ -25,6 +25,7 @@ class Limits(NamedTuple):
     policy_versions: int = 5
     policy_characters: int = 2048
     """White space is not counted."""
+    ca_certificates_per_subject: int = 10
     schedule_lead: int = 30 * 60_000
     """How far ahead (ms) a job's start and end must be."""
     release_chunk: int = 1000
@@ -44,6 +45,14 @@ class Authority(Protocol):
 
     def issue(self, public_key_pem: str) -> str:
         """A certificate (PEM) for a device's public key (PEM)."""
+        ...
+
+    def issue_for_request(self, csr_pem: str) -> str:
+        """A certificate (PEM) for a signing request (PEM).
+
+        Raises:
+            InvalidCertificateError: it is none, or not one to be signed.
+        """
         ...
 
 

@@ -67,9 +67,13 @@ class PoliciesChanged(NamedTuple):
 
 
 class CertificateTrusted(NamedTuple):
-    """A certificate from a foreign CA was registered: the TLS listeners must trust it."""
+    """A CA, or a certificate without one, was registered: the TLS listeners must trust it."""
 
     pem: str
+
+
+class TrustWithdrawn(NamedTuple):
+    """Something the TLS listeners trust is gone: they must find out anew what they trust."""
 
 
 Effect = (
@@ -82,4 +86,5 @@ Effect = (
     | PrincipalChanged
     | PoliciesChanged
     | CertificateTrusted
+    | TrustWithdrawn
 )

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 
 from tidegate.core import arn, policy, texts
-from tidegate.ops import certificates, tags
+from tidegate.ops import principals, tags
 from tidegate.ops.call import Call
 from tidegate.ops.effects import PoliciesChanged, PrincipalChanged
-from tidegate.ops.handler import Handler, following, page
+from tidegate.ops.handler import Handler, by_age, following, page
 from tidegate.store import groups, policies
 from tidegate.store import tags as stored_tags
 from tidegate.store.database import Tx
@@ -71,7 +71,7 @@ def delete_policy(tx: Tx, call: Call, request: iot.DeletePolicyRequest) -> None:
 
 def list_policies(tx: Tx, call: Call, request: iot.ListPoliciesRequest) -> iot.ListPoliciesResponse:
     """From new to old unless ascending order is asked for."""
-    rows, marker = certificates.by_age(
+    rows, marker = by_age(
         ["ListPolicies", call.scope],
         request,
         upward=lambda after, limit: policies.page(tx, call.scope, after, limit),
@@ -166,7 +166,7 @@ def attach_policy(tx: Tx, call: Call, request: iot.AttachPolicyRequest) -> None:
 
 def attach_principal_policy(tx: Tx, call: Call, request: iot.AttachPrincipalPolicyRequest) -> None:
     """To a certificate."""
-    principal = certificates.principal_arn(request.principal)
+    principal = principals.principal_arn(request.principal)
     found = _policy(tx, call, request.policy_name)
     _attach(tx, call, found, _existing(tx, call, principal))
 
@@ -181,7 +181,7 @@ def detach_policy(tx: Tx, call: Call, request: iot.DetachPolicyRequest) -> None:
 
 def detach_principal_policy(tx: Tx, call: Call, request: iot.DetachPrincipalPolicyRequest) -> None:
     """From a certificate; policy and certificate must exist."""
-    principal = certificates.principal_arn(request.principal)
+    principal = principals.principal_arn(request.principal)
     found = _policy(tx, call, request.policy_name)
     _detach(tx, call, found, _existing(tx, call, principal))
 
@@ -209,8 +209,8 @@ def list_principal_policies(
     tx: Tx, call: Call, request: iot.ListPrincipalPoliciesRequest
 ) -> iot.ListPrincipalPoliciesResponse:
     """The policies of a certificate, from new to old unless ascending order is asked for."""
-    name = _existing(tx, call, certificates.principal_arn(request.principal))
-    rows, marker = certificates.by_age(
+    name = _existing(tx, call, principals.principal_arn(request.principal))
+    rows, marker = by_age(
         ["ListPrincipalPolicies", call.scope, name],
         request,
         upward=lambda after, limit: policies.of_target(tx, call.scope, name, after, limit),
@@ -238,7 +238,7 @@ def list_policy_principals(
 ) -> iot.ListPolicyPrincipalsResponse:
     """The certificates a policy is attached to, the latest first unless ascending order is asked for."""
     found, certificate = _policy(tx, call, request.policy_name), call.arn("cert/")
-    rows, marker = certificates.by_age(
+    rows, marker = by_age(
         ["ListPolicyPrincipals", call.scope, found.id],
         request,
         upward=lambda after, limit: policies.targets(tx, found.id, after, limit, prefix=certificate),
@@ -276,7 +276,7 @@ def _target(text: str | None) -> arn.Arn:
 def _existing(tx: Tx, call: Call, target: arn.Arn) -> str:
     """The ARN of a target that must exist."""
     if target.resource_type == "cert":
-        certificates.principal(tx, call, target)
+        principals.principal(tx, call, target)
     elif str(target) != call.arn(target.resource) or groups.find(tx, call.scope, target.resource_id) is None:
         raise iot.ResourceNotFoundException(texts.groups.group_missing(target.resource_id))
     return str(target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tidegate.ops import (
+    ca_certificates,
     certificates,
     device,
     endpoints,
@@ -11,6 +12,7 @@ from tidegate.ops import (
     groups,
     jobs,
     policies,
+    principals,
     tags,
     templates,
     things,
@@ -25,6 +27,8 @@ HANDLERS: dict[tuple[str, str], Handler] = {
     **things.HANDLERS,
     **groups.HANDLERS,
     **certificates.HANDLERS,
+    **ca_certificates.HANDLERS,
+    **principals.HANDLERS,
     **policies.HANDLERS,
     **tags.HANDLERS,
     **endpoints.HANDLERS,

@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from tidegate.core import arn, checks, texts
 from tidegate.ops.call import Call
 from tidegate.ops.handler import Handler
-from tidegate.store import groups, jobs, policies, tags, templates
+from tidegate.store import ca_certificates, groups, jobs, policies, tags, templates
 from tidegate.store.database import Tx
 from tidegate.wire import iot
 
 _EXISTS: dict[str, Callable[[Tx, int, str], object]] = {
+    "cacert": ca_certificates.get,
     "job": jobs.get,
     "jobtemplate": templates.get,
     "policy": policies.get,
