@@ -30,10 +30,10 @@ from paho.mqtt.properties import Properties as PahoProperties
 from tests.mqtt.rig import SCOPE, Someone
 from tidegate import clock
 from tidegate.mqtt import codec, topics
-from tidegate.mqtt.edge import SERVER_NAME
 from tidegate.mqtt.plane import Identity, Reply
 from tidegate.mqtt.server import Server
 from tidegate.mqtt.settings import Settings
+from tidegate.pki.tls import SERVER_NAME
 
 T = TypeVar("T")
 PATIENCE = 20.0

@@ -58,7 +58,7 @@ def test_register_ca_certificate(run: Run, rsa_key: bool) -> None:
     code = run("GetRegistrationCode").registration_code
     made = run("RegisterCACertificate", ca_certificate=ca.pem, verification_certificate=ca.leaf(code), effects=effects)
     assert (made.certificate_id, made.certificate_arn) == (ca.certificate_id, ca_arn(ca.certificate_id))
-    assert effects == [CertificateTrusted(ca.pem)]
+    assert effects == [CertificateTrusted(ca.pem, authority=True)]
     answer = run("DescribeCACertificate", certificate_id=ca.certificate_id.upper())
     found = answer.certificate_description
     assert (found.status, found.auto_registration_status, found.certificate_mode) == ("INACTIVE", "DISABLE", "DEFAULT")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -74,7 +75,7 @@ def signing_request(common_name: str = "device", key: Key | None = None) -> str:
     return request.sign(key or make_key(), hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
 
 
-def _signed(public_key: object, signer: Key, subject: str, issuer: str, *, ca: bool = False) -> str:
+def _signed(public_key: Any, signer: Key, subject: str, issuer: str, *, ca: bool = False) -> str:
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name(subject))
@@ -84,6 +85,8 @@ def _signed(public_key: object, signer: Key, subject: str, issuer: str, *, ca: b
         .not_valid_before(NOT_BEFORE)
         .not_valid_after(NOT_AFTER)
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
         .sign(signer, hashes.SHA256())
     )
     return certificate.public_bytes(serialization.Encoding.PEM).decode()

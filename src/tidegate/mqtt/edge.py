@@ -27,15 +27,13 @@ from tidegate.mqtt.session import (
     Reserved,
     State,
 )
+from tidegate.pki.tls import SERVER_NAME
 
 if TYPE_CHECKING:
     from tidegate.mqtt.server import Server
 
 log = logging.getLogger("tidegate.mqtt")
 T = TypeVar("T")
-
-SERVER_NAME = "requested_server_name"
-"""Attribute under which an ``sni_callback`` may leave the client's server name on the TLS object for ``identify``."""
 
 _TURNS = 3
 """Turns of the loop a PUBACK waits for its reply: one to decide, one to commit, one to hand the outcome over."""

@@ -71,7 +71,7 @@ def register_ca_certificate(
     _keep(tx, call, request, ca, mode)
     name = _arn(call, ca.certificate_id)
     stored_tags.put(tx, call.scope, name, tags.as_map(request.tags))
-    tx.effects.append(CertificateTrusted(ca.pem))
+    tx.effects.append(CertificateTrusted(ca.pem, authority=True))
     return iot.RegisterCACertificateResponse(certificate_arn=name, certificate_id=ca.certificate_id)
 
 

@@ -67,9 +67,10 @@ class PoliciesChanged(NamedTuple):
 
 
 class CertificateTrusted(NamedTuple):
-    """A CA, or a certificate without one, was registered: the TLS listeners must trust it."""
+    """A certificate without a CA was registered, or a CA: the TLS listeners must trust it."""
 
     pem: str
+    authority: bool = False
 
 
 class TrustWithdrawn(NamedTuple):

@@ -124,10 +124,13 @@ def _describe(certificate: x509.Certificate) -> Certificate:
 
 def signed_by(certificate: Certificate, authority: Certificate) -> bool:
     """Whether an authority's key has signed a certificate, and the certificate says so."""
+    return verified(x509.load_der_x509_certificate(certificate.der), x509.load_der_x509_certificate(authority.der))
+
+
+def verified(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
+    """The same of certificates that are read already."""
     try:
-        x509.load_der_x509_certificate(certificate.der).verify_directly_issued_by(
-            x509.load_der_x509_certificate(authority.der)
-        )
+        certificate.verify_directly_issued_by(authority)
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return True
