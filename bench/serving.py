@@ -20,9 +20,9 @@ from tidegate.clock import monotonic, wall_now
 from tidegate.mqtt import topics
 from tidegate.mqtt.endpoint import DeviceIdentity, Devices
 from tidegate.mqtt.plane import Identity, Reply
-from tidegate.ops import certificates, groups, jobs, policies, templates, things
+from tidegate.ops import certificates, groups, identity, jobs, policies, principals, templates, things
 from tidegate.ops.call import Call
-from tidegate.runtime import identity, unit
+from tidegate.runtime import unit
 from tidegate.server import Address, Options, Running
 from tidegate.store import keys
 from tidegate.store.database import Tx, transact
@@ -110,7 +110,7 @@ class Serving:
             name = f"{group}{index}"
             things.create_thing(tx, call, iot.CreateThingRequest(thing_name=name))
             attach = iot.AttachThingPrincipalRequest(thing_name=name, principal=certificate)
-            certificates.attach_thing_principal(tx, call, attach)
+            principals.attach_thing_principal(tx, call, attach)
             member = iot.AddThingToThingGroupRequest(thing_group_name=group, thing_name=name)
             groups.add_thing_to_thing_group(tx, call, member)
 

@@ -447,3 +447,35 @@ def test_documents_are_kept_as_they_came(run: Run) -> None:
     document = json.dumps(json.loads(DOCUMENT), indent=7) + "\n"
     create(run, policy_document=document)
     assert run("GetPolicy", policy_name="p").policy_document == document
+
+
+# --- Cognito identities ---------------------------------------------------------------------------------------------
+
+COGNITO = "eu-west-1:0a1b2c3d-0000-4000-8000-000000000000"
+
+
+def test_a_cognito_identity_holds_policies(run: Run) -> None:
+    document = '{"Statement": {"Effect": "Allow", "Action": "iot:*", "Resource": "*"}}'
+    for name in ("p1", "p2"):
+        run("CreatePolicy", policy_name=name, policy_document=document)
+    effects: list[Any] = []
+    run("AttachPolicy", policy_name="p1", target=COGNITO, effects=effects)
+    run("AttachPrincipalPolicy", policy_name="p2", principal=COGNITO, effects=effects)
+    assert effects == []  # nobody connects as one
+    assert [row.policy_name for row in run("ListAttachedPolicies", target=COGNITO).policies] == ["p1", "p2"]
+    recursive = run("ListAttachedPolicies", target=COGNITO, recursive=True)
+    assert [row.policy_name for row in recursive.policies] == ["p1", "p2"]
+    assert [row.policy_name for row in run("ListPrincipalPolicies", principal=COGNITO).policies] == ["p2", "p1"]
+    assert run("ListTargetsForPolicy", policy_name="p1").targets == [COGNITO]
+    assert run("ListPolicyPrincipals", policy_name="p1").principals == [COGNITO]
+    run("DetachPolicy", policy_name="p1", target=COGNITO)
+    run("DetachPrincipalPolicy", policy_name="p2", principal=COGNITO)
+    assert run("ListAttachedPolicies", target=COGNITO).policies == []
+
+
+@pytest.mark.parametrize("target", [COGNITO.upper(), COGNITO[:-1], "eu-west-1:", COGNITO + "\n", "a b" + COGNITO])
+def test_what_is_no_cognito_identity(run: Run, target: str) -> None:
+    document = '{"Statement": {"Effect": "Allow", "Action": "iot:*", "Resource": "*"}}'
+    run("CreatePolicy", policy_name="p", policy_document=document)
+    with pytest.raises(iot.InvalidRequestException):
+        run("AttachPolicy", policy_name="p", target=target)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 
 from tidegate.http.callers import Caller
 from tidegate.http.request import Request
+from tidegate.ops import identity
+from tidegate.ops.identity import Bound
 from tidegate.pki.certificates import certificate_id
-from tidegate.runtime import identity
-from tidegate.runtime.identity import Bound
 from tidegate.runtime.service import Service
 from tidegate.wire.errors import WireError
 from tidegate.wire.iot_data import ForbiddenException

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import collections
 import logging
-import ssl
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from tidegate import clock
@@ -282,8 +281,7 @@ class Edge(asyncio.Protocol):
             self._ask().add_done_callback(self._refreshed)
 
     def _ask(self) -> asyncio.Task[Identity | None]:
-        tls = self.transport.get_extra_info("ssl_object") if self.transport is not None else None
-        certificate, server_name = _tls_facts(tls)
+        certificate, server_name = self._tls_facts()
         asked = self._server.plane.identify(certificate, self.connection.client_id, server_name, self.peer)
         self._revision = self._server.revision
         self._asking = self._server.loop.create_task(asked)
@@ -299,6 +297,8 @@ class Edge(asyncio.Protocol):
             return
         identity, now = outcome(task, "identify"), server.clock.now()
         if identity is None:
+            if not task.cancelled() and task.exception() is None:
+                self._report_unidentified()
             server.broker.end(connection, Ending.AUTH_ERROR, Reason.NOT_AUTHORIZED, "not identified", now)
             return
         self._carry_out(server.broker.admit(connection, identity, now), now)
@@ -308,6 +308,18 @@ class Edge(asyncio.Protocol):
         self._release(_IDENTIFYING)
         self._limit()
         server.rescheduled(self)
+
+    def _report_unidentified(self) -> None:
+        certificate, server_name = self._tls_facts()
+        if certificate is not None:
+            self._server.watchers.unidentified(certificate, server_name, self.peer)
+
+    def _tls_facts(self) -> tuple[bytes | None, str | None]:
+        """The client's certificate in DER and the server name it asked for."""
+        tls = self.transport.get_extra_info("ssl_object") if self.transport is not None else None
+        if tls is None:
+            return None, None
+        return tls.getpeercert(binary_form=True), getattr(tls, SERVER_NAME, None)
 
     def _refreshed(self, task: asyncio.Task[Identity | None]) -> None:
         connection, server = self.connection, self._server
@@ -330,13 +342,6 @@ def outcome(future: asyncio.Future[T], what: str) -> T | None:
         log.error("%s failed", what, exc_info=error)
         return None
     return future.result()
-
-
-def _tls_facts(tls: ssl.SSLObject | None) -> tuple[bytes | None, str | None]:
-    """The client's certificate in DER and the server name it asked for."""
-    if tls is None:
-        return None, None
-    return tls.getpeercert(binary_form=True), getattr(tls, SERVER_NAME, None)
 
 
 _HANDLERS: dict[type, Any] = {

@@ -14,10 +14,11 @@ from tidegate.mqtt.events import Events
 from tidegate.mqtt.jobs import JobRequests
 from tidegate.mqtt.notices import Notices
 from tidegate.mqtt.plane import Identity, Reply, Scope
+from tidegate.mqtt.registration import Registration
 from tidegate.mqtt.server import Server
 from tidegate.mqtt.settings import Settings
+from tidegate.ops import identity
 from tidegate.ops.effects import PoliciesChanged, PrincipalChanged
-from tidegate.runtime import identity
 from tidegate.runtime.service import Service
 
 
@@ -71,6 +72,8 @@ class Endpoint:
         self._notices = Notices(service, self.server)
         self.events = Events(service, self.server, self._notices.settled)
         self.server.watchers.interest = self._notices.interest
+        self._registration = Registration(service)
+        self.server.watchers.unidentified = self._registration.attempt
         service.unit.subscribe(self._act)
         self.events.start()
 
@@ -86,6 +89,7 @@ class Endpoint:
     async def published(self) -> None:
         """Wait until devices and subscribers have been sent all that follows from what is committed by now."""
         self.server.broker.sweep(self._service.clock.now())
+        await self._registration.settled()
         await self._service.unit.delivered()
         await self._notices.settled()
         await self.events.settled()
@@ -94,3 +98,4 @@ class Endpoint:
         """Stop, as ``Server.drain`` does. Events of this time are published by the next server."""
         await self.events.stop()
         await self.server.drain(grace)
+        await self._registration.settled()

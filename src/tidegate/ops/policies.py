@@ -1,7 +1,8 @@
 """Policies (device reference 8): documents in versions, one in force, attached to certificates and thing groups.
 
 What a document means stands in ``core.policy``; here it is only refused or kept. The operations named after principals
-are the older half of AWS's interface: they know certificates alone.
+are the older half of AWS's interface: they know no groups. A Cognito identity (``region:uuid``) holds policies like a
+certificate, and TestAuthorization counts them; there is no identity pool here, so that nobody connects as one.
 """
 
 from __future__ import annotations
@@ -17,9 +18,6 @@ from tidegate.store import groups, policies
 from tidegate.store import tags as stored_tags
 from tidegate.store.database import Tx
 from tidegate.wire import iot
-
-_NO_COGNITO = "certificates and thing groups only, no Cognito identities"
-
 
 # --- policies -------------------------------------------------------------------------------------------------------
 
@@ -159,21 +157,21 @@ def delete_policy_version(tx: Tx, call: Call, request: iot.DeletePolicyVersionRe
 
 def attach_policy(tx: Tx, call: Call, request: iot.AttachPolicyRequest) -> None:
     """To a certificate or a thing group; once is enough, repeating it changes nothing."""
-    target = _target(request.target)
+    target = target_of(request.target)
     found = _policy(tx, call, request.policy_name)
     _attach(tx, call, found, _existing(tx, call, target))
 
 
 def attach_principal_policy(tx: Tx, call: Call, request: iot.AttachPrincipalPolicyRequest) -> None:
     """To a certificate."""
-    principal = principals.principal_arn(request.principal)
+    principal = principal_of(request.principal)
     found = _policy(tx, call, request.policy_name)
     _attach(tx, call, found, _existing(tx, call, principal))
 
 
 def detach_policy(tx: Tx, call: Call, request: iot.DetachPolicyRequest) -> None:
     """What is not attached, or not even there, is detached: the model gives this operation no way to say otherwise."""
-    target = _target(request.target)
+    target = target_of(request.target)
     found = policies.get(tx, call.scope, request.policy_name or "")
     if found is not None:
         _detach(tx, call, found, str(target))
@@ -181,7 +179,7 @@ def detach_policy(tx: Tx, call: Call, request: iot.DetachPolicyRequest) -> None:
 
 def detach_principal_policy(tx: Tx, call: Call, request: iot.DetachPrincipalPolicyRequest) -> None:
     """From a certificate; policy and certificate must exist."""
-    principal = principals.principal_arn(request.principal)
+    principal = principal_of(request.principal)
     found = _policy(tx, call, request.policy_name)
     _detach(tx, call, found, _existing(tx, call, principal))
 
@@ -190,12 +188,12 @@ def list_attached_policies(
     tx: Tx, call: Call, request: iot.ListAttachedPoliciesRequest
 ) -> iot.ListAttachedPoliciesResponse:
     """The policies of a certificate or group; ``recursive`` adds those of the group's ancestors: they apply too."""
-    target = _target(request.target)
+    target = target_of(request.target)
     name = _existing(tx, call, target)
     listing = ["ListAttachedPolicies", call.scope, name, bool(request.recursive)]
     wanted = page(listing, token=request.marker, size=request.page_size, start=[0])
     after, limit = int(wanted.position[0]), wanted.size + 1
-    if request.recursive and target.resource_type == "thinggroup":
+    if request.recursive and isinstance(target, arn.Arn) and target.resource_type == "thinggroup":
         rows = policies.of_group_line(tx, call.scope, call.arn("thinggroup/"), target.resource_id, after, limit)
     else:
         rows = policies.of_target(tx, call.scope, name, after, limit)
@@ -209,7 +207,7 @@ def list_principal_policies(
     tx: Tx, call: Call, request: iot.ListPrincipalPoliciesRequest
 ) -> iot.ListPrincipalPoliciesResponse:
     """The policies of a certificate, from new to old unless ascending order is asked for."""
-    name = _existing(tx, call, principals.principal_arn(request.principal))
+    name = _existing(tx, call, principal_of(request.principal))
     rows, marker = by_age(
         ["ListPrincipalPolicies", call.scope, name],
         request,
@@ -236,13 +234,13 @@ def list_targets_for_policy(
 def list_policy_principals(
     tx: Tx, call: Call, request: iot.ListPolicyPrincipalsRequest
 ) -> iot.ListPolicyPrincipalsResponse:
-    """The certificates a policy is attached to, the latest first unless ascending order is asked for."""
-    found, certificate = _policy(tx, call, request.policy_name), call.arn("cert/")
+    """What a policy is attached to but groups, the latest first unless ascending order is asked for."""
+    found, group = _policy(tx, call, request.policy_name), call.arn("thinggroup/")
     rows, marker = by_age(
         ["ListPolicyPrincipals", call.scope, found.id],
         request,
-        upward=lambda after, limit: policies.targets(tx, found.id, after, limit, prefix=certificate),
-        downward=lambda before, limit: policies.targets_newest(tx, found.id, before, limit, prefix=certificate),
+        upward=lambda after, limit: policies.targets(tx, found.id, after, limit, without=group),
+        downward=lambda before, limit: policies.targets_newest(tx, found.id, before, limit, without=group),
     )
     return iot.ListPolicyPrincipalsResponse(principals=[row.target_arn for row in rows], next_marker=marker)
 
@@ -266,15 +264,35 @@ def _version(tx: Tx, found: policies.Policy, text: str | None) -> policies.Versi
     return version
 
 
-def _target(text: str | None) -> arn.Arn:
+Target = arn.Arn | str
+"""What a policy is attached to: a certificate or group by its ARN, a Cognito identity by its id."""
+
+_COGNITO = re.compile(r"[\w-]{1,55}:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+
+
+def target_of(text: str | None) -> Target:
+    """A target as requests name it. Whether it exists is not looked at.
+
+    Raises:
+        InvalidRequestException: it is none.
+    """
+    if _COGNITO.fullmatch(text or ""):
+        return text or ""
     target = arn.parse(text or "")
     if target is None or target.service != "iot" or target.resource_type not in ("cert", "thinggroup"):
         raise iot.InvalidRequestException(texts.policies.NOT_A_POLICY_TARGET)
     return target
 
 
-def _existing(tx: Tx, call: Call, target: arn.Arn) -> str:
-    """The ARN of a target that must exist."""
+def principal_of(text: str | None) -> Target:
+    """The same of a principal: not a group."""
+    return text or "" if _COGNITO.fullmatch(text or "") else principals.principal_arn(text)
+
+
+def _existing(tx: Tx, call: Call, target: Target) -> str:
+    """The name of a target that must exist, if it is of a kind that this server keeps."""
+    if isinstance(target, str):
+        return target
     if target.resource_type == "cert":
         principals.principal(tx, call, target)
     elif str(target) != call.arn(target.resource) or groups.find(tx, call.scope, target.resource_id) is None:
@@ -320,7 +338,7 @@ def _announce(tx: Tx, call: Call, target: str) -> None:
     certificate = call.arn("cert/")
     if target.startswith(certificate):
         tx.effects.append(PrincipalChanged(call.scope, target.removeprefix(certificate)))
-    else:
+    elif target.startswith(call.arn("thinggroup/")):
         tx.effects.append(PoliciesChanged(call.scope))
 
 
@@ -338,12 +356,12 @@ HANDLERS = {
     ("iot", "GetPolicyVersion"): Handler(get_policy_version, reads=True),
     ("iot", "SetDefaultPolicyVersion"): Handler(set_default_policy_version),
     ("iot", "DeletePolicyVersion"): Handler(delete_policy_version),
-    ("iot", "AttachPolicy"): Handler(attach_policy, partial=_NO_COGNITO),
-    ("iot", "AttachPrincipalPolicy"): Handler(attach_principal_policy, partial=_NO_COGNITO),
-    ("iot", "DetachPolicy"): Handler(detach_policy, partial=_NO_COGNITO),
-    ("iot", "DetachPrincipalPolicy"): Handler(detach_principal_policy, partial=_NO_COGNITO),
-    ("iot", "ListAttachedPolicies"): Handler(list_attached_policies, reads=True, partial=_NO_COGNITO),
-    ("iot", "ListPrincipalPolicies"): Handler(list_principal_policies, reads=True, partial=_NO_COGNITO),
+    ("iot", "AttachPolicy"): Handler(attach_policy),
+    ("iot", "AttachPrincipalPolicy"): Handler(attach_principal_policy),
+    ("iot", "DetachPolicy"): Handler(detach_policy),
+    ("iot", "DetachPrincipalPolicy"): Handler(detach_principal_policy),
+    ("iot", "ListAttachedPolicies"): Handler(list_attached_policies, reads=True),
+    ("iot", "ListPrincipalPolicies"): Handler(list_principal_policies, reads=True),
     ("iot", "ListTargetsForPolicy"): Handler(list_targets_for_policy, reads=True),
     ("iot", "ListPolicyPrincipals"): Handler(list_policy_principals, reads=True),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tidegate.ops import (
+    authorization,
     ca_certificates,
     certificates,
     device,
@@ -30,6 +31,7 @@ HANDLERS: dict[tuple[str, str], Handler] = {
     **ca_certificates.HANDLERS,
     **principals.HANDLERS,
     **policies.HANDLERS,
+    **authorization.HANDLERS,
     **tags.HANDLERS,
     **endpoints.HANDLERS,
     **events.HANDLERS,

@@ -12,6 +12,7 @@ Not here: the sentences of shape constraints ("1 validation error detected: ..."
 from __future__ import annotations
 
 from tidegate.core.texts import (
+    authorization,
     ca_certificates,
     certificates,
     documents,
@@ -27,6 +28,7 @@ from tidegate.core.texts import (
 )
 
 __all__ = [
+    "authorization",
     "ca_certificates",
     "certificates",
     "documents",

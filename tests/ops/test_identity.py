@@ -9,8 +9,8 @@ import pytest
 
 from tests.conftest import Run
 from tests.ops.x509_samples import self_signed
+from tidegate.ops import identity
 from tidegate.ops.call import Call
-from tidegate.runtime import identity
 from tidegate.store import scopes
 from tidegate.store.database import Database, transact
 from tidegate.wire import iot

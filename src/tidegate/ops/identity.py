@@ -11,8 +11,8 @@ The client id decides which thing it is, thereby which variables have values and
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -31,6 +31,7 @@ class Thing(NamedTuple):
     attributes: Mapping[str, str]
     exclusive: bool
     policies: tuple[policy.Policy, ...]
+    thing_type: str | None = None
 
 
 class Bound:
@@ -52,11 +53,16 @@ class Bound:
         """The same with the statement that decided."""
         return self._policies.decide(action, self._prefix + resource)
 
+    def explain(self, action: str, arn: str) -> policy.Explanation:
+        """All that bears on an action on a resource, given by its whole ARN."""
+        return self._policies.explain(action, arn)
+
 
 class Device(NamedTuple):
-    """The holder of an ACTIVE certificate under a client id (None: over HTTPS).
+    """The holder of a certificate under a client id (None: over HTTPS).
 
-    ``things`` are those that the client id can mean; a certificate shared by a whole fleet has many more.
+    ``things`` are those that the client id can mean; a certificate shared by a whole fleet has many more. ``variables``
+    are those of the certificate. Of a principal that is none, ``certificate_id`` is its name.
     """
 
     scope: int
@@ -75,12 +81,19 @@ class Device(NamedTuple):
         """The thing it is. There are never two: an exclusive one has none beside it."""
         return self.things[0] if self.things else None
 
-    def bind(self, client_id: str | None, source_ip: str, extra: Mapping[str, str | list[str]] | None = None) -> Bound:
+    @property
+    def applying(self) -> tuple[policy.Policy, ...]:
+        """Every policy that has a say: its own, and those of its thing's groups."""
+        return self.policies + (self.thing.policies if self.thing else ())
+
+    def bind(
+        self, client_id: str | None, source_ip: str | None, extra: Mapping[str, str | list[str]] | None = None
+    ) -> Bound:
         """What a connection may do.
 
         Args:
             client_id: the one the device was loaded for; None over HTTPS.
-            source_ip: the peer's address.
+            source_ip: the peer's address; None if there is none.
             extra: condition keys that one request alone has (``iot:LastWillTopic``, ``iot:ConnectAttributes``): bind
                 with them to judge the CONNECT and without them for what follows.
 
@@ -89,15 +102,15 @@ class Device(NamedTuple):
         """
         if client_id != self.client_id:
             raise ValueError(f"loaded for client id {self.client_id!r}, not for {client_id!r}")
-        thing = self.thing
-        context = {**self.variables, "aws:SourceIp": source_ip, **(extra or {})}
+        context = {**self.variables, **(extra or {})}
+        if source_ip is not None:
+            context["aws:SourceIp"] = source_ip
         if self.server_name is not None:
             context["iot:DomainName"] = self.server_name
         if client_id is not None:
-            context |= {"iot:ClientId": client_id, **_thing_variables(thing)}
-        applying = self.policies + (thing.policies if thing else ())
+            context |= {"iot:ClientId": client_id, **_thing_variables(self.thing)}
         prefix = f"arn:{self.partition}:iot:{self.region}:{self.account}:"
-        return Bound(policy.bind(applying, context), prefix, thing.name if thing else None)
+        return Bound(policy.bind(self.applying, context), prefix, self.thing.name if self.thing else None)
 
 
 def load(
@@ -118,9 +131,23 @@ def load(
         client_id: MQTT's; None over HTTPS.
         partition: of the ARNs.
     """
-    owner = _owner(certificates.owners(tx, certificate_id), server_name)
+    active = [owner for owner in certificates.owners(tx, certificate_id) if owner.status == "ACTIVE"]
+    owner = meant(active, server_name)
     if owner is None:
         return None
+    return held(tx, owner, certificate_id, server_name=server_name, client_id=client_id, partition=partition)
+
+
+def held(
+    tx: Tx,
+    owner: certificates.Owner,
+    certificate_id: str,
+    *,
+    server_name: str | None = None,
+    client_id: str | None = None,
+    partition: str = "aws",
+) -> Device:
+    """The device that holds a certificate of a scope, whatever the certificate's status."""
     head = f"arn:{partition}:iot:{owner.region}:{owner.account}:"
     attached = certificates.things_for_client(tx, owner.scope, owner.id, client_id)
     return Device(
@@ -133,38 +160,52 @@ def load(
         client_id=client_id,
         variables=x509.policy_variables(x509.parse(owner.pem)),
         things=tuple(_thing(tx, owner.scope, f"{head}thinggroup/", row) for row in attached),
-        policies=_parsed(policies.in_force(tx, owner.scope, f"{head}cert/{certificate_id}")),
+        policies=parsed(policies.in_force(tx, owner.scope, f"{head}cert/{certificate_id}")),
     )
 
 
-def _owner(owners: list[certificates.Owner], server_name: str | None) -> certificates.Owner | None:
+class _Scoped(Protocol):
+    @property
+    def account(self) -> str: ...
+
+    @property
+    def region(self) -> str: ...
+
+
+_S = TypeVar("_S", bound=_Scoped)
+
+
+def meant(found: Sequence[_S], server_name: str | None) -> _S | None:
+    """Which of several scopes a client means: the one whose region or account it names, else the first."""
     labels = set((server_name or "").lower().split("."))
-    active = [owner for owner in owners if owner.status == "ACTIVE"]
-    # max keeps the first of equals, and owners come oldest first.
-    return max(active, key=lambda owner: (owner.region in labels) + (owner.account in labels), default=None)
+    # max keeps the first of equals.
+    return max(found, key=lambda each: (each.region in labels) + (each.account in labels), default=None)
 
 
 def _thing(tx: Tx, scope: int, groups: str, row: certificates.AttachedThing) -> Thing:
     in_force = policies.in_force_for_thing(tx, scope, groups, row.id)
-    return Thing(row.name, _ATTRIBUTES.decode(row.attributes), bool(row.exclusive), _parsed(in_force))
+    return Thing(row.name, _ATTRIBUTES.decode(row.attributes), bool(row.exclusive), parsed(in_force))
 
 
-def _parsed(documents: list[policies.InForce]) -> tuple[policy.Policy, ...]:
-    return tuple(_parse(entry.document, entry.name) for entry in documents)
+def parsed(documents: Iterable[policies.InForce]) -> tuple[policy.Policy, ...]:
+    """Policies as they are evaluated. Raises ``MalformedPolicyError`` for what an earlier version took."""
+    return tuple(_parse(entry.document, entry.name, entry.version) for entry in documents)
 
 
 @functools.lru_cache(maxsize=1024)
-def _parse(document: str, name: str) -> policy.Policy:
+def _parse(document: str, name: str, version: int) -> policy.Policy:
     # Many devices share few documents. One that no longer parses refuses its devices: it might have been a Deny.
-    return policy.parse(document, name)
+    return policy.parse(document, name, version)
 
 
 def _thing_variables(thing: Thing | None) -> dict[str, str | list[str]]:
     if thing is None:
         return {"iot:Connection.Thing.IsAttached": "false"}
     attributes = {f"iot:Connection.Thing.Attributes[{name}]": value for name, value in thing.attributes.items()}
+    of_type = {} if thing.thing_type is None else {"iot:Connection.Thing.ThingTypeName": thing.thing_type}
     return {
         "iot:Connection.Thing.IsAttached": "true",
         "iot:Connection.Thing.ThingName": thing.name,
+        **of_type,
         **attributes,
     }
