@@ -297,6 +297,62 @@ def test_keys_of_one_request(fleet: Fleet) -> None:
     assert not device.bind("c", IP).allows("iot:Connect", "client/c")
 
 
+@pytest.mark.parametrize(
+    ("condition", "allowed"),
+    [
+        # The three examples of AWS's documents: a will only, persistent only, nothing but what is listed.
+        ({"ForAnyValue:StringEquals": {"iot:ConnectAttributes": ["LastWill"]}}, ["w", "pw"]),
+        ({"ForAnyValue:StringEquals": {"iot:ConnectAttributes": ["PersistentConnect"]}}, ["p", "pw"]),
+        ({"ForAllValues:StringEquals": {"iot:ConnectAttributes": []}}, [""]),
+        ({"ForAllValues:StringEquals": {"iot:ConnectAttributes": ["LastWill"]}}, ["", "w"]),
+        (
+            {"ForAllValues:StringEquals": {"iot:ConnectAttributes": ["PersistentConnect", "LastWill"]}},
+            ["", "p", "w", "pw"],
+        ),
+        ({"ForAnyValue:StringLike": {"iot:LastWillTopic": ["gone/*"]}}, ["w", "pw"]),
+        ({"StringEquals": {"iot:LastWillTopic": "other"}}, []),
+    ],
+)
+def test_how_a_client_connects(fleet: Fleet, condition: dict[str, Any], allowed: list[str]) -> None:
+    fleet.policy("p", fleet.arn, allow("iot:Connect", "client/c", Condition=condition))
+    device = fleet.load(client_id="c")
+    assert device is not None
+    assert device.judges_connect
+
+    def connects(how: str) -> bool:
+        extra = identity.of_connect(persistent="p" in how, will_topic="gone/c" if "w" in how else None)
+        return device.bind("c", IP, extra).allows("iot:Connect", "client/c")
+
+    assert [how for how in ("", "p", "w", "pw") if connects(how)] == allowed
+
+
+def test_few_policies_look_at_how_a_client_connects(fleet: Fleet) -> None:
+    fleet.policy(
+        "p", fleet.arn, allow("iot:Connect", "*", Condition={"Bool": {"iot:Connection.Thing.IsAttached": "true"}})
+    )
+    device = fleet.load(client_id="c")
+    assert device is not None
+    assert not device.judges_connect
+
+
+def test_an_empty_list_of_connect_attributes_denies_nothing_else(fleet: Fleet) -> None:
+    """A quarantine for clients with a will must not catch those without one."""
+    will = {"ForAnyValue:StringEquals": {"iot:ConnectAttributes": ["LastWill"]}}
+    fleet.policy("p", fleet.arn, allow("iot:*", "*"), {**deny("iot:Connect", "*"), "Condition": will})
+    device = fleet.load(client_id="c")
+    assert device is not None
+    plain = device.bind("c", IP, identity.of_connect(persistent=True, will_topic=None))
+    assert plain.allows("iot:Connect", "client/c")
+    with_will = device.bind("c", IP, identity.of_connect(persistent=False, will_topic="gone"))
+    assert not with_will.allows("iot:Connect", "client/c")
+
+
+def test_the_thing_type_is_a_variable() -> None:
+    thing = identity.Thing("t", {}, True, (), "lamp")
+    assert identity._thing_variables(thing)["iot:Connection.Thing.ThingTypeName"] == "lamp"
+    assert "iot:Connection.Thing.ThingTypeName" not in identity._thing_variables(thing._replace(thing_type=None))
+
+
 def test_partition(fleet: Fleet) -> None:
     device = fleet.load(partition="aws-cn")
     assert device is not None

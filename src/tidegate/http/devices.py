@@ -49,9 +49,10 @@ async def judge(service: Service, request: Request, der: bytes) -> tuple[Caller,
 
 def _allows(bound: Bound, operation: Operation, labels: Mapping[str, str]) -> bool:
     if operation.plane == "iot-jobs-data":
-        # Older policies name the job operations in the iot namespace.
+        # Older policies name the job operations in the iot namespace: one permission under two names.
         resource = f"thing/{labels.get('thingName', '')}"
-        return any(bound.allows(f"{space}:{operation.name}", resource) for space in ("iotjobsdata", "iot"))
+        found = [bound.decide(f"{space}:{operation.name}", resource) for space in ("iotjobsdata", "iot")]
+        return any(each.allowed for each in found) and not any(each.denied for each in found)
     if "topic" in labels:
         return bound.allows(f"iot:{operation.name}", f"topic/{labels['topic']}")
     return bound.allows(f"iot:{operation.name}", f"thing/{labels.get('thingName', '')}")

@@ -25,13 +25,24 @@ from tidegate.runtime.service import Service
 class DeviceIdentity:
     """The holder of an ACTIVE certificate on one connection; permissions are in memory until they change."""
 
-    __slots__ = ("__weakref__", "_bound", "principal", "scope", "scope_id")
+    __slots__ = ("__weakref__", "_bound", "_device", "_peer", "principal", "scope", "scope_id")
 
-    def __init__(self, device: identity.Device, bound: identity.Bound) -> None:
+    def __init__(self, device: identity.Device, bound: identity.Bound, peer: str = "") -> None:
+        # Few policies look at how a client connects; no other connection has to carry what they look at.
+        self._device = device if device.judges_connect else None
+        self._peer = peer if self._device is not None else ""
         self.principal = device.certificate_id
         self.scope: Scope = (device.account, device.region)
         self.scope_id = device.scope
         self._bound = bound
+
+    def connects(self, client_id: str, *, persistent: bool, will_topic: str | None) -> bool:
+        bound = self._bound
+        if self._device is not None:
+            extra = identity.of_connect(persistent=persistent, will_topic=will_topic)
+            bound = self._device.bind(client_id, self._peer, extra)
+            self._device = None
+        return bound.allows("iot:Connect", f"client/{client_id}")
 
     def allows(self, action: str, resource: str, client_id: str) -> bool:
         return self._bound.allows(action, resource)
@@ -56,7 +67,7 @@ class Devices:
                 tx, certificate_id, server_name=server_name, client_id=client_id, partition=partition
             )
         )
-        return None if device is None else DeviceIdentity(device, device.bind(client_id, peer))
+        return None if device is None else DeviceIdentity(device, device.bind(client_id, peer), peer)
 
     def request(self, identity: Identity, request: topics.JobsRequest, payload: bytes) -> Awaitable[Reply]:
         assert isinstance(identity, DeviceIdentity)

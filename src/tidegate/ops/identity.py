@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -21,6 +21,8 @@ from tidegate.pki import certificates as x509
 from tidegate.store import certificates, policies
 from tidegate.store.database import Tx
 
+_OF_CONNECT: Final = frozenset({"iot:connectattributes", "iot:lastwilltopic"})
+"""Condition keys that have a value at CONNECT alone, in lower case."""
 _ATTRIBUTES: msgspec.json.Decoder[dict[str, str]] = msgspec.json.Decoder(dict[str, str])
 
 
@@ -58,6 +60,13 @@ class Bound:
         return self._policies.explain(action, arn)
 
 
+def of_connect(*, persistent: bool, will_topic: str | None) -> dict[str, str | list[str]]:
+    """The condition keys that one CONNECT alone has (device reference 8.2)."""
+    attributes = [name for name, given in (("PersistentConnect", persistent), ("LastWill", will_topic)) if given]
+    keys: dict[str, str | list[str]] = {"iot:ConnectAttributes": attributes}
+    return keys if will_topic is None else {**keys, "iot:LastWillTopic": will_topic}
+
+
 class Device(NamedTuple):
     """The holder of a certificate under a client id (None: over HTTPS).
 
@@ -86,6 +95,11 @@ class Device(NamedTuple):
         """Every policy that has a say: its own, and those of its thing's groups."""
         return self.policies + (self.thing.policies if self.thing else ())
 
+    @property
+    def judges_connect(self) -> bool:
+        """Whether a policy looks at how a client connects, so that CONNECT needs a binding of its own."""
+        return any(entry.conditions_on(_OF_CONNECT) for entry in self.applying)
+
     def bind(
         self, client_id: str | None, source_ip: str | None, extra: Mapping[str, str | list[str]] | None = None
     ) -> Bound:
@@ -94,8 +108,8 @@ class Device(NamedTuple):
         Args:
             client_id: the one the device was loaded for; None over HTTPS.
             source_ip: the peer's address; None if there is none.
-            extra: condition keys that one request alone has (``iot:LastWillTopic``, ``iot:ConnectAttributes``): bind
-                with them to judge the CONNECT and without them for what follows.
+            extra: condition keys that one request alone has (``of_connect``): bind with them to judge the CONNECT and
+                without them for what follows.
 
         Raises:
             ValueError: the device was loaded for another client id.

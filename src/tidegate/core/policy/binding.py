@@ -24,6 +24,11 @@ class Decision(NamedTuple):
     version: int | None = None
 
     @property
+    def denied(self) -> bool:
+        """Whether a statement denies it, which no other can allow."""
+        return not self.allowed and self.policy is not None
+
+    @property
     def reason(self) -> str:
         """One line for people."""
         if self.policy is None:

@@ -38,6 +38,10 @@ class Policy(msgspec.Struct, frozen=True):
     version: int | None
     statements: tuple[Statement, ...]
 
+    def conditions_on(self, keys: frozenset[str]) -> bool:
+        """Whether a statement has a condition on one of some keys, in lower case."""
+        return any(condition.key.lower() in keys for entry in self.statements for condition in entry.conditions)
+
 
 _VERSIONS: Final = (None, "2012-10-17", "2008-10-17")
 _DOCUMENT_MEMBERS: Final = frozenset({"Version", "Id", "Statement"})
