@@ -276,8 +276,12 @@ class Edge(asyncio.Protocol):
         self._ask().add_done_callback(self._identified)
 
     def refresh(self) -> None:
-        """Ask again who this is; a client no longer known is disconnected."""
+        """Ask again who this is; a client no longer known is disconnected.
+
+        Nothing is read meanwhile: what a client sends after a change has been answered is judged by the change.
+        """
         if self.connection.state is State.CONNECTED:
+            self._hold(_IDENTIFYING)
             self._ask().add_done_callback(self._refreshed)
 
     def _ask(self) -> asyncio.Task[Identity | None]:
@@ -331,6 +335,7 @@ class Edge(asyncio.Protocol):
             server.end(connection, Ending.AUTH_ERROR, Reason.NOT_AUTHORIZED, "no longer identified")
         else:
             connection.identity = identity
+            self._release(_IDENTIFYING)
 
 
 def outcome(future: asyncio.Future[T], what: str) -> T | None:
