@@ -294,3 +294,5 @@ HANDLERS = {
     ("iot", "DeleteCACertificate"): Handler(delete_ca_certificate),
     ("iot", "ListCACertificates"): Handler(list_ca_certificates, reads=True),
 }
+
+TAGGABLE = {"cacert": tags.named(ca_certificates.get)}

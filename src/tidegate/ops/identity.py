@@ -33,7 +33,7 @@ class Thing(NamedTuple):
     attributes: Mapping[str, str]
     exclusive: bool
     policies: tuple[policy.Policy, ...]
-    thing_type: str | None = None
+    type_name: str | None = None
 
 
 class Bound:
@@ -198,7 +198,8 @@ def meant(found: Sequence[_S], server_name: str | None) -> _S | None:
 
 def _thing(tx: Tx, scope: int, groups: str, row: certificates.AttachedThing) -> Thing:
     in_force = policies.in_force_for_thing(tx, scope, groups, row.id)
-    return Thing(row.name, _ATTRIBUTES.decode(row.attributes), bool(row.exclusive), parsed(in_force))
+    attributes = _ATTRIBUTES.decode(row.attributes)
+    return Thing(row.name, attributes, bool(row.exclusive), parsed(in_force), row.type_name)
 
 
 def parsed(documents: Iterable[policies.InForce]) -> tuple[policy.Policy, ...]:
@@ -216,10 +217,10 @@ def _thing_variables(thing: Thing | None) -> dict[str, str | list[str]]:
     if thing is None:
         return {"iot:Connection.Thing.IsAttached": "false"}
     attributes = {f"iot:Connection.Thing.Attributes[{name}]": value for name, value in thing.attributes.items()}
-    of_type = {} if thing.thing_type is None else {"iot:Connection.Thing.ThingTypeName": thing.thing_type}
+    typed = {"iot:Connection.Thing.ThingTypeName": thing.type_name} if thing.type_name else {}
     return {
         "iot:Connection.Thing.IsAttached": "true",
         "iot:Connection.Thing.ThingName": thing.name,
-        **of_type,
+        **typed,
         **attributes,
     }

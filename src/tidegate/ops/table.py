@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tidegate.ops import (
     authorization,
+    billing_groups,
     ca_certificates,
     certificates,
     device,
@@ -12,27 +13,43 @@ from tidegate.ops import (
     executions,
     groups,
     jobs,
+    managed_templates,
     policies,
     principals,
     tags,
     templates,
+    thing_types,
     things,
 )
 from tidegate.ops.handler import Handler
 
+TAGGABLE = {
+    **templates.TAGGABLE,
+    **jobs.TAGGABLE,
+    **groups.TAGGABLE,
+    **thing_types.TAGGABLE,
+    **billing_groups.TAGGABLE,
+    **policies.TAGGABLE,
+    **ca_certificates.TAGGABLE,
+}
+"""What can be tagged, by the type in its ARN."""
+
 HANDLERS: dict[tuple[str, str], Handler] = {
     **templates.HANDLERS,
+    **managed_templates.HANDLERS,
     **jobs.HANDLERS,
     **executions.HANDLERS,
     **device.HANDLERS,
     **things.HANDLERS,
+    **thing_types.HANDLERS,
     **groups.HANDLERS,
+    **billing_groups.HANDLERS,
     **certificates.HANDLERS,
     **ca_certificates.HANDLERS,
     **principals.HANDLERS,
     **policies.HANDLERS,
     **authorization.HANDLERS,
-    **tags.HANDLERS,
+    **tags.handlers(TAGGABLE),
     **endpoints.HANDLERS,
     **events.HANDLERS,
 }

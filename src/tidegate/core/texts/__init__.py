@@ -13,32 +13,38 @@ from __future__ import annotations
 
 from tidegate.core.texts import (
     authorization,
+    billing_groups,
     ca_certificates,
     certificates,
     documents,
     groups,
     jobs,
     packages,
+    placeholders,
     policies,
     requests,
     settings,
     tags,
     templates,
+    thing_types,
     things,
 )
 
 __all__ = [
     "authorization",
+    "billing_groups",
     "ca_certificates",
     "certificates",
     "documents",
     "groups",
     "jobs",
     "packages",
+    "placeholders",
     "policies",
     "requests",
     "settings",
     "tags",
     "templates",
+    "thing_types",
     "things",
 ]
