@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import ssl
 import subprocess
@@ -190,6 +191,41 @@ def test_the_aws_cli_registers_an_authority(server_account: Account) -> None:
     aws("update-ca-certificate", "--certificate-id", made["certificateId"], "--new-status", "INACTIVE")
     aws("delete-ca-certificate", "--certificate-id", made["certificateId"])
     assert aws("list-ca-certificates") == {"certificates": []}
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="made with the openssl command")
+@VERSIONS
+def test_a_chain_made_as_the_developer_guide_makes_it(server_account: Account, version: ssl.TLSVersion) -> None:
+    """The commands of AWS's pages: RSA, and leaves of version 1 that name neither use nor key of their authority."""
+    account, folder = server_account, server_account.folder
+
+    def openssl(*arguments: str) -> None:
+        done = subprocess.run(
+            ["openssl", *arguments], cwd=folder, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+    def issue(name: str, common_name: str) -> str:
+        openssl("genrsa", "-out", f"{name}.key", "2048")
+        openssl("req", "-new", "-key", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={common_name}")
+        signer = ("-CA", "root.pem", "-CAkey", "root.key", "-CAcreateserial")
+        openssl("x509", "-req", "-in", f"{name}.csr", *signer, "-out", f"{name}.pem", "-days", "500", "-sha256")
+        return (folder / f"{name}.pem").read_text()
+
+    openssl("genrsa", "-out", "root.key", "2048")
+    subject = f"/C=DE/O=Pumps/CN=Root of {account.id}"
+    fresh = ("req", "-x509", "-new", "-nodes", "-sha256", "-days", "1024")
+    openssl(*fresh, "-key", "root.key", "-out", "root.pem", "-subj", subject)
+    proof = issue("proof", account.iot.get_registration_code()["registrationCode"])
+    account.iot.register_ca_certificate(
+        caCertificate=(folder / "root.pem").read_text(), verificationCertificate=proof, setAsActive=True
+    )
+    pem = issue("device", "pump-1")
+    made = account.iot.register_certificate(certificatePem=pem, setAsActive=True)
+    credentials = account.keep(made["certificateArn"], pem, (folder / "device.key").read_text())
+    admit(account, credentials)
+    with connected(Tls(account, version), credentials, "pump-1") as device:  # type: ignore[arg-type]
+        ping(device)
 
 
 # --- just in time ---------------------------------------------------------------------------------------------------

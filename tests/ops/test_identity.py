@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import Run
-from tests.ops.x509_samples import self_signed
+from tests.ops.test_ca_certificates import enroll
+from tests.ops.x509_samples import MakerCA, self_signed
 from tidegate.ops import identity
 from tidegate.ops.call import Call
 from tidegate.store import scopes
@@ -124,6 +125,24 @@ def test_a_certificate_of_several_scopes(run: Run, call: Call, database: Databas
     assert region_of("prefix-ats.iot.US-EAST-1.amazonaws.com") == "us-east-1"
     run("UpdateCertificate", certificate_id=made.certificate_id, new_status="REVOKED", call=calls["eu-west-1"])
     assert region_of(None) == "us-east-1"
+
+
+def test_an_account_that_proved_its_key_comes_first(run: Run, call: Call, database: Database) -> None:
+    """Who registers somebody else's public certificate first does not get the device."""
+    ca = MakerCA()
+    leaf = ca.leaf()
+    scope = transact(database, lambda tx: scopes.ensure(tx, "210987654321", "eu-west-1"))
+    theirs = call._replace(scope=scope, account="210987654321")
+    made = run("RegisterCertificateWithoutCA", certificate_pem=leaf, status="ACTIVE", call=theirs)
+    enroll(run, ca)
+    run("RegisterCertificate", certificate_pem=leaf, status="ACTIVE")
+
+    def account_of(server_name: str | None) -> str | None:
+        device = database.read(lambda tx: identity.load(tx, made.certificate_id, server_name=server_name))
+        return device.account if device else None
+
+    assert account_of(None) == account_of("localhost") == "123456789012"
+    assert account_of("210987654321.iot.example") == "210987654321"
 
 
 # --- which thing (8.4) ----------------------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ def _holder(tx: Tx, call: Call, principal: str, client_id: str | None) -> identi
     if target.resource_type != "cert":
         raise iot.InvalidRequestException(texts.authorization.NOT_A_PRINCIPAL)
     found = principals.principal(tx, call, target)
-    owner = certificates.Owner(call.scope, call.account, call.region, found.id, found.pem, found.status)
+    owner = certificates.Owner(call.scope, call.account, call.region, found.id, found.pem, found.status, found.mode)
     return identity.held(tx, owner, found.certificate_id, client_id=client_id, partition=call.partition)
 
 

@@ -140,8 +140,7 @@ def load(
     Args:
         tx: where to read.
         certificate_id: lower-case hex SHA-256 of the certificate.
-        server_name: the host name the client asked for (SNI). If several scopes know the certificate, the one whose
-            region or account it names is meant; else the one that knew it first.
+        server_name: the host name the client asked for (SNI), by which it says which of several scopes it means.
         client_id: MQTT's; None over HTTPS.
         partition: of the ARNs.
     """
@@ -185,15 +184,25 @@ class _Scoped(Protocol):
     @property
     def region(self) -> str: ...
 
+    @property
+    def mode(self) -> str: ...
+
 
 _S = TypeVar("_S", bound=_Scoped)
 
 
 def meant(found: Sequence[_S], server_name: str | None) -> _S | None:
-    """Which of several scopes a client means: the one whose region or account it names, else the first."""
+    """Which of several scopes a client means: the one whose region or account it names.
+
+    Else one in DEFAULT mode, which takes a key to get, before those in SNI_ONLY mode, which anybody may claim by
+    registering what is public; else the first.
+    """
     labels = set((server_name or "").lower().split("."))
-    # max keeps the first of equals.
-    return max(found, key=lambda each: (each.region in labels) + (each.account in labels), default=None)
+
+    def fits(each: _S) -> tuple[int, bool]:
+        return (each.region in labels) + (each.account in labels), each.mode == "DEFAULT"
+
+    return max(found, key=fits, default=None)  # max keeps the first of equals
 
 
 def _thing(tx: Tx, scope: int, groups: str, row: certificates.AttachedThing) -> Thing:

@@ -119,7 +119,11 @@ class Trust:
     def _act(self, effects: Sequence[Any]) -> None:
         for effect in effects:
             if isinstance(effect, CertificateTrusted):
-                self._add(effect)
+                try:
+                    self._add(effect)
+                except InvalidCertificateError as error:  # OpenSSL reads some certificates more strictly
+                    log.error("a registered certificate cannot be trusted: %s", error)
+                    continue
                 if self._arrived is not None:  # a new store is being built, perhaps without it
                     self._arrived.append(effect)
             elif isinstance(effect, TrustWithdrawn):

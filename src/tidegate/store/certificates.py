@@ -67,6 +67,7 @@ class Owner(NamedTuple):
     id: int
     pem: str
     status: str
+    mode: str
 
 
 class AttachedThing(NamedTuple):
