@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from tidegate.core import arn, policy, texts
-from tidegate.ops import identity, policies, principals, things
+from tidegate.ops import identity, policy_targets, principals, things
 from tidegate.ops.call import Call
 from tidegate.ops.handler import Handler
 from tidegate.store import certificates
@@ -64,7 +64,7 @@ def _problems(request: iot.TestAuthorizationRequest) -> list[str]:
 
 
 def _holder(tx: Tx, call: Call, principal: str, client_id: str | None) -> identity.Device:
-    target = policies.target_of(principal)
+    target = policy_targets.target_of(principal)
     if isinstance(target, str):
         return _nobody(call, target, client_id)._replace(policies=_of_target(tx, call, target))
     if target.resource_type != "cert":
@@ -170,7 +170,7 @@ def get_effective_policies(
 
 
 def _of_principal(tx: Tx, call: Call, principal: str) -> list[InForce]:
-    target = policies.target_of(principal)
+    target = policy_targets.target_of(principal)
     if isinstance(target, str):
         return stored_policies.in_force(tx, call.scope, target)
     if target.resource_type == "cert":

@@ -1,7 +1,7 @@
 """Certificates and the things they speak for (device reference 8.4).
 
 A certificate may be attached to things: plainly to any number, or exclusively to one, and then to nothing else. What
-the model also calls a principal, a Cognito identity, can hold policies (``ops.policies``) and no things.
+the model also calls a principal, a Cognito identity, can hold policies (``ops.policy_targets``) and no things.
 """
 
 from __future__ import annotations
