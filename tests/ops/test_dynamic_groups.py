@@ -453,6 +453,12 @@ def test_operations_for_static_groups(run: Run, operation: str, given: dict[str,
     assert members(run, "g") == ["t"]
 
 
+def test_a_dynamic_group_has_no_policies(run: Run) -> None:
+    switch_on(run)
+    created = group(run, "g", "a")
+    assert run("ListAttachedPolicies", target=created.thing_group_arn).policies == []
+
+
 # --- jobs ---
 
 
