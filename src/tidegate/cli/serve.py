@@ -33,9 +33,12 @@ def serve(
     auth: Annotated[Literal["on", "off"], Parameter(help="Verify signatures; off takes any credentials.")] = "off",
     clock: Annotated[Literal["system", "movable"], Parameter(help="movable starts frozen at the present.")] = "system",
     store: options.Store = "sqlite",
+    master_key: options.MasterKey = None,
+    quotas: options.Quotas = "aws",
+    throttles: options.Throttles = "off",
     rollout_ceiling: Annotated[
-        int, Parameter(help="Highest rollout rate per minute; AWS has 1000.", validator=Number(gte=1))
-    ] = 1000,
+        int | None, Parameter(help="Highest rollout rate per minute, whatever the quotas say.", validator=Number(gte=1))
+    ] = None,
     strict_aws: Annotated[bool, Parameter(help="Close MQTT connections silently where AWS does.")] = False,
     name: Annotated[
         tuple[str, ...], Parameter(help="Further host name or address of this server; the first is told to devices.")
@@ -55,7 +58,10 @@ def serve(
         auth=auth == "on",
         clock=clock,
         store=store,
+        limits=options.limits(quotas),
         rollout_ceiling=rollout_ceiling,
+        throttles=options.rates(throttles),
+        master_key=master_key,
         strict_aws=strict_aws,
         names=name,
     )

@@ -72,6 +72,10 @@ class CertificateTrusted(NamedTuple):
     pem: str
 
 
+class AccessChanged(NamedTuple):
+    """An access key, a principal or its policies changed: what is remembered of them is forgotten."""
+
+
 Effect = (
     EngineDue
     | PendingChanged
@@ -82,4 +86,5 @@ Effect = (
     | PrincipalChanged
     | PoliciesChanged
     | CertificateTrusted
+    | AccessChanged
 )

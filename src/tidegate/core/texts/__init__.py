@@ -12,6 +12,7 @@ Not here: the sentences of shape constraints ("1 validation error detected: ..."
 from __future__ import annotations
 
 from tidegate.core.texts import (
+    access,
     certificates,
     documents,
     groups,
@@ -26,6 +27,7 @@ from tidegate.core.texts import (
 )
 
 __all__ = [
+    "access",
     "certificates",
     "documents",
     "groups",
