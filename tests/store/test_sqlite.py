@@ -68,7 +68,7 @@ def test_what_was_committed_is_there_after_opening_again(path: Path) -> None:
     database.close()
     again = SqliteDatabase(path, now=NOW + 1)
     assert names(again) == ["a"]
-    assert again._connection.execute("SELECT number, applied_at FROM migration").fetchall() == [(1, NOW)]
+    assert again._connection.execute("SELECT DISTINCT applied_at FROM migration").fetchall() == [(NOW,)]
     again.close()
 
 
@@ -116,7 +116,7 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
 
 
 def test_a_migration_that_fails_leaves_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    [good] = migrations.steps("sqlite")
+    good = migrations.steps("sqlite")[0]
     bad = migrations.Migration(2, "bad", "x", ["CREATE TABLE fine (a)", "CREATE TABLE fine (a)"])
     monkeypatch.setattr(migrations, "steps", lambda dialect: [good, bad])
     with pytest.raises(StoreError, match="table fine already exists"):

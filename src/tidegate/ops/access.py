@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-import uuid
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
@@ -170,7 +169,7 @@ def _keep(tx: Tx, vault: Vault, made: Credentials, key: AccessKey, now: Millis) 
 
 def _key_id(prefix: str, ids: Ids) -> str:
     """Twenty characters as AWS's."""
-    return prefix + base64.b32encode(uuid.UUID(ids.uuid()).bytes).decode()[:16]
+    return prefix + base64.b32encode(hashlib.sha256(ids.token(32).encode()).digest()).decode()[:16]
 
 
 def token_digest(token: str) -> str:
