@@ -48,11 +48,10 @@ def test_accounts_and_regions_are_counted_apart(throttled: Started) -> None:
         assert refused(client.list_jobs)[1] == "ThrottlingException"
 
 
-def test_throttling_comes_before_the_body_is_read(throttled: Started) -> None:
+def test_throttling_comes_before_constraints(throttled: Started) -> None:
     client = throttled.client("iot", region_name="us-west-1")
-    client.list_jobs()
-    assert throttled.fetch("/jobs?maxResults=none")[0] == 400
-    assert refused(client.list_jobs, maxResults=250)[1] == "ThrottlingException"
+    assert refused(client.list_jobs, maxResults=251)[1] == "InvalidRequestException"
+    assert refused(client.list_jobs, maxResults=251)[1] == "ThrottlingException", "it was counted all the same"
 
 
 def test_nobody_is_throttled_by_default(server: Started) -> None:
