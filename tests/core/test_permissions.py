@@ -130,6 +130,23 @@ def test_what_requests_name(request_: Any, expected: list[tuple[str, str]]) -> N
     assert asked(request_) == expected
 
 
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("https://s3.amazonaws.com/bucket/a/b.json", "arn:aws:s3:::bucket/a/b.json"),
+        ("https://s3.eu-west-1.amazonaws.com/bucket/%61.json?versionId=7", "arn:aws:s3:::bucket/a.json"),
+        ("https://bucket.s3.eu-west-1.amazonaws.com/a.json", "arn:aws:s3:::bucket/a.json"),
+        ("https://bucket.s3.amazonaws.com/a.json", "arn:aws:s3:::bucket/a.json"),
+        ("http://127.0.0.1:9000/bucket/a.json", "*"),
+        ("https://s3.amazonaws.com.evil.example/bucket/a.json", "*"),
+        ("${aws:iot:s3-presigned-url:https://s3.amazonaws.com/bucket/a.json}", "*"),
+    ],
+)
+def test_a_document_source_takes_the_permission_to_read_it(source: str, expected: str) -> None:
+    request = iot.CreateJobTemplateRequest(job_template_id="x", document_source=source)
+    assert asked(request) == [("iot:CreateJobTemplate", "jobtemplate/x"), ("s3:GetObject", expected)]
+
+
 def test_device_operations() -> None:
     update = jobs_data.UpdateJobExecutionRequest(thing_name="t", job_id="j", status="FAILED")
     assert permissions.needs("iot-jobs-data", "UpdateJobExecution", update, NAMES) == [

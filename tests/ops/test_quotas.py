@@ -31,7 +31,18 @@ def test_names_and_what_is_not_named() -> None:
 
 def test_off_lifts_every_quota_and_leaves_the_rules_of_the_engine() -> None:
     assert all(getattr(LIFTED, name) > getattr(Limits(), name) for name in quotas.NAMES)
-    assert (LIFTED.schedule_lead, LIFTED.release_chunk) == (Limits().schedule_lead, Limits().release_chunk)
+    assert [getattr(LIFTED, name) for name in sorted(quotas.RULES)] == [
+        getattr(Limits(), name) for name in sorted(quotas.RULES)
+    ]
+
+
+def test_every_limit_is_known_to_be_a_quota_or_a_rule() -> None:
+    """Whoever adds a limit decides: ``--quotas off`` makes a quota as good as endless."""
+    assert set(quotas.NAMES) == {
+        "rollout_per_minute", "job_templates", "targets_per_job", "document_bytes", "retries_per_execution",
+        "presigned_url_seconds", "package_versions_per_job", "deleting_jobs", "active_jobs", "concurrent_jobs",
+        "tags_per_resource", "policies_per_target", "policy_versions", "policy_characters", "billing_groups",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

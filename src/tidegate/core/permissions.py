@@ -16,11 +16,14 @@ import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, Final, NamedTuple
+from urllib.parse import unquote
 
 from tidegate.core.arn import Names
 
 ANY: Final = "*"
 PASS_ROLE: Final = "iam:PassRole"  # noqa: S105 - an action
+GET_OBJECT: Final = "s3:GetObject"
+"""For ``documentSource``: who may not read an object must not read it through a job either."""
 PASSED_TO: Final = "iot.amazonaws.com"
 """The value of ``iam:PassedToService``."""
 
@@ -245,9 +248,26 @@ def needs(plane: str, name: str, request: Any, names: Names) -> list[Need]:
     role = getattr(getattr(request, _ROLES.get(name, ""), None), "role_arn", None)
     if role is not None:
         found.append(Need((PASS_ROLE,), role))
+    source = getattr(request, "document_source", None)
+    if source is not None:
+        found.append(Need((GET_OBJECT,), _object(source, names)))
     if name in _INDEXED:
         found.append(Need(("iot:GetIndexingConfiguration",), ANY))
     return found
+
+
+_AWS_OBJECT = re.compile(
+    r"https://(?:([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\.)?s3(?:[.-][a-z0-9.-]+)?\.amazonaws\.com(?:\.cn)?/([^?#]+)"
+)
+
+
+def _object(source: str, names: Names) -> str:
+    """The ARN of the object that a URL of AWS's names; of any other, everything, because it may be any object."""
+    found = _AWS_OBJECT.fullmatch(source.partition("?")[0])
+    if found is None:
+        return ANY
+    path = unquote(found[2])
+    return f"arn:{names.partition}:s3:::{path if found[1] is None else f'{found[1]}/{path}'}"
 
 
 def _resources(templates: tuple[str, ...], request: Any, names: Names) -> list[str]:

@@ -30,6 +30,9 @@ class Limits(NamedTuple):
     policy_versions: int = 5
     policy_characters: int = 2048
     """White space is not counted."""
+    billing_groups: int = 20_000
+    thing_type_rest: int = 5 * 60_000
+    """How long (ms) a thing type must have been deprecated before it can be deleted."""
     schedule_lead: int = 30 * 60_000
     """How far ahead (ms) a job's start and end must be."""
     release_chunk: int = 1000

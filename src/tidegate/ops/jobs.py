@@ -385,3 +385,4 @@ HANDLERS = {
     ("iot", "CancelJob"): Handler(cancel_job, locks_rows=True),
     ("iot", "DeleteJob"): Handler(delete_job),
 }
+TAGGABLE = {"job": tags.named(jobs.get)}

@@ -17,9 +17,9 @@ UNLIMITED: Final = 2**31 - 1
 LARGEST_DOCUMENT: Final = 8 * 1024 * 1024
 """Bytes of a job document where the quota is off: it is held in memory for each request that carries it."""
 
-_NO_QUOTAS: Final = frozenset({"schedule_lead", "release_chunk"})
-"""Fields of ``Limits`` that are rules of the engine."""
-NAMES: Final = tuple(name for name in Limits._fields if name not in _NO_QUOTAS)
+RULES: Final = frozenset({"schedule_lead", "release_chunk", "thing_type_rest"})
+"""Fields of ``Limits`` that are no quotas: times, and sizes of the engine's steps."""
+NAMES: Final = tuple(name for name in Limits._fields if name not in RULES)
 
 
 class SettingsError(ValueError):

@@ -144,3 +144,4 @@ HANDLERS = {
     ("iot", "ListJobTemplates"): Handler(list_job_templates, reads=True),
     ("iot", "DeleteJobTemplate"): Handler(delete_job_template),
 }
+TAGGABLE = {"jobtemplate": tags.named(templates.get)}

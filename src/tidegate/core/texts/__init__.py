@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from tidegate.core.texts import (
     access,
+    billing_groups,
     certificates,
     documents,
     groups,
@@ -23,11 +24,13 @@ from tidegate.core.texts import (
     settings,
     tags,
     templates,
+    thing_types,
     things,
 )
 
 __all__ = [
     "access",
+    "billing_groups",
     "certificates",
     "documents",
     "groups",
@@ -38,5 +41,6 @@ __all__ = [
     "settings",
     "tags",
     "templates",
+    "thing_types",
     "things",
 ]
