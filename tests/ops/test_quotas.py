@@ -42,6 +42,8 @@ def test_every_limit_is_known_to_be_a_quota_or_a_rule() -> None:
         "rollout_per_minute", "job_templates", "targets_per_job", "document_bytes", "retries_per_execution",
         "presigned_url_seconds", "package_versions_per_job", "deleting_jobs", "active_jobs", "concurrent_jobs",
         "tags_per_resource", "policies_per_target", "policy_versions", "policy_characters", "billing_groups",
+        "attributes_per_thing", "attributes_per_typed_thing", "attributes_per_group", "groups_per_thing",
+        "thing_group_depth", "children_per_group",
     }  # fmt: skip
 
 
@@ -146,3 +148,26 @@ def test_larger_documents_faster_rollouts_more_retries(run: Any, call: Call) -> 
     thing = run("CreateThing", thing_name="thing").thing_arn
     run("CreateJob", call=lifted(call), job_id="j", targets=[thing], job_template_arn=made.job_template_arn)
     assert run("GetJobDocument", job_id="j").document == document
+
+
+def test_attributes_and_groups(run: Any, call: Call) -> None:
+    four = iot.AttributePayload(attributes={f"a{number}": "v" for number in range(4)})
+    with pytest.raises(iot.InvalidRequestException, match="3"):
+        run("CreateThing", thing_name="t", attribute_payload=four)
+    run("CreateThing", call=lifted(call), thing_name="t", attribute_payload=four)
+    narrow = lifted(call, groups_per_thing=1, thing_group_depth=2, children_per_group=1, attributes_per_group=1)
+    for name in ("a", "b"):
+        run("CreateThingGroup", call=narrow, thing_group_name=name)
+    run("AddThingToThingGroup", call=narrow, thing_name="t", thing_group_name="a")
+    run("CreateThingGroup", call=narrow, thing_group_name="a1", parent_group_name="a")
+    properties = iot.ThingGroupProperties(attribute_payload=four)
+    attempts = [
+        ("AddThingToThingGroup", {"thing_name": "t", "thing_group_name": "b"}),
+        ("CreateThingGroup", {"thing_group_name": "a2", "parent_group_name": "a"}),
+        ("CreateThingGroup", {"thing_group_name": "a11", "parent_group_name": "a1"}),
+        ("CreateThingGroup", {"thing_group_name": "c", "thing_group_properties": properties}),
+    ]
+    for operation, members in attempts:
+        with pytest.raises(iot.InvalidRequestException):
+            run(operation, call=narrow, **members)
+        run(operation, call=lifted(call), **members)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple, Protocol
 
 from tidegate.clock import Ids
+from tidegate.core import attributes
 from tidegate.core.location import Location
 from tidegate.wire.shapes import Ceilings
 
@@ -26,6 +27,13 @@ class Limits(NamedTuple):
     concurrent_jobs: int = 500
     """Jobs that may be rolled out or canceled at once."""
     tags_per_resource: int = 50
+    attributes_per_thing: int = attributes.OF_UNTYPED_THING
+    """Of a thing without a type."""
+    attributes_per_typed_thing: int = attributes.OF_TYPED_THING
+    attributes_per_group: int = attributes.OF_GROUP
+    groups_per_thing: int = 10
+    thing_group_depth: int = 7
+    children_per_group: int = 100
     policies_per_target: int = 10
     policy_versions: int = 5
     policy_characters: int = 2048
