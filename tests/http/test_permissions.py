@@ -352,6 +352,11 @@ def test_nobody_writes_into_the_log(guarded: Started, log: pytest.LogCaptureFixt
     told = log.records[-1].getMessage()
     assert "\n" not in told
     assert "'AKIA\\nforged line'" in told
+    for part in (f"X-Amz-Credential=AKIA%0Aforged/{scope}/more", f"X-Amz-Credential=A/{scope}&X-Amz-Date=%0Aforged"):
+        fields = f"{part}&X-Amz-Signature=0&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-SignedHeaders=host"
+        assert guarded.fetch(f"/jobs?{fields}" + ("" if "Date" in part else "&X-Amz-Date=20260101T000000Z"))[0] == 400
+        assert "forged" in log.records[-1].getMessage()
+        assert "\n" not in log.records[-1].getMessage()
 
 
 def test_without_authentication_nobody_is_asked(server: Started, log: pytest.LogCaptureFixture) -> None:

@@ -88,6 +88,20 @@ def test_the_last_use_is_written_now_and_then(vault: Vault, monkeypatch: pytest.
     run(work, vault)
 
 
+def test_temporary_credentials_are_found_with_their_token_and_expire(vault: Vault) -> None:
+    async def work(known: Access, database: SqliteDatabase, _: unit.Unit) -> None:
+        transact(database, lambda tx: admit(tx, vault, "AKIA1", "secret", ADA))
+        made = transact(database, lambda tx: access.create_session(tx, vault, SequentialIds(), ADA, NOW, lifetime_s=60))
+        found = await known.find(made.key_id, made.token)
+        assert isinstance(found, Identity)
+        assert [found.expired(NOW + seconds * 1000) for seconds in (0, 59, 60)] == [False, False, True]
+        assert found.allows("s3:GetObject", "arn:aws:s3:::bucket/key")
+        for key_id, token in [(made.key_id, None), (made.key_id, "other"), ("AKIA1", made.token)]:
+            assert isinstance(await known.find(key_id, token), Unknown)
+
+    run(work, vault)
+
+
 @pytest.mark.parametrize("key_id", ["", "AKIA\0", "AKIA\n"])
 def test_key_ids_that_are_none(vault: Vault, key_id: str) -> None:
     async def work(known: Access, _: SqliteDatabase, __: unit.Unit) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import re
 from functools import lru_cache
 from typing import NamedTuple
@@ -12,7 +11,6 @@ from tidegate.core import arn, texts
 from tidegate.http import planes, sigv4
 from tidegate.http.request import Request
 from tidegate.http.sigv4 import Scope, Signature
-from tidegate.ops.access import token_digest
 from tidegate.runtime.access import Identity, Unknown
 from tidegate.runtime.service import Service
 from tidegate.wire.errors import (
@@ -77,29 +75,16 @@ class Keys:
 
     async def find(self, signature: Signature) -> Identity:
         """Who holds the key of a signature, not yet verified; raises ``Unrecognized`` with the reason in a note."""
-        found = await self._access.find(signature.scope.access_key_id)
+        found = await self._access.find(signature.scope.access_key_id, signature.security_token)
         if isinstance(found, Unknown):
-            raise _unrecognized(found.reason)
-        if not _token_fits(found.token_digest, signature.security_token):
-            raise _unrecognized("its session token is not the one of its access key")
+            refusal = sigv4.Unrecognized()
+            refusal.add_note(found.reason)
+            raise refusal
         return found
 
     def used(self, identity: Identity) -> None:
         """Note that a request was signed with a key."""
         self._access.used(identity)
-
-
-def _unrecognized(reason: str) -> sigv4.Unrecognized:
-    refusal = sigv4.Unrecognized()
-    refusal.add_note(reason)
-    return refusal
-
-
-def _token_fits(digest: str | None, token: str | None) -> bool:
-    """Temporary credentials come with their token, lasting ones with none."""
-    if digest is None or token is None:
-        return digest is None and not token
-    return hmac.compare_digest(digest, token_digest(token))
 
 
 async def signed(known: Keys, own_account: str, request: Request) -> tuple[Caller, Scope]:
@@ -119,7 +104,7 @@ async def signed(known: Keys, own_account: str, request: Request) -> tuple[Calle
         sigv4.verify(signature, identity.secret, now_ms=now, body=request.body)
     except sigv4.Refusal as refusal:
         raise _as_answer(refusal) from None
-    if identity.expires_at is not None and identity.expires_at <= now:
+    if identity.expired(now):
         raise ExpiredTokenException(texts.access.TOKEN_EXPIRED)
     scope = signature.scope
     if scope.service not in planes.SIGNING_NAMES:

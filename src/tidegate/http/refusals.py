@@ -43,7 +43,7 @@ def note(request: Request, request_id: str, error: WireError) -> None:
         request.peer.address or "an unknown address",
         _who(request),
         error.code,
-        " ".join(notes) or error.message,
+        _on_one_line(" ".join(notes) or error.message),
         advice,
         request_id,
     )
@@ -54,6 +54,11 @@ def _who(request: Request) -> str:
     if scope is not None:
         return f"access key {_quoted(scope.access_key_id)}"
     return "a client certificate" if request.peer.certificate is not None else "nobody known"
+
+
+def _on_one_line(text: str) -> str:
+    """A sentence of ours, in which a caller's words may stand."""
+    return text[: 4 * _LONGEST].encode("unicode_escape").decode("ascii")
 
 
 def _quoted(text: str) -> str:

@@ -7,6 +7,7 @@ keys``, ``tidegate access``) counts a second later at most, what this one change
 from __future__ import annotations
 
 import asyncio
+import hmac
 import logging
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from tidegate.core import arn
 from tidegate.core.iam import decisions, documents
 from tidegate.core.iam.decisions import Asked, Decision
 from tidegate.core.iam.documents import Policy
-from tidegate.ops.access import name_of
+from tidegate.ops.access import name_of, token_digest
 from tidegate.ops.effects import AccessChanged
 from tidegate.pki.vault import Vault, VaultError
 from tidegate.runtime.unit import Unit
@@ -59,6 +60,14 @@ class Identity(NamedTuple):
         """Put a question to its policies."""
         return decisions.decide(self.policies, self.session, asked)
 
+    def allows(self, action: str, resource: str, context: Mapping[str, tuple[str, ...]] | None = None) -> bool:
+        """Whether it may do something; ``context`` are the condition keys of the request, in lower case."""
+        return self.unlimited or self.decide(Asked((action,), resource, {**self.variables, **(context or {})})).allowed
+
+    def expired(self, now: Millis) -> bool:
+        """Whether its credentials counted until some time before ``now`` (the wall clock)."""
+        return self.expires_at is not None and self.expires_at <= now
+
 
 class Unknown(NamedTuple):
     """A key nobody may sign with; ``reason`` is for the log."""
@@ -83,8 +92,17 @@ class Access:
         """Read everything again: the store was emptied."""
         self._known.clear()
 
-    async def find(self, key_id: str) -> Identity | Unknown:
-        """Who holds a key. Raises ``StoreError`` if that cannot be read."""
+    async def find(self, key_id: str, token: str | None = None) -> Identity | Unknown:
+        """Who holds a key: whoever proves to know its secret, if it has not ``expired``.
+
+        ``token`` is the session token that came with the key id. Raises ``StoreError`` if the store cannot be read.
+        """
+        found = await self._holder(key_id)
+        if isinstance(found, Identity) and not _token_fits(found.token_digest, token):
+            return Unknown("its session token is not the one of its access key")
+        return found
+
+    async def _holder(self, key_id: str) -> Identity | Unknown:
         known = self._known.get(key_id)
         if known is not None and known[0] > monotonic():
             return known[1]
@@ -109,6 +127,13 @@ class Access:
         if known is not None:
             self._known[key_id] = known[0], identity._replace(last_used_at=now)
         self._unit.transact(lambda tx: keys.used(tx, key_id, now)).add_done_callback(_noted)
+
+
+def _token_fits(digest: str | None, token: str | None) -> bool:
+    """Temporary credentials come with their token, lasting ones with none."""
+    if digest is None or token is None:
+        return digest is None and not token
+    return hmac.compare_digest(digest, token_digest(token))
 
 
 def _noted(future: asyncio.Future[None]) -> None:
