@@ -13,17 +13,15 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import cache
 from typing import Any, Final, NamedTuple
-from urllib.parse import unquote
 
+from tidegate.core import location
 from tidegate.core.arn import Names
 
 ANY: Final = "*"
 PASS_ROLE: Final = "iam:PassRole"  # noqa: S105 - an action
-GET_OBJECT: Final = "s3:GetObject"
-"""For ``documentSource``: who may not read an object must not read it through a job either."""
 PASSED_TO: Final = "iot.amazonaws.com"
 """The value of ``iam:PassedToService``."""
 
@@ -232,7 +230,7 @@ def actions(plane: str, name: str) -> tuple[str, ...]:
     return f"iot:{name}", *_ALSO.get(name, ())
 
 
-def needs(plane: str, name: str, request: Any, names: Names) -> list[Need]:
+def needs(plane: str, name: str, request: Any, names: Names, *, hosts: Collection[str] = ()) -> list[Need]:
     """Every permission a request takes.
 
     Args:
@@ -240,6 +238,7 @@ def needs(plane: str, name: str, request: Any, names: Names) -> list[Need]:
         name: of the operation.
         request: its decoded request.
         names: builds the ARNs of the caller's account and region.
+        hosts: the server's own object storage, as ``host`` or ``host:port``.
     """
     action = actions(plane, name)
     found = [Need(action, resource) for resource in _resources(OPERATIONS[plane, name], request, names)]
@@ -249,25 +248,20 @@ def needs(plane: str, name: str, request: Any, names: Names) -> list[Need]:
     if role is not None:
         found.append(Need((PASS_ROLE,), role))
     source = getattr(request, "document_source", None)
-    if source is not None:
-        found.append(Need((GET_OBJECT,), _object(source, names)))
+    if source is not None:  # who may not read an object must not read it through a job either
+        found += _reading(source, hosts, names)
     if name in _INDEXED:
         found.append(Need(("iot:GetIndexingConfiguration",), ANY))
     return found
 
 
-_AWS_OBJECT = re.compile(
-    r"https://(?:([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\.)?s3(?:[.-][a-z0-9.-]+)?\.amazonaws\.com(?:\.cn)?/([^?#]+)"
-)
-
-
-def _object(source: str, names: Names) -> str:
-    """The ARN of the object that a URL of AWS's names; of any other, everything, because it may be any object."""
-    found = _AWS_OBJECT.fullmatch(source.partition("?")[0])
+def _reading(source: str, hosts: Collection[str], names: Names) -> list[Need]:
+    """What a ``documentSource`` takes; nothing for a URL that the operation refuses anyway."""
+    found = location.parse(source, hosts=hosts)
     if found is None:
-        return ANY
-    path = unquote(found[2])
-    return f"arn:{names.partition}:s3:::{path if found[1] is None else f'{found[1]}/{path}'}"
+        return []
+    action = "s3:GetObject" if found.version_id is None else "s3:GetObjectVersion"
+    return [Need((action,), f"arn:{names.partition}:s3:::{found.bucket}/{found.key}")]
 
 
 def _resources(templates: tuple[str, ...], request: Any, names: Names) -> list[str]:

@@ -35,7 +35,8 @@ async def check(service: Service, caller: Caller, operation: Operation, members:
     if identity is None or identity.unlimited:
         return
     names = Names(service.settings.partition, caller.region, caller.account)
-    needs = permissions.needs(operation.plane, operation.name, members, names)
+    hosts = service.settings.endpoints.objects
+    needs = permissions.needs(operation.plane, operation.name, members, names, hosts=hosts)
     context = _context(service, identity, caller, members, request) if identity.keys else {}
     tagged = await _tags(service, caller, identity, [need.resource for need in needs])
     for need in needs:

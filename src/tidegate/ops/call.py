@@ -58,6 +58,8 @@ class Endpoints(NamedTuple):
     data: str = "localhost:8883"
     jobs: str = "localhost:8443"
     credential_provider: str = "localhost:8443"
+    objects: tuple[str, ...] = ()
+    """Where the server's own object storage is reached, as ``host`` or ``host:port``: such URLs name objects too."""
 
 
 class Authority(Protocol):

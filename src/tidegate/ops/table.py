@@ -11,6 +11,7 @@ from tidegate.ops import (
     executions,
     groups,
     jobs,
+    managed_templates,
     policies,
     tags,
     templates,
@@ -31,6 +32,7 @@ TAGGABLE = {
 
 HANDLERS: dict[tuple[str, str], Handler] = {
     **templates.HANDLERS,
+    **managed_templates.HANDLERS,
     **jobs.HANDLERS,
     **executions.HANDLERS,
     **device.HANDLERS,
