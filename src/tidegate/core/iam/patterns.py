@@ -107,8 +107,24 @@ def _value(variable: Variable, context: Context) -> str:
 
 def matches(pattern: str, text: str) -> bool:
     """Whether a text is one of those a pattern stands for. Quadratic at worst, whatever the number of stars."""
-    if _STAR not in pattern and _HOLE not in pattern:
+    if _HOLE in pattern:
+        return _walk(pattern, text)
+    if _STAR not in pattern:
         return pattern == text
+    first, *middle, last = pattern.split(_STAR)
+    at, end = len(first), len(text) - len(last)
+    if at > end or not text.startswith(first) or not text.endswith(last):
+        return False
+    for segment in middle:  # the leftmost place of each is enough
+        at = text.find(segment, at, end)
+        if at < 0:
+            return False
+        at += len(segment)
+    return True
+
+
+def _walk(pattern: str, text: str) -> bool:
+    """Character by character: what a ``?`` stands for cannot be searched for."""
     at = place = 0
     star, resume = -1, 0
     while at < len(text):
