@@ -7,12 +7,19 @@ from typing import Any
 
 import botocore.session
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from tests.fuzz import shapes
+from tests.wire import model_values
 from tidegate.core import permissions
 from tidegate.core.arn import Names
 from tidegate.core.permissions import Need
-from tidegate.wire import iot, iot_data, jobs_data
+from tidegate.http import operators
+from tidegate.wire import iot, iot_data, jobs_data, protocol, routes
+from tidegate.wire.errors import WireError
 from tidegate.wire.routes import OPERATIONS
+from tidegate.wire.shapes import Operation
 
 NAMES = Names("aws", "eu-west-1", "123456789012")
 HEAD = "arn:aws:iot:eu-west-1:123456789012:"
@@ -159,3 +166,29 @@ def test_device_operations() -> None:
     assert asked(shadow, "iot-data") == [("iot:GetThingShadow", "thing/t/s")]
     publish = iot_data.PublishRequest(topic="a/b/%s", retain=True)
     assert asked(publish, "iot-data") == [("iot:Publish", "topic/a/b/%s"), ("iot:RetainPublish", "topic/a/b/%s")]
+
+
+def _decoded(operation: Operation, sent: shapes.Sent) -> tuple[Operation, Any] | None:
+    """The operation a request reaches and its members; None if it is refused before."""
+    path, _, query = sent.path.partition("?")
+    headers = [(name.lower().encode("latin-1", "replace"), value.encode()) for name, value in sent.headers.items()]
+    try:
+        found = routes.route(operation.plane, sent.method, path.encode())
+        return found and (found[0], protocol.decode(*found, query.encode(), headers, sent.body))
+    except WireError:
+        return None
+
+
+@pytest.mark.parametrize("operation", model_values.OPERATIONS, ids=lambda one: f"{one.plane}-{one.name}")
+@settings(derandomize=True, max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_whatever_is_decoded_can_be_judged(operation: Operation, data: st.DataObject) -> None:
+    """Any request that passes its constraints names resources, and tags, without an error."""
+    decoded = _decoded(operation, data.draw(shapes.requests(model_values.operation_model(operation))))
+    if decoded is None:
+        return
+    reached, request = decoded
+    needs = permissions.needs(reached.plane, reached.name, request, NAMES)
+    assert needs
+    assert all(isinstance(need.resource, str) for need in needs)
+    assert all(isinstance(value, str) for value in operators._request_tags(request).values())
