@@ -192,6 +192,8 @@ def test_quotas_and_throttles_from_files(tmp_path: Path) -> None:
     (tmp_path / "rates.json").write_text('{"DescribeJob": 0.001}')
     files = ("--quotas", str(tmp_path / "quotas.toml"), "--throttles", str(tmp_path / "rates.json"))
     with serving(tmp_path / "data", *PORTS, *files) as server:
+        assert "quotas   not AWS's" in server.banner
+        assert "rates    limited" in server.banner
         iot = server.client("iot")
         rate = {"maximumPerMinute": 5000}
         iot.create_job_template(jobTemplateId="a", description="d", document="{}", jobExecutionsRolloutConfig=rate)

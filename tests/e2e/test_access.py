@@ -16,11 +16,12 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.e2e.fleet import PATIENCE, REGION
+from tests.e2e.fleet import PATIENCE, REGION, Account, Maker
+from tests.e2e.mqtt import connected
 from tests.operators import vault_of
 from tests.servers import Started, options, started
 from tidegate.clock import RandomIds, wall_now
-from tidegate.ops import access
+from tidegate.ops import access, quotas
 from tidegate.ops.access import Credentials
 from tidegate.store.database import Tx
 
@@ -153,6 +154,19 @@ def test_the_aws_cli_with_a_session_token(guarded: Started, tmp_path: Path) -> N
     assert f"User: {ops.arn} is not authorized to perform: iot:DeleteThing on resource: {ops.head}thing/lamp" in (
         refusal.stderr
     )
+
+
+# --- quotas lifted, to the device -------------------------------------------------------------------------------------
+
+
+def test_a_large_document_reaches_a_device_over_mqtt(tmp_path: Path, maker: Maker) -> None:
+    with started(options(tmp_path / "data", limits=quotas.off())) as server:
+        account = Account(server, maker, tmp_path)
+        document = json.dumps({"text": "x" * 300_000})
+        with connected(account, account.device("t"), "t") as device:
+            account.iot.create_job(jobId="j", targets=[account.arn("thing/t")], document=document)
+            account.settle()
+            assert device.accepted("start-next")["execution"]["jobDocument"] == json.loads(document)
 
 
 # --- several servers on one store -----------------------------------------------------------------------------------

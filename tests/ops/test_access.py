@@ -194,6 +194,11 @@ def test_clear_secrets_are_sealed_once(database: Database, vault: Vault) -> None
     other = Vault(b"k" * 32, SequentialIds())
     assert database.read(lambda tx: access.sealed_elsewhere(tx, other)) == ["AKIAOLD"]
     assert "start it with the same --master-key" in reason(database, other, "AKIAOLD")
+    make(database)
+    with pytest.raises(RefusedError, match="are sealed with another master key: name the servers' with --master-key"):
+        key(database, other)
+    transact(database, lambda tx: access.revoke_key(tx, "AKIAOLD"))
+    assert key(database, other).key_id
 
 
 def test_a_policy_that_no_longer_parses_denies(database: Database, vault: Vault) -> None:

@@ -14,6 +14,7 @@ from cyclopts.validators import Number
 
 from tidegate import server
 from tidegate.cli import options
+from tidegate.ops.call import Limits
 from tidegate.server import Options, Running
 from tidegate.store import keys
 
@@ -112,6 +113,10 @@ def banner(running: Running, chosen: Options, *, has_keys: bool) -> str:
         "",
         f'Point boto3, the AWS CLI and the SDKs here:  eval "$(tidegate env --data {chosen.data})"',
     ]
+    if running.service.settings.limits != Limits():
+        lines.insert(-2, "  quotas   not AWS's: --quotas or --rollout-ceiling")
+    if chosen.throttles is not None:
+        lines.insert(-2, "  rates    limited: --throttles")
     if not has_keys:
         lines.append(f"No access key exists yet. Make one:  tidegate keys create --data {chosen.data}")
     return "\n".join(lines)

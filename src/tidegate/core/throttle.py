@@ -46,6 +46,7 @@ _OTHERS: Final = 10.0
 _DEVICES: Final = 200.0
 _MOST: Final = 1e9
 
+# Some stand here by analogy with their siblings ([R]): what updates, deprecates, removes or describes.
 _CONTROL: Final[dict[float, str]] = {
     1: "UpdateIndexingConfiguration",
     5: "GetPackageConfiguration UpdatePackageConfiguration CreateDynamicThingGroup DeleteDynamicThingGroup"

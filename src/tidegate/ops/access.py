@@ -160,6 +160,12 @@ def keep_key(tx: Tx, vault: Vault, credentials: Credentials, principal: str, now
 
 
 def _keep(tx: Tx, vault: Vault, made: Credentials, key: AccessKey, now: Millis) -> Credentials:
+    foreign = sealed_elsewhere(tx, vault)
+    if foreign:  # the servers of this store could not open what is sealed here
+        raise RefusedError(
+            f"The access keys of this store ({foreign[0]} …) are sealed with another master key: name the servers' "
+            "with --master-key, or revoke those keys."
+        )
     sealed = key._replace(secret=vault.seal(made.key_id, made.secret))
     if not keys.insert(tx, made.key_id, sealed, now):
         raise RefusedError(f"There is an access key {made.key_id} already.")
