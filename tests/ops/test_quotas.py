@@ -23,10 +23,10 @@ def lifted(call: Call, **changes: int) -> Call:
 def test_names_and_what_is_not_named() -> None:
     assert quotas.parse("", json=False) == Limits()
     found = quotas.parse('job_templates = 7\ndocument_bytes = "off"\n', json=False)
-    assert found == Limits(job_templates=7, document_bytes=quotas.LARGEST_DOCUMENT)
+    assert found == Limits(job_templates=7, document_bytes=quotas.LARGEST)
     assert quotas.parse('{"targets_per_job": 1}', json=True) == Limits(targets_per_job=1)
     assert Limits().ceilings() == ()
-    assert found.ceilings() == (("job_templates", 7), ("document_bytes", quotas.LARGEST_DOCUMENT))
+    assert found.ceilings() == (("job_templates", 7), ("document_bytes", quotas.LARGEST))
 
 
 def test_off_lifts_every_quota_and_leaves_the_rules_of_the_engine() -> None:
@@ -43,7 +43,7 @@ def test_every_limit_is_known_to_be_a_quota_or_a_rule() -> None:
         "presigned_url_seconds", "package_versions_per_job", "deleting_jobs", "active_jobs", "concurrent_jobs",
         "tags_per_resource", "policies_per_target", "policy_versions", "policy_characters", "billing_groups",
         "attributes_per_thing", "attributes_per_typed_thing", "attributes_per_group", "groups_per_thing",
-        "thing_group_depth", "children_per_group",
+        "thing_group_depth", "children_per_group", "packages", "package_versions", "attribute_bytes", "shadow_bytes",
     }  # fmt: skip
 
 

@@ -88,7 +88,7 @@ class App:
             members = protocol.decode(
                 operation, labels, request.query_string, request.headers, request.body, self._ceilings
             )
-            if allows is not None and not allows(operation, labels):
+            if allows is not None and not allows(operation, labels, members):
                 raise devices.forbidden()
             if identity is not None and not identity.unlimited:
                 await operators.check(self._service, caller, operation, members, request)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tidegate.core.pending import Change
+from tidegate.core.shadow import Message
 
 
 class EngineDue(NamedTuple):
@@ -42,6 +43,14 @@ class EventsWritten(NamedTuple):
     """Events of a scope stand in the outbox."""
 
     scope: int
+
+
+class ShadowMessages(NamedTuple):
+    """What the subscribers of a scope are told about a shadow, in this order."""
+
+    account: str
+    region: str
+    messages: list[Message]
 
 
 class ThingNamed(NamedTuple):
@@ -82,6 +91,7 @@ Effect = (
     | ExecutionsQueued
     | JobShown
     | EventsWritten
+    | ShadowMessages
     | ThingNamed
     | PrincipalChanged
     | PoliciesChanged

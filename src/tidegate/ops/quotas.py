@@ -14,8 +14,8 @@ import msgspec
 from tidegate.ops.call import Limits
 
 UNLIMITED: Final = 2**31 - 1
-LARGEST_DOCUMENT: Final = 8 * 1024 * 1024
-"""Bytes of a job document where the quota is off: it is held in memory for each request that carries it."""
+LARGEST: Final = 8 * 1024 * 1024
+"""Bytes of anything where its quota is off: it is held in memory for each request that carries it."""
 
 RULES: Final = frozenset({"schedule_lead", "release_chunk", "thing_type_rest"})
 """Fields of ``Limits`` that are no quotas: times, and sizes of the engine's steps."""
@@ -56,7 +56,7 @@ def read(text: str, *, json: bool) -> Mapping[str, Any]:
 
 
 def _most(name: str) -> int:
-    return LARGEST_DOCUMENT if name == "document_bytes" else UNLIMITED
+    return LARGEST if name.endswith("_bytes") else UNLIMITED
 
 
 def _problems(name: str, value: object) -> list[str]:
