@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from cyclopts import App
 from cyclopts.config import Env
 
-from tidegate.cli import access, demo, env, keys, serve, version
+from tidegate.cli import access, demo, env, keys, serve, version, why_denied
 from tidegate.core.iam.documents import MalformedError
 from tidegate.ops.access import RefusedError
 from tidegate.pki.certificates import InvalidCertificateError
@@ -27,6 +27,7 @@ app.command(demo.demo)
 app.command(env.env)
 app.command(keys.app)
 app.command(access.app)
+app.command(why_denied.why_denied)
 app.command(version.version)
 
 

@@ -25,7 +25,7 @@ _ADVICE: Final = {
     "UnrecognizedClientException": "tidegate keys list shows the keys there are.",
     "ExpiredTokenException": "Make new temporary credentials: tidegate keys create --expires.",
     "AccessDeniedException": "tidegate access show and tidegate access simulate tell what the principal may do.",
-    "ForbiddenException": "Look at the policies of the certificate, or of the principal: tidegate access show.",
+    "ForbiddenException": "tidegate why-denied explains a certificate, tidegate access simulate a principal.",
 }
 """By the code of the answer; an answer whose code is not here refuses nobody."""
 

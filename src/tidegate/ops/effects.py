@@ -76,9 +76,14 @@ class PoliciesChanged(NamedTuple):
 
 
 class CertificateTrusted(NamedTuple):
-    """A certificate from a foreign CA was registered: the TLS listeners must trust it."""
+    """A certificate without a CA was registered, or a CA: the TLS listeners must trust it."""
 
     pem: str
+    authority: bool = False
+
+
+class TrustWithdrawn(NamedTuple):
+    """Something the TLS listeners trust is gone: they must find out anew what they trust."""
 
 
 class AccessChanged(NamedTuple):
@@ -97,4 +102,5 @@ Effect = (
     | PoliciesChanged
     | CertificateTrusted
     | AccessChanged
+    | TrustWithdrawn
 )

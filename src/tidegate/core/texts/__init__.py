@@ -13,7 +13,9 @@ from __future__ import annotations
 
 from tidegate.core.texts import (
     access,
+    authorization,
     billing_groups,
+    ca_certificates,
     certificates,
     documents,
     groups,
@@ -32,7 +34,9 @@ from tidegate.core.texts import (
 
 __all__ = [
     "access",
+    "authorization",
     "billing_groups",
+    "ca_certificates",
     "certificates",
     "documents",
     "groups",
