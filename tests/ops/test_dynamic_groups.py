@@ -548,7 +548,7 @@ def test_the_engine_goes_on_where_it_was(run: Run, database: Database) -> None:
     group(run, "all", "*")
     counts = []
     while status(run, "all") != "ACTIVE":
-        transact(database, locks_rows(lambda tx: dynamic_membership.step(tx, NOW, "aws")))
+        transact(database, locks_rows(lambda tx: dynamic_membership.step(tx, NOW, Limits(), "aws")))
         counts.append(len(members(run, "all")))
     assert counts[-4:] == [2, 4, 6, 7]
 
@@ -560,7 +560,7 @@ def test_a_group_that_changes_while_it_is_filled_is_filled_anew(run: Run, engine
         create(run, f"t{number}", v=str(number))
     group(run, "g", "attributes.v>=0")
     for _ in range(3):
-        transact(database, locks_rows(lambda tx: dynamic_membership.step(tx, NOW, "aws")))
+        transact(database, locks_rows(lambda tx: dynamic_membership.step(tx, NOW, Limits(), "aws")))
     given = {"thing_group_name": "g", "thing_group_properties": properties()}
     run("UpdateDynamicThingGroup", **given, query_string="attributes.v<2")
     assert status(run, "g") == "BUILDING"

@@ -32,7 +32,7 @@ def create_dynamic_thing_group(
     known = stored_groups.find(tx, call.scope, name)
     if known is not None:
         return _created_again(tx, call, known, new, text)
-    groups.limit_attributes(name, new.attributes)
+    groups.limit_attributes(call, name, new.attributes)
     limit = call.limits.dynamic_groups
     if dynamic_groups.count(tx, call.scope) >= limit:
         raise iot.LimitExceededException(texts.requests.limit_exceeded("dynamic thing groups", limit))
@@ -59,7 +59,7 @@ def update_dynamic_thing_group(
     properties = request.thing_group_properties
     assert properties is not None
     wanted = attributes.applied(group.attributes, properties.attribute_payload)
-    groups.limit_attributes(group.name, wanted)
+    groups.limit_attributes(call, group.name, wanted)
     description = properties.thing_group_description or None
     version = stored_groups.update(tx, group.id, description, wanted)
     updated = group._replace(description=description, attributes=wanted, version=version)

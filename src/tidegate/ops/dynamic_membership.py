@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from tidegate.core import dynamic_groups as rule
 from tidegate.core import query
 from tidegate.ops import fleet_index, membership, registry_events
-from tidegate.ops.call import Sweep, Where
+from tidegate.ops.call import Limits, Sweep, Where
 from tidegate.ops.effects import EngineDue
 from tidegate.store import dynamic_groups, groups, scopes
 from tidegate.store import fleet_index as stored_index
@@ -67,7 +67,7 @@ def fill(tx: Tx, call: Where, changed: Sequence[DynamicGroup], status: str) -> N
         dynamic_groups.put_build(tx, group.id, "ACTIVE")
 
 
-def step(tx: Tx, now: int, partition: str) -> bool:
+def step(tx: Tx, now: int, limits: Limits, partition: str) -> bool:
     """Go on filling the group that has waited longest; False if other engines have all there are."""
     group = dynamic_groups.claim_due(tx, now)
     if group is None:
@@ -79,7 +79,7 @@ def step(tx: Tx, now: int, partition: str) -> bool:
     else:
         where = scopes.name(tx, group.scope)
         assert where is not None
-        _go_on(tx, Sweep(group.scope, *where, now, partition), group)
+        _go_on(tx, Sweep(group.scope, *where, now, limits, partition), group)
     return True
 
 
@@ -137,7 +137,14 @@ def _follow(tx: Tx, call: Where, thing_id: int, known: Sequence[DynamicGroup]) -
     matching = _matching(tx, fleet_index.configured(tx, call.scope), row, memberships, known)
     static = sum(not member.dynamic for member in memberships)
     current = {member.group_id for member in memberships if member.dynamic}
-    _move(tx, call, row, known, current, set(rule.granted((group.id for group in matching), static)))
+    _move(
+        tx,
+        call,
+        row,
+        known,
+        current,
+        set(rule.granted((group.id for group in matching), static, call.limits.groups_per_thing)),
+    )
 
 
 def _move(tx: Tx, call: Where, thing: Row, known: Sequence[DynamicGroup], current: set[int], wanted: set[int]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tidegate.core import attributes, dynamic_groups, index_configuration, texts
+from tidegate.core import attributes, index_configuration, texts
 from tidegate.core.registry_events import Change, Tie
 from tidegate.ops import handler, membership, naming, registry, registry_events, tags, things
 from tidegate.ops.call import Call
@@ -21,9 +21,6 @@ from tidegate.store import things as thing_store
 from tidegate.store.database import Conflict, Tx
 from tidegate.store.dynamic_groups import DynamicGroup
 from tidegate.wire import iot
-
-_DEPTH = 7
-_CHILDREN = 100
 
 
 def create_thing_group(tx: Tx, call: Call, request: iot.CreateThingGroupRequest) -> iot.CreateThingGroupResponse:
@@ -42,9 +39,9 @@ def create_thing_group(tx: Tx, call: Call, request: iot.CreateThingGroupRequest)
     known = groups.find(tx, call.scope, name)
     if known is not None:
         return _created_again(tx, call, known, new)
-    limit_attributes(name, wanted)
+    limit_attributes(call, name, wanted)
     if parent:
-        _limit_tree(tx, name, parent)
+        _limit_tree(tx, call, name, parent)
     group_id = groups.insert(tx, call.scope, new, call.now)
     if group_id is None:
         raise Conflict
@@ -83,7 +80,7 @@ def update_thing_group(tx: Tx, call: Call, request: iot.UpdateThingGroupRequest)
     properties = request.thing_group_properties
     assert properties is not None
     wanted = attributes.applied(group.attributes, properties.attribute_payload)
-    limit_attributes(group.name, wanted)
+    limit_attributes(call, group.name, wanted)
     description = properties.thing_group_description or None
     version = groups.update(tx, group.id, description, wanted)
     updated = group._replace(description=description, attributes=wanted, version=version)
@@ -266,17 +263,19 @@ def expect_version(group: groups.Group, expected: int | None) -> None:
         raise iot.VersionConflictException(texts.groups.group_version_differs(group.name))
 
 
-def limit_attributes(name: str, wanted: dict[str, str]) -> None:
+def limit_attributes(call: Call, name: str, wanted: dict[str, str]) -> None:
     """Refuse more attributes than a group may have."""
-    if len(wanted) > attributes.OF_GROUP:
-        raise iot.InvalidRequestException(texts.things.too_many_attributes(f"Thing group {name}", attributes.OF_GROUP))
+    most = call.limits.attributes_per_group
+    if len(wanted) > most:
+        raise iot.InvalidRequestException(texts.things.too_many_attributes(f"Thing group {name}", most))
 
 
-def _limit_tree(tx: Tx, name: str, parent: groups.Group) -> None:
-    if len(groups.lineage(tx, parent.id)) + 2 > _DEPTH:
-        raise iot.InvalidRequestException(texts.groups.group_too_deep(name, _DEPTH))
-    if groups.count_children(tx, parent.id) >= _CHILDREN:
-        raise iot.InvalidRequestException(texts.groups.too_many_children(parent.name, _CHILDREN))
+def _limit_tree(tx: Tx, call: Call, name: str, parent: groups.Group) -> None:
+    deepest, most = call.limits.thing_group_depth, call.limits.children_per_group
+    if len(groups.lineage(tx, parent.id)) + 2 > deepest:
+        raise iot.InvalidRequestException(texts.groups.group_too_deep(name, deepest))
+    if groups.count_children(tx, parent.id) >= most:
+        raise iot.InvalidRequestException(texts.groups.too_many_children(parent.name, most))
 
 
 def _named_in(
@@ -327,10 +326,10 @@ def _join(tx: Tx, call: Call, group: groups.Group, thing: thing_store.Thing, giv
     above = groups.groups_of_thing(tx, thing.id, ancestors=True)
     if any(ancestor.id == root.id for ancestor in above):
         raise iot.InvalidRequestException(texts.groups.thing_in_hierarchy(thing.name, group.name))
-    if len(current) >= dynamic_groups.GROUPS_PER_THING:
+    most = call.limits.groups_per_thing
+    if len(current) >= most:
         if not gives_way:
-            problem = texts.groups.thing_in_too_many_groups(thing.name, dynamic_groups.GROUPS_PER_THING)
-            raise iot.InvalidRequestException(problem)
+            raise iot.InvalidRequestException(texts.groups.thing_in_too_many_groups(thing.name, most))
         _leave(tx, call, gives_way.pop(), thing)
     groups.join(tx, group.id, thing.id, call.now)
     registry_events.joined(tx, call, group, thing)

@@ -43,7 +43,7 @@ def sweep(tx: Tx, now: int, limits: Limits, partition: str = "aws") -> int | Non
     deadline, wake, build = _due(tx)
     held = False
     if build is not None and build <= now and all(other is None or build < other for other in (deadline, wake)):
-        held = not dynamic_membership.step(tx, now, partition)
+        held = not dynamic_membership.step(tx, now, limits, partition)
     elif deadline is not None and deadline <= now and (wake is None or deadline <= wake):
         _expire(tx, now, until=now if wake is None else min(now, wake))
     elif wake is not None and wake <= now:
