@@ -146,8 +146,10 @@ async def running(options: Options) -> AsyncIterator[Running]:
         engine = Engine(service.unit, service.clock, _step(service.settings, Pace(service.unit)), metrics)
         engine.start()
         stack.push_async_callback(engine.stop)
-        devices = Endpoint(service, MqttSettings(strict_aws=options.strict_aws))
+        node = _node(options.data, service.ids) if service.unit.shared else 0
+        devices = Endpoint(service, MqttSettings(strict_aws=options.strict_aws), node=node)
         stack.push_async_callback(devices.drain, options.grace_s)
+        await devices.open()
         timeline = Timeline(service.clock, engine.settle, devices.published)
         edges = await _edges(options, stack, service, devices, timeline, metrics, trust)
         addresses = _addresses(options, edges)
@@ -168,6 +170,14 @@ async def _service(options: Options, stack: AsyncExitStack) -> tuple[Service, Tr
     limits = Limits(rollout_per_minute=options.rollout_ceiling)
     settings = Settings(account=options.account, region=options.region, limits=limits)
     return Service(work, clock, ids, settings, _Issuer(signer, ids)), trust
+
+
+def _node(data: Path, ids: Ids) -> int:
+    """This server's number among those on a shared store: its MQTT sessions are kept under it."""
+    path = data / "node"
+    if not path.exists():
+        path.write_text(f"{int(ids.uuid().replace('-', '')[:15], 16)}\n")
+    return int(path.read_text())
 
 
 def _step(settings: Settings, pace: Pace) -> Step:
@@ -227,7 +237,7 @@ async def _listen(
 
 async def _reset(service: Service, timeline: Timeline, devices: Endpoint) -> None:
     await service.reset()
-    devices.server.refresh()  # nobody who is connected exists any more
+    devices.reset()
     await timeline.present()
 
 

@@ -5,17 +5,21 @@ No sockets and no clock. The edge hands it the effects of connections; what it c
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tidegate import clock
+from tidegate.mqtt import codec, subscriptions, topics
 from tidegate.mqtt import session as sessions
-from tidegate.mqtt import subscriptions, topics
 from tidegate.mqtt.codec import Reason
 from tidegate.mqtt.plane import Identity, Scope
-from tidegate.mqtt.session import Closed, Connection, Effect, Ending, Message, Publication, Session
+from tidegate.mqtt.session import Closed, Connection, Effect, Ending, Message, Publication, Retained, Session
+from tidegate.mqtt.session.keeping import Forgetful, Journal, Stored
 from tidegate.mqtt.settings import Settings
 from tidegate.mqtt.wheel import Wheel
+
+log = logging.getLogger("tidegate.mqtt")
 
 Interest = Callable[[Scope, str | None, bool], None]
 """Called with (scope, thing name, wanted) when a thing's job notices begin or cease to have a subscriber; with thing
@@ -28,12 +32,13 @@ Left = Callable[[Connection, Effect], None]
 class Realm:
     """The sessions, subscriptions and retained messages of one scope."""
 
-    __slots__ = ("index", "interest", "retained", "sessions")
+    __slots__ = ("index", "interest", "retained", "retained_bytes", "sessions")
 
     def __init__(self) -> None:
         self.sessions: dict[str, Session] = {}
         self.index: subscriptions.Index[Session] = subscriptions.Index()
-        self.retained: dict[str, Message] = {}
+        self.retained: dict[str, Retained] = {}
+        self.retained_bytes = 0
         self.interest: dict[str, int] = {}
 
 
@@ -44,14 +49,18 @@ def _nobody_asks(_scope: Scope, _thing_name: str | None, _wanted: bool) -> None:
 class Broker:
     """Routes messages and keeps sessions."""
 
-    def __init__(self, settings: Settings, left: Left, interest: Interest = _nobody_asks) -> None:
+    def __init__(
+        self, settings: Settings, left: Left, interest: Interest = _nobody_asks, journal: Journal | None = None
+    ) -> None:
         self._settings = settings
+        self._journal = journal or Forgetful()
         self._left = left
         self._interest = interest
         self._realms: dict[Scope, Realm] = {}
         self._asleep: Wheel[Session] = Wheel()
         self._handlers: dict[type, Callable[[Connection, Any, clock.Millis], None]] = {
             Publication: self._publication,
+            sessions.Answer: self._answer,
             sessions.Subscribed: self._subscribed,
             sessions.Unsubscribed: self._unsubscribed,
             Closed: self._closed,
@@ -86,7 +95,7 @@ class Broker:
             self._forget(held)
         session = held if held is not None and present else None
         if session is None:
-            session = Session(identity.scope, connection.client_id, connection.v5, self._settings)
+            session = Session(identity.scope, connection.client_id, connection.v5, self._settings, self._journal)
             realm.sessions[connection.client_id] = session
         elif session.expires_at is not None:
             self._asleep.discard(session, session.expires_at / 1000)
@@ -117,6 +126,40 @@ class Broker:
         realm = self._realms.get(scope)
         return None if realm is None else realm.sessions.get(client_id)
 
+    def restore(self, stored: Iterable[Stored], now: clock.Millis) -> None:
+        """Take over the sessions of an earlier server; the time of those that were connected begins now."""
+        for each in stored:
+            state = each.state
+            realm = self._realm(state.scope)
+            session = Session(state.scope, state.client_id, state.level == codec.V5, self._settings, self._journal)
+            session.expiry = state.expiry
+            session.expires_at = now + 1000 * state.expiry if state.expires_at is None else state.expires_at
+            realm.sessions[state.client_id] = session
+            for name, options in each.filters:
+                subscription, _ = session.subscribe(name, options)
+                realm.index.add(subscription)
+                self._count(realm, state.scope, name, 1)
+            session.restored(each.number, each.waiting)
+            if state.expires_at is None:
+                session.rest()
+            self._asleep.add(session, session.expires_at / 1000)
+        self.sweep(now)
+
+    def restore_retained(self, stored: Iterable[tuple[Scope, str, Retained]]) -> None:
+        """Take over the retained messages of an earlier server."""
+        for scope, topic, retained in stored:
+            self._put_retained(self._realm(scope), topic, retained)
+
+    def reset(self) -> None:
+        """The store was emptied: forget sessions without a connection, and all retained messages."""
+        for realm in self._realms.values():
+            realm.retained.clear()
+            realm.retained_bytes = 0
+            for session in list(realm.sessions.values()):
+                session.number = 0
+                if session.connection is None:
+                    self._forget(session)
+
     def _realm(self, scope: Scope) -> Realm:
         realm = self._realms.get(scope)
         if realm is None:
@@ -126,9 +169,8 @@ class Broker:
     def _closed(self, connection: Connection, effect: Closed, now: clock.Millis) -> None:
         session = connection.session
         if session is not None and session.connection is connection:
-            session.detach()
-            if session.expiry:
-                session.expires_at = now + 1000 * session.expiry
+            session.detach(now)
+            if session.expires_at is not None:
                 self._asleep.add(session, session.expires_at / 1000)
             else:
                 self._forget(session)
@@ -146,6 +188,7 @@ class Broker:
         for subscription in session.subscriptions.values():
             self._drop(realm, session.scope, subscription)
         session.subscriptions.clear()
+        session.erase()
         del realm.sessions[session.client_id]
 
     # -- subscriptions --
@@ -164,11 +207,13 @@ class Broker:
         self, realm: Realm, session: Session, subscription: subscriptions.Subscription[Session], now: clock.Millis
     ) -> None:
         """Only a filter that equals the topic brings its retained message (device reference 2.6)."""
-        message = realm.retained.get(subscription.filter)
-        if message is None:
+        retained = realm.retained.get(subscription.filter)
+        if retained is None:
             return
+        message = retained.message
         if message.expires_at is not None and message.expires_at <= now:
-            del realm.retained[subscription.filter]
+            self._put_retained(realm, message.topic, None)
+            self._journal.retained(session.scope, message.topic, None)
             return
         session.deliver(message, min(message.qos, subscription.qos), True, now)
 
@@ -213,7 +258,7 @@ class Broker:
                 return
             realm = self._realm(scope)
         if message.retain:
-            self._retain(realm, message)
+            self._retain(realm, scope, message, now)
         found, groups = realm.index.match(message.topic)
         for subscription in found:
             if not (subscription.options & subscriptions.NO_LOCAL and subscription.session is origin):
@@ -223,21 +268,60 @@ class Broker:
             if member is not None:
                 _hand_over(message, member, now)
 
-    def retained(self, scope: Scope) -> dict[str, Message]:
-        """The retained messages of a scope by topic; not to be changed."""
+    def retained(self, scope: Scope) -> Mapping[str, Retained]:
+        """The retained messages of a scope by topic."""
         realm = self._realms.get(scope)
         return {} if realm is None else realm.retained
 
-    def _retain(self, realm: Realm, message: Message) -> None:
-        if not message.payload:
-            realm.retained.pop(message.topic, None)  # [MQTT-3.3.1-6]
-        elif message.topic in realm.retained or len(realm.retained) < self._settings.max_retained:
-            realm.retained[message.topic] = message
+    def _retain(self, realm: Realm, scope: Scope, message: Message, now: clock.Millis) -> None:
+        kept = Retained(message, now) if message.payload else None  # [MQTT-3.3.1-6]
+        if kept is not None and not self._retains(realm, message):
+            log.warning("%s is not retained: the limit is reached", message.topic)
+            return
+        self._put_retained(realm, message.topic, kept)
+        self._journal.retained(scope, message.topic, kept)
+
+    def _retains(self, realm: Realm, message: Message) -> bool:
+        settings = self._settings
+        if realm.retained_bytes + message.size > settings.max_retained_bytes:
+            return False
+        return message.topic in realm.retained or len(realm.retained) < settings.max_retained
+
+    def _put_retained(self, realm: Realm, topic: str, retained: Retained | None) -> None:
+        former = realm.retained.pop(topic, None)
+        if former is not None:
+            realm.retained_bytes -= former.message.size
+        if retained is not None:
+            realm.retained[topic] = retained
+            realm.retained_bytes += retained.message.size
 
     def _publication(self, connection: Connection, effect: Publication, now: clock.Millis) -> None:
         session = connection.session
         assert session is not None
+        before = self._journal.changes
         self.publish(session.scope, effect.message, now, session)
+        ack = effect.ack
+        if ack is None:
+            return
+        if self._journal.changes == before:
+            connection.pay(ack)
+        else:  # somebody who is away waits for it now: it is acknowledged when that is on disk
+            self._journal.when_written(
+                lambda written: self._written(connection, written, now, lambda: connection.pay(ack))
+            )
+
+    def _answer(self, connection: Connection, effect: sessions.Answer, now: clock.Millis) -> None:
+        self._journal.when_written(
+            lambda written: self._written(connection, written, now, lambda: connection.answer(effect.data))
+        )
+
+    def _written(self, connection: Connection, written: bool, now: clock.Millis, answer: Callable[[], None]) -> None:
+        """What cannot be kept is not acknowledged: the client is sent away and will try again."""
+        if written:
+            answer()
+        else:
+            message = "the store does not take it"
+            self.end(connection, Ending.SERVER_ERROR, Reason.UNSPECIFIED_ERROR, message, now)
 
 
 def _hand_over(message: Message, subscription: subscriptions.Subscription[Session], now: clock.Millis) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from tidegate.mqtt import topics
 from tidegate.mqtt.events import Events
 from tidegate.mqtt.jobs import JobRequests
+from tidegate.mqtt.journal import Written
 from tidegate.mqtt.notices import Notices
 from tidegate.mqtt.plane import Identity, Reply, Scope
 from tidegate.mqtt.server import Server
@@ -65,14 +66,33 @@ class Devices:
 class Endpoint:
     """An endpoint for the devices of a service; open its listeners with ``server.listen``."""
 
-    def __init__(self, service: Service, settings: Settings | None = None) -> None:
-        self.server = Server(Devices(service), clock=service.clock, ids=service.ids, settings=settings)
+    def __init__(self, service: Service, settings: Settings | None = None, *, node: int = 0) -> None:
+        """``node`` tells servers on one store apart: each has the sessions of its own clients."""
+        self.journal = Written(service.unit, node)
+        devices, ids = Devices(service), service.ids
+        self.server = Server(devices, clock=service.clock, ids=ids, settings=settings, journal=self.journal)
         self._service = service
         self._notices = Notices(service, self.server)
-        self.events = Events(service, self.server, self._notices.settled)
+        self.events = Events(service, self.server, self._notices.settled, self.journal.settled)
         self.server.watchers.interest = self._notices.interest
         service.unit.subscribe(self._act)
+
+    async def open(self) -> None:
+        """Take over what an earlier server left: sessions, retained messages, events. To be awaited before listening.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        sessions, retained = await self.journal.load()
+        self.server.broker.restore_retained(retained)
+        self.server.broker.restore(sessions, self._service.clock.now())
         self.events.start()
+
+    def reset(self) -> None:
+        """The store was emptied: nobody who is connected exists any more, and nothing is kept."""
+        self.journal.clear()
+        self.server.broker.reset()
+        self.server.refresh()
 
     def _act(self, effects: list[Any]) -> None:
         self._notices.effects(effects)
@@ -89,8 +109,10 @@ class Endpoint:
         await self._service.unit.delivered()
         await self._notices.settled()
         await self.events.settled()
+        await self.journal.settled()
 
     async def drain(self, grace: float) -> None:
         """Stop, as ``Server.drain`` does. Events of this time are published by the next server."""
         await self.events.stop()
         await self.server.drain(grace)
+        await self.journal.settled()

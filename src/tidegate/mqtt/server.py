@@ -23,6 +23,7 @@ from tidegate.mqtt.codec import Reason
 from tidegate.mqtt.edge import Edge, outcome
 from tidegate.mqtt.plane import Identity, Plane, Reply, Scope
 from tidegate.mqtt.session import Closed, Connection, Ending, Message, State
+from tidegate.mqtt.session.keeping import Journal
 from tidegate.mqtt.settings import Settings
 from tidegate.mqtt.wheel import Wheel
 
@@ -75,6 +76,7 @@ class Server:
         ids: clock.Ids,
         settings: Settings | None = None,
         beat: Callable[[], float] = clock.monotonic,
+        journal: Journal | None = None,
     ) -> None:
         self.plane = plane
         self.clock = clock
@@ -82,7 +84,7 @@ class Server:
         self.settings = settings or Settings()
         self.beat = beat
         self.watchers = Watchers()
-        self.broker = Broker(self.settings, self.left, self._interest)
+        self.broker = Broker(self.settings, self.left, self._interest, journal)
         self.loop = asyncio.get_running_loop()
         self.second = int(beat())
         self.revision = 0

@@ -40,6 +40,8 @@ class Settings:
     max_queued_bytes: int = 4_194_304
     max_retained: int = 100_000
     """Retained messages of one scope."""
+    max_retained_bytes: int = 268_435_456
+    """What they weigh together; what exceeds either limit is delivered but not retained."""
 
     max_pending_requests: int = 256
     """Job requests of one connection awaiting their reply before reading from it stops."""

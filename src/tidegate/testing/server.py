@@ -91,6 +91,7 @@ class Server:
         clock = self._running.service.clock
         assert isinstance(clock, MovableClock)
         await self._running.service.reset()
+        self._running.devices.reset()
         clock.freeze()
         clock.set(wall_now())
         await self._running.timeline.present()

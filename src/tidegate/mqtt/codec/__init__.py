@@ -28,6 +28,7 @@ from tidegate.mqtt.codec.packets import (
     Unsubscribe,
     Will,
 )
+from tidegate.mqtt.codec.properties import decode_properties, encode_properties
 from tidegate.mqtt.codec.reading import Reader
 from tidegate.mqtt.codec.writing import encode, encode_puback, encode_publish
 
@@ -55,7 +56,9 @@ __all__ = [
     "Unsuback",
     "Unsubscribe",
     "Will",
+    "decode_properties",
     "encode",
+    "encode_properties",
     "encode_puback",
     "encode_publish",
 ]

@@ -118,3 +118,13 @@ def write(properties: Properties | None) -> bytes:
             out.append(identifier)
             out += _WRITE[kind](each)
     return fields.write_varint(len(out)) + out
+
+
+def encode_properties(properties: Properties) -> bytes:
+    """The properties of an application message as they are kept."""
+    return write(properties)
+
+
+def decode_properties(data: bytes) -> Properties | None:
+    """The reverse of ``encode_properties``."""
+    return read(data, 0, len(data), ON_PUBLISH)[0]

@@ -6,6 +6,7 @@ do. A ``Session`` holds what MQTT keeps between connections. Rules: device refer
 
 from tidegate.mqtt.session.connection import Connection
 from tidegate.mqtt.session.effects import (
+    Answer,
     Closed,
     Effect,
     Identify,
@@ -16,10 +17,12 @@ from tidegate.mqtt.session.effects import (
     Subscribed,
     Unsubscribed,
 )
-from tidegate.mqtt.session.messages import Delivery, Ending, Message, State
+from tidegate.mqtt.session.messages import Ack, Delivery, Ending, Message, Retained, State
 from tidegate.mqtt.session.session import Session, Subscription
 
 __all__ = [
+    "Ack",
+    "Answer",
     "Closed",
     "Connection",
     "Delivery",
@@ -31,6 +34,7 @@ __all__ = [
     "Publication",
     "Request",
     "Reserved",
+    "Retained",
     "Session",
     "State",
     "Subscribed",

@@ -87,11 +87,6 @@ def write_refusal(connection: Connection, code: Reason) -> None:
         connection.write(codec.encode(codec.Connack(_CONNACK_V3[code]), codec.V311))
 
 
-def wants_clean_start(connection: Connection) -> bool:
-    """Whether the client wants no earlier session."""
-    return connection.connect is None or connection.connect.clean_start
-
-
 def accept(connection: Connection, identity: Identity, session: Session, present: bool, now: clock.Millis) -> None:
     """Enter the session: CONNACK, then what the session has for the client."""
     connect = connection.connect
@@ -102,6 +97,7 @@ def accept(connection: Connection, identity: Identity, session: Session, present
     connection.state = State.CONNECTED
     _agree(connection, connect, asked, session)
     session.connection, session.expires_at = connection, None
+    session.keep()
     properties = _offer(connection, connect, asked, session) if connection.v5 else None
     connection.write(codec.encode(codec.Connack(0, present, properties), connection.level))
     session.resume(now)

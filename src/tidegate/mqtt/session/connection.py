@@ -7,6 +7,7 @@ A packet that has no handler in the present state is a protocol error.
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ from tidegate.mqtt.codec import ProtocolError, Reason
 from tidegate.mqtt.plane import Identity
 from tidegate.mqtt.session import connecting, publishing, sending, subscribing
 from tidegate.mqtt.session.effects import Closed, Effect
-from tidegate.mqtt.session.messages import Ending, Message, State
+from tidegate.mqtt.session.messages import Ack, Ending, Message, State
 from tidegate.mqtt.session.session import Session
 from tidegate.mqtt.settings import Settings
 
@@ -48,12 +49,14 @@ class Connection:
         "max_aliases_out",
         "max_packet",
         "output",
+        "owed",
         "publishes",
         "reader",
         "session",
         "settings",
         "state",
         "subscribes",
+        "unseen",
         "unsent",
         "will",
         "window",
@@ -70,6 +73,8 @@ class Connection:
         self.window = settings.max_unacknowledged
         self.backlog = 0
         self.publishes = 0
+        self.owed: collections.deque[Ack] | None = None
+        self.unseen = 0  # PUBACKs written that the client cannot have seen yet
         self.subscribes = 0
         self.settings = settings
         self.ids = ids
@@ -129,7 +134,7 @@ class Connection:
         output = self.output
         data = output[0] if len(output) == 1 else b"".join(output)
         output.clear()
-        self.unsent = 0
+        self.unsent = self.unseen = 0
         return data
 
     def write(self, data: bytes) -> None:
@@ -206,6 +211,48 @@ class Connection:
     def accept(self, identity: Identity, session: Session, present: bool, now: clock.Millis) -> None:
         """Enter the session: CONNACK, then what the session has for the client."""
         connecting.accept(self, identity, session, present, now)
+
+    # -- acknowledgements --
+
+    @property
+    def unacknowledged(self) -> int:
+        """QoS 1 publishes of the client for which it can have seen no PUBACK."""
+        return self.unseen + (len(self.owed) if self.owed else 0)
+
+    def owe(self, packet_id: int) -> Ack:
+        """A PUBACK that must wait, and with it those that come after."""
+        ack = Ack(packet_id)
+        if self.owed is None:
+            self.owed = collections.deque()
+        self.owed.append(ack)
+        return ack
+
+    def acknowledge(self, packet_id: int, code: int) -> None:
+        """Write a PUBACK, in the order in which the publishes came [MQTT-4.6.0-2]."""
+        if self.owed:
+            self.owed.append(Ack(packet_id, code, ready=True))
+        else:
+            self._write_puback(packet_id, code)
+
+    def pay(self, ack: Ack) -> None:
+        """A PUBACK that had to wait may go, unless an earlier one still waits."""
+        ack.ready = True
+        owed = self.owed
+        while owed and owed[0].ready:
+            first = owed.popleft()
+            if self.state is State.CONNECTED:
+                self._write_puback(first.packet_id, first.code)
+        if not owed:
+            self.owed = None
+
+    def answer(self, data: bytes) -> None:
+        """Write an answer that had to wait, if there is still somebody to read it."""
+        if self.state is State.CONNECTED:
+            self.write(data)
+
+    def _write_puback(self, packet_id: int, code: int) -> None:
+        self.unseen += 1
+        self.write(codec.encode_puback(self.level, packet_id, code))
 
     # -- messages to the client --
 

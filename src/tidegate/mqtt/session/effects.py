@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from tidegate.mqtt import topics
-from tidegate.mqtt.session.messages import Ending, Message
+from tidegate.mqtt.session.messages import Ack, Ending, Message
 from tidegate.mqtt.session.session import Subscription
 
 
@@ -42,9 +42,16 @@ class Reserved(msgspec.Struct):
 
 
 class Publication(msgspec.Struct):
-    """A message for the subscribers of the client's scope."""
+    """A message for the subscribers of the client's scope. ``ack``: what the client is owed for it at QoS 1."""
 
     message: Message
+    ack: Ack | None = None
+
+
+class Answer(msgspec.Struct):
+    """Bytes for the client as soon as what its packet changed is on disk."""
+
+    data: bytes
 
 
 class Subscribed(msgspec.Struct):
@@ -70,4 +77,4 @@ class Closed(msgspec.Struct):
     will: Publication | Request | Reserved | None = None
 
 
-Effect = Identify | Request | Misaddressed | Reserved | Publication | Subscribed | Unsubscribed | Closed
+Effect = Identify | Request | Misaddressed | Reserved | Publication | Answer | Subscribed | Unsubscribed | Closed

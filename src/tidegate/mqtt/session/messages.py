@@ -57,8 +57,24 @@ class Message(msgspec.Struct, gc=False):
 
 
 class Delivery(msgspec.Struct, gc=False):
-    """A message for one session, with its QoS and RETAIN flag there."""
+    """A message for one session, with its QoS and RETAIN flag there. ``number`` is that of its row; 0: it has none."""
 
     message: Message
     qos: int
     retain: bool
+    number: int = 0
+
+
+class Retained(msgspec.Struct, frozen=True, gc=False):
+    """The retained message of a topic and when it was published, in epoch milliseconds."""
+
+    message: Message
+    retained_at: int
+
+
+class Ack(msgspec.Struct, gc=False):
+    """A PUBACK that is due. Not ``ready``: what the client published is on its way to the disk."""
+
+    packet_id: int
+    code: int = 0
+    ready: bool = False

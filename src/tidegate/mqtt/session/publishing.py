@@ -31,8 +31,10 @@ def on_publish(connection: Connection, packet: codec.Publish, now: clock.Millis)
     if connection.v5:
         _resolve(connection, packet)
     code, effect = _judge(connection, packet, now)
-    if packet.qos and (code is Reason.SUCCESS or connection.v5):
-        connection.write(codec.encode_puback(connection.level, packet.packet_id, code))
+    if packet.qos and type(effect) is Publication:
+        effect.ack = connection.owe(packet.packet_id)
+    elif packet.qos and (code is Reason.SUCCESS or connection.v5):
+        connection.acknowledge(packet.packet_id, code)
     elif code is not Reason.SUCCESS:
         raise ProtocolError(code, f"PUBLISH to {packet.topic}")
     if effect is not None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tidegate import clock
-from tidegate.mqtt import subscriptions, topics
+from tidegate.mqtt import codec, subscriptions, topics
 from tidegate.mqtt.plane import Scope
+from tidegate.mqtt.session.keeping import Forgetful, Journal, SessionState
 from tidegate.mqtt.session.messages import Delivery, Message
 from tidegate.mqtt.settings import Settings
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from tidegate.mqtt.session.connection import Connection
 
 Subscription = subscriptions.Subscription["Session"]
+_FORGETFUL = Forgetful()
 
 
 class Session:
@@ -32,12 +34,16 @@ class Session:
         "dropped",
         "expires_at",
         "expiry",
+        "journal",
+        "number",
         "scope",
         "subscriptions",
         "v5",
     )
 
-    def __init__(self, scope: Scope, client_id: str, v5: bool, settings: Settings) -> None:
+    def __init__(
+        self, scope: Scope, client_id: str, v5: bool, settings: Settings, journal: Journal | None = None
+    ) -> None:
         self.scope = scope
         self.client_id = client_id
         self.v5 = v5
@@ -46,6 +52,8 @@ class Session:
         self.connection: Connection | None = None
         self.subscriptions: dict[str, Subscription] = {}
         self.dropped = 0
+        self.journal = journal or _FORGETFUL
+        self.number = 0  # of its row; 0: it has none
         self._settings = settings
         self._in_flight: dict[int, Delivery] | None = None
         self._queue: dict[str | int, Delivery] | None = None
@@ -69,9 +77,52 @@ class Session:
         """Messages waiting."""
         return len(self._queue) if self._queue else 0
 
+    # -- what outlives the server --
+
+    def keep(self) -> None:
+        """Write down a session that is to outlive its connection, or erase one that is not."""
+        if not self.expiry:
+            self.erase()
+            return
+        self.number = self.number or self.journal.number()
+        self._write_down()
+
+    def erase(self) -> None:
+        """Leave nothing of it in the store."""
+        if self.number:
+            self.journal.ended(self.number)
+            self.number = 0
+
+    def restored(self, number: int, waiting: list[Delivery]) -> None:
+        """Take over what an earlier server wrote down."""
+        self.number = number
+        self._queue = {}
+        for each in waiting:
+            self._put(each)
+        self._queue = self._queue or None
+
+    def _write_down(self) -> None:
+        level = codec.V5 if self.v5 else codec.V311
+        state = SessionState(self.scope, self.client_id, level, self.expiry, self.expires_at)
+        self.journal.session(self.number, state)
+
+    def _store(self, delivery: Delivery) -> None:
+        if self.number and not delivery.number:
+            delivery.number = self.journal.number()
+            self.journal.message(self.number, delivery.number, delivery)
+
+    def _unstore(self, delivery: Delivery) -> None:
+        if self.number and delivery.number:
+            self.journal.message(self.number, delivery.number, None)
+            delivery.number = 0
+
+    # -- subscriptions --
+
     def subscribe(self, topic_filter: str, options: int) -> tuple[Subscription, bool]:
         """Add a subscription or replace its options; True if it is new."""
         self._grants = None
+        if self.number:
+            self.journal.subscription(self.number, topic_filter, options)
         held = self.subscriptions.get(topic_filter)
         if held is not None:
             held.options = options
@@ -83,7 +134,10 @@ class Session:
     def unsubscribe(self, topic_filter: str) -> Subscription | None:
         """Remove a subscription; None if there was none."""
         self._grants = None
-        return self.subscriptions.pop(topic_filter, None)
+        gone = self.subscriptions.pop(topic_filter, None)
+        if gone is not None and self.number:
+            self.journal.subscription(self.number, topic_filter, None)
+        return gone
 
     def granted(self, topic: str) -> int | None:
         """The QoS of the best subscription that matches a topic; None if none does."""
@@ -94,6 +148,8 @@ class Session:
             found = (each.qos for name, each in self.subscriptions.items() if topics.matches(name, topic))
             grants[topic] = max(found, default=None)
         return grants[topic]
+
+    # -- messages --
 
     def deliver(self, message: Message, qos: int, retain: bool, now: clock.Millis) -> None:
         """Send a message to the client, or keep it as far as the session and the message allow."""
@@ -112,7 +168,9 @@ class Session:
     def acknowledged(self, packet_id: int, now: clock.Millis) -> None:
         """The client has a QoS 1 message; the next may go. Unknown packet ids are ignored."""
         if self._in_flight is not None:
-            self._in_flight.pop(packet_id, None)
+            taken = self._in_flight.pop(packet_id, None)
+            if taken is not None:
+                self._unstore(taken)
             if not self._in_flight:
                 self._in_flight = None
         self.pump(now)
@@ -123,7 +181,7 @@ class Session:
         for packet_id, each in list((self._in_flight or {}).items()):
             if connection is None or not connection.send(each.message, each.qos, packet_id, each.retain, True, now):
                 assert self._in_flight is not None
-                del self._in_flight[packet_id]
+                self._unstore(self._in_flight.pop(packet_id))
         self.pump(now)
 
     def pump(self, now: clock.Millis) -> None:
@@ -137,8 +195,8 @@ class Session:
         if not queue:
             self._queue = None
 
-    def detach(self) -> None:
-        """Forget the connection, and with it replies nobody can receive any more."""
+    def detach(self, now: clock.Millis) -> None:
+        """Forget the connection, and with it replies nobody can receive any more; write the rest down."""
         self.connection = None
         self._grants = None
         if self._in_flight is not None:
@@ -146,6 +204,17 @@ class Session:
         for key, each in list((self._queue or {}).items()):
             if each.message.reply:
                 self._discard(key)
+        if self.expiry:
+            self.expires_at = now + 1000 * self.expiry
+            self.rest()
+
+    def rest(self) -> None:
+        """Write down a session without a connection, and what it waits for."""
+        if self.number:
+            self._write_down()
+            for waiting in (self._in_flight, self._queue):
+                for each in (waiting or {}).values():
+                    self._store(each)
 
     def _send(self, delivery: Delivery, connection: Connection, now: clock.Millis) -> bool:
         """False if the client cannot take it now. A message it may not have counts as taken."""
@@ -158,6 +227,8 @@ class Session:
             if in_flight is None:
                 in_flight = self._in_flight = {}
             in_flight[packet_id] = delivery
+        else:
+            self._unstore(delivery)
         return True
 
     def _free_id(self) -> int:
@@ -168,7 +239,13 @@ class Session:
                 return self._next_id
 
     def _enqueue(self, delivery: Delivery) -> None:
-        """Keep for later; of snapshots only the newest, also against one sent but not acknowledged (11.3)."""
+        """Keep for later, and beyond this server's life if nobody is connected."""
+        self._put(delivery)
+        if self.connection is None:
+            self._store(delivery)
+
+    def _put(self, delivery: Delivery) -> None:
+        """Queue; of snapshots only the newest, also against one sent but not acknowledged (11.3)."""
         message = delivery.message
         queue = self._queue
         if queue is None:
@@ -195,8 +272,10 @@ class Session:
             return
         for packet_id, each in list(self._in_flight.items()):
             if each.message.newest_only and each.message.topic == topic:
-                del self._in_flight[packet_id]
+                self._unstore(self._in_flight.pop(packet_id))
 
     def _discard(self, key: str | int) -> None:
         assert self._queue is not None
-        self._queued_bytes -= self._queue.pop(key).message.size
+        gone = self._queue.pop(key)
+        self._queued_bytes -= gone.message.size
+        self._unstore(gone)

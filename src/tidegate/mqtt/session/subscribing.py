@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING
 from tidegate import clock
 from tidegate.mqtt import codec, subscriptions, topics
 from tidegate.mqtt.codec import ProtocolError, Reason
-from tidegate.mqtt.session.effects import (
-    Subscribed,
-    Unsubscribed,
-)
+from tidegate.mqtt.session.effects import Answer, Subscribed, Unsubscribed
 
 if TYPE_CHECKING:
     from tidegate.mqtt.session.connection import Connection
@@ -25,7 +22,7 @@ def on_subscribe(connection: Connection, packet: codec.Subscribe, now: clock.Mil
     if packet.properties is not None and packet.properties.subscription_identifier is not None:
         raise ProtocolError(Reason.SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED, "subscription identifier")
     codes = [_subscribe(connection, each) for each in packet.filters]
-    connection.write(codec.encode(codec.Suback(packet.packet_id, tuple(codes)), connection.level))
+    _answer(connection, codec.Suback(packet.packet_id, tuple(codes)))
 
 
 def _subscribe(connection: Connection, wanted: codec.Filter) -> int:
@@ -78,4 +75,14 @@ def on_unsubscribe(connection: Connection, packet: codec.Unsubscribe, now: clock
         codes.append(Reason.NO_SUBSCRIPTION_EXISTED if gone is None else Reason.SUCCESS)
         if gone is not None:
             connection.effects.append(Unsubscribed(gone))
-    connection.write(codec.encode(codec.Unsuback(packet.packet_id, tuple(codes)), connection.level))
+    _answer(connection, codec.Unsuback(packet.packet_id, tuple(codes)))
+
+
+def _answer(connection: Connection, packet: codec.Packet) -> None:
+    """Answer; in a session that outlives the server only when the change does so too."""
+    data = codec.encode(packet, connection.level)
+    assert connection.session is not None
+    if connection.session.number:
+        connection.effects.append(Answer(data))
+    else:
+        connection.write(data)
