@@ -15,7 +15,7 @@ import ipaddress
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -27,10 +27,14 @@ from tidegate.clock import Clock, Ids, MovableClock, RandomIds, SystemClock, wal
 from tidegate.engine.loop import Engine, Step
 from tidegate.engine.pace import Pace
 from tidegate.http.app import App
+from tidegate.http.callers import Caller
 from tidegate.http.connections import Limits as ConnectionLimits
 from tidegate.http.control import Control
 from tidegate.http.listeners import Listener
+from tidegate.http.websocket import Handshakes
 from tidegate.mqtt.endpoint import Endpoint
+from tidegate.mqtt.plane import Signer
+from tidegate.mqtt.server import Server as MqttServer
 from tidegate.mqtt.settings import Settings as MqttSettings
 from tidegate.ops import sweeps
 from tidegate.ops.call import Endpoints, Limits
@@ -43,6 +47,7 @@ from tidegate.runtime import unit
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.service import Service, Settings
 from tidegate.runtime.timeline import Timeline
+from tidegate.shared import Doorman
 from tidegate.store import certificates as stored_certificates
 from tidegate.store.database import Database, StoreError, Tx
 from tidegate.store.sqlite import SqliteDatabase
@@ -84,6 +89,8 @@ class Options(NamedTuple):
     http: Address = HTTP
     https: Address = HTTPS
     mqtts: Address = MQTTS
+    shared: Address | None = None
+    """MQTT, WebSocket and HTTPS for devices on one port, told apart by ALPN: AWS's 443."""
     account: str = "000000000000"
     region: str = "us-east-1"
     auth: bool = False
@@ -106,6 +113,7 @@ class Addresses(msgspec.Struct, frozen=True):
     http: str
     https: str
     mqtts: str
+    shared: str | None
     ca: str
     account: str
     region: str
@@ -195,6 +203,7 @@ class _Edges(NamedTuple):
     http: Address
     https: Address
     mqtts: Address
+    shared: Address | None
 
 
 async def _edges(
@@ -212,27 +221,33 @@ async def _edges(
     metrics.connections("mqtts", lambda: devices.server.connections)
     control = Control(service, timeline, metrics, auth=options.auth, reset=lambda: _reset(service, timeline, devices))
     app = App(service, HANDLERS, control, metrics, auth=options.auth)
+    handshakes = Handshakes(service, lambda caller: devices.server.tunnel(_signer(caller)), auth=options.auth)
     context = trust.listener("optional", enforce_expiry=options.enforce_expiry)
-    https = await _listen(app, options.https, stack, metrics, context, options.grace_s)
+
+    def listener(name: str, *, device: bool) -> Listener:
+        made = Listener(app.respond, ConnectionLimits(), device=device, upgrade=handshakes.upgrade)
+        stack.push_async_callback(made.close, options.grace_s)
+        metrics.connections(name, made.connections)
+        return made
+
+    https = Address(*await listener("https", device=True).open(*options.https, context))
+    shared = await _shared(options.shared, devices.server, listener, context) if options.shared else None
     service.settings = service.settings._replace(endpoints=_endpoints(options, https, mqtts))
-    http = await _listen(app, options.http, stack, metrics, None, options.grace_s)
-    return _Edges(http, https, mqtts)
+    http = Address(*await listener("http", device=False).open(*options.http))
+    return _Edges(http, https, mqtts, shared)
 
 
-async def _listen(
-    app: App,
-    address: Address,
-    stack: AsyncExitStack,
-    metrics: Metrics,
-    context: ssl.SSLContext | None,
-    grace_s: float,
+async def _shared(
+    address: Address, devices: MqttServer, listener: Callable[..., Listener], context: ssl.SSLContext
 ) -> Address:
-    """Open a listener, with TLS for devices and without for operators; where it is bound."""
-    listener = Listener(app.respond, ConnectionLimits(), device=context is not None)
-    stack.push_async_callback(listener.close, grace_s)
-    bound = await listener.open(address.host, address.port, context)
-    metrics.connections("https" if context else "http", listener.connections)
-    return Address(*bound)
+    """Open the listener that serves devices in every way."""
+    http = listener("shared", device=True)
+    http.watch()
+    return Address(*await devices.listen(*address, context, lambda ticket: Doorman(devices, http, ticket)))
+
+
+def _signer(caller: Caller | None) -> Signer | None:
+    return None if caller is None else Signer(caller.principal, (caller.account, caller.region))
 
 
 async def _reset(service: Service, timeline: Timeline, devices: Endpoint) -> None:
@@ -253,6 +268,7 @@ def _addresses(options: Options, edges: _Edges) -> Addresses:
         http=f"http://{edges.http}",
         https=f"https://{edges.https}",
         mqtts=f"mqtts://{edges.mqtts}",
+        shared=f"https://{edges.shared}" if edges.shared else None,
         ca=str((options.data / "ca.pem").resolve()),
         account=options.account,
         region=options.region,

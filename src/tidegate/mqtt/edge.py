@@ -11,12 +11,14 @@ import asyncio
 import collections
 import logging
 import ssl
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from tidegate import clock
 from tidegate.mqtt import answers, topics
 from tidegate.mqtt.codec import Reason
-from tidegate.mqtt.plane import Identity, Reply
+from tidegate.mqtt.door import Ticket
+from tidegate.mqtt.plane import Identity, Reply, Signer
 from tidegate.mqtt.session import (
     Connection,
     Effect,
@@ -63,21 +65,34 @@ class Edge(asyncio.Protocol):
 
     __slots__ = (
         "_asking",
+        "_custom",
         "_dirty",
         "_held",
         "_pending",
         "_revision",
         "_server",
+        "_signer",
         "_stalled_at",
+        "_ticket",
         "_turns",
         "connection",
         "deadline",
         "heard",
+        "last_second",
+        "peer",
         "transport",
     )
 
-    def __init__(self, server: Server) -> None:
+    def __init__(
+        self, server: Server, ticket: Ticket | None = None, *, signer: Signer | None = None, custom: bool = False
+    ) -> None:
+        """``signer``: who signed the WebSocket handshake. ``custom``: a custom authorizer is to judge."""
         self._server = server
+        self._ticket = ticket
+        self._signer = signer
+        self._custom = custom
+        self.peer = ""  # the client's address
+        self.last_second = 0.0
         self.connection = Connection(server.settings, server.ids, self._wake)
         self.transport: asyncio.Transport | None = None
         self.heard = server.second
@@ -96,6 +111,8 @@ class Edge(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
         self.transport.set_write_buffer_limits(high=self._server.settings.write_high_water)
         self.heard = self._server.second
+        name = self.transport.get_extra_info("peername")
+        self.peer = str(name[0]) if isinstance(name, tuple) else ""
         self._server.opened(self)
 
     def data_received(self, data: bytes) -> None:
@@ -115,7 +132,14 @@ class Edge(asyncio.Protocol):
         if self.connection.state is not State.IDENTIFYING:  # else what it sent along with CONNECT is still to be done
             self._lost()
         self.transport = None
+        self._known()
         self._server.gone(self)
+
+    def _known(self) -> None:
+        """No stranger any more: known, or gone."""
+        if self._ticket is not None:
+            self._ticket.release()
+            self._ticket = None
 
     def _lost(self) -> None:
         now = self._server.clock.now()
@@ -268,12 +292,6 @@ class Edge(asyncio.Protocol):
 
     # -- who it is --
 
-    @property
-    def peer(self) -> str:
-        """The client's address."""
-        name = self.transport.get_extra_info("peername") if self.transport is not None else None
-        return str(name[0]) if isinstance(name, tuple) else ""
-
     def _identify(self, _effect: Identify) -> None:
         self._hold(_IDENTIFYING)
         self._ask().add_done_callback(self._identified)
@@ -284,12 +302,20 @@ class Edge(asyncio.Protocol):
             self._ask().add_done_callback(self._refreshed)
 
     def _ask(self) -> asyncio.Task[Identity | None]:
+        self._revision = self._server.revision
+        self._asking = self._server.loop.create_task(self._who())
+        return self._asking
+
+    def _who(self) -> Coroutine[Any, Any, Identity | None]:
+        plane, connection = self._server.plane, self.connection
+        if self._signer is not None:
+            return plane.identify_signer(self._signer, connection.client_id, self.peer)
         tls = self.transport.get_extra_info("ssl_object") if self.transport is not None else None
         certificate, server_name = _tls_facts(tls)
-        asked = self._server.plane.identify(certificate, self.connection.client_id, server_name, self.peer)
-        self._revision = self._server.revision
-        self._asking = self._server.loop.create_task(asked)
-        return self._asking
+        if self._custom:
+            shown = connection.username, connection.password
+            return plane.authenticate(*shown, connection.client_id, server_name, self.peer)
+        return plane.identify(certificate, connection.client_id, server_name, self.peer)
 
     def _identified(self, task: asyncio.Task[Identity | None]) -> None:
         self._asking = None
@@ -300,10 +326,15 @@ class Edge(asyncio.Protocol):
             self._ask().add_done_callback(self._identified)
             return
         identity, now = outcome(task, "identify"), server.clock.now()
+        if identity is None and self._custom:
+            refusal = connection.refuse(Reason.BAD_USERNAME_OR_PASSWORD, "no authorizer accepts it", now)
+            self._carry_out([refusal], now)
+            return
         if identity is None:
             server.broker.end(connection, Ending.AUTH_ERROR, Reason.NOT_AUTHORIZED, "not identified", now)
             return
         self._carry_out(server.broker.admit(connection, identity, now), now)
+        self._known()
         if self.transport is None:
             self._lost()
             return

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tidegate.mqtt import topics
@@ -14,12 +14,17 @@ from tidegate.mqtt.events import Events
 from tidegate.mqtt.jobs import JobRequests
 from tidegate.mqtt.journal import Written
 from tidegate.mqtt.notices import Notices
-from tidegate.mqtt.plane import Identity, Reply, Scope
+from tidegate.mqtt.plane import Identity, Reply, Scope, Signer
 from tidegate.mqtt.server import Server
 from tidegate.mqtt.settings import Settings
 from tidegate.ops.effects import PoliciesChanged, PrincipalChanged
 from tidegate.runtime import identity
 from tidegate.runtime.service import Service
+
+Allowed = Callable[[str, str], bool]
+"""Whether an action (``iot:Publish``) on a resource (``topic/a``, without the head of the ARN) is allowed."""
+Authorise = Callable[[Signer, str, str], Awaitable[Allowed | None]]
+"""What the holder of an access key may do under this client id and from this address; None: not even connect."""
 
 
 class DeviceIdentity:
@@ -37,11 +42,32 @@ class DeviceIdentity:
         return self._bound.allows(action, resource)
 
 
+class SignerIdentity:
+    """A caller with an access key on one connection."""
+
+    __slots__ = ("__weakref__", "_allowed", "principal", "scope", "scope_id")
+
+    def __init__(self, signer: Signer, scope_id: int, allowed: Allowed) -> None:
+        self.principal = signer.principal
+        self.scope = signer.scope
+        self.scope_id = scope_id
+        self._allowed = allowed
+
+    def allows(self, action: str, resource: str, client_id: str) -> bool:
+        return self._allowed(action, resource)
+
+
+async def everything(_signer: Signer, _client_id: str, _peer: str) -> Allowed:
+    """What every key may do as long as keys have no policies: all."""
+    return lambda _action, _resource: True
+
+
 class Devices:
     """The service as the endpoint sees it (``plane.Plane``)."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, authorise: Authorise = everything) -> None:
         self._service = service
+        self._authorise = authorise
         self._requests = JobRequests(service)
 
     async def identify(
@@ -58,18 +84,34 @@ class Devices:
         )
         return None if device is None else DeviceIdentity(device, device.bind(client_id, peer))
 
+    async def identify_signer(self, signer: Signer, client_id: str, peer: str) -> Identity | None:
+        allowed = await self._authorise(signer, client_id, peer)
+        if allowed is None:
+            return None
+        call = await self._service.call(*signer.scope, signer.principal)
+        return SignerIdentity(signer, call.scope, allowed)
+
+    async def authenticate(
+        self, username: str | None, password: bytes | None, client_id: str, server_name: str | None, peer: str
+    ) -> Identity | None:
+        return None  # there are no authorizers
+
     def request(self, identity: Identity, request: topics.JobsRequest, payload: bytes) -> Awaitable[Reply]:
-        assert isinstance(identity, DeviceIdentity)
+        assert isinstance(identity, DeviceIdentity | SignerIdentity)
         return self._requests.request(identity, request, payload)
 
 
 class Endpoint:
     """An endpoint for the devices of a service; open its listeners with ``server.listen``."""
 
-    def __init__(self, service: Service, settings: Settings | None = None, *, node: int = 0) -> None:
-        """``node`` tells servers on one store apart: each has the sessions of its own clients."""
+    def __init__(
+        self, service: Service, settings: Settings | None = None, *, node: int = 0, authorise: Authorise = everything
+    ) -> None:
+        """``node`` tells servers on one store apart: each has the sessions of its own clients. ``authorise`` says what
+        clients may do that came through a signed WebSocket handshake.
+        """
         self.journal = Written(service.unit, node)
-        devices, ids = Devices(service), service.ids
+        devices, ids = Devices(service, authorise), service.ids
         self.server = Server(devices, clock=service.clock, ids=ids, settings=settings, journal=self.journal)
         self._service = service
         self._notices = Notices(service, self.server)

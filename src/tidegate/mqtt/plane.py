@@ -46,6 +46,16 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
     payload: bytes
 
 
+class Signer(msgspec.Struct, frozen=True):
+    """Who opened a WebSocket: the principal of the key that signed the handshake, in the scope it signed for.
+
+    With authentication off, who the client says it is.
+    """
+
+    principal: str
+    scope: Scope
+
+
 class Plane(Protocol):
     """The service as the endpoint sees it."""
 
@@ -57,6 +67,16 @@ class Plane(Protocol):
         ``server_name`` is the TLS server name the client asked for, if any. Asked at every CONNECT and again after
         ``Server.refresh``; None closes the connection without an answer (device reference 2.1).
         """
+        ...
+
+    async def identify_signer(self, signer: Signer, client_id: str, peer: str) -> Identity | None:
+        """The same for a client that came through a signed WebSocket handshake."""
+        ...
+
+    async def authenticate(
+        self, username: str | None, password: bytes | None, client_id: str, server_name: str | None, peer: str
+    ) -> Identity | None:
+        """The same for a client that a custom authorizer is to judge (device reference 2.10)."""
         ...
 
     def request(self, identity: Identity, request: topics.JobsRequest, payload: bytes) -> Awaitable[Reply]:

@@ -11,20 +11,22 @@ All of it runs on one event loop, uvloop by preference: stock asyncio spends 256
 from __future__ import annotations
 
 import asyncio
+import collections
 import logging
 import ssl
 from collections.abc import Callable
-from typing import Any
 
 from tidegate import clock
 from tidegate.mqtt import session as sessions
 from tidegate.mqtt.broker import Broker, Interest
 from tidegate.mqtt.codec import Reason
+from tidegate.mqtt.door import Door, Make, Ticket
 from tidegate.mqtt.edge import Edge, outcome
-from tidegate.mqtt.plane import Identity, Plane, Reply, Scope
+from tidegate.mqtt.plane import Identity, Plane, Reply, Scope, Signer
 from tidegate.mqtt.session import Closed, Connection, Ending, Message, State
 from tidegate.mqtt.session.keeping import Journal
 from tidegate.mqtt.settings import Settings
+from tidegate.mqtt.websocket import Tunnel
 from tidegate.mqtt.wheel import Wheel
 
 log = logging.getLogger("tidegate.mqtt")
@@ -96,28 +98,35 @@ class Server:
         self._dirty: list[Edge] = []
         self._flushing = False
         self._wheel: Wheel[Edge] = Wheel()
-        self._listeners: list[asyncio.Server] = []
+        self._lifetimes: Wheel[Edge] = Wheel()
+        self._addresses: collections.Counter[str] = collections.Counter()
+        self._doors: list[Door] = []
         self._empty: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = self.loop.call_later(1, self._tick)
 
     # -- listening and stopping --
 
-    def protocol(self) -> Edge:
-        """A protocol for one accepted connection; for listeners the caller opens itself."""
-        return Edge(self)
+    def protocol(self, ticket: Ticket | None = None, *, custom: bool = False) -> Edge:
+        """A protocol for one accepted connection; for listeners the caller opens itself.
+
+        ``custom``: user name and password are for a custom authorizer.
+        """
+        return Edge(self, ticket, custom=custom)
+
+    def tunnel(self, signer: Signer | None) -> Tunnel:
+        """A protocol for a connection after its WebSocket handshake; None: its client certificate tells who it is."""
+        return Tunnel(self, signer)
 
     async def listen(
-        self, host: str | None, port: int, context: ssl.SSLContext | None, *, backlog: int = 1024
+        self, host: str | None, port: int, context: ssl.SSLContext | None, make: Make | None = None
     ) -> tuple[str, int]:
-        """Accept clients; returns the address bound. May be called for several ports."""
-        timeouts: dict[str, Any] = {}
-        if context is not None:
-            timeouts["ssl_handshake_timeout"] = self.settings.handshake_timeout
-            timeouts["ssl_shutdown_timeout"] = self.settings.close_timeout
-        listener = await self.loop.create_server(self.protocol, host, port, ssl=context, backlog=backlog, **timeouts)
-        self._listeners.append(listener)
-        address = listener.sockets[0].getsockname()
-        return str(address[0]), int(address[1])
+        """Accept clients; returns the address bound. May be called for several ports.
+
+        ``make`` makes other protocols than ``protocol``.
+        """
+        door = Door(make or self.protocol, self.settings, context)
+        self._doors.append(door)
+        return await door.open(host, port)
 
     async def drain(self, grace: float) -> None:
         """Stop: no new clients and requests, answer those under way, take leave of every client, close.
@@ -126,8 +135,8 @@ class Server:
         """
         self.draining = True
         deadline = self.loop.time() + grace
-        for listener in self._listeners:
-            listener.close()
+        for door in self._doors:
+            await door.close()
         for edge in self._edges:
             edge.hold_for_drain()
         due = [answer for edge in self._unsettled | self._edges for answer in edge.answers_due] + list(self._orphans)
@@ -225,6 +234,9 @@ class Server:
         throttled, self.throttled = self.throttled, []
         for edge in throttled:
             edge.unthrottle()
+        for edge in self._lifetimes.due(at):
+            code, message = Reason.ADMINISTRATIVE_ACTION, "the connection has lived long enough"
+            self.end(edge.connection, Ending.WEBSOCKET_TTL, code, message)
         for edge in self._wheel.due(at):
             self._expire(edge, at, late)
         self.broker.sweep(self.clock.now())
@@ -268,8 +280,15 @@ class Server:
         """A socket is there."""
         self._edges.add(edge)
         self._schedule(edge)
-        if self.draining:
+        self._addresses[edge.peer] += 1
+        limit = self.settings.max_connections_per_address
+        if self.draining or 0 < limit < self._addresses[edge.peer]:
             edge.abort()
+
+    def live_until(self, edge: Edge, seconds: float) -> None:
+        """End a connection after some time."""
+        edge.last_second = self.beat() + seconds
+        self._lifetimes.add(edge, edge.last_second)
 
     def rescheduled(self, edge: Edge) -> None:
         """What may happen to an edge has changed: it connected, stalled or is closing."""
@@ -281,6 +300,10 @@ class Server:
         """A socket is gone; its requests may still be under way."""
         self._edges.discard(edge)
         self._wheel.discard(edge, edge.deadline)
+        self._lifetimes.discard(edge, edge.last_second)
+        self._addresses[edge.peer] -= 1
+        if not self._addresses[edge.peer]:
+            del self._addresses[edge.peer]
         if edge.answers_due:
             self._unsettled.add(edge)
         if not self._edges and self._empty is not None and not self._empty.done():

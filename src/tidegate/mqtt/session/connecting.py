@@ -23,6 +23,7 @@ _CONNACK_V3 = {
     Reason.CLIENT_IDENTIFIER_NOT_VALID: 2,
     Reason.QUOTA_EXCEEDED: 3,
     Reason.SERVER_UNAVAILABLE: 3,
+    Reason.BAD_USERNAME_OR_PASSWORD: 4,
     Reason.NOT_AUTHORIZED: 5,
 }
 """Reasons a 3.1.1 client can be told; for every other it sees a closed socket (device reference 2.1)."""
@@ -76,7 +77,9 @@ def refuse(connection: Connection, code: Reason, message: str, now: clock.Millis
     """Answer a CONNECT with a refusal, if this client has one for it and ``silent`` is not set, and close."""
     if not silent:
         write_refusal(connection, code)
-    ending = Ending.AUTH_ERROR if code is Reason.NOT_AUTHORIZED else Ending.CLIENT_ERROR
+    ending = (
+        Ending.AUTH_ERROR if code in (Reason.NOT_AUTHORIZED, Reason.BAD_USERNAME_OR_PASSWORD) else Ending.CLIENT_ERROR
+    )
     return connection.close(ending, code, message, now)
 
 

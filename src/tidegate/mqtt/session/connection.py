@@ -212,6 +212,16 @@ class Connection:
         """Enter the session: CONNACK, then what the session has for the client."""
         connecting.accept(self, identity, session, present, now)
 
+    @property
+    def username(self) -> str | None:
+        """What the CONNECT that is being judged says; ignored but for custom authorizers."""
+        return self.connect.username if self.connect is not None else None
+
+    @property
+    def password(self) -> bytes | None:
+        """Likewise."""
+        return self.connect.password if self.connect is not None else None
+
     # -- acknowledgements --
 
     @property
