@@ -67,6 +67,7 @@ class Edge(asyncio.Protocol):
         "_asking",
         "_custom",
         "_dirty",
+        "_framed",
         "_held",
         "_pending",
         "_revision",
@@ -84,11 +85,20 @@ class Edge(asyncio.Protocol):
     )
 
     def __init__(
-        self, server: Server, ticket: Ticket | None = None, *, signer: Signer | None = None, custom: bool = False
+        self,
+        server: Server,
+        ticket: Ticket | None = None,
+        *,
+        framed: bool = False,
+        signer: Signer | None = None,
+        custom: bool = False,
     ) -> None:
-        """``signer``: who signed the WebSocket handshake. ``custom``: a custom authorizer is to judge."""
+        """``framed``: the transport wants packets one by one. ``signer``: who signed the WebSocket handshake.
+        ``custom``: a custom authorizer is to judge.
+        """
         self._server = server
         self._ticket = ticket
+        self._framed = framed
         self._signer = signer
         self._custom = custom
         self.peer = ""  # the client's address
@@ -176,10 +186,12 @@ class Edge(asyncio.Protocol):
         self._dirty = False
         self._turns = 0
         connection, transport = self.connection, self.transport
-        data = connection.take_output()
         if transport is None or transport.is_closing():
+            connection.take_output()
             return
-        if data:
+        if self._framed:
+            transport.writelines(connection.take_packets())
+        elif data := connection.take_output():
             transport.write(data)
         if connection.state is State.CLOSED:
             self._release(self._held)  # a closing TLS connection reads the peer's farewell

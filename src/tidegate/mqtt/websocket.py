@@ -33,7 +33,7 @@ class Tunnel(asyncio.Protocol):
         """``signer``: whose signature the handshake bore; None: the client certificate tells."""
         self._server = server
         self._frames = Protocol(SERVER, max_size=MAX_MESSAGE)
-        self.edge = Edge(server, signer=signer)
+        self.edge = Edge(server, framed=True, signer=signer)
 
     # -- what asyncio calls --
 
@@ -71,10 +71,11 @@ class Tunnel(asyncio.Protocol):
             end = self._server.end
             end(self.edge.connection, Ending.CLIENT_INITIATED, Reason.SUCCESS, "WebSocket closed", will=False)
 
-    def send(self, data: bytes) -> None:
-        """Send bytes as one message."""
+    def send(self, packets: Iterable[bytes]) -> None:
+        """Send packets, each as a message of its own: Python v1 does not look for a second one in a frame."""
         if self._frames.state is State.OPEN:
-            self._frames.send_binary(data)
+            for each in packets:
+                self._frames.send_binary(each)
             self.flush()
 
     def close(self) -> None:
@@ -103,10 +104,10 @@ class _Framed(asyncio.Transport):
         self._below = below
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        self._tunnel.send(bytes(data))
+        self._tunnel.send([bytes(data)])
 
     def writelines(self, list_of_data: Iterable[Any]) -> None:
-        self.write(b"".join(list_of_data))
+        self._tunnel.send(list_of_data)
 
     def close(self) -> None:
         self._tunnel.close()

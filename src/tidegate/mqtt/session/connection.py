@@ -137,6 +137,12 @@ class Connection:
         self.unsent = self.unseen = 0
         return data
 
+    def take_packets(self) -> list[bytes]:
+        """The same, packet by packet."""
+        packets, self.output = self.output, []
+        self.unsent = self.unseen = 0
+        return packets
+
     def write(self, data: bytes) -> None:
         if not self.output:
             self._wake()
