@@ -155,7 +155,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
         engine.start()
         stack.push_async_callback(engine.stop)
         node = _node(options.data, service.ids) if service.unit.shared else 0
-        devices = Endpoint(service, MqttSettings(strict_aws=options.strict_aws), node=node)
+        devices = Endpoint(service, MqttSettings.strict() if options.strict_aws else MqttSettings(), node=node)
         stack.push_async_callback(devices.drain, options.grace_s)
         await devices.open()
         timeline = Timeline(service.clock, engine.settle, devices.published)

@@ -8,7 +8,7 @@ from tidegate import clock
 from tidegate.mqtt import codec
 from tidegate.mqtt.broker import Broker
 from tidegate.mqtt.codec import Filter, Properties, Will
-from tidegate.mqtt.session import Connection, Effect, Identify, Message, State
+from tidegate.mqtt.session import Connection, Effect, FiltersChanged, Identify, Message, State
 from tidegate.mqtt.settings import Settings
 
 SCOPE = ("123456789012", "eu-west-1")
@@ -23,8 +23,13 @@ class Someone:
         self.scope = scope
         self._allows = allows or (lambda _action, _resource: True)
 
+    exclusive_thing: str | None = None
+
     def allows(self, action: str, resource: str, client_id: str) -> bool:
         return self._allows(action, resource)
+
+    def allows_connect(self, client_id: str, persistent: bool, will_topic: str | None) -> bool:
+        return self._allows("iot:Connect", f"client/{client_id}")
 
 
 def denying(*denied: tuple[str, str]) -> Someone:
@@ -87,7 +92,8 @@ class Device:
 
     def raw(self, data: bytes) -> None:
         effects = self.connection.receive(data, self.rig.now)
-        self.effects += self.rig.broker.carry_out(self.connection, effects, self.rig.now)
+        rest = self.rig.broker.carry_out(self.connection, effects, self.rig.now)
+        self.effects += [each for each in rest if not isinstance(each, FiltersChanged)]
 
     def send(self, *packets: codec.Packet) -> list[codec.Packet]:
         self.raw(b"".join(codec.encode(packet, self.level) for packet in packets))

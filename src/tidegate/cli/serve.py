@@ -39,7 +39,9 @@ def serve(
     rollout_ceiling: Annotated[
         int, Parameter(help="Highest rollout rate per minute; AWS has 1000.", validator=Number(gte=1))
     ] = 1000,
-    strict_aws: Annotated[bool, Parameter(help="Close MQTT connections silently where AWS does.")] = False,
+    strict_aws: Annotated[
+        bool, Parameter(help="Hold MQTT clients to AWS's rates, and close silently where AWS does.")
+    ] = False,
     name: Annotated[
         tuple[str, ...], Parameter(help="Further host name or address of this server; the first is told to devices.")
     ] = (),

@@ -23,6 +23,7 @@ from tidegate.mqtt.session import (
     Connection,
     Effect,
     Ending,
+    FiltersChanged,
     Identify,
     Misaddressed,
     Request,
@@ -41,7 +42,7 @@ SERVER_NAME = "requested_server_name"
 
 _TURNS = 3
 """Turns of the loop a PUBACK waits for its reply: one to decide, one to commit, one to hand the outcome over."""
-_IDENTIFYING, _STALLED, _PENDING, _RATE = 1, 2, 4, 8
+_IDENTIFYING, _STALLED, _PENDING, _RATE, _OWED = 1, 2, 4, 8, 16
 
 
 class _Pending:
@@ -105,7 +106,7 @@ class Edge(asyncio.Protocol):
         self.last_second = 0.0
         self.connection = Connection(server.settings, server.ids, self._wake)
         self.transport: asyncio.Transport | None = None
-        self.heard = server.second
+        self.heard = server.deadlines.second
         self.deadline = 0.0
         self._asking: asyncio.Task[Identity | None] | None = None
         self._dirty = False
@@ -120,18 +121,18 @@ class Edge(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
         self.transport.set_write_buffer_limits(high=self._server.settings.write_high_water)
-        self.heard = self._server.second
+        self.heard = self._server.deadlines.second
         name = self.transport.get_extra_info("peername")
-        self.peer = str(name[0]) if isinstance(name, tuple) else ""
+        self.peer = self.connection.address = str(name[0]) if isinstance(name, tuple) else ""
         self._server.opened(self)
 
     def data_received(self, data: bytes) -> None:
         connection, server = self.connection, self._server
         if connection.state is State.CLOSED:
             return
-        if self.heard != server.second:
-            self.heard = server.second
-            connection.publishes = connection.subscribes = 0
+        if self.heard != server.deadlines.second:
+            self.heard = server.deadlines.second
+            connection.publishes = connection.subscribes = connection.publish_bytes = 0
         now = server.clock.now()
         effects = connection.receive(data, now)
         if effects:
@@ -186,6 +187,10 @@ class Edge(asyncio.Protocol):
         self._dirty = False
         self._turns = 0
         connection, transport = self.connection, self.transport
+        if connection.counted:
+            self._server.counted.add(self)
+        if self._held & _OWED and connection.owed is None:
+            self._release(_OWED)
         if transport is None or transport.is_closing():
             connection.take_output()
             return
@@ -234,10 +239,14 @@ class Edge(asyncio.Protocol):
         settings, connection = self._server.settings, self.connection
         if self._pending is not None and len(self._pending) >= settings.max_pending_requests:
             self._hold(_PENDING)
-        if (0 < settings.publish_rate <= connection.publishes) or (
-            0 < settings.subscribe_rate <= connection.subscribes
+        if connection.owed is not None and len(connection.owed) >= settings.max_unacknowledged:
+            self._hold(_OWED)
+        if (
+            0 < settings.publish_rate <= connection.publishes
+            or 0 < settings.publish_bytes <= connection.publish_bytes
+            or 0 < settings.subscribe_rate <= connection.subscribes
         ):
-            connection.publishes = connection.subscribes = 0
+            connection.publishes = connection.subscribes = connection.publish_bytes = 0
             self._hold(_RATE)
             self._server.throttled.append(self)
 
@@ -299,6 +308,10 @@ class Edge(asyncio.Protocol):
         """The requests not yet answered."""
         return [each.answer for each in self._pending or () if each.answer is not None]
 
+    def _filters(self, effect: FiltersChanged) -> None:
+        kind = "subscribed" if effect.subscribed else "unsubscribed"
+        self._server.lifecycle.subscriptions(self.connection, kind, effect.filters)
+
     def _reserved(self, effect: Reserved) -> None:
         self._server.left(self.connection, effect)
 
@@ -345,7 +358,10 @@ class Edge(asyncio.Protocol):
         if identity is None:
             server.broker.end(connection, Ending.AUTH_ERROR, Reason.NOT_AUTHORIZED, "not identified", now)
             return
-        self._carry_out(server.broker.admit(connection, identity, now), now)
+        effects = server.broker.admit(connection, identity, now)
+        if connection.session is not None:
+            server.lifecycle.connected(connection, self.peer)
+        self._carry_out(effects, now)
         self._known()
         if self.transport is None:
             self._lost()
@@ -389,4 +405,5 @@ _HANDLERS: dict[type, Any] = {
     Request: Edge._request,
     Misaddressed: Edge._misaddressed,
     Reserved: Edge._reserved,
+    FiltersChanged: Edge._filters,
 }

@@ -13,6 +13,7 @@ from tidegate.mqtt import topics
 from tidegate.mqtt.events import Events
 from tidegate.mqtt.jobs import JobRequests
 from tidegate.mqtt.journal import Written
+from tidegate.mqtt.lifecycle import Record
 from tidegate.mqtt.notices import Notices
 from tidegate.mqtt.plane import Identity, Reply, Scope, Signer
 from tidegate.mqtt.server import Server
@@ -30,31 +31,48 @@ Authorise = Callable[[Signer, str, str], Awaitable[Allowed | None]]
 class DeviceIdentity:
     """The holder of an ACTIVE certificate on one connection; permissions are in memory until they change."""
 
-    __slots__ = ("__weakref__", "_bound", "principal", "scope", "scope_id")
+    __slots__ = ("__weakref__", "_arriving", "_bound", "exclusive_thing", "principal", "scope", "scope_id")
 
-    def __init__(self, device: identity.Device, bound: identity.Bound) -> None:
+    def __init__(self, device: identity.Device, client_id: str, peer: str) -> None:
         self.principal = device.certificate_id
         self.scope: Scope = (device.account, device.region)
         self.scope_id = device.scope
-        self._bound = bound
+        thing = device.thing
+        self.exclusive_thing = thing.name if thing is not None and thing.exclusive else None
+        self._bound = device.bind(client_id, peer)
+        self._arriving: tuple[identity.Device, str] | None = (device, peer)
 
     def allows(self, action: str, resource: str, client_id: str) -> bool:
         return self._bound.allows(action, resource)
+
+    def allows_connect(self, client_id: str, persistent: bool, will_topic: str | None) -> bool:
+        assert self._arriving is not None
+        device, peer = self._arriving
+        self._arriving = None  # asked once; what it was loaded from is not needed any more
+        attributes = ["PersistentConnect"] * persistent + ["LastWill"] * (will_topic is not None)
+        extra: dict[str, str | list[str]] = {"iot:ConnectAttributes": attributes} if attributes else {}
+        if will_topic is not None:
+            extra["iot:LastWillTopic"] = will_topic
+        return device.bind(client_id, peer, extra).allows("iot:Connect", f"client/{client_id}")
 
 
 class SignerIdentity:
     """A caller with an access key on one connection."""
 
-    __slots__ = ("__weakref__", "_allowed", "principal", "scope", "scope_id")
+    __slots__ = ("__weakref__", "_allowed", "exclusive_thing", "principal", "scope", "scope_id")
 
     def __init__(self, signer: Signer, scope_id: int, allowed: Allowed) -> None:
         self.principal = signer.principal
         self.scope = signer.scope
         self.scope_id = scope_id
+        self.exclusive_thing: str | None = None
         self._allowed = allowed
 
     def allows(self, action: str, resource: str, client_id: str) -> bool:
         return self._allowed(action, resource)
+
+    def allows_connect(self, client_id: str, persistent: bool, will_topic: str | None) -> bool:
+        return self._allowed("iot:Connect", f"client/{client_id}")
 
 
 async def everything(_signer: Signer, _client_id: str, _peer: str) -> Allowed:
@@ -82,7 +100,7 @@ class Devices:
                 tx, certificate_id, server_name=server_name, client_id=client_id, partition=partition
             )
         )
-        return None if device is None else DeviceIdentity(device, device.bind(client_id, peer))
+        return None if device is None else DeviceIdentity(device, client_id, peer)
 
     async def identify_signer(self, signer: Signer, client_id: str, peer: str) -> Identity | None:
         allowed = await self._authorise(signer, client_id, peer)
@@ -105,14 +123,23 @@ class Endpoint:
     """An endpoint for the devices of a service; open its listeners with ``server.listen``."""
 
     def __init__(
-        self, service: Service, settings: Settings | None = None, *, node: int = 0, authorise: Authorise = everything
+        self,
+        service: Service,
+        settings: Settings | None = None,
+        *,
+        node: int = 0,
+        authorise: Authorise = everything,
+        connectivity: Record | None = None,
     ) -> None:
         """``node`` tells servers on one store apart: each has the sessions of its own clients. ``authorise`` says what
-        clients may do that came through a signed WebSocket handshake.
+        clients may do that came through a signed WebSocket handshake. ``connectivity`` is called, on the loop, whenever
+        a client comes or goes.
         """
         self.journal = Written(service.unit, node)
         devices, ids = Devices(service, authorise), service.ids
         self.server = Server(devices, clock=service.clock, ids=ids, settings=settings, journal=self.journal)
+        if connectivity is not None:
+            self.server.lifecycle.record = connectivity
         self._service = service
         self._notices = Notices(service, self.server)
         self.events = Events(service, self.server, self._notices.settled, self.journal.settled)
@@ -133,7 +160,7 @@ class Endpoint:
     def reset(self) -> None:
         """The store was emptied: nobody who is connected exists any more, and nothing is kept."""
         self.journal.clear()
-        self.server.broker.reset()
+        self.server.broker.reset(self._service.clock.now())
         self.server.refresh()
 
     def _act(self, effects: list[Any]) -> None:
@@ -148,6 +175,7 @@ class Endpoint:
     async def published(self) -> None:
         """Wait until devices and subscribers have been sent all that follows from what is committed by now."""
         self.server.broker.sweep(self._service.clock.now())
+        self.server.lifecycle.sweep()
         await self._service.unit.delivered()
         await self._notices.settled()
         await self.events.settled()

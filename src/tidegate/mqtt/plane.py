@@ -32,10 +32,19 @@ class Identity(Protocol):
     def allows(self, action: str, resource: str, client_id: str) -> bool:
         """Whether the policies allow an action (device reference 8.1).
 
-        ``action`` is ``iot:Connect``, ``iot:Publish``, ``iot:RetainPublish``, ``iot:Subscribe`` or ``iot:Receive``;
+        ``action`` is ``iot:Publish``, ``iot:RetainPublish``, ``iot:Subscribe`` or ``iot:Receive``;
         ``resource`` is the ARN without its prefix: ``client/…``, ``topic/…`` or ``topicfilter/…``. Called for every
         message: answer from memory.
         """
+        ...
+
+    @property
+    def exclusive_thing(self) -> str | None:
+        """The thing the certificate is attached to exclusively: lifecycle events name it (device reference 7.4)."""
+        ...
+
+    def allows_connect(self, client_id: str, persistent: bool, will_topic: str | None) -> bool:
+        """Whether the policies allow ``iot:Connect``, with the keys that only a CONNECT has (device reference 8.2)."""
         ...
 
 

@@ -19,20 +19,18 @@ from collections.abc import Callable
 from tidegate import clock
 from tidegate.mqtt import session as sessions
 from tidegate.mqtt.broker import Broker, Interest
-from tidegate.mqtt.codec import Reason
+from tidegate.mqtt.codec import Properties, Reason
+from tidegate.mqtt.deadlines import Deadlines
 from tidegate.mqtt.door import Door, Make, Ticket
 from tidegate.mqtt.edge import Edge, outcome
+from tidegate.mqtt.lifecycle import Lifecycle
 from tidegate.mqtt.plane import Identity, Plane, Reply, Scope, Signer
 from tidegate.mqtt.session import Closed, Connection, Ending, Message, State
 from tidegate.mqtt.session.keeping import Journal
 from tidegate.mqtt.settings import Settings
 from tidegate.mqtt.websocket import Tunnel
-from tidegate.mqtt.wheel import Wheel
 
 log = logging.getLogger("tidegate.mqtt")
-
-_LATE = 3.0
-"""Seconds the sweep may be late before it gives clients a further turn: their packets may wait unread."""
 
 OnReserved = Callable[[Identity, str, bytes], None]
 _EXPECTED = frozenset({Ending.CLIENT_INITIATED, Ending.CONNECTION_LOST, Ending.SERVER_INITIATED})
@@ -88,17 +86,17 @@ class Server:
         self.watchers = Watchers()
         self.broker = Broker(self.settings, self.left, self._interest, journal)
         self.loop = asyncio.get_running_loop()
-        self.second = int(beat())
+        self.lifecycle = Lifecycle(self, clock, ids)
+        self.deadlines = Deadlines(self.settings, beat, self.end)
         self.revision = 0
         self.throttled: list[Edge] = []
+        self.counted: set[Edge] = set()
         self.draining = False
         self._edges: set[Edge] = set()
         self._unsettled: set[Edge] = set()
         self._orphans: set[asyncio.Future[Reply]] = set()
         self._dirty: list[Edge] = []
         self._flushing = False
-        self._wheel: Wheel[Edge] = Wheel()
-        self._lifetimes: Wheel[Edge] = Wheel()
         self._addresses: collections.Counter[str] = collections.Counter()
         self._doors: list[Door] = []
         self._empty: asyncio.Future[None] | None = None
@@ -144,6 +142,7 @@ class Server:
             await asyncio.wait(due, timeout=max(0.0, deadline - self.loop.time()))
         for edge in list(self._edges):
             self.end(edge.connection, Ending.SERVER_INITIATED, Reason.SERVER_SHUTTING_DOWN, "server shutting down")
+        self.broker.wills.publish_all(self.clock.now())
         if self._edges:
             self._empty = self.loop.create_future()
             await asyncio.wait([self._empty], timeout=max(0.0, deadline - self.loop.time()))
@@ -169,12 +168,14 @@ class Server:
         scope: Scope,
         newest_only: bool = False,
         retain: bool = False,
+        properties: Properties | None = None,
+        expires_at: clock.Millis | None = None,
     ) -> None:
-        """Deliver a message of the service to the subscribers of a scope that may receive it.
+        """Deliver a message of the service, or of a caller over HTTPS, to those who subscribe and may receive it.
 
         ``newest_only``: a client that is away gets only the last one on this topic (notify, notify-next).
         """
-        message = Message(topic, payload, qos, retain, newest_only=newest_only)
+        message = Message(topic, payload, qos, retain, properties, expires_at, newest_only)
         self.broker.publish(scope, message, self.clock.now())
 
     def watches(self, scope: Scope, thing_name: str) -> bool:
@@ -209,6 +210,10 @@ class Server:
         for edge in self._chosen(principal if principal is not None else lambda _identity, _client_id: True):
             edge.refresh()
 
+    def edge_of(self, connection: Connection) -> Edge | None:
+        """The socket of a connection."""
+        return next((edge for edge in self._edges if edge.connection is connection), None)
+
     def _chosen(self, chosen: str | Callable[[Identity, str], bool]) -> list[Edge]:
         def fits(edge: Edge) -> bool:
             identity = edge.connection.identity
@@ -228,79 +233,37 @@ class Server:
 
     def sweep(self) -> None:
         """Once a second: enforce keep-alive, connect and stall times, end expired sessions, lift throttling."""
-        at = self.beat()
-        late = at - self.second > _LATE
-        self.second = int(at)
         throttled, self.throttled = self.throttled, []
         for edge in throttled:
             edge.unthrottle()
-        for edge in self._lifetimes.due(at):
-            code, message = Reason.ADMINISTRATIVE_ACTION, "the connection has lived long enough"
-            self.end(edge.connection, Ending.WEBSOCKET_TTL, code, message)
-        for edge in self._wheel.due(at):
-            self._expire(edge, at, late)
-        self.broker.sweep(self.clock.now())
-
-    def _expire(self, edge: Edge, at: float, late: bool) -> None:
-        """A deadline has come: the client was silent for too long, or is given the next one."""
-        connection = edge.connection
-        if edge.stalled(at) or connection.state is State.CLOSED:
-            log.info("client %r does not take what it is sent", connection.client_id)
-            edge.abort()
-            return
-        if late or edge.held:
-            edge.heard = self.second
-        elif edge.heard + 1 + self._patience(connection) <= at:
-            if connection.state is State.CONNECTED:
-                self.end(edge.connection, Ending.KEEP_ALIVE_TIMEOUT, Reason.KEEP_ALIVE_TIMEOUT, "keep alive")
-            else:
-                self.end(edge.connection, Ending.CLIENT_ERROR, Reason.UNSPECIFIED_ERROR, "no CONNECT in time")
-            return
-        self._schedule(edge)
-
-    def _patience(self, connection: Connection) -> float:
-        """Seconds a client may be silent: 1.5 times its keep alive [MQTT-3.1.2-22], less until it has connected."""
-        if connection.state is State.CONNECTED:
-            return 1.5 * connection.keep_alive
-        return self.settings.connect_timeout
-
-    def _schedule(self, edge: Edge) -> None:
-        """Set the next deadline; one second is added because ``heard`` is a whole second."""
-        if edge.connection.state is State.CLOSED:
-            edge.deadline = self.second + 1 + self.settings.close_timeout
-        elif edge.held:
-            edge.deadline = self.second + 1 + self.settings.write_stall
-        else:
-            edge.deadline = edge.heard + 1 + self._patience(edge.connection)
-        self._wheel.add(edge, edge.deadline)
+        self.deadlines.look()
+        now = self.clock.now()
+        counted, self.counted = self.counted, set()
+        for edge in counted:
+            edge.connection.next_second(now)
+        self.broker.sweep(now)
+        self.lifecycle.sweep()
 
     # -- what edges report --
 
     def opened(self, edge: Edge) -> None:
         """A socket is there."""
         self._edges.add(edge)
-        self._schedule(edge)
+        self.deadlines.opened(edge)
         self._addresses[edge.peer] += 1
         limit = self.settings.max_connections_per_address
         if self.draining or 0 < limit < self._addresses[edge.peer]:
             edge.abort()
 
-    def live_until(self, edge: Edge, seconds: float) -> None:
-        """End a connection after some time."""
-        edge.last_second = self.beat() + seconds
-        self._lifetimes.add(edge, edge.last_second)
-
     def rescheduled(self, edge: Edge) -> None:
         """What may happen to an edge has changed: it connected, stalled or is closing."""
         if edge in self._edges:
-            self._wheel.discard(edge, edge.deadline)
-            self._schedule(edge)
+            self.deadlines.changed(edge)
 
     def gone(self, edge: Edge) -> None:
         """A socket is gone; its requests may still be under way."""
         self._edges.discard(edge)
-        self._wheel.discard(edge, edge.deadline)
-        self._lifetimes.discard(edge, edge.last_second)
+        self.deadlines.gone(edge)
         self._addresses[edge.peer] -= 1
         if not self._addresses[edge.peer]:
             del self._addresses[edge.peer]
@@ -339,6 +302,7 @@ class Server:
         """What no subscriber gets: an ending, another feature's topic, a request by will (device reference 3.3.10)."""
         if isinstance(effect, Closed):
             _log_ending(connection, effect)
+            self.lifecycle.closed(connection, effect, connection.address)
             return
         identity = connection.identity
         assert identity is not None

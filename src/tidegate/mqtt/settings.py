@@ -57,6 +57,14 @@ class Settings:
     """Job requests of one connection awaiting their reply before reading from it stops."""
     publish_rate: int = 0
     """Publishes per second and connection; AWS has 100. A faster client is read from again in the next second."""
+    publish_bytes: int = 0
+    """Bytes of their payloads likewise; AWS has 512 KiB."""
+    deliver_rate: int = 0
+    """Messages per second to a connection; AWS has 100. Beyond it QoS 1 messages wait, QoS 0 ones are dropped."""
+    replay_rate: int = 0
+    """Of the messages that waited for a client, so many per second when it returns; AWS has 10 (2.2)."""
+    connect_rate: int = 0
+    """Connects per second of a client id; AWS has 1. Further ones are refused."""
     subscribe_rate: int = 40
     """SUBSCRIBEs per second and connection: some clients repeat a refused one for ever without a pause (2.3)."""
     write_high_water: int = 65_536
@@ -65,3 +73,15 @@ class Settings:
     """Bytes unsent to a client above which QoS 0 messages to it are dropped."""
     write_stall: float = 15.0
     """How long a client may stay above the high water mark before it is disconnected."""
+
+    @classmethod
+    def strict(cls) -> Settings:
+        """As AWS is, where others had better be milder: its rates, its silence."""
+        return cls(
+            strict_aws=True,
+            publish_rate=100,
+            publish_bytes=524_288,
+            deliver_rate=100,
+            replay_rate=10,
+            connect_rate=1,
+        )

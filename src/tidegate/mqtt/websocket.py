@@ -40,7 +40,7 @@ class Tunnel(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self.edge.connection_made(_Framed(self, self._transport))
-        self._server.live_until(self.edge, self._server.settings.websocket_lifetime)
+        self._server.deadlines.live_until(self.edge, self._server.settings.websocket_lifetime)
 
     def data_received(self, data: bytes) -> None:
         self._frames.receive_data(data)

@@ -29,6 +29,13 @@ _CONNACK_V3 = {
 """Reasons a 3.1.1 client can be told; for every other it sees a closed socket (device reference 2.1)."""
 
 
+_ENDINGS = {
+    Reason.NOT_AUTHORIZED: Ending.AUTH_ERROR,
+    Reason.BAD_USERNAME_OR_PASSWORD: Ending.AUTH_ERROR,
+    Reason.QUOTA_EXCEEDED: Ending.THROTTLED,
+}
+
+
 def on_connect(connection: Connection, packet: codec.Connect, now: clock.Millis) -> None:
     connection.level = packet.level
     refusal = _refusal(connection, packet)
@@ -62,15 +69,24 @@ def authorise(connection: Connection, identity: Identity) -> str | None:
     """What the policies forbid about this CONNECT; None if nothing."""
     connect = connection.connect
     assert connect is not None
-    if not identity.allows("iot:Connect", f"client/{connection.client_id}", connection.client_id):
-        return "iot:Connect"
     will = connect.will
+    if not identity.allows_connect(
+        connection.client_id, _persistent(connect), will.topic if will is not None else None
+    ):
+        return "iot:Connect"
     if will is None:
         return None
     for action in ("iot:Publish", "iot:RetainPublish")[: 1 + will.retain]:
         if not identity.allows(action, f"topic/{will.topic}", connection.client_id):
             return f"{action} for the will"
     return None
+
+
+def _persistent(connect: codec.Connect) -> bool:
+    """Whether the client wants a session that outlives its connection."""
+    if connect.level != codec.V5:
+        return not connect.clean_start
+    return connect.properties is not None and bool(connect.properties.session_expiry_interval)
 
 
 def refuse(connection: Connection, code: Reason, message: str, now: clock.Millis, *, silent: bool = False) -> Closed:

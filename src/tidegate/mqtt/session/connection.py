@@ -36,11 +36,13 @@ class Connection:
 
     __slots__ = (
         "_wake",
+        "address",
         "aliases_in",
         "aliases_out",
         "backlog",
         "client_id",
         "connect",
+        "deliveries",
         "effects",
         "identity",
         "ids",
@@ -50,8 +52,10 @@ class Connection:
         "max_packet",
         "output",
         "owed",
+        "publish_bytes",
         "publishes",
         "reader",
+        "replays",
         "session",
         "settings",
         "state",
@@ -67,12 +71,16 @@ class Connection:
         self.state = State.CONNECTING
         self.level = codec.V311
         self.client_id = ""
+        self.address = ""  # the client's, as far as the edge knows it
         self.keep_alive = settings.max_keep_alive
         self.identity: Identity | None = None
         self.session: Session | None = None
         self.window = settings.max_unacknowledged
         self.backlog = 0
         self.publishes = 0
+        self.publish_bytes = 0
+        self.deliveries = 0  # PUBLISHes sent since the last look, counted if there is a limit
+        self.replays = 0  # those of them that had waited for the client
         self.owed: collections.deque[Ack] | None = None
         self.unseen = 0  # PUBACKs written that the client cannot have seen yet
         self.subscribes = 0
@@ -97,12 +105,33 @@ class Connection:
     @property
     def full(self) -> bool:
         """Whether QoS 1 messages had better wait. ``backlog`` is what the network has not taken, kept by the edge."""
-        return self.backlog + self.unsent > self.settings.write_high_water
+        return self.backlog + self.unsent > self.settings.write_high_water or self._exhausted
 
     @property
     def flooded(self) -> bool:
         """Whether QoS 0 messages are to be dropped."""
-        return self.backlog + self.unsent > self.settings.write_limit
+        return self.backlog + self.unsent > self.settings.write_limit or self._exhausted
+
+    @property
+    def _exhausted(self) -> bool:
+        """Whether the client got as many messages in this second as it may."""
+        return 0 < self.settings.deliver_rate <= self.deliveries
+
+    @property
+    def replayed(self) -> bool:
+        """Whether it got as many of those that had waited."""
+        return 0 < self.settings.replay_rate <= self.replays
+
+    @property
+    def counted(self) -> bool:
+        """Whether something was counted that has to be forgotten when the second is over."""
+        return self.deliveries > 0 or self.replays > 0
+
+    def next_second(self, now: clock.Millis) -> None:
+        """Forget what was counted, and send what waited for that."""
+        self.deliveries = self.replays = 0
+        if self.session is not None and self.state is State.CONNECTED:
+            self.session.pump(now)
 
     # -- bytes --
 
@@ -166,13 +195,14 @@ class Connection:
         return [self.close(Ending.CONNECTION_LOST, 0, "connection lost", now)]
 
     def close(self, ending: Ending, code: int, message: str, now: clock.Millis, *, will: bool = True) -> Closed:
-        published = None
+        published, delay = None, 0
         if will and self.will is not None and self.state is State.CONNECTED:
             published = publishing.will_publication(self, self.will, now)
+            delay = (self.will.properties.will_delay_interval or 0) if self.will.properties is not None else 0
         self.state = State.CLOSED
         self.will = self.connect = None
         self._wake()
-        return Closed(ending, code, message, published)
+        return Closed(ending, code, message, published, delay)
 
     def _broken(self, error: ProtocolError, now: clock.Millis) -> None:
         ending = _ENDINGS.get(error.code, Ending.CLIENT_ERROR)

@@ -68,13 +68,34 @@ class Unsubscribed(msgspec.Struct):
     subscription: Subscription
 
 
+class FiltersChanged(msgspec.Struct):
+    """The filters of one packet took effect (``subscribed``) or are gone."""
+
+    subscribed: bool
+    filters: list[str]
+
+
 class Closed(msgspec.Struct):
-    """The connection is over. ``will`` is what the client asked to have published for this case."""
+    """The connection is over. ``will`` is what the client asked to have published for this case, so many seconds
+    later, unless it has come back to its session by then.
+    """
 
     ending: Ending
     code: int
     message: str
     will: Publication | Request | Reserved | None = None
+    will_delay: int = 0
 
 
-Effect = Identify | Request | Misaddressed | Reserved | Publication | Answer | Subscribed | Unsubscribed | Closed
+Effect = (
+    Identify
+    | Request
+    | Misaddressed
+    | Reserved
+    | Publication
+    | Answer
+    | Subscribed
+    | Unsubscribed
+    | FiltersChanged
+    | Closed
+)

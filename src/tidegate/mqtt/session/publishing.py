@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 def on_publish(connection: Connection, packet: codec.Publish, now: clock.Millis) -> None:
     connection.publishes += 1
+    connection.publish_bytes += len(packet.payload)
     if packet.qos == 2:
         if connection.v5:
             raise ProtocolError(Reason.QOS_NOT_SUPPORTED, "PUBLISH at QoS 2")
@@ -29,6 +30,8 @@ def on_publish(connection: Connection, packet: codec.Publish, now: clock.Millis)
     if len(packet.payload) > connection.settings.max_payload:
         raise ProtocolError(Reason.PACKET_TOO_LARGE, "payload larger than permitted")
     if connection.v5:
+        if packet.qos and connection.unacknowledged >= connection.settings.max_unacknowledged:
+            raise ProtocolError(Reason.RECEIVE_MAXIMUM_EXCEEDED, "more unacknowledged publishes than permitted")
         _resolve(connection, packet)
     code, effect = _judge(connection, packet, now)
     if packet.qos and type(effect) is Publication:

@@ -32,6 +32,8 @@ def send(
     if message.expires_at is not None and message.expires_at <= now and not dup:
         return False
     identity, topic = connection.identity, message.topic
+    if connection.settings.deliver_rate:
+        connection.deliveries += 1
     if identity is None or not identity.allows("iot:Receive", f"topic/{topic}", connection.client_id):
         return False
     if connection.v5:

@@ -36,6 +36,7 @@ class Session:
         "expiry",
         "journal",
         "number",
+        "replaying",
         "scope",
         "subscriptions",
         "v5",
@@ -54,6 +55,7 @@ class Session:
         self.dropped = 0
         self.journal = journal or _FORGETFUL
         self.number = 0  # of its row; 0: it has none
+        self.replaying = 0  # how many of those that wait have waited for the client to come
         self._settings = settings
         self._in_flight: dict[int, Delivery] | None = None
         self._queue: dict[str | int, Delivery] | None = None
@@ -182,6 +184,7 @@ class Session:
             if connection is None or not connection.send(each.message, each.qos, packet_id, each.retain, True, now):
                 assert self._in_flight is not None
                 self._unstore(self._in_flight.pop(packet_id))
+        self.replaying = self.queued
         self.pump(now)
 
     def pump(self, now: clock.Millis) -> None:
@@ -189,9 +192,12 @@ class Session:
         queue = self._queue
         while queue and self.connection is not None:
             key = next(iter(queue))
-            if not self._send(queue[key], self.connection, now):
+            if (self.replaying and self.connection.replayed) or not self._send(queue[key], self.connection, now):
                 return
             self._queued_bytes -= queue.pop(key).message.size
+            if self.replaying:
+                self.replaying -= 1
+                self.connection.replays += 1
         if not queue:
             self._queue = None
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tidegate import clock
 from tidegate.mqtt import codec, subscriptions, topics
 from tidegate.mqtt.codec import ProtocolError, Reason
-from tidegate.mqtt.session.effects import Answer, Subscribed, Unsubscribed
+from tidegate.mqtt.session.effects import Answer, FiltersChanged, Subscribed, Unsubscribed
 
 if TYPE_CHECKING:
     from tidegate.mqtt.session.connection import Connection
@@ -22,6 +22,8 @@ def on_subscribe(connection: Connection, packet: codec.Subscribe, now: clock.Mil
     if packet.properties is not None and packet.properties.subscription_identifier is not None:
         raise ProtocolError(Reason.SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED, "subscription identifier")
     codes = [_subscribe(connection, each) for each in packet.filters]
+    granted = [each.filter for each, code in zip(packet.filters, codes, strict=True) if code < _FAILED_V3]
+    _changed(connection, True, granted)
     _answer(connection, codec.Suback(packet.packet_id, tuple(codes)))
 
 
@@ -69,13 +71,20 @@ def on_unsubscribe(connection: Connection, packet: codec.Unsubscribe, now: clock
         raise ProtocolError(Reason.QUOTA_EXCEEDED, "too many filters in an UNSUBSCRIBE")
     session = connection.session
     assert session is not None
-    codes = []
+    codes, dropped = [], []
     for name in packet.filters:
         gone = session.unsubscribe(name)
         codes.append(Reason.NO_SUBSCRIPTION_EXISTED if gone is None else Reason.SUCCESS)
         if gone is not None:
+            dropped.append(name)
             connection.effects.append(Unsubscribed(gone))
+    _changed(connection, False, dropped)
     _answer(connection, codec.Unsuback(packet.packet_id, tuple(codes)))
+
+
+def _changed(connection: Connection, subscribed: bool, filters: list[str]) -> None:
+    if filters:
+        connection.effects.append(FiltersChanged(subscribed, filters))
 
 
 def _answer(connection: Connection, packet: codec.Packet) -> None:
