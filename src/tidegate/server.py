@@ -251,6 +251,7 @@ def _signer(caller: Caller | None) -> Signer | None:
 
 
 async def _reset(service: Service, timeline: Timeline, devices: Endpoint) -> None:
+    await devices.journal.settled()
     await service.reset()
     devices.reset()
     await timeline.present()

@@ -59,13 +59,17 @@ def lives(database: Database, story: Story) -> None:
 
     async def bounded() -> None:
         work = unit.over(database)
+        begun: list[Life] = []
 
         async def begin(now: int = 1_700_000_000_000, node: int = NODE) -> Life:
             life = Life(work, now, node)
+            begun.append(life)
             await life.begin()
             return life
 
         await asyncio.wait_for(story(begin), timeout=30)
+        for life in begun:
+            await life.journal.settled()
 
     asyncio.run(bounded())
 

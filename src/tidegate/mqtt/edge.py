@@ -8,17 +8,15 @@ the second when it exceeds a rate.
 from __future__ import annotations
 
 import asyncio
-import collections
-import logging
 import ssl
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from tidegate import clock
-from tidegate.mqtt import answers, topics
 from tidegate.mqtt.codec import Reason
 from tidegate.mqtt.door import Ticket
 from tidegate.mqtt.plane import Identity, Reply, Signer
+from tidegate.mqtt.replies import Replies, outcome
 from tidegate.mqtt.session import (
     Connection,
     Effect,
@@ -34,31 +32,12 @@ from tidegate.mqtt.session import (
 if TYPE_CHECKING:
     from tidegate.mqtt.server import Server
 
-log = logging.getLogger("tidegate.mqtt")
-T = TypeVar("T")
-
 SERVER_NAME = "requested_server_name"
 """Attribute under which an ``sni_callback`` may leave the client's server name on the TLS object for ``identify``."""
 
 _TURNS = 3
 """Turns of the loop a PUBACK waits for its reply: one to decide, one to commit, one to hand the outcome over."""
 _IDENTIFYING, _STALLED, _PENDING, _RATE, _OWED = 1, 2, 4, 8, 16
-
-
-class _Pending:
-    """A request whose reply is due, in the order of arrival."""
-
-    __slots__ = ("answer", "payload", "qos", "topic")
-
-    def __init__(self, topic: str, payload: bytes, qos: int, answer: asyncio.Future[Reply] | None) -> None:
-        self.topic = topic
-        self.payload = payload
-        self.qos = qos
-        self.answer = answer
-
-    @property
-    def due(self) -> bool:
-        return self.answer is None or self.answer.done()
 
 
 class Edge(asyncio.Protocol):
@@ -70,7 +49,7 @@ class Edge(asyncio.Protocol):
         "_dirty",
         "_framed",
         "_held",
-        "_pending",
+        "_replies",
         "_revision",
         "_server",
         "_signer",
@@ -112,7 +91,7 @@ class Edge(asyncio.Protocol):
         self._dirty = False
         self._turns = 0
         self._held = 0
-        self._pending: collections.deque[_Pending] | None = None
+        self._replies: Replies | None = None  # only while there are some
         self._revision = 0
         self._stalled_at = 0.0
 
@@ -132,7 +111,8 @@ class Edge(asyncio.Protocol):
             return
         if self.heard != server.deadlines.second:
             self.heard = server.deadlines.second
-            connection.publishes = connection.subscribes = connection.publish_bytes = 0
+            if not connection.over_rate:
+                connection.may_send_again()
         now = server.clock.now()
         effects = connection.receive(data, now)
         if effects:
@@ -177,7 +157,7 @@ class Edge(asyncio.Protocol):
 
     def awaits_reply(self) -> bool:
         """Whether writing may wait a turn: a quick reply then shares one write, and one TLS record, with its PUBACK."""
-        if self._pending is None or self._turns >= _TURNS or self.connection.state is State.CLOSED:
+        if self._replies is None or self._turns >= _TURNS or self.connection.state is State.CLOSED:
             return False
         self._turns += 1
         return True
@@ -237,22 +217,21 @@ class Edge(asyncio.Protocol):
 
     def _limit(self) -> None:
         settings, connection = self._server.settings, self.connection
-        if self._pending is not None and len(self._pending) >= settings.max_pending_requests:
+        if self._replies is not None and len(self._replies) >= settings.max_pending_requests:
             self._hold(_PENDING)
         if connection.owed is not None and len(connection.owed) >= settings.max_unacknowledged:
             self._hold(_OWED)
-        if (
-            0 < settings.publish_rate <= connection.publishes
-            or 0 < settings.publish_bytes <= connection.publish_bytes
-            or 0 < settings.subscribe_rate <= connection.subscribes
-        ):
-            connection.publishes = connection.subscribes = connection.publish_bytes = 0
+        if connection.over_rate and not self._held & _RATE:
             self._hold(_RATE)
             self._server.throttled.append(self)
 
     def unthrottle(self) -> None:
-        """The second is over."""
+        """The second is over: go on with what has arrived, then with what comes."""
         self._release(_RATE)
+        connection, now = self.connection, self._server.clock.now()
+        connection.may_send_again()
+        self._carry_out(connection.advance(now), now)
+        self._limit()
 
     def hold_for_drain(self) -> None:
         """Take no more requests."""
@@ -268,45 +247,29 @@ class Edge(asyncio.Protocol):
         identity = self.connection.identity
         assert identity is not None
         answer = asyncio.ensure_future(self._server.plane.request(identity, effect.request, effect.payload))
-        self._await(_Pending(effect.request.topic, effect.payload, effect.qos, answer))
-        answer.add_done_callback(self._settle)
+        self._awaited().await_answer(effect, answer)
 
     def _misaddressed(self, effect: Misaddressed) -> None:
-        self._await(_Pending(effect.topic, effect.payload, effect.qos, None))
-        self._settle()
+        self._awaited().misaddressed(effect)
 
-    def _await(self, pending: _Pending) -> None:
-        if self._pending is None:
-            self._pending = collections.deque()
-        self._pending.append(pending)
+    def _awaited(self) -> Replies:
+        if self._replies is None:
+            self._replies = Replies(self.connection, self._server.clock, self._settled)
+        return self._replies
 
-    def _settle(self, _answer: asyncio.Future[Reply] | None = None) -> None:
-        """Send the replies that are due, none before its predecessor."""
-        queue = self._pending
-        if queue is None:
-            return
-        now = self._server.clock.now()
-        while queue and queue[0].due:
-            self._reply(queue.popleft(), now)
-        if len(queue) <= self._server.settings.max_pending_requests // 2 and not self._server.draining:
+    def _settled(self) -> None:
+        """Some requests were answered."""
+        left = len(self._replies) if self._replies is not None else 0
+        if left <= self._server.settings.max_pending_requests // 2 and not self._server.draining:
             self._release(_PENDING)
-        if not queue:
-            self._pending = None
+        if not left:
+            self._replies = None
             self._server.settled(self)
-
-    def _reply(self, pending: _Pending, now: clock.Millis) -> None:
-        if pending.answer is None:
-            payload = answers.invalid_topic(pending.payload, now)
-            self.connection.reply(topics.rejected(pending.topic), payload, pending.qos, now)
-            return
-        reply = outcome(pending.answer, pending.topic) or Reply(False, answers.internal_error(pending.payload, now))
-        topic = topics.accepted(pending.topic) if reply.accepted else topics.rejected(pending.topic)
-        self.connection.reply(topic, reply.payload, pending.qos, now)
 
     @property
     def answers_due(self) -> list[asyncio.Future[Reply]]:
         """The requests not yet answered."""
-        return [each.answer for each in self._pending or () if each.answer is not None]
+        return self._replies.due if self._replies is not None else []
 
     def _filters(self, effect: FiltersChanged) -> None:
         kind = "subscribed" if effect.subscribed else "unsubscribed"
@@ -380,17 +343,6 @@ class Edge(asyncio.Protocol):
             server.end(connection, Ending.AUTH_ERROR, Reason.NOT_AUTHORIZED, "no longer identified")
         else:
             connection.identity = identity
-
-
-def outcome(future: asyncio.Future[T], what: str) -> T | None:
-    """The result of a call on the service; None, and a log record, if it failed."""
-    if future.cancelled():
-        return None
-    error = future.exception()
-    if error is not None:
-        log.error("%s failed", what, exc_info=error)
-        return None
-    return future.result()
 
 
 def _tls_facts(tls: ssl.SSLObject | None) -> tuple[bytes | None, str | None]:

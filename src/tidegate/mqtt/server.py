@@ -22,9 +22,10 @@ from tidegate.mqtt.broker import Broker, Interest
 from tidegate.mqtt.codec import Properties, Reason
 from tidegate.mqtt.deadlines import Deadlines
 from tidegate.mqtt.door import Door, Make, Ticket
-from tidegate.mqtt.edge import Edge, outcome
+from tidegate.mqtt.edge import Edge
 from tidegate.mqtt.lifecycle import Lifecycle
 from tidegate.mqtt.plane import Identity, Plane, Reply, Scope, Signer
+from tidegate.mqtt.replies import outcome
 from tidegate.mqtt.session import Closed, Connection, Ending, Message, State
 from tidegate.mqtt.session.keeping import Journal
 from tidegate.mqtt.settings import Settings
@@ -240,7 +241,7 @@ class Server:
         now = self.clock.now()
         counted, self.counted = self.counted, set()
         for edge in counted:
-            edge.connection.next_second(now)
+            edge.connection.deliver_again(now)
         self.broker.sweep(now)
         self.lifecycle.sweep()
 

@@ -51,6 +51,7 @@ class Connection:
         "max_aliases_out",
         "max_packet",
         "output",
+        "over_rate",
         "owed",
         "publish_bytes",
         "publishes",
@@ -79,6 +80,7 @@ class Connection:
         self.backlog = 0
         self.publishes = 0
         self.publish_bytes = 0
+        self.over_rate = False  # nothing more is taken from it in this second
         self.deliveries = 0  # PUBLISHes sent since the last look, counted if there is a limit
         self.replays = 0  # those of them that had waited for the client
         self.owed: collections.deque[Ack] | None = None
@@ -127,7 +129,24 @@ class Connection:
         """Whether something was counted that has to be forgotten when the second is over."""
         return self.deliveries > 0 or self.replays > 0
 
-    def next_second(self, now: clock.Millis) -> None:
+    def count_in(self, publishes: int, size: int, subscribes: int) -> None:
+        """Count what the client sends; beyond a rate the rest of it waits for ``may_send_again``."""
+        settings = self.settings
+        self.publishes += publishes
+        self.publish_bytes += size
+        self.subscribes += subscribes
+        self.over_rate = (
+            0 < settings.publish_rate <= self.publishes
+            or 0 < settings.publish_bytes <= self.publish_bytes
+            or 0 < settings.subscribe_rate <= self.subscribes
+        )
+
+    def may_send_again(self) -> None:
+        """The client may send again."""
+        self.publishes = self.publish_bytes = self.subscribes = 0
+        self.over_rate = False
+
+    def deliver_again(self, now: clock.Millis) -> None:
         """Forget what was counted, and send what waited for that."""
         self.deliveries = self.replays = 0
         if self.session is not None and self.state is State.CONNECTED:
@@ -145,7 +164,7 @@ class Connection:
         effects: list[Effect] = []
         self.effects = effects
         try:
-            while (handlers := _HANDLERS.get(self.state)) is not None:
+            while not self.over_rate and (handlers := _HANDLERS.get(self.state)) is not None:
                 packet = self.reader.next_packet()
                 if packet is None:
                     break

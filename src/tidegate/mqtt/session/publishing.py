@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
 
 def on_publish(connection: Connection, packet: codec.Publish, now: clock.Millis) -> None:
-    connection.publishes += 1
-    connection.publish_bytes += len(packet.payload)
+    connection.count_in(1, len(packet.payload), 0)
     if packet.qos == 2:
         if connection.v5:
             raise ProtocolError(Reason.QOS_NOT_SUPPORTED, "PUBLISH at QoS 2")

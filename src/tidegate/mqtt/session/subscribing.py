@@ -16,7 +16,7 @@ _FAILED_V3 = 0x80
 
 
 def on_subscribe(connection: Connection, packet: codec.Subscribe, now: clock.Millis) -> None:
-    connection.subscribes += 1
+    connection.count_in(0, 0, 1)
     if len(packet.filters) > connection.settings.max_filters:
         raise ProtocolError(Reason.QUOTA_EXCEEDED, "too many filters in a SUBSCRIBE")
     if packet.properties is not None and packet.properties.subscription_identifier is not None:
