@@ -60,7 +60,7 @@ class Door:
         self._waiting: dict[str, deque[socket.socket]] = {}
         self._waiting_count = 0
         self._paused = False
-        self._handshakes: set[asyncio.Task[None]] = set()
+        self._handshakes: set[asyncio.Task[Any]] = set()
         self._timeouts: dict[str, Any] = {}
         if context is not None:
             self._timeouts = {
@@ -145,21 +145,21 @@ class Door:
         self._count += 1
         if self._count >= self._settings.strangers and not self._paused:
             self._pause()
-        task = self._loop.create_task(self._open(accepted, Ticket(self, address)))
+        ticket = Ticket(self, address)
+        opening = self._loop.connect_accepted_socket(lambda: self._make(ticket), accepted, **self._timeouts)
+        task = self._loop.create_task(opening)
         self._handshakes.add(task)
-        task.add_done_callback(self._handshakes.discard)
+        task.add_done_callback(lambda task: self._opened(task, accepted, ticket))
 
-    async def _open(self, accepted: socket.socket, ticket: Ticket) -> None:
-        try:
-            await self._loop.connect_accepted_socket(lambda: self._make(ticket), accepted, **self._timeouts)
-        except OSError as error:  # also what TLS refuses, and its timeout
-            log.debug("a connection was not opened: %s", error)
-            self._gave_up(accepted, ticket)
-        except asyncio.CancelledError:
-            self._gave_up(accepted, ticket)
-            raise
-
-    def _gave_up(self, accepted: socket.socket, ticket: Ticket) -> None:
+    def _opened(self, task: asyncio.Task[Any], accepted: socket.socket, ticket: Ticket) -> None:
+        """The handshake is over, one way or another."""
+        self._handshakes.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is None and not task.cancelled():
+            return
+        if error is not None:
+            expected = isinstance(error, OSError)  # also what TLS refuses, and its timeout
+            log.log(logging.DEBUG if expected else logging.ERROR, "a connection was not opened: %s", error)
         ticket.release()
         accepted.close()
 

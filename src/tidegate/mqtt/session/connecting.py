@@ -93,10 +93,7 @@ def refuse(connection: Connection, code: Reason, message: str, now: clock.Millis
     """Answer a CONNECT with a refusal, if this client has one for it and ``silent`` is not set, and close."""
     if not silent:
         write_refusal(connection, code)
-    ending = (
-        Ending.AUTH_ERROR if code in (Reason.NOT_AUTHORIZED, Reason.BAD_USERNAME_OR_PASSWORD) else Ending.CLIENT_ERROR
-    )
-    return connection.close(ending, code, message, now)
+    return connection.close(_ENDINGS.get(code, Ending.CLIENT_ERROR), code, message, now)
 
 
 def write_refusal(connection: Connection, code: Reason) -> None:
