@@ -85,8 +85,6 @@ def test_what_waited_comes_ten_a_second() -> None:
     for number in range(25):
         rig.publish("a", b"%d" % number)
     device = rig.device(clean=False)
-    device._reader.feed(b"")
-    assert isinstance(device.connection.session, object)
     first = [each for each in device.received() if isinstance(each, Publish)]
     assert [each.payload for each in first] == [b"%d" % number for number in range(10)]
     rig.publish("a", b"new")
@@ -248,3 +246,23 @@ def test_foreign_families_may_be_subscribed_to(name: str) -> None:
     device = Rig().device()
     device.received()
     assert device.send(Subscribe(1, (Filter(name, 1),))) == [Suback(1, (1,))]
+
+
+def test_a_client_that_takes_fewer_at_once_than_before() -> None:
+    rig = Rig()
+    week = {"session_expiry_interval": 604_800}
+    device = rig.device(level=5, clean=False, properties=Properties(**week, receive_maximum=10))
+    device.subscribe("a")
+    for number in range(12):
+        rig.publish("a", b"%d" % number)
+    device.lose()
+    device = rig.device(level=5, clean=False, properties=Properties(**week, receive_maximum=2))
+    first = [each for each in device.received() if isinstance(each, Publish)]
+    assert [each.payload for each in first] == [b"0", b"1"]
+    assert all(each.dup for each in first)
+    for packet in first:
+        device.raw(codec.encode(Puback(packet.packet_id), 5))
+    seen: list[bytes] = []
+    while found := device.publishes():
+        seen += [payload for _topic, payload in found]
+    assert seen == [b"%d" % number for number in range(2, 12)]

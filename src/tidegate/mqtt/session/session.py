@@ -178,10 +178,17 @@ class Session:
         self.pump(now)
 
     def resume(self, now: clock.Millis) -> None:
-        """Send again what was never acknowledged, then what waited [MQTT-4.4.0-1]."""
+        """Send again what was never acknowledged, then what waited [MQTT-4.4.0-1].
+
+        A client that takes fewer at once than before gets the rest later, under new packet ids.
+        """
         connection = self.connection
-        for packet_id, each in list((self._in_flight or {}).items()):
-            if connection is None or not connection.send(each.message, each.qos, packet_id, each.retain, True, now):
+        assert connection is not None
+        under_way = list((self._in_flight or {}).items())
+        self._in_flight = dict(under_way[: connection.window]) or None
+        self._put_first([each for _, each in under_way[connection.window :]])
+        for packet_id, each in under_way[: connection.window]:
+            if not connection.send(each.message, each.qos, packet_id, each.retain, True, now):
                 assert self._in_flight is not None
                 self._unstore(self._in_flight.pop(packet_id))
         self.replaying = self.queued
@@ -271,6 +278,17 @@ class Session:
         ):
             self.dropped += 1
             self._discard(next(iter(queue)))
+
+    def _put_first(self, deliveries: list[Delivery]) -> None:
+        """Queue before everything else."""
+        if not deliveries:
+            return
+        waiting: dict[str | int, Delivery] = {}
+        for each in deliveries:
+            self._next_key += 1
+            waiting[self._next_key] = each
+            self._queued_bytes += each.message.size
+        self._queue = waiting | (self._queue or {})
 
     def _supersede(self, topic: str) -> None:
         """While the client is away, an unacknowledged older snapshot must not reach it after all."""
