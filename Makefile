@@ -43,7 +43,8 @@ bench: $(VENV)/dev ## Measure against baselines in the same run (minutes)
 simulate: $(VENV)/dev ## Simulate ten thousand device-days; SEED=n runs one seed again
 	@$(BIN)/python -m tools.simulate $(if $(SEED),--seed $(SEED)) $(if $(STEPS),--steps $(STEPS))
 
-fuzz: $(VENV)/dev ## Search for bytes that break the MQTT codec or sessions; SECONDS=n each
+fuzz: $(VENV)/dev ## Send operations a thousand requests each, and MQTT bytes for SECONDS, from sensible to hostile
+	@TIDEGATE_FUZZ_EXAMPLES=$(or $(EXAMPLES),1000) $(BIN)/python -m pytest tests/fuzz
 	@$(BIN)/python -m pip install -q -e '.[fuzz]'
 	@for target in codec session; do $(BIN)/python -m tools.fuzz $$target --seconds $(or $(SECONDS),60) || exit 1; done
 

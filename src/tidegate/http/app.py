@@ -133,4 +133,6 @@ def _fault(error: Exception, operation: Operation | None, request_id: str) -> Wi
             "The service is temporarily unavailable. Nothing was changed."
         )
     log.error("%s failed, request %s", name, request_id, exc_info=error)
-    return iot.InternalFailureException("An unexpected error has occurred.")
+    modelled = operation is not None and iot.InternalServerException in operation.errors
+    failure = iot.InternalServerException if modelled else iot.InternalFailureException
+    return failure("An unexpected error has occurred.")
