@@ -36,6 +36,7 @@ from tidegate.mqtt.endpoint import Endpoint
 from tidegate.mqtt.plane import Signer
 from tidegate.mqtt.server import Server as MqttServer
 from tidegate.mqtt.settings import Settings as MqttSettings
+from tidegate.mqtt.shared import Doorman
 from tidegate.ops import sweeps
 from tidegate.ops.call import Endpoints, Limits
 from tidegate.ops.effects import CertificateTrusted
@@ -47,7 +48,6 @@ from tidegate.runtime import unit
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.service import Service, Settings
 from tidegate.runtime.timeline import Timeline
-from tidegate.shared import Doorman
 from tidegate.store import certificates as stored_certificates
 from tidegate.store.database import Database, StoreError, Tx
 from tidegate.store.sqlite import SqliteDatabase
@@ -243,7 +243,7 @@ async def _shared(
     """Open the listener that serves devices in every way."""
     http = listener("shared", device=True)
     http.watch()
-    return Address(*await devices.listen(*address, context, lambda ticket: Doorman(devices, http, ticket)))
+    return Address(*await devices.listen(*address, context, lambda ticket: Doorman(devices, http.protocol, ticket)))
 
 
 def _signer(caller: Caller | None) -> Signer | None:

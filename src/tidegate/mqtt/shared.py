@@ -18,7 +18,6 @@ import asyncio
 from collections.abc import Callable
 from typing import cast
 
-from tidegate.http.listeners import Listener
 from tidegate.mqtt.door import Ticket
 from tidegate.mqtt.server import Server
 
@@ -28,7 +27,8 @@ _CONNECT = 0x10
 class Doorman(asyncio.Protocol):
     """Holds an accepted connection until it is clear whose it is."""
 
-    def __init__(self, devices: Server, http: Listener, ticket: Ticket) -> None:
+    def __init__(self, devices: Server, http: Callable[[], asyncio.Protocol], ticket: Ticket) -> None:
+        """``http`` makes the protocol of an HTTPS connection."""
         self._devices = devices
         self._http = http
         self._ticket = ticket
@@ -69,7 +69,7 @@ class Doorman(asyncio.Protocol):
 
     def _https(self) -> asyncio.Protocol:
         self._ticket.release()  # HTTP has times of its own
-        return self._http.protocol()
+        return self._http()
 
     def _hand_over(self, protocol: asyncio.Protocol, data: bytes) -> None:
         self._stop_waiting()
