@@ -7,7 +7,6 @@ A packet that has no handler in the present state is a protocol error.
 
 from __future__ import annotations
 
-import collections
 from collections.abc import Callable
 from typing import Any
 
@@ -55,6 +54,7 @@ class Connection:
         "owed",
         "publish_bytes",
         "publishes",
+        "rated",
         "reader",
         "replays",
         "session",
@@ -80,10 +80,11 @@ class Connection:
         self.backlog = 0
         self.publishes = 0
         self.publish_bytes = 0
+        self.rated = settings.publish_rate > 0 or settings.publish_bytes > 0
         self.over_rate = False  # nothing more is taken from it in this second
         self.deliveries = 0  # PUBLISHes sent since the last look, counted if there is a limit
         self.replays = 0  # those of them that had waited for the client
-        self.owed: collections.deque[Ack] | None = None
+        self.owed: list[Ack] | None = None
         self.unseen = 0  # PUBACKs written that the client cannot have seen yet
         self.subscribes = 0
         self.settings = settings
@@ -288,8 +289,9 @@ class Connection:
         """A PUBACK that must wait, and with it those that come after."""
         ack = Ack(packet_id)
         if self.owed is None:
-            self.owed = collections.deque()
-        self.owed.append(ack)
+            self.owed = [ack]
+        else:
+            self.owed.append(ack)
         return ack
 
     def acknowledge(self, packet_id: int, code: int) -> None:
@@ -304,7 +306,7 @@ class Connection:
         ack.ready = True
         owed = self.owed
         while owed and owed[0].ready:
-            first = owed.popleft()
+            first = owed.pop(0)
             if self.state is State.CONNECTED:
                 self._write_puback(first.packet_id, first.code)
         if not owed:

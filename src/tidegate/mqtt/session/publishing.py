@@ -21,17 +21,13 @@ if TYPE_CHECKING:
 
 
 def on_publish(connection: Connection, packet: codec.Publish, now: clock.Millis) -> None:
-    connection.count_in(1, len(packet.payload), 0)
+    if connection.rated:
+        connection.count_in(1, len(packet.payload), 0)
     if packet.qos == 2:
         if connection.v5:
             raise ProtocolError(Reason.QOS_NOT_SUPPORTED, "PUBLISH at QoS 2")
         return  # a 3.1.1 client never gets an answer to it (2.4)
-    if len(packet.payload) > connection.settings.max_payload:
-        raise ProtocolError(Reason.PACKET_TOO_LARGE, "payload larger than permitted")
-    if connection.v5:
-        if packet.qos and connection.unacknowledged >= connection.settings.max_unacknowledged:
-            raise ProtocolError(Reason.RECEIVE_MAXIMUM_EXCEEDED, "more unacknowledged publishes than permitted")
-        _resolve(connection, packet)
+    _check(connection, packet)
     code, effect = _judge(connection, packet, now)
     if packet.qos and type(effect) is Publication:
         effect.ack = connection.owe(packet.packet_id)
@@ -41,6 +37,16 @@ def on_publish(connection: Connection, packet: codec.Publish, now: clock.Millis)
         raise ProtocolError(code, f"PUBLISH to {packet.topic}")
     if effect is not None:
         connection.effects.append(effect)
+
+
+def _check(connection: Connection, packet: codec.Publish) -> None:
+    """What ends the connection; a topic alias is replaced by its topic on the way."""
+    if len(packet.payload) > connection.settings.max_payload:
+        raise ProtocolError(Reason.PACKET_TOO_LARGE, "payload larger than permitted")
+    if connection.v5:
+        if packet.qos and connection.unacknowledged >= connection.settings.max_unacknowledged:
+            raise ProtocolError(Reason.RECEIVE_MAXIMUM_EXCEEDED, "more unacknowledged publishes than permitted")
+        _resolve(connection, packet)
 
 
 def _resolve(connection: Connection, packet: codec.Publish) -> None:
