@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from awscrt import auth, mqtt
+from awscrt import auth, io, mqtt
 from awsiot import iotjobs, mqtt5_client_builder, mqtt_connection_builder
 from AWSIoTPythonSDK.core.jobs.thingJobManager import jobExecutionStatus as Status
 from AWSIoTPythonSDK.core.jobs.thingJobManager import jobExecutionTopicReplyType as Reply
@@ -90,6 +90,25 @@ def test_mqtt_on_the_shared_port(all_allowed: Account, alpn: list[str] | None, l
     device = _Paho(_port(all_allowed.server.addresses.shared), context, "pump", protocol=level)
     device.echoes()
     device.stop()
+
+
+def test_the_device_sdk_on_the_shared_port(account: Account) -> None:
+    """As its builder connects by default, but for the number 443."""
+    credentials = account.device("pump")
+    options = io.TlsContextOptions.create_client_with_mtls_from_path(str(credentials.certificate), str(credentials.key))
+    options.override_default_trust_store_from_path(None, account.server.addresses.ca)
+    options.alpn_list = ["x-amzn-mqtt-ca"]
+    bootstrap = io.ClientBootstrap.get_or_create_static_default()
+    connection = mqtt.Connection(
+        client=mqtt.Client(bootstrap, io.ClientTlsContext(options)),
+        host_name="localhost",
+        port=_port(account.server.addresses.shared),
+        client_id="pump",
+        clean_session=False,
+    )
+    connection.connect().result(PATIENCE)
+    _runs_a_job(account, connection, "pump")
+    connection.disconnect().result(PATIENCE)
 
 
 @pytest.mark.parametrize("alpn", ["x-amzn-mqtt-ca", "mqtt", "http/1.1", "h2"])
