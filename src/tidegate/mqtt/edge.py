@@ -276,7 +276,7 @@ class Edge(asyncio.Protocol):
         self._server.lifecycle.subscriptions(self.connection, kind, effect.filters)
 
     def _reserved(self, effect: Reserved) -> None:
-        self._server.left(self.connection, effect)
+        self._server.reserved(self.connection, effect)
 
     # -- who it is --
 

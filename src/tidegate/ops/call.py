@@ -28,6 +28,13 @@ class Limits(NamedTuple):
     billing_groups: int = 20_000
     thing_type_rest: int = 5 * 60_000
     """How long (ms) a thing type must have been deprecated before it can be deleted."""
+    packages: int = 100
+    package_versions: int = 10_000
+    """Of all packages of an account together."""
+    attribute_bytes: int = 3072
+    """Of a package version's attributes, names and values."""
+    shadow_bytes: int = 8192
+    """Of a shadow's state as compact JSON; metadata is not counted."""
     schedule_lead: int = 30 * 60_000
     """How far ahead (ms) a job's start and end must be."""
     release_chunk: int = 1000

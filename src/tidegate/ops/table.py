@@ -12,7 +12,12 @@ from tidegate.ops import (
     groups,
     jobs,
     managed_templates,
+    package_configuration,
+    package_versions,
+    packages,
     policies,
+    sboms,
+    shadows,
     tags,
     templates,
     thing_types,
@@ -27,6 +32,7 @@ TAGGABLE = {
     **thing_types.TAGGABLE,
     **billing_groups.TAGGABLE,
     **policies.TAGGABLE,
+    **packages.TAGGABLE,
 }
 """What can be tagged, by the type in its ARN."""
 
@@ -42,6 +48,11 @@ HANDLERS: dict[tuple[str, str], Handler] = {
     **billing_groups.HANDLERS,
     **certificates.HANDLERS,
     **policies.HANDLERS,
+    **packages.HANDLERS,
+    **package_versions.HANDLERS,
+    **package_configuration.HANDLERS,
+    **sboms.HANDLERS,
+    **shadows.HANDLERS,
     **tags.handlers(TAGGABLE),
     **endpoints.HANDLERS,
     **events.HANDLERS,
