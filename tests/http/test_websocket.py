@@ -299,3 +299,23 @@ def test_with_authentication_off_the_scope_names_account_and_region(server: Star
         assert client.packet() == codec.Connack(0)
         broker = server.running.devices.server.broker
         assert broker.session(("123456789012", "eu-west-1"), "claimed") is not None
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("http://localhost:3000", 101),
+        ("http://127.0.0.1", 101),
+        ("http://[::1]:80", 101),
+        ("https://evil.example", 403),
+        ("https://localhost.evil.example", 403),
+        ("null", 403),
+    ],
+)
+def test_with_authentication_off_pages_of_other_sites_are_kept_out(client: Client, origin: str, status: int) -> None:
+    assert client.ask(Origin=origin).startswith(b"HTTP/1.1 %d " % status)
+
+
+def test_a_signed_handshake_may_come_from_any_page(guarded: Started, key_id: str) -> None:
+    with opened(guarded) as client:
+        assert client.ask(_signed(key_id), Origin="https://app.example").startswith(b"HTTP/1.1 101 ")

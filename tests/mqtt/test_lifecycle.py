@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import pathlib
+import socket
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from websockets.frames import Frame, Opcode
 
-from tests.mqtt.live import Certificates, Live, PahoClient
+from tests.mqtt.live import Beat, Certificates, FakePlane, Live, PahoClient
 from tests.mqtt.rig import SCOPE, Someone, denying
+from tidegate.clock import MovableClock, SequentialIds
 from tidegate.mqtt import codec, connections
 from tidegate.mqtt.codec import Connack, Disconnect, Filter, Subscribe, Will
 from tidegate.mqtt.lifecycle import Connectivity
+from tidegate.mqtt.plane import Signer
+from tidegate.mqtt.server import Server
 from tidegate.mqtt.session import Ending
+from tidegate.mqtt.settings import Settings
 
 NOW = 1_700_000_000_000
 
@@ -235,3 +242,81 @@ def test_a_connection_can_be_described_and_deleted(live: Live) -> None:
         assert live.call(lambda: connections.subscriptions(live.server, SCOPE, "lamp")) is None
         live.publish("will", b"fence")
         assert watcher.message() == ("will", b"fence")
+
+
+def test_a_client_that_does_not_read_is_told_why(certificates: Certificates) -> None:
+    live = Live(certificates, Settings(close_timeout=1))
+    live.start()
+    context = live.device("lamp")
+    with live.paho("watcher", live.device("watcher")) as watcher, live.raw(context) as slow:
+        watcher.subscribe("$aws/events/presence/disconnected/lamp")
+        slow.tls.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.connect("lamp")
+        slow.send(Subscribe(1, (Filter("flood", 0),)))
+        assert slow.read() == codec.Suback(1, (0,))
+        for _ in range(200):
+            live.publish("flood", b"x" * 100_000)
+        live.passes(20)
+        assert _event(watcher)[1]["disconnectReason"] == "THROTTLED"
+    live.stop()
+
+
+def test_a_websocket_lives_for_a_day() -> None:
+    """Its tunnel has no socket here: only its end is looked at."""
+
+    async def story() -> None:
+        beat = Beat()
+        server = Server(FakePlane(), clock=MovableClock(NOW), ids=SequentialIds(), beat=beat)
+        tunnel = server.tunnel(Signer("user", SCOPE))
+        written: list[bytes] = []
+        transport = _Wire(written)
+        tunnel.connection_made(transport)
+        connect = codec.encode(codec.Connect(5, "lamp", keep_alive=1200), 5)
+        tunnel.data_received(Frame(Opcode.BINARY, connect).serialize(mask=True, extensions=[]))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        written.clear()
+        beat.at += 86_399
+        tunnel.edge.heard = int(beat.at)
+        server.sweep()
+        await asyncio.sleep(0)
+        assert written == []
+        beat.at += 3
+        server.sweep()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert transport.is_closing()
+        assert b"".join(written).startswith(b"\x82\x03\xe0\x01\x98"), "DISCONNECT, administrative action"
+        presence = server.lifecycle.presence(SCOPE, "lamp")
+        assert presence is not None
+        assert presence.reason == "WEBSOCKET_TTL_EXPIRATION"
+        tunnel.connection_lost(None)
+        await server.drain(0)
+
+    asyncio.run(story())
+
+
+class _Wire(asyncio.Transport):
+    def __init__(self, written: list[bytes]) -> None:
+        super().__init__({"peername": ("127.0.0.1", 1)})
+        self._written = written
+        self._closing = False
+
+    def write(self, data: Any) -> None:
+        if data:
+            self._written.append(bytes(data))
+
+    def close(self) -> None:
+        self._closing = True
+
+    def is_closing(self) -> bool:
+        return self._closing
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """There is no buffer."""
+
+    def pause_reading(self) -> None:
+        """Nobody reads."""
+
+    def resume_reading(self) -> None:
+        """Nobody reads."""

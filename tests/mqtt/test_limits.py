@@ -40,6 +40,14 @@ def test_a_hundred_publishes_may_await_their_acknowledgement() -> None:
     assert device.closed
 
 
+def test_a_packet_id_that_is_in_use() -> None:
+    device = Rig().device(level=5)
+    device.received()
+    answers = device.send(Publish("a", b"", 1, 7), Publish("a", b"", 1, 7), Publish("a", b"", 0))
+    assert answers == [Puback(7), Puback(7, Reason.PACKET_IDENTIFIER_IN_USE)]
+    assert device.send(Publish("a", b"", 1, 7)) == [Puback(7)]
+
+
 def test_a_311_client_may_send_more_at_once() -> None:
     device = Rig().device()
     device.received()

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import ipaddress
 import logging
 from collections.abc import Callable
 from hashlib import sha1
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -77,6 +79,7 @@ class Handshakes:
         if scope is None and request.peer.certificate is not None:
             return None
         if not self._auth:
+            _check_origin(request)
             return callers.claimed(self._service, scope, None)
         caller, signed = await callers.signed(self._keys, self._service.settings.account, request)
         if signed.service not in sigv4.WEBSOCKET_SERVICES:
@@ -89,6 +92,20 @@ class Handshakes:
         if status == 426:
             headers += [(b"sec-websocket-version", b"13"), (b"upgrade", b"websocket")]
         return status, headers, body
+
+
+def _check_origin(request: Request) -> None:
+    """Without authentication, keep out pages of other sites: browsers let any page open a WebSocket to this machine."""
+    origin = request.header(b"origin")
+    if origin is None:
+        return
+    try:
+        host = urlsplit(origin.decode("latin-1")).hostname or ""
+        local = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        local = False
+    if not local:
+        raise _Refused(403, "With authentication off only pages of this machine may connect.")
 
 
 def _head(request: Request) -> bytes:

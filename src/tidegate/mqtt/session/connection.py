@@ -285,6 +285,10 @@ class Connection:
         """QoS 1 publishes of the client for which it can have seen no PUBACK."""
         return self.unseen + (len(self.owed) if self.owed else 0)
 
+    def owes(self, packet_id: int) -> bool:
+        """Whether a publish with this packet id still awaits its PUBACK."""
+        return packet_id > 0 and any(each.packet_id == packet_id for each in self.owed or ())
+
     def owe(self, packet_id: int) -> Ack:
         """A PUBACK that must wait, and with it those that come after."""
         ack = Ack(packet_id)

@@ -28,6 +28,9 @@ def on_publish(connection: Connection, packet: codec.Publish, now: clock.Millis)
             raise ProtocolError(Reason.QOS_NOT_SUPPORTED, "PUBLISH at QoS 2")
         return  # a 3.1.1 client never gets an answer to it (2.4)
     _check(connection, packet)
+    if connection.owed and connection.v5 and connection.owes(packet.packet_id):
+        connection.acknowledge(packet.packet_id, Reason.PACKET_IDENTIFIER_IN_USE)
+        return
     code, effect = _judge(connection, packet, now)
     if packet.qos and type(effect) is Publication:
         effect.ack = connection.owe(packet.packet_id)
