@@ -15,7 +15,7 @@ import ipaddress
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -39,16 +39,14 @@ from tidegate.mqtt.settings import Settings as MqttSettings
 from tidegate.mqtt.shared import Doorman
 from tidegate.ops import sweeps
 from tidegate.ops.call import Endpoints, Limits
-from tidegate.ops.effects import CertificateTrusted
 from tidegate.ops.table import HANDLERS
 from tidegate.pki import authority, certificates
 from tidegate.pki.authority import Authority
-from tidegate.pki.tls import TrustStore
 from tidegate.runtime import unit
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.service import Service, Settings
 from tidegate.runtime.timeline import Timeline
-from tidegate.store import certificates as stored_certificates
+from tidegate.runtime.trust import Trust
 from tidegate.store.database import Database, StoreError, Tx
 from tidegate.store.sqlite import SqliteDatabase
 
@@ -130,6 +128,7 @@ class Running(NamedTuple):
     metrics: Metrics
     timeline: Timeline
     devices: Endpoint
+    trust: Trust
 
 
 class InUseError(Exception):
@@ -162,10 +161,10 @@ async def running(options: Options) -> AsyncIterator[Running]:
         edges = await _edges(options, stack, service, devices, timeline, metrics, trust)
         addresses = _addresses(options, edges)
         _publish(options.data, addresses)
-        yield Running(addresses, service, engine, metrics, timeline, devices)
+        yield Running(addresses, service, engine, metrics, timeline, devices, trust)
 
 
-async def _service(options: Options, stack: AsyncExitStack) -> tuple[Service, TrustStore]:
+async def _service(options: Options, stack: AsyncExitStack) -> tuple[Service, Trust]:
     """Store, certificates and the service over them."""
     clock: Clock = MovableClock() if options.clock == "movable" else SystemClock()
     ids = RandomIds()
@@ -173,8 +172,9 @@ async def _service(options: Options, stack: AsyncExitStack) -> tuple[Service, Tr
     work = unit.over(open_store(options.data, options.store, clock.now()))
     stack.push_async_callback(work.close)
     signer = authority.load_or_create(options.data, now=wall_now(), ids=ids)
-    trust = _trust_store(options, signer, await work.read(_registered), ids)
-    work.subscribe(lambda effects: _trust_new(trust, effects))
+    trust = Trust(work, signer.pem, lambda: signer.server_files(options.data, options.names, now=wall_now(), ids=ids))
+    await trust.start()
+    stack.push_async_callback(trust.stop)
     limits = Limits(rollout_per_minute=options.rollout_ceiling)
     settings = Settings(account=options.account, region=options.region, limits=limits)
     return Service(work, clock, ids, settings, _Issuer(signer, ids)), trust
@@ -213,16 +213,18 @@ async def _edges(
     devices: Endpoint,
     timeline: Timeline,
     metrics: Metrics,
-    trust: TrustStore,
+    trust: Trust,
 ) -> _Edges:
     """Open the device endpoint, the device listener and, last, the listener of operators."""
-    certified = trust.listener("required", enforce_expiry=options.enforce_expiry)
+    certified = trust.store.listener("required", enforce_expiry=options.enforce_expiry)
     mqtts = Address(*await devices.server.listen(options.mqtts.host, options.mqtts.port, certified))
     metrics.connections("mqtts", lambda: devices.server.connections)
-    control = Control(service, timeline, metrics, auth=options.auth, reset=lambda: _reset(service, timeline, devices))
+    control = Control(
+        service, timeline, metrics, auth=options.auth, reset=lambda: _reset(service, timeline, devices, trust)
+    )
     app = App(service, HANDLERS, control, metrics, auth=options.auth)
     handshakes = Handshakes(service, lambda caller: devices.server.tunnel(_signer(caller)), auth=options.auth)
-    context = trust.listener("optional", enforce_expiry=options.enforce_expiry)
+    context = trust.store.listener("optional", enforce_expiry=options.enforce_expiry)
 
     def listener(name: str, *, device: bool) -> Listener:
         made = Listener(app.respond, ConnectionLimits(), device=device, upgrade=handshakes.upgrade)
@@ -250,9 +252,10 @@ def _signer(caller: Caller | None) -> Signer | None:
     return None if caller is None else Signer(caller.principal, (caller.account, caller.region))
 
 
-async def _reset(service: Service, timeline: Timeline, devices: Endpoint) -> None:
+async def _reset(service: Service, timeline: Timeline, devices: Endpoint, trust: Trust) -> None:
     await devices.journal.settled()
     await service.reset()
+    await trust.reload()
     devices.reset()
     await timeline.present()
 
@@ -336,26 +339,5 @@ class _Issuer:
         key = certificates.accepted_key(load_pem_public_key(public_key_pem.encode()))
         return self._signer.issue_device(key, now=wall_now(), ids=self._ids).pem
 
-
-def _trust_store(options: Options, signer: Authority, registered: Sequence[str], ids: Ids) -> TrustStore:
-    files = signer.server_files(options.data, options.names, now=wall_now(), ids=ids)
-    trust = TrustStore(files.certificate, files.key, [signer.pem])
-    for pem in registered:
-        trust.add(pem)
-    return trust
-
-
-def _trust_new(trust: TrustStore, effects: Sequence[object]) -> None:
-    for effect in effects:
-        if isinstance(effect, CertificateTrusted):
-            trust.add(effect.pem)
-
-
-def _registered(tx: Tx) -> list[str]:
-    """Every certificate of a foreign authority that was registered."""
-    found: list[str] = []
-    after = 0
-    while rows := stored_certificates.registered(tx, after, 1000):
-        found += [pem for _, pem in rows]
-        after = rows[-1][0]
-    return found
+    def issue_for_request(self, csr_pem: str) -> str:
+        return self._signer.issue_for_request(csr_pem, now=wall_now(), ids=self._ids).pem

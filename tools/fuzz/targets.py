@@ -63,7 +63,7 @@ class _Anybody:
     def allows(self, action: str, resource: str, client_id: str) -> bool:
         return not (resource.endswith("/denied") or (action == "iot:Receive" and resource.endswith("/unheard")))
 
-    def allows_connect(self, client_id: str, persistent: bool, will_topic: str | None) -> bool:
+    def connects(self, client_id: str, *, persistent: bool, will_topic: str | None) -> bool:
         return will_topic != "denied"
 
 

@@ -8,7 +8,6 @@ the second when it exceeds a rate.
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, cast
 
@@ -28,12 +27,11 @@ from tidegate.mqtt.session import (
     Reserved,
     State,
 )
+from tidegate.pki.tls import SERVER_NAME
 
 if TYPE_CHECKING:
     from tidegate.mqtt.server import Server
 
-SERVER_NAME = "requested_server_name"
-"""Attribute under which an ``sni_callback`` may leave the client's server name on the TLS object for ``identify``."""
 
 _TURNS = 3
 """Turns of the loop a PUBACK waits for its reply: one to decide, one to commit, one to hand the outcome over."""
@@ -226,11 +224,16 @@ class Edge(asyncio.Protocol):
             self._server.throttled.append(self)
 
     def unthrottle(self) -> None:
-        """The second is over: go on with what has arrived, then with what comes."""
+        """The second is over."""
         self._release(_RATE)
-        connection, now = self.connection, self._server.clock.now()
-        connection.may_send_again()
-        self._carry_out(connection.advance(now), now)
+        self.connection.may_send_again()
+        if not self._held & _IDENTIFYING:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Go on with what has arrived, then with what comes."""
+        now = self._server.clock.now()
+        self._carry_out(self.connection.advance(now), now)
         self._limit()
 
     def hold_for_drain(self) -> None:
@@ -285,8 +288,12 @@ class Edge(asyncio.Protocol):
         self._ask().add_done_callback(self._identified)
 
     def refresh(self) -> None:
-        """Ask again who this is; a client no longer known is disconnected."""
+        """Ask again who this is; a client no longer known is disconnected.
+
+        Nothing is read meanwhile: what a client sends after a change has been answered is judged by the change.
+        """
         if self.connection.state is State.CONNECTED:
+            self._hold(_IDENTIFYING)
             self._ask().add_done_callback(self._refreshed)
 
     def _ask(self) -> asyncio.Task[Identity | None]:
@@ -298,8 +305,7 @@ class Edge(asyncio.Protocol):
         plane, connection = self._server.plane, self.connection
         if self._signer is not None:
             return plane.identify_signer(self._signer, connection.client_id, self.peer)
-        tls = self.transport.get_extra_info("ssl_object") if self.transport is not None else None
-        certificate, server_name = _tls_facts(tls)
+        certificate, server_name = self._tls_facts()
         if self._custom:
             shown = connection.username, connection.password
             return plane.authenticate(*shown, connection.client_id, server_name, self.peer)
@@ -319,6 +325,8 @@ class Edge(asyncio.Protocol):
             self._carry_out([refusal], now)
             return
         if identity is None:
+            if not task.cancelled() and task.exception() is None:
+                self._report_unidentified()
             server.broker.end(connection, Ending.AUTH_ERROR, Reason.NOT_AUTHORIZED, "not identified", now)
             return
         effects = server.broker.admit(connection, identity, now)
@@ -333,6 +341,18 @@ class Edge(asyncio.Protocol):
         self._limit()
         server.rescheduled(self)
 
+    def _report_unidentified(self) -> None:
+        certificate, server_name = self._tls_facts()
+        if certificate is not None:
+            self._server.watchers.unidentified(certificate, server_name, self.peer)
+
+    def _tls_facts(self) -> tuple[bytes | None, str | None]:
+        """The client's certificate in DER and the server name it asked for."""
+        tls = self.transport.get_extra_info("ssl_object") if self.transport is not None else None
+        if tls is None:
+            return None, None
+        return tls.getpeercert(binary_form=True), getattr(tls, SERVER_NAME, None)
+
     def _refreshed(self, task: asyncio.Task[Identity | None]) -> None:
         connection, server = self.connection, self._server
         if task is not self._asking or connection.state is not State.CONNECTED:
@@ -343,13 +363,8 @@ class Edge(asyncio.Protocol):
             server.end(connection, Ending.AUTH_ERROR, Reason.NOT_AUTHORIZED, "no longer identified")
         else:
             connection.identity = identity
-
-
-def _tls_facts(tls: ssl.SSLObject | None) -> tuple[bytes | None, str | None]:
-    """The client's certificate in DER and the server name it asked for."""
-    if tls is None:
-        return None, None
-    return tls.getpeercert(binary_form=True), getattr(tls, SERVER_NAME, None)
+            self._release(_IDENTIFYING)
+            self._go_on()
 
 
 _HANDLERS: dict[type, Any] = {

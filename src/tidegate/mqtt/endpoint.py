@@ -17,11 +17,12 @@ from tidegate.mqtt.journal import Written
 from tidegate.mqtt.lifecycle import Record
 from tidegate.mqtt.notices import Notices
 from tidegate.mqtt.plane import Identity, Reply, Scope, Signer
+from tidegate.mqtt.registration import Registration
 from tidegate.mqtt.server import Server
 from tidegate.mqtt.settings import Settings
 from tidegate.mqtt.shadows import Shadows
+from tidegate.ops import identity
 from tidegate.ops.effects import PoliciesChanged, PrincipalChanged
-from tidegate.runtime import identity
 from tidegate.runtime.service import Service
 
 Allowed = Callable[[str, str], bool]
@@ -33,29 +34,29 @@ Authorise = Callable[[Signer, str, str], Awaitable[Allowed | None]]
 class DeviceIdentity:
     """The holder of an ACTIVE certificate on one connection; permissions are in memory until they change."""
 
-    __slots__ = ("__weakref__", "_arriving", "_bound", "exclusive_thing", "principal", "scope", "scope_id")
+    __slots__ = ("__weakref__", "_bound", "_device", "_peer", "exclusive_thing", "principal", "scope", "scope_id")
 
-    def __init__(self, device: identity.Device, client_id: str, peer: str) -> None:
+    def __init__(self, device: identity.Device, bound: identity.Bound, peer: str = "") -> None:
+        # Few policies look at how a client connects; no other connection has to carry what they look at.
+        self._device = device if device.judges_connect else None
+        self._peer = peer if self._device is not None else ""
         self.principal = device.certificate_id
         self.scope: Scope = (device.account, device.region)
         self.scope_id = device.scope
         thing = device.thing
         self.exclusive_thing = thing.name if thing is not None and thing.exclusive else None
-        self._bound = device.bind(client_id, peer)
-        self._arriving: tuple[identity.Device, str] | None = (device, peer)
+        self._bound = bound
+
+    def connects(self, client_id: str, *, persistent: bool, will_topic: str | None) -> bool:
+        bound = self._bound
+        if self._device is not None:
+            extra = identity.of_connect(persistent=persistent, will_topic=will_topic)
+            bound = self._device.bind(client_id, self._peer, extra)
+            self._device = None
+        return bound.allows("iot:Connect", f"client/{client_id}")
 
     def allows(self, action: str, resource: str, client_id: str) -> bool:
         return self._bound.allows(action, resource)
-
-    def allows_connect(self, client_id: str, persistent: bool, will_topic: str | None) -> bool:
-        assert self._arriving is not None
-        device, peer = self._arriving
-        self._arriving = None  # asked once; what it was loaded from is not needed any more
-        attributes = ["PersistentConnect"] * persistent + ["LastWill"] * (will_topic is not None)
-        extra: dict[str, str | list[str]] = {"iot:ConnectAttributes": attributes} if attributes else {}
-        if will_topic is not None:
-            extra["iot:LastWillTopic"] = will_topic
-        return device.bind(client_id, peer, extra).allows("iot:Connect", f"client/{client_id}")
 
 
 class SignerIdentity:
@@ -73,7 +74,7 @@ class SignerIdentity:
     def allows(self, action: str, resource: str, client_id: str) -> bool:
         return self._allowed(action, resource)
 
-    def allows_connect(self, client_id: str, persistent: bool, will_topic: str | None) -> bool:
+    def connects(self, client_id: str, *, persistent: bool, will_topic: str | None) -> bool:
         return self._allowed("iot:Connect", f"client/{client_id}")
 
 
@@ -102,7 +103,7 @@ class Devices:
                 tx, certificate_id, server_name=server_name, client_id=client_id, partition=partition
             )
         )
-        return None if device is None else DeviceIdentity(device, client_id, peer)
+        return None if device is None else DeviceIdentity(device, device.bind(client_id, peer), peer)
 
     async def identify_signer(self, signer: Signer, client_id: str, peer: str) -> Identity | None:
         allowed = await self._authorise(signer, client_id, peer)
@@ -147,6 +148,8 @@ class Endpoint:
         self.events = Events(service, self.server, self._notices.settled, self.journal.settled)
         self._shadows = Shadows(service, self.server)
         self.server.watchers.interest = self._notices.interest
+        self._registration = Registration(service)
+        self.server.watchers.unidentified = self._registration.attempt
         self.server.watchers.reserved = self._reserved
         service.unit.subscribe(self._act)
 
@@ -185,6 +188,7 @@ class Endpoint:
         """Wait until devices and subscribers have been sent all that follows from what is committed by now."""
         self.server.broker.sweep(self._service.clock.now())
         self.server.lifecycle.sweep()
+        await self._registration.settled()
         await self._service.unit.delivered()
         await self._notices.settled()
         await self.events.settled()
@@ -195,3 +199,4 @@ class Endpoint:
         await self.events.stop()
         await self.server.drain(grace)
         await self.journal.settled()
+        await self._registration.settled()

@@ -25,6 +25,7 @@ class Limits(NamedTuple):
     policy_versions: int = 5
     policy_characters: int = 2048
     """White space is not counted."""
+    ca_certificates_per_subject: int = 10
     billing_groups: int = 20_000
     thing_type_rest: int = 5 * 60_000
     """How long (ms) a thing type must have been deprecated before it can be deleted."""
@@ -56,6 +57,14 @@ class Authority(Protocol):
 
     def issue(self, public_key_pem: str) -> str:
         """A certificate (PEM) for a device's public key (PEM)."""
+        ...
+
+    def issue_for_request(self, csr_pem: str) -> str:
+        """A certificate (PEM) for a signing request (PEM).
+
+        Raises:
+            InvalidCertificateError: it is none, or not one to be signed.
+        """
         ...
 
 

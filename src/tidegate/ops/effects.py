@@ -76,9 +76,14 @@ class PoliciesChanged(NamedTuple):
 
 
 class CertificateTrusted(NamedTuple):
-    """A certificate from a foreign CA was registered: the TLS listeners must trust it."""
+    """A certificate without a CA was registered, or a CA: the TLS listeners must trust it."""
 
     pem: str
+    authority: bool = False
+
+
+class TrustWithdrawn(NamedTuple):
+    """Something the TLS listeners trust is gone: they must find out anew what they trust."""
 
 
 Effect = (
@@ -92,4 +97,5 @@ Effect = (
     | PrincipalChanged
     | PoliciesChanged
     | CertificateTrusted
+    | TrustWithdrawn
 )

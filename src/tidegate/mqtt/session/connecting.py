@@ -70,9 +70,8 @@ def authorise(connection: Connection, identity: Identity) -> str | None:
     connect = connection.connect
     assert connect is not None
     will = connect.will
-    if not identity.allows_connect(
-        connection.client_id, _persistent(connect), will.topic if will is not None else None
-    ):
+    will_topic = will.topic if will is not None else None
+    if not identity.connects(connection.client_id, persistent=_persistent(connect), will_topic=will_topic):
         return "iot:Connect"
     if will is None:
         return None
@@ -84,9 +83,8 @@ def authorise(connection: Connection, identity: Identity) -> str | None:
 
 def _persistent(connect: codec.Connect) -> bool:
     """Whether the client wants a session that outlives its connection."""
-    if connect.level != codec.V5:
-        return not connect.clean_start
-    return connect.properties is not None and bool(connect.properties.session_expiry_interval)
+    expiry = connect.properties.session_expiry_interval if connect.properties is not None else None
+    return not connect.clean_start or bool(expiry)
 
 
 def refuse(connection: Connection, code: Reason, message: str, now: clock.Millis, *, silent: bool = False) -> Closed:
