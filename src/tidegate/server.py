@@ -12,6 +12,7 @@ from __future__ import annotations
 import fcntl
 import gc
 import ipaddress
+import logging
 import os
 import socket
 import ssl
@@ -24,6 +25,7 @@ import msgspec
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from tidegate.clock import Clock, Ids, MovableClock, RandomIds, SystemClock, wall_now
+from tidegate.core.throttle import Rates
 from tidegate.engine.loop import Engine, Step
 from tidegate.engine.pace import Pace
 from tidegate.http.app import App
@@ -31,27 +33,34 @@ from tidegate.http.callers import Caller
 from tidegate.http.connections import Limits as ConnectionLimits
 from tidegate.http.control import Control
 from tidegate.http.listeners import Listener
+from tidegate.http.throttle import Throttle
 from tidegate.http.websocket import Handshakes
 from tidegate.mqtt.endpoint import Endpoint
 from tidegate.mqtt.plane import Signer
 from tidegate.mqtt.server import Server as MqttServer
 from tidegate.mqtt.settings import Settings as MqttSettings
 from tidegate.mqtt.shared import Doorman
-from tidegate.ops import sweeps
+from tidegate.ops import access, sweeps
 from tidegate.ops.call import Endpoints, Limits
 from tidegate.ops.table import HANDLERS
-from tidegate.pki import authority, certificates
+from tidegate.pki import authority, certificates, vault
 from tidegate.pki.authority import Authority
+from tidegate.pki.vault import Vault, VaultError
 from tidegate.runtime import unit
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.service import Service, Settings
 from tidegate.runtime.timeline import Timeline
 from tidegate.runtime.trust import Trust
+from tidegate.runtime.unit import Unit
 from tidegate.store.database import Database, StoreError, Tx
 from tidegate.store.sqlite import SqliteDatabase
 
+log = logging.getLogger("tidegate")
+
 _ALLOCATIONS = 20_000
 """Between two looks for cycles."""
+_BODY_OF_DOCUMENT = 3
+"""How often a document goes into a request that carries it: JSON in JSON, and ``\\uXXXX`` for two bytes."""
 _LARGE_RELEASE = 16_000
 """Executions in one transaction while nobody waits for the store: about twenty milliseconds."""
 
@@ -95,7 +104,14 @@ class Options(NamedTuple):
     clock: Literal["system", "movable"] = "system"
     store: str = "sqlite"
     """``sqlite`` (a file in the data directory) or a PostgreSQL URL."""
-    rollout_ceiling: int = 1000
+    limits: Limits = Limits()
+    """The quotas."""
+    rollout_ceiling: int | None = None
+    """The highest rollout rate a minute, in place of the one in ``limits``."""
+    throttles: Rates | None = None
+    """Requests a second by (plane, operation); None throttles nothing."""
+    master_key: Path | None = None
+    """The file of the key that seals the secrets of access keys; None: ``master.key`` in the data directory."""
     strict_aws: bool = False
     names: tuple[str, ...] = ()
     """Further host names and addresses of this server: they go into its certificate, the first one to devices."""
@@ -142,6 +158,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
     Raises:
         InUseError: another server works on the data directory.
         StoreError: the store cannot be opened.
+        VaultError: the master key cannot be used, or access keys need another.
         InvalidCertificateError: the authority's files are damaged.
         OSError: an address cannot be bound.
     """
@@ -175,9 +192,28 @@ async def _service(options: Options, stack: AsyncExitStack) -> tuple[Service, Tr
     trust = Trust(work, signer.pem, lambda: signer.server_files(options.data, options.names, now=wall_now(), ids=ids))
     await trust.start()
     stack.push_async_callback(trust.stop)
-    limits = Limits(rollout_per_minute=options.rollout_ceiling)
-    settings = Settings(account=options.account, region=options.region, limits=limits)
-    return Service(work, clock, ids, settings, _Issuer(signer, ids)), trust
+    sealed = open_vault(options.data, options.master_key, ids)
+    await _adopt_keys(work, sealed, auth=options.auth)
+    settings = Settings(account=options.account, region=options.region, limits=_limits(options))
+    return Service(work, clock, ids, settings, _Issuer(signer, ids), vault=sealed), trust
+
+
+def _limits(options: Options) -> Limits:
+    ceiling = options.rollout_ceiling
+    return options.limits if ceiling is None else options.limits._replace(rollout_per_minute=ceiling)
+
+
+async def _adopt_keys(work: Unit, sealed: Vault, *, auth: bool) -> None:
+    """Seal what an older tidegate kept as it was. Raises ``VaultError`` if keys are there that we cannot open."""
+    adopted = await work.transact(lambda tx: access.seal_secrets(tx, sealed))
+    if adopted:
+        log.info("the secrets of %d access keys were sealed with the master key", adopted)
+    foreign = await work.read(lambda tx: access.sealed_elsewhere(tx, sealed))
+    if foreign and auth:
+        raise VaultError(
+            f"the secrets of {len(foreign)} access keys ({foreign[0]} …) are sealed with another master key: start "
+            "with the --master-key of the server that made them, or revoke them with `tidegate keys revoke`"
+        )
 
 
 def _node(data: Path, ids: Ids) -> int:
@@ -222,12 +258,13 @@ async def _edges(
     control = Control(
         service, timeline, metrics, auth=options.auth, reset=lambda: _reset(service, timeline, devices, trust)
     )
-    app = App(service, HANDLERS, control, metrics, auth=options.auth)
+    throttle = None if options.throttles is None else Throttle(options.throttles)
+    app = App(service, HANDLERS, control, metrics, auth=options.auth, throttle=throttle)
     handshakes = Handshakes(service, lambda caller: devices.server.tunnel(_signer(caller)), auth=options.auth)
     context = trust.store.listener("optional", enforce_expiry=options.enforce_expiry)
 
-    def listener(name: str, *, device: bool) -> Listener:
-        made = Listener(app.respond, ConnectionLimits(), device=device, upgrade=handshakes.upgrade)
+    def listener(name: str, *, device: bool, limits: ConnectionLimits = ConnectionLimits()) -> Listener:  # noqa: B008
+        made = Listener(app.respond, limits, device=device, upgrade=handshakes.upgrade)
         stack.push_async_callback(made.close, options.grace_s)
         metrics.connections(name, made.connections)
         return made
@@ -235,7 +272,9 @@ async def _edges(
     https = Address(*await listener("https", device=True).open(*options.https, context))
     shared = await _shared(options.shared, devices.server, listener, context) if options.shared else None
     service.settings = service.settings._replace(endpoints=_endpoints(options, https, mqtts))
-    http = Address(*await listener("http", device=False).open(*options.http))
+    body = max(ConnectionLimits().body, _BODY_OF_DOCUMENT * options.limits.document_bytes)
+    limits = ConnectionLimits()._replace(body=body)
+    http = Address(*await listener("http", device=False, limits=limits).open(*options.http))
     return _Edges(http, https, mqtts, shared)
 
 
@@ -249,7 +288,10 @@ async def _shared(
 
 
 def _signer(caller: Caller | None) -> Signer | None:
-    return None if caller is None else Signer(caller.principal, (caller.account, caller.region))
+    if caller is None:
+        return None
+    key_id = caller.identity.key_id if caller.identity is not None else None
+    return Signer(caller.principal, (caller.account, caller.region), key_id)
 
 
 async def _reset(service: Service, timeline: Timeline, devices: Endpoint, trust: Trust) -> None:
@@ -297,6 +339,15 @@ def settle_heap() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(_ALLOCATIONS)
+
+
+def open_vault(data: Path, master_key: Path | None, ids: Ids) -> Vault:
+    """The vault of a server or command: of the key that was named, or of the data directory's own.
+
+    Raises:
+        VaultError: the key cannot be used.
+    """
+    return vault.load_or_create(data, ids) if master_key is None else vault.load(master_key, ids)
 
 
 def open_store(data: Path, store: str, now: int) -> Database:

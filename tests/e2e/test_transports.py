@@ -25,9 +25,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.e2e.fleet import PATIENCE, REGION, Account, Maker, client
 from tests.e2e.mqtt import Inbox
+from tests.operators import admitted
 from tests.servers import options, started
-from tidegate.store import keys
-from tidegate.store.keys import AccessKey
 
 SECRET = "a-secret-of-forty-characters-0123456789"
 AWS_HOST = f"a1b2c3-ats.iot.{REGION}.amazonaws.com"
@@ -194,8 +193,7 @@ def signed(
         key_id, secret = account.id, "any"
         if request.param:
             key_id, secret = f"AKIA{number:016d}", SECRET
-            key = AccessKey(SECRET, f"arn:aws:iam::{account.id}:user/device")
-            server.on_loop(lambda: server.running.service.unit.transact(lambda tx: keys.insert(tx, key_id, key, 0)))
+            admitted(server, key_id, SECRET, f"arn:aws:iam::{account.id}:user/device")
         account.__dict__["iot"] = client(server, "iot", key_id, secret)
         yield account, key_id, secret
 

@@ -7,6 +7,7 @@ import contextlib
 import datetime
 import hashlib
 import hmac
+import itertools
 import json
 import socket
 from collections.abc import Iterator
@@ -15,10 +16,10 @@ from urllib.parse import quote
 import pytest
 from websockets.frames import Frame, Opcode
 
+from tests.operators import admitted
 from tests.servers import Started
 from tidegate.mqtt import codec
-from tidegate.store import keys
-from tidegate.store.keys import AccessKey
+from tidegate.ops import access
 
 SECRET = "a-secret-of-forty-characters-0123456789"
 KEY = base64.b64encode(bytes(range(16))).decode()
@@ -39,6 +40,7 @@ class Client:
         self.socket = plain
         self._data = b""
         self._packets = codec.Reader(1 << 20)
+        self.level = 4
 
     def ask(self, target: str = "/mqtt", method: str = "GET", after: bytes = b"", **changes: str | None) -> bytes:
         """Send a handshake and return the head of the answer."""
@@ -79,6 +81,7 @@ class Client:
         return Opcode(first & 0xF), payload
 
     def packet(self) -> codec.Packet:
+        self._packets.level = self.level
         while (found := self._packets.next_packet()) is None:
             frame = self.frame()
             assert frame is not None
@@ -256,11 +259,24 @@ def _signed(key_id: str, secret: str = SECRET, service: str = "iotdevicegateway"
     return f"/mqtt?{query}&X-Amz-Signature={hmac.digest(key, text.encode(), 'sha256').hex()}"
 
 
+_numbers = itertools.count(1)
+
+
+def _key(guarded: Started, *statements: dict[str, object]) -> str:
+    """A new access key whose principal may do what these statements say; everything without any."""
+    number = next(_numbers)
+    key_id, principal = f"AKIABROWSER{number}", f"arn:aws:iam::123456789012:user/browser-{number}"
+    if statements:
+        document = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+        admitted(guarded, key_id, SECRET, principal, {"browser": document})
+    else:
+        admitted(guarded, key_id, SECRET, principal)
+    return key_id
+
+
 @pytest.fixture
 def key_id(guarded: Started) -> str:
-    key = AccessKey(SECRET, "arn:aws:iam::123456789012:user/browser")
-    guarded.on_loop(lambda: guarded.running.service.unit.transact(lambda tx: keys.insert(tx, "AKIABROWSER", key, 0)))
-    return "AKIABROWSER"
+    return _key(guarded)
 
 
 @pytest.mark.parametrize("service", ["iotdevicegateway", "iotdata"])
@@ -319,3 +335,41 @@ def test_with_authentication_off_pages_of_other_sites_are_kept_out(client: Clien
 def test_a_signed_handshake_may_come_from_any_page(guarded: Started, key_id: str) -> None:
     with opened(guarded) as client:
         assert client.ask(_signed(key_id), Origin="https://app.example").startswith(b"HTTP/1.1 101 ")
+
+
+def test_the_policies_of_a_key_hold_over_mqtt(guarded: Started) -> None:
+    head = "arn:aws:iot:eu-west-1:123456789012:"
+    key = _key(
+        guarded,
+        {"Effect": "Allow", "Action": "iot:Connect", "Resource": f"{head}client/page-*"},
+        {"Effect": "Allow", "Action": ["iot:Publish", "iot:Receive"], "Resource": f"{head}topic/room/*"},
+        {"Effect": "Allow", "Action": "iot:Subscribe", "Resource": f"{head}topicfilter/room/*"},
+    )
+    with opened(guarded) as client:
+        client.ask(_signed(key))
+        client.send(codec.encode(codec.Connect(4, "other"), 4))
+        assert client.packet() == codec.Connack(5)
+    with opened(guarded) as client:
+        client.ask(_signed(key))
+        client.send(codec.encode(codec.Connect(4, "page-1"), 4))
+        assert client.packet() == codec.Connack(0)
+        wanted = tuple(codec.Filter(name, 0) for name in ("room/+", "hall/+"))
+        client.send(codec.encode(codec.Subscribe(1, wanted), 4))
+        assert client.packet() == codec.Suback(1, (0, 0x80))
+        client.send(codec.encode(codec.Publish("room/a", b"1"), 4))
+        assert client.packet() == codec.Publish("room/a", b"1")
+        client.send(codec.encode(codec.Publish("hall/a", b"1", 1, 1), 4))
+        assert client.frame() == (Opcode.CLOSE, (1000).to_bytes(2, "big"))
+
+
+def test_a_key_that_is_revoked_ends_its_connections(guarded: Started) -> None:
+    key = _key(guarded)
+    with opened(guarded) as client:
+        client.ask(_signed(key))
+        client.level = 5
+        client.send(codec.encode(codec.Connect(5, "revoked"), 5))
+        connack = client.packet()
+        assert isinstance(connack, codec.Connack)
+        unit = guarded.running.service.unit
+        guarded.on_loop(lambda: unit.transact(lambda tx: access.revoke_key(tx, key)))
+        assert client.packet() == codec.Disconnect(codec.Reason.NOT_AUTHORIZED)

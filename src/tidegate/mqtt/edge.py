@@ -296,6 +296,11 @@ class Edge(asyncio.Protocol):
             self._hold(_IDENTIFYING)
             self._ask().add_done_callback(self._refreshed)
 
+    @property
+    def signed(self) -> bool:
+        """Whether an access key stands for the client."""
+        return self._signer is not None
+
     def _ask(self) -> asyncio.Task[Identity | None]:
         self._revision = self._server.revision
         self._asking = self._server.loop.create_task(self._who())

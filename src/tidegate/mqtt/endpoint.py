@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Any
 
 from tidegate.mqtt import topics
@@ -21,14 +21,10 @@ from tidegate.mqtt.registration import Registration
 from tidegate.mqtt.server import Server
 from tidegate.mqtt.settings import Settings
 from tidegate.mqtt.shadows import Shadows
+from tidegate.mqtt.signers import Authorise, SignerIdentity, by_policies
 from tidegate.ops import identity
-from tidegate.ops.effects import PoliciesChanged, PrincipalChanged
+from tidegate.ops.effects import AccessChanged, PoliciesChanged, PrincipalChanged
 from tidegate.runtime.service import Service
-
-Allowed = Callable[[str, str], bool]
-"""Whether an action (``iot:Publish``) on a resource (``topic/a``, without the head of the ARN) is allowed."""
-Authorise = Callable[[Signer, str, str], Awaitable[Allowed | None]]
-"""What the holder of an access key may do under this client id and from this address; None: not even connect."""
 
 
 class DeviceIdentity:
@@ -59,36 +55,12 @@ class DeviceIdentity:
         return self._bound.allows(action, resource)
 
 
-class SignerIdentity:
-    """A caller with an access key on one connection."""
-
-    __slots__ = ("__weakref__", "_allowed", "exclusive_thing", "principal", "scope", "scope_id")
-
-    def __init__(self, signer: Signer, scope_id: int, allowed: Allowed) -> None:
-        self.principal = signer.principal
-        self.scope = signer.scope
-        self.scope_id = scope_id
-        self.exclusive_thing: str | None = None
-        self._allowed = allowed
-
-    def allows(self, action: str, resource: str, client_id: str) -> bool:
-        return self._allowed(action, resource)
-
-    def connects(self, client_id: str, *, persistent: bool, will_topic: str | None) -> bool:
-        return self._allowed("iot:Connect", f"client/{client_id}")
-
-
-async def everything(_signer: Signer, _client_id: str, _peer: str) -> Allowed:
-    """What every key may do as long as keys have no policies: all."""
-    return lambda _action, _resource: True
-
-
 class Devices:
     """The service as the endpoint sees it (``plane.Plane``)."""
 
-    def __init__(self, service: Service, authorise: Authorise = everything) -> None:
+    def __init__(self, service: Service, authorise: Authorise | None = None) -> None:
         self._service = service
-        self._authorise = authorise
+        self._authorise = authorise or by_policies(service)
         self._requests = JobRequests(service)
 
     async def identify(
@@ -131,12 +103,12 @@ class Endpoint:
         settings: Settings | None = None,
         *,
         node: int = 0,
-        authorise: Authorise = everything,
+        authorise: Authorise | None = None,
         connectivity: Record | None = None,
     ) -> None:
         """``node`` tells servers on one store apart: each has the sessions of its own clients. ``authorise`` says what
-        clients may do that came through a signed WebSocket handshake. ``connectivity`` is called, on the loop, whenever
-        a client comes or goes.
+        clients with an access key may do; by default their policies do. ``connectivity`` is called, on the loop,
+        whenever a client comes or goes.
         """
         self.journal = Written(service.unit, node)
         devices, ids = Devices(service, authorise), service.ids
@@ -179,6 +151,8 @@ class Endpoint:
                 self.server.refresh(effect.certificate_id)
             elif isinstance(effect, PoliciesChanged):
                 self.server.refresh()
+            elif isinstance(effect, AccessChanged):
+                self.server.refresh_signers()
 
     def _reserved(self, identity: Identity, topic: str, payload: bytes) -> asyncio.Future[None] | None:
         assert isinstance(identity, DeviceIdentity | SignerIdentity)

@@ -221,6 +221,12 @@ class Server:
         for edge in self._chosen(principal if principal is not None else lambda _identity, _client_id: True):
             edge.refresh()
 
+    def refresh_signers(self) -> None:
+        """Access keys or their policies changed: ask again who the clients are that signed with one."""
+        self.revision += 1
+        for edge in [each for each in self._edges if each.signed]:
+            edge.refresh()
+
     def edge_of(self, connection: Connection) -> Edge | None:
         """The socket of a connection."""
         return next((edge for edge in self._edges if edge.connection is connection), None)

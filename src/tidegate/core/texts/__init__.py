@@ -12,6 +12,7 @@ Not here: the sentences of shape constraints ("1 validation error detected: ..."
 from __future__ import annotations
 
 from tidegate.core.texts import (
+    access,
     authorization,
     billing_groups,
     ca_certificates,
@@ -32,6 +33,7 @@ from tidegate.core.texts import (
 )
 
 __all__ = [
+    "access",
     "authorization",
     "billing_groups",
     "ca_certificates",
