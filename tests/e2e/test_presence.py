@@ -89,3 +89,23 @@ def test_connectivity_reaches_whoever_records_it(account: Account) -> None:
     ours = [each for each in seen if each.scope[0] == account.id]
     assert [(each.client_id, each.connected) for each in ours][:3] == [("pump", True), ("pump", False), ("pump", True)]
     assert ours[1].reason == "CLIENT_INITIATED_DISCONNECT"
+
+
+def test_the_fleet_index_knows_who_is_connected(account: Account) -> None:
+    indexing = {"thingIndexingMode": "REGISTRY", "thingConnectivityIndexingMode": "STATUS"}
+    account.iot.update_indexing_configuration(thingIndexingConfiguration=indexing)
+    credentials = account.device("pump")
+
+    def found(query: str) -> list[str]:
+        account.settle()
+        return [each["thingName"] for each in account.iot.search_index(queryString=query).get("things", [])]
+
+    with connected(account, credentials, "pump") as device:
+        device.ask("get")
+        assert found("connectivity.connected:true") == ["pump"]
+    gone = lambda: found("connectivity.connected:false")  # noqa: E731
+    deadline = 50
+    while gone() != ["pump"]:
+        deadline -= 1
+        assert deadline, "the index never heard of it"
+    assert found("connectivity.connected:true") == []

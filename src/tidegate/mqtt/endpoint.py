@@ -11,6 +11,7 @@ from collections.abc import Awaitable
 from typing import Any
 
 from tidegate.mqtt import topics
+from tidegate.mqtt.connectivity import Recorder
 from tidegate.mqtt.events import Events
 from tidegate.mqtt.jobs import JobRequests
 from tidegate.mqtt.journal import Written
@@ -107,14 +108,14 @@ class Endpoint:
         connectivity: Record | None = None,
     ) -> None:
         """``node`` tells servers on one store apart: each has the sessions of its own clients. ``authorise`` says what
-        clients with an access key may do; by default their policies do. ``connectivity`` is called, on the loop,
-        whenever a client comes or goes.
+        clients with an access key may do; by default their policies say it. ``connectivity`` is called, on the loop,
+        whenever a client comes or goes; by default it is written down for the fleet index.
         """
         self.journal = Written(service.unit, node)
         devices, ids = Devices(service, authorise), service.ids
         self.server = Server(devices, clock=service.clock, ids=ids, settings=settings, journal=self.journal)
-        if connectivity is not None:
-            self.server.lifecycle.record = connectivity
+        self._recorder = Recorder(service)
+        self.server.lifecycle.record = connectivity or self._recorder.record
         self._service = service
         self._notices = Notices(service, self.server)
         self.events = Events(service, self.server, self._notices.settled, self.journal.settled)
@@ -163,6 +164,7 @@ class Endpoint:
         self.server.broker.sweep(self._service.clock.now())
         self.server.lifecycle.sweep()
         await self._registration.settled()
+        await self._recorder.settled()
         await self._service.unit.delivered()
         await self._notices.settled()
         await self.events.settled()
@@ -172,5 +174,6 @@ class Endpoint:
         """Stop, as ``Server.drain`` does. Events of this time are published by the next server."""
         await self.events.stop()
         await self.server.drain(grace)
+        await self._recorder.settled()
         await self.journal.settled()
         await self._registration.settled()
