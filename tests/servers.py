@@ -26,7 +26,7 @@ ANY = Address("127.0.0.1", 0)
 
 def options(data: Path, **changes: Any) -> Options:
     """Options of a server that disturbs nobody."""
-    return Options(data=data, http=ANY, https=ANY, mqtts=ANY)._replace(**changes)
+    return Options(data=data, http=ANY, https=ANY, mqtts=ANY, shared=ANY)._replace(**changes)
 
 
 class Started:

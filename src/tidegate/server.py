@@ -16,7 +16,7 @@ import logging
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -29,12 +29,17 @@ from tidegate.core.throttle import Rates
 from tidegate.engine.loop import Engine, Step
 from tidegate.engine.pace import Pace
 from tidegate.http.app import App
+from tidegate.http.callers import Caller
 from tidegate.http.connections import Limits as ConnectionLimits
 from tidegate.http.control import Control
 from tidegate.http.listeners import Listener
 from tidegate.http.throttle import Throttle
+from tidegate.http.websocket import Handshakes
 from tidegate.mqtt.endpoint import Endpoint
+from tidegate.mqtt.plane import Signer
+from tidegate.mqtt.server import Server as MqttServer
 from tidegate.mqtt.settings import Settings as MqttSettings
+from tidegate.mqtt.shared import Doorman
 from tidegate.ops import access, sweeps
 from tidegate.ops.call import Endpoints, Limits
 from tidegate.ops.table import HANDLERS
@@ -91,6 +96,8 @@ class Options(NamedTuple):
     http: Address = HTTP
     https: Address = HTTPS
     mqtts: Address = MQTTS
+    shared: Address | None = None
+    """MQTT, WebSocket and HTTPS for devices on one port, told apart by ALPN: AWS's 443."""
     account: str = "000000000000"
     region: str = "us-east-1"
     auth: bool = False
@@ -120,6 +127,7 @@ class Addresses(msgspec.Struct, frozen=True):
     http: str
     https: str
     mqtts: str
+    shared: str | None
     ca: str
     account: str
     region: str
@@ -162,8 +170,10 @@ async def running(options: Options) -> AsyncIterator[Running]:
         engine = Engine(service.unit, service.clock, _step(service.settings, Pace(service.unit)), metrics)
         engine.start()
         stack.push_async_callback(engine.stop)
-        devices = Endpoint(service, MqttSettings(strict_aws=options.strict_aws))
+        node = _node(options.data, service.ids) if service.unit.shared else 0
+        devices = Endpoint(service, MqttSettings.strict() if options.strict_aws else MqttSettings(), node=node)
         stack.push_async_callback(devices.drain, options.grace_s)
+        await devices.open()
         timeline = Timeline(service.clock, engine.settle, devices.published)
         edges = await _edges(options, stack, service, devices, timeline, metrics, trust)
         addresses = _addresses(options, edges)
@@ -206,6 +216,14 @@ async def _adopt_keys(work: Unit, sealed: Vault, *, auth: bool) -> None:
         )
 
 
+def _node(data: Path, ids: Ids) -> int:
+    """This server's number among those on a shared store: its MQTT sessions are kept under it."""
+    path = data / "node"
+    if not path.exists():
+        path.write_text(f"{int(ids.uuid().replace('-', '')[:15], 16)}\n")
+    return int(path.read_text())
+
+
 def _step(settings: Settings, pace: Pace) -> Step:
     large = settings.limits._replace(release_chunk=_LARGE_RELEASE)
 
@@ -221,6 +239,7 @@ class _Edges(NamedTuple):
     http: Address
     https: Address
     mqtts: Address
+    shared: Address | None
 
 
 async def _edges(
@@ -241,37 +260,45 @@ async def _edges(
     )
     throttle = None if options.throttles is None else Throttle(options.throttles)
     app = App(service, HANDLERS, control, metrics, auth=options.auth, throttle=throttle)
+    handshakes = Handshakes(service, lambda caller: devices.server.tunnel(_signer(caller)), auth=options.auth)
     context = trust.store.listener("optional", enforce_expiry=options.enforce_expiry)
-    https = await _listen(app, options.https, stack, metrics, context, options.grace_s, ConnectionLimits())
+
+    def listener(name: str, *, device: bool, limits: ConnectionLimits = ConnectionLimits()) -> Listener:  # noqa: B008
+        made = Listener(app.respond, limits, device=device, upgrade=handshakes.upgrade)
+        stack.push_async_callback(made.close, options.grace_s)
+        metrics.connections(name, made.connections)
+        return made
+
+    https = Address(*await listener("https", device=True).open(*options.https, context))
+    shared = await _shared(options.shared, devices.server, listener, context) if options.shared else None
     service.settings = service.settings._replace(endpoints=_endpoints(options, https, mqtts))
     body = max(ConnectionLimits().body, _BODY_OF_DOCUMENT * options.limits.document_bytes)
-    http = await _listen(
-        app, options.http, stack, metrics, None, options.grace_s, ConnectionLimits()._replace(body=body)
-    )
-    return _Edges(http, https, mqtts)
+    limits = ConnectionLimits()._replace(body=body)
+    http = Address(*await listener("http", device=False, limits=limits).open(*options.http))
+    return _Edges(http, https, mqtts, shared)
 
 
-async def _listen(
-    app: App,
-    address: Address,
-    stack: AsyncExitStack,
-    metrics: Metrics,
-    context: ssl.SSLContext | None,
-    grace_s: float,
-    limits: ConnectionLimits,
+async def _shared(
+    address: Address, devices: MqttServer, listener: Callable[..., Listener], context: ssl.SSLContext
 ) -> Address:
-    """Open a listener, with TLS for devices and without for operators; where it is bound."""
-    listener = Listener(app.respond, limits, device=context is not None)
-    stack.push_async_callback(listener.close, grace_s)
-    bound = await listener.open(address.host, address.port, context)
-    metrics.connections("https" if context else "http", listener.connections)
-    return Address(*bound)
+    """Open the listener that serves devices in every way."""
+    http = listener("shared", device=True)
+    http.watch()
+    return Address(*await devices.listen(*address, context, lambda ticket: Doorman(devices, http.protocol, ticket)))
+
+
+def _signer(caller: Caller | None) -> Signer | None:
+    if caller is None:
+        return None
+    key_id = caller.identity.key_id if caller.identity is not None else None
+    return Signer(caller.principal, (caller.account, caller.region), key_id)
 
 
 async def _reset(service: Service, timeline: Timeline, devices: Endpoint, trust: Trust) -> None:
+    await devices.journal.settled()
     await service.reset()
     await trust.reload()
-    devices.server.refresh()  # nobody who is connected exists any more
+    devices.reset()
     await timeline.present()
 
 
@@ -287,6 +314,7 @@ def _addresses(options: Options, edges: _Edges) -> Addresses:
         http=f"http://{edges.http}",
         https=f"https://{edges.https}",
         mqtts=f"mqtts://{edges.mqtts}",
+        shared=f"https://{edges.shared}" if edges.shared else None,
         ca=str((options.data / "ca.pem").resolve()),
         account=options.account,
         region=options.region,

@@ -34,6 +34,7 @@ def _defaults(data: options.Data) -> Addresses:
         http=f"http://{server.HTTP}",
         https=f"https://{server.HTTPS}",
         mqtts=f"mqtts://{server.MQTTS}",
+        shared=None,
         ca=str((data / "ca.pem").resolve()),
         account="000000000000",
         region="us-east-1",

@@ -40,8 +40,9 @@ def address(text: str) -> Address:
     return Address(host, int(port))
 
 
-def _check_address(_type: Any, text: str) -> None:
-    address(text)
+def _check_address(_type: Any, text: str | None) -> None:
+    if text is not None:
+        address(text)
 
 
 def _check_account(_type: Any, text: str) -> None:

@@ -90,7 +90,9 @@ class Server:
     async def _reset(self) -> None:
         clock = self._running.service.clock
         assert isinstance(clock, MovableClock)
+        await self._running.devices.journal.settled()
         await self._running.service.reset()
+        self._running.devices.reset()
         clock.freeze()
         clock.set(wall_now())
         await self._running.timeline.present()
