@@ -43,6 +43,8 @@ from tidegate.runtime import unit
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.service import Service, Settings
 from tidegate.runtime.timeline import Timeline
+from tidegate.s3 import assembly
+from tidegate.s3.assembly import Choice
 from tidegate.store import certificates as stored_certificates
 from tidegate.store.database import Database, StoreError, Tx
 from tidegate.store.sqlite import SqliteDatabase
@@ -75,6 +77,7 @@ class Address(NamedTuple):
 HTTP = Address("127.0.0.1", 8080)
 HTTPS = Address("127.0.0.1", 8443)
 MQTTS = Address("127.0.0.1", 8883)
+OBJECTS = Address("127.0.0.1", 9000)
 
 
 class Options(NamedTuple):
@@ -92,6 +95,17 @@ class Options(NamedTuple):
     """``sqlite`` (a file in the data directory) or a PostgreSQL URL."""
     rollout_ceiling: int = 1000
     strict_aws: bool = False
+    objects: tuple[str, ...] = ()
+    """A directory, or ``s3://bucket[/prefix]`` once or more; nothing: ``objects`` in the data directory."""
+    objects_listen: Address = OBJECTS
+    """Where the embedded object storage is served (S3)."""
+    objects_tls: bool = False
+    objects_url: str = ""
+    """What presigned URLs begin with; empty: where the object storage listens."""
+    objects_apart: bool = True
+    """Serve objects from a process of its own, so that downloads and jobs do not wait for each other."""
+    s3_endpoint: str = ""
+    """The S3 that holds ``s3://`` buckets; empty: AWS's."""
     names: tuple[str, ...] = ()
     """Further host names and addresses of this server: they go into its certificate, the first one to devices."""
     enforce_expiry: bool = True
@@ -111,6 +125,7 @@ class Addresses(msgspec.Struct, frozen=True):
     region: str
     auth: bool
     clock: str
+    objects: str = ""
 
 
 class Running(NamedTuple):
@@ -136,6 +151,8 @@ async def running(options: Options) -> AsyncIterator[Running]:
         InUseError: another server works on the data directory.
         StoreError: the store cannot be opened.
         InvalidCertificateError: the authority's files are damaged.
+        IndexFaultError: the objects' index cannot be opened.
+        EndpointFaultError: the objects cannot be served.
         OSError: an address cannot be bound.
     """
     options.data.mkdir(parents=True, exist_ok=True)
@@ -149,8 +166,9 @@ async def running(options: Options) -> AsyncIterator[Running]:
         devices = Endpoint(service, MqttSettings(strict_aws=options.strict_aws))
         stack.push_async_callback(devices.drain, options.grace_s)
         timeline = Timeline(service.clock, engine.settle, devices.published)
+        objects = await _objects(options, stack, service, metrics)
         edges = await _edges(options, stack, service, devices, timeline, metrics, trust)
-        addresses = _addresses(options, edges)
+        addresses = _addresses(options, edges, objects)
         _publish(options.data, addresses)
         yield Running(addresses, service, engine, metrics, timeline, devices)
 
@@ -177,6 +195,32 @@ def _step(settings: Settings, pace: Pace) -> Step:
         return sweeps.sweep(tx, now, large if pace.alone() else settings.limits, settings.partition)
 
     return step
+
+
+async def _objects(options: Options, stack: AsyncExitStack, service: Service, metrics: Metrics) -> str:
+    """Give the service its object storage; where that is."""
+    host, port = options.objects_listen
+    choice = Choice(
+        options.objects,
+        options.s3_endpoint,
+        host,
+        port,
+        options.objects_tls,
+        options.objects_url,
+        options.objects_apart,
+    )
+    files = assembly.Certificate(options.data / "server.pem", options.data / "server.key")
+    serving = assembly.serving(
+        choice,
+        options.data,
+        files,
+        service,
+        metrics,
+        auth=options.auth,
+        names=options.names,
+        grace_s=options.grace_s,
+    )
+    return await stack.enter_async_context(serving)
 
 
 class _Edges(NamedTuple):
@@ -238,7 +282,7 @@ def _endpoints(options: Options, https: Address, mqtts: Address) -> Endpoints:
     return Endpoints(data=data, jobs=jobs, credential_provider=jobs)
 
 
-def _addresses(options: Options, edges: _Edges) -> Addresses:
+def _addresses(options: Options, edges: _Edges, objects: str) -> Addresses:
     return Addresses(
         http=f"http://{edges.http}",
         https=f"https://{edges.https}",
@@ -248,6 +292,7 @@ def _addresses(options: Options, edges: _Edges) -> Addresses:
         region=options.region,
         auth=options.auth,
         clock=options.clock,
+        objects=objects,
     )
 
 

@@ -37,6 +37,13 @@ def serve(
         int, Parameter(help="Highest rollout rate per minute; AWS has 1000.", validator=Number(gte=1))
     ] = 1000,
     strict_aws: Annotated[bool, Parameter(help="Close MQTT connections silently where AWS does.")] = False,
+    objects: Annotated[tuple[str, ...], options.OBJECTS] = (),
+    objects_listen: Annotated[str, options.listen("objects (S3)")] = str(server.OBJECTS),
+    objects_tls: Annotated[bool, Parameter(help="Serve objects over TLS, with the server's certificate.")] = False,
+    objects_url: Annotated[
+        str, options.base_url("Scheme, host and port in presigned URLs, if not where it listens.")
+    ] = "",
+    s3_endpoint: Annotated[str, options.base_url("Base URL of the S3 that holds s3:// buckets, if not AWS's.")] = "",
     name: Annotated[
         tuple[str, ...], Parameter(help="Further host name or address of this server; the first is told to devices.")
     ] = (),
@@ -57,9 +64,15 @@ def serve(
         store=store,
         rollout_ceiling=rollout_ceiling,
         strict_aws=strict_aws,
+        objects=objects,
+        objects_listen=options.address(objects_listen),
+        objects_tls=objects_tls,
+        objects_url=objects_url.rstrip("/"),
+        s3_endpoint=s3_endpoint.rstrip("/"),
         names=name,
     )
-    open_to_others = [str(address) for address in (chosen.http, chosen.https, chosen.mqtts) if not address.loopback]
+    listening = (chosen.http, chosen.https, chosen.mqtts, chosen.objects_listen)
+    open_to_others = [str(address) for address in listening if not address.loopback]
     if open_to_others and not chosen.auth:
         print(
             f"tidegate: {', '.join(open_to_others)} can be reached from other machines, and without authentication "
@@ -99,6 +112,7 @@ def banner(running: Running, chosen: Options, *, has_keys: bool) -> str:
         f"  HTTP     {addresses.http}  (iot, iot-jobs-data, iot-data)",
         f"  HTTPS    {addresses.https}  (devices)",
         f"  MQTT     {addresses.mqtts}  (devices)",
+        f"  S3       {addresses.objects}  (objects)",
         f"  account  {addresses.account}, region {addresses.region}",
         f"  auth     {auth}",
         f"  clock    {clock}",
