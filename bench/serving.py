@@ -192,7 +192,9 @@ async def _main() -> None:
         _, port = await running.devices.server.listen("127.0.0.1", 0, None)
         serving = Serving(running, plain)
         at = running.addresses
-        processes.say({"http": _port(at.http), "mqtts": _port(at.mqtts), "mqtt": port, "ca": at.ca, "objects": at.objects})
+        processes.say(
+            {"http": _port(at.http), "mqtts": _port(at.mqtts), "mqtt": port, "ca": at.ca, "objects": at.objects}
+        )
         await processes.obey(
             {
                 "fleet": serving.fleet,

@@ -1,7 +1,7 @@
 """Digests of what passes by: MD5 and SHA-256 always, one of S3's checksums when asked for.
 
-CRC-32 is zlib's. CRC-32C and CRC-64/NVME are computed here by tables, two bytes a step: some 30 MB/s. Where ``awscrt`` is
-installed, its code does it at memory speed.
+CRC-32 is zlib's. CRC-32C and CRC-64/NVME are computed here by tables, two bytes a step: some 30 MB/s. Where ``awscrt``
+is installed, its code does it at memory speed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Buckets in a folder: blobs by content, names in an index, every version kept.
 
 What is put is visible when it is on disk, bytes and name, and not at all otherwise: bytes are written aside and synced,
-then renamed and named in one transaction. A crash in between leaves a blob that nothing names; the next start removes it.
+then renamed and named in one transaction. A crash in between leaves a blob that nothing names; the next start removes
+it.
 Versioning is always on, as in a bucket with versioning Enabled.
 
 Everything here blocks and may be called from any thread. One process writes (it holds ``lock``); others may read.
@@ -13,7 +14,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -131,14 +132,9 @@ class Folder:
         Raises:
             FileNotFoundError: the version was deleted meanwhile.
         """
-        opened: list[int] = []
-        try:
-            for segment in segments:
-                opened.append(self._blobs.open(segment.blob))
-        except OSError:
-            for descriptor in opened:
-                os.close(descriptor)
-            raise
+        with ExitStack() as stack:
+            opened = [_closing(stack, self._blobs.open(segment.blob)) for segment in segments]
+            stack.pop_all()  # all are there: they are the caller's now
         return opened
 
     def begin(self, algorithm: str | None = None) -> Incoming:
@@ -318,6 +314,11 @@ class Folder:
         for blob in list(blobs):
             if not versions.blob_is_used(tx, blob):
                 self._blobs.remove(blob)
+
+
+def _closing(stack: ExitStack, descriptor: int) -> int:
+    stack.callback(os.close, descriptor)
+    return descriptor
 
 
 def _bucket(tx: sqlite3.Connection, name: str) -> Bucket:

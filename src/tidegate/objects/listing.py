@@ -1,6 +1,6 @@
 """Pages of a listing with S3's delimiter rule: keys that share a prefix up to the delimiter count as one entry.
 
-Pure, over a function that gives rows in order, so that a prefix with a million keys below it is passed over and not read.
+Pure, over a function that gives rows in order, so that a prefix with a million keys below it is passed over, not read.
 """
 
 from __future__ import annotations

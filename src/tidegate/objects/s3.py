@@ -1,6 +1,6 @@
 """Any S3, as operations ask for it: a client that fetches from what was configured and from nowhere else.
 
-No location can name a host: the endpoint is fixed, buckets and prefixes are a list, and redirects are faults. Path style.
+No location can name a host: the endpoint is fixed, buckets and prefixes are a list, redirects are faults. Path style.
 """
 
 from __future__ import annotations
@@ -34,6 +34,9 @@ class Patience(NamedTuple):
     whole: float = 30.0
 
 
+PATIENCE: Final = Patience()
+
+
 class RemoteS3:
     """An S3-compatible store elsewhere."""
 
@@ -44,7 +47,7 @@ class RemoteS3:
         allowed: Sequence[Allowed],
         *,
         context: ssl.SSLContext | None = None,
-        patience: Patience = Patience(),
+        patience: Patience = PATIENCE,
     ) -> None:
         """``key`` None reads without signing; ``context`` verifies the endpoint, by default with the system's CAs."""
         self._site = site

@@ -1,7 +1,7 @@
 """AWS Signature Version 4 as S3 wants it: pure text and HMACs.
 
-S3 differs from every other service: the canonical path is percent-encoded once and never normalised, so that ``a//b`` and
-``a/../b`` are keys like any other. Headers are given with lower-case names.
+S3 differs from every other service: the canonical path is percent-encoded once and never normalised, so that ``a//b``
+and ``a/../b`` are keys like any other. Headers are given with lower-case names.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from tidegate.clock import Millis
 from tidegate.objects.versions import About, decode_about, encode_about
@@ -38,6 +39,11 @@ class Part(NamedTuple):
     modified_at: Millis
 
 
+def _upload(row: Sequence[Any]) -> Upload:
+    upload_id, bucket, key, initiated_at, about = row
+    return Upload(upload_id, bucket, key, initiated_at, decode_about(about))
+
+
 def insert(tx: sqlite3.Connection, upload: Upload) -> None:
     """Begin an upload."""
     tx.execute("INSERT INTO upload VALUES (?, ?, ?, ?, ?)", (*upload[:4], encode_about(upload.about)))
@@ -49,7 +55,7 @@ def get(tx: sqlite3.Connection, bucket: str, key: str, upload_id: str) -> Upload
         "SELECT upload_id, bucket, key, initiated_at, about FROM upload WHERE upload_id = ? AND bucket = ? AND key = ?",
         (upload_id, bucket, key),
     ).fetchone()
-    return Upload(*row[:4], decode_about(row[4])) if row else None
+    return _upload(row) if row else None
 
 
 def delete(tx: sqlite3.Connection, upload_id: str) -> list[str]:
@@ -65,12 +71,12 @@ def listed(
 ) -> list[Upload]:
     """Uploads by key, those of one key by id."""
     query = (
-        "SELECT upload_id, bucket, key, initiated_at, about FROM upload"
-        f" WHERE bucket = ? AND key {'>' if after else '>='} ?{' AND key < ?' if before is not None else ''}"
+        "SELECT upload_id, bucket, key, initiated_at, about FROM upload WHERE bucket = ?"  # noqa: S608 - our operators
+        f" AND key {'>' if after else '>='} ?{' AND key < ?' if before is not None else ''}"
         " ORDER BY key, upload_id LIMIT ?"
     )
     bound = (bucket, start, limit) if before is None else (bucket, start, before, limit)
-    return [Upload(*row[:4], decode_about(row[4])) for row in tx.execute(query, bound)]
+    return [_upload(row) for row in tx.execute(query, bound)]
 
 
 def following(tx: sqlite3.Connection, bucket: str, key: str, upload_id: str, *, limit: int) -> list[Upload]:
@@ -80,7 +86,7 @@ def following(tx: sqlite3.Connection, bucket: str, key: str, upload_id: str, *, 
         " WHERE bucket = ? AND key = ? AND upload_id > ? ORDER BY upload_id LIMIT ?"
     )
     rows = tx.execute(query, (bucket, key, upload_id, limit))
-    return [Upload(*row[:4], decode_about(row[4])) for row in rows]
+    return [_upload(row) for row in rows]
 
 
 def part_put(tx: sqlite3.Connection, upload_id: str, part: Part) -> str | None:

@@ -1,7 +1,8 @@
 """The endpoint's process: ``python -m tidegate.s3 LISTENING-FD CONTROL-FD``, started by the server and ended by it.
 
-Its settings come first on the control socket. Told to stop, it finishes what is under way, and exits; when the server is
-gone without a word, it is gone at once, as if it had been killed with it. It is a little nicer to others than the server: jobs go before downloads.
+Its settings come first on the control socket. Told to stop, it finishes what is under way, and exits; when the server
+is gone without a word, it is gone at once, as if it had been killed with it. It is a little nicer to others than the
+server: jobs go before downloads.
 """
 
 from __future__ import annotations

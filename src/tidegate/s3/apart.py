@@ -1,6 +1,6 @@
 """The server's side of an endpoint that runs in a process of its own: start it, answer it, start it again, end it.
 
-The listening socket is the server's, so that clients who come while the process is replaced wait instead of being refused.
+The listening socket is the server's, so that clients who come while the process is replaced wait and are not refused.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ _OBJECT: Final = {
     ("DELETE", "uploadId"): _op(multipart.abort_multipart_upload),
 }
 _PLAIN_PARAMETERS: Final = frozenset(
-    [
+    {
         "prefix",
         "delimiter",
         "marker",
@@ -91,13 +91,11 @@ _PLAIN_PARAMETERS: Final = frozenset(
         "max-parts",
         "part-number-marker",
         "x-id",
-        "allow-unordered",
         "AWSAccessKeyId",
         "Signature",
         "Expires",
         "x-amz-security-token",
-        "x-amz-checksum-mode",
-    ]
+    }
 )
 """Parameters that do not choose the operation."""
 

@@ -1,4 +1,4 @@
-"""Questions across the socket between the endpoint's process and the server's: one JSON array a line, answered by number.
+"""Questions across the socket between the endpoint's process and the server's: a JSON array a line, answered by number.
 
     endpoint -> server   [7, "credential", ["AKIA…", null]]
     server -> endpoint   [7, ["secret", "arn:…", "0000…"], null]

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+import msgspec
+
 from tidegate.clock import Ids, MovableClock
 from tidegate.objects import credential
 from tidegate.objects.embedded import Embedded
@@ -91,23 +93,32 @@ async def serving(
         folder = await asyncio.to_thread(Folder, path, service.ids)
         stack.callback(folder.close)
         own = await asyncio.to_thread(credential.load_or_create, data, service.ids)
-        settings = Settings(
-            folder=str(path.resolve()),
-            data=str(data.resolve()),
-            account=service.settings.account,
-            region=service.settings.region,
-            host=site.host,
+        settings = msgspec.structs.replace(
+            _settings(choice, service, site, path, data, certificate),
             domains=_domains(site, names),
             auth=auth,
-            movable=isinstance(service.clock, MovableClock),
-            certificate=str(certificate.certificate.resolve()) if choice.tls else None,
-            key=str(certificate.key.resolve()) if choice.tls else None,
             grace_s=grace_s,
         )
         count = await _endpoint(stack, choice, settings, listening, service, metrics)
         metrics.connections("objects", count)
         service.objects = Embedded(folder, site, own)
         yield base
+
+
+def _settings(
+    choice: Choice, service: Service, site: Site, folder: Path, data: Path, certificate: Certificate
+) -> Settings:
+    """What the endpoint is told; it may run in another directory."""
+    return Settings(
+        folder=os.path.abspath(folder),
+        data=os.path.abspath(data),
+        account=service.settings.account,
+        region=service.settings.region,
+        host=site.host,
+        movable=isinstance(service.clock, MovableClock),
+        certificate=os.path.abspath(certificate.certificate) if choice.tls else None,
+        key=os.path.abspath(certificate.key) if choice.tls else None,
+    )
 
 
 async def _endpoint(

@@ -8,6 +8,7 @@ from tidegate.s3.dates import iso
 from tidegate.s3.errors import S3Error
 from tidegate.s3.request import Answer, Request
 from tidegate.s3.work import Call, Work
+from tidegate.s3.xmltext import Value
 
 _XML = {"content-type": "application/xml"}
 
@@ -29,8 +30,8 @@ def existing(work: Work, call: Call, name: str) -> Bucket:
 async def list_buckets(work: Work, call: Call, _request: Request) -> Answer:
     """ListBuckets."""
     found = [bucket for bucket in work.folder.buckets() if not call.bounded or bucket.owner == call.account]
-    rows = [{"Name": bucket.name, "CreationDate": iso(bucket.created_at)} for bucket in found]
-    members = {"Owner": owner(call.account), "Buckets": {"Bucket": rows}}
+    rows: list[Value] = [{"Name": bucket.name, "CreationDate": iso(bucket.created_at)} for bucket in found]
+    members: dict[str, Value] = {"Owner": owner(call.account), "Buckets": {"Bucket": rows}}
     return Answer(headers=_XML, body=xmltext.document("ListAllMyBucketsResult", members))
 
 

@@ -1,7 +1,7 @@
 """Who a request comes from, and what that lets them do.
 
-* URLs that this server presigned itself are verified whatever ``--auth`` says: signature, and time by the service's clock.
-  Each allows what it was signed for and nothing else, so no permission is asked.
+* URLs that this server presigned itself are verified whatever ``--auth`` says: signature, and time by the service's
+  clock. Each allows what it was signed for and nothing else, so no permission is asked.
 * With ``--auth on`` everything else is signed with an access key, and the gate is asked for permission.
 * With ``--auth off`` everybody may do everything; of a presigned URL the end of its time is heeded all the same.
 """

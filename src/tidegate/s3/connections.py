@@ -1,6 +1,6 @@
 """HTTP/1.1 with bodies that stream both ways, on one connection.
 
-The other listeners take requests whole (``http/connections.py``); objects are too large for that. Parsing is httptools'.
+The other listeners take requests whole (``http/connections.py``); objects are too large for that. Parser: httptools.
 
 * An exchange begins with its head. Its body is read by whom it concerns; the client is held back while nobody does.
 * ``100 Continue`` is sent when somebody begins to read, so that a refusal costs the client no upload.

@@ -19,7 +19,7 @@ from tidegate.s3.app import App, Observe
 from tidegate.s3.asking import Gate
 from tidegate.s3.callers import Callers
 from tidegate.s3.listener import Listener
-from tidegate.s3.work import Limits, Turns, Work
+from tidegate.s3.work import LIMITS, Limits, Turns, Work
 
 _PREDECESSOR_S = 15.0
 """For the process of a server that was killed to let go of the folder."""
@@ -39,7 +39,8 @@ class Settings(msgspec.Struct, frozen=True):
     region: str
     host: str
     """The host and port that the server's own URLs name."""
-    domains: list[str]
+    domains: list[str] = []
+    """The server's names, below which a bucket may stand in a Host header."""
     auth: bool = False
     movable: bool = False
     certificate: str | None = None
@@ -54,7 +55,7 @@ async def serving(
     gate: Gate,
     ids: Ids,
     observe: Observe,
-    limits: Limits = Limits(),
+    limits: Limits = LIMITS,
 ) -> AsyncIterator[Listener]:
     """Serve until the block is left, then drain.
 
@@ -67,8 +68,9 @@ async def serving(
     try:
         await _own(folder)
         with ThreadPoolExecutor(limits.uploads + 4, "tidegate-objects") as executor:
-            turns = (Turns(limit, limits.patience_s, limits.queue) for limit in (limits.uploads, limits.downloads))
-            work = Work(folder, executor, *turns, settings.region)
+            uploads = Turns(limits.uploads, limits.patience_s, limits.queue)
+            downloads = Turns(limits.downloads, limits.patience_s, limits.queue)
+            work = Work(folder, executor, uploads, downloads, settings.region)
             own = credential.load_or_create(Path(settings.data), ids)
             callers = Callers(
                 gate,

@@ -1,7 +1,7 @@
 """What the endpoint must ask the server: whose key, may they, what time is it.
 
 The endpoint runs in a process of its own and knows neither the store nor a clock that somebody moves. It asks over a
-socket (``asking.py``); ``LocalGate`` is what answers there, and what an endpoint inside the server's process uses itself.
+socket (``asking.py``); ``LocalGate`` is what answers there. An endpoint inside the server's process uses it itself.
 """
 
 from __future__ import annotations

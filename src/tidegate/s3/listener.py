@@ -31,13 +31,12 @@ class Listener:
     async def open(self, listening: socket.socket, context: ssl.SSLContext | None) -> None:
         """Accept on a bound socket."""
         loop = asyncio.get_running_loop()
-        timeout = {} if context is None else {"ssl_handshake_timeout": _HANDSHAKE_S}
         self._server = await loop.create_server(
             lambda: Connection(self, loop, tls=context is not None),
             sock=listening,
             ssl=context,
             backlog=_BACKLOG,
-            **timeout,
+            ssl_handshake_timeout=None if context is None else _HANDSHAKE_S,
         )
 
     def connections(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
@@ -130,7 +131,7 @@ async def complete_multipart_upload(work: Work, call: Call, request: Request) ->
     named = [_named(part) for part in node.children("Part")]
     if not named:
         raise S3Error("MalformedXML")
-    if any(one.number >= other.number for one, other in zip(named, named[1:], strict=False)):
+    if any(one.number >= other.number for one, other in itertools.pairwise(named)):
         raise S3Error("InvalidPartOrder", UploadId=upload.upload_id)
     whole = {name: value for name, value in request.headers.items() if name.startswith("x-amz-checksum-")}
     choose = _chooser(upload, named, whole)
@@ -180,8 +181,9 @@ def _chooser(
 
 def _matching(part: Part | None, named: Named, upload: Upload) -> Part:
     wrong = part is None or part.etag != named.etag
-    if part is not None and upload.algorithm in named.checksums:
-        wrong = wrong or part.checksum != named.checksums[upload.algorithm]
+    given = named.checksums.get(upload.algorithm or "")
+    if part is not None and given is not None:
+        wrong = wrong or part.checksum != given
     if part is None or wrong:
         raise S3Error("InvalidPart", UploadId=upload.upload_id, PartNumber=str(named.number), ETag=named.etag)
     return part

@@ -15,7 +15,7 @@ _STEP: Final = 1024 * 1024
 class Piece(NamedTuple):
     """Part of one segment."""
 
-    index: int
+    segment: int
     start: int
     length: int
 

@@ -24,7 +24,7 @@ LONGEST_EXPIRY_S: Final = 7 * 24 * 3600
 _FORM = re.compile(r"AWS4-HMAC-SHA256 +Credential=([^,\s]+), *SignedHeaders=([^,\s]+), *Signature=([^,\s]+) *\Z")
 _NEED_NOT_BE_SIGNED: Final = frozenset({"x-amz-content-sha256"})
 _V2_RESOURCES: Final = frozenset(
-    [
+    {
         "acl",
         "delete",
         "lifecycle",
@@ -48,7 +48,7 @@ _V2_RESOURCES: Final = frozenset(
         "versioning",
         "versions",
         "website",
-    ]
+    }
 )
 
 

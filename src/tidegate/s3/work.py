@@ -78,6 +78,9 @@ class Limits(NamedTuple):
     keep_alive_s: float = 75.0
 
 
+LIMITS = Limits()
+
+
 class Work(NamedTuple):
     """The endpoint's parts that operations use."""
 
