@@ -196,8 +196,7 @@ class App:
         head = exchange.head
         body = error.xml(head.path, request_id) if error.status != 304 else b""
         headers = {"content-type": "application/xml", **error.headers}
-        if exchange.head.method != "HEAD" and not await exchange.pass_over():
-            exchange.keep = False
+        exchange.keep = exchange.keep and exchange.little_left
         await exchange.begin(error.status, _headers(headers, request_id), len(body) if head.method != "HEAD" else 0)
         if head.method != "HEAD":
             await exchange.write(body)

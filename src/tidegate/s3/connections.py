@@ -27,7 +27,7 @@ HEAD_LIMIT: Final = 64 * 1024
 _AHEAD: Final = 1024 * 1024
 """Bytes of a body that wait before the client has to."""
 _PASSED_OVER: Final = 256 * 1024
-_LINGER_S: Final = 2.0
+_LINGER_S: Final = 5.0
 _PIPELINED: Final = 4
 _STATUS: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in http.HTTPStatus}
 
@@ -82,10 +82,19 @@ class Exchange:
         finally:
             self._arrival = None
 
+    @property
+    def little_left(self) -> bool:
+        """Whether what is left of the body can be passed over."""
+        if self._complete:
+            return True
+        length = self.head.headers.get("content-length", "")
+        # A client that waits for our word may send its body or not: there is no telling what comes next.
+        return not self._continue and len(length) < 18 and length.isdigit() and int(length) <= _PASSED_OVER
+
     async def pass_over(self) -> bool:
         """Let go of what is left of the body; False if that is too much to wait for."""
-        if self._continue and not self._complete and not self._chunks:
-            return False  # the client waits for our word, or has begun without it
+        if not self.little_left:
+            return False
         passed = 0
         try:
             while data := await self.read():
@@ -209,12 +218,9 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._deaf:
             return
-        self._head_bytes += 0 if self._arriving else len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._break()
-        if self._head_bytes > HEAD_LIMIT and self._arriving is None:
             self._break()
         if len(self._queue) > _PIPELINED:
             self._hold()
@@ -250,13 +256,21 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         self._url = b""
         self._headers = {}
+        self._head_bytes = 0
 
     def on_url(self, url: bytes) -> None:
         self._url += url
+        self._count(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        self._count(len(name) + len(value) + 4)
         lower, text = name.decode("latin-1").lower(), value.decode("latin-1")
         self._headers[lower] = f"{self._headers[lower]},{text}" if lower in self._headers else text
+
+    def _count(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > HEAD_LIMIT:
+            raise ValueError("the head is too large")  # which the parser reports as its own error
 
     def on_headers_complete(self) -> None:
         path, _, query = self._url.decode("latin-1").partition("?")
@@ -267,7 +281,6 @@ class Connection(asyncio.Protocol):
         keep = parser.should_keep_alive() and parser.get_http_version() == "1.1"
         self._arriving = Exchange(self, head, keep=keep)
         self._queue.append(self._arriving)
-        self._head_bytes = 0
         self._next()
 
     def on_body(self, body: bytes) -> None:
@@ -278,7 +291,6 @@ class Connection(asyncio.Protocol):
         if self._arriving is not None:
             self._arriving.complete()
         self._arriving = None
-        self._head_bytes = 0
 
     # -- exchanges --
 
