@@ -101,12 +101,16 @@ class RemoteS3:
         path = sigv4.path_of(location.bucket, location.key)
         query = f"versionId={sigv4.escaped(location.version_id)}" if location.version_id is not None else ""
         connection.request("GET", f"{path}?{query}" if query else path, headers=self._headers(path, query))
-        response = connection.getresponse()
+        with connection.getresponse() as response:
+            return self._read(response, limit, deadline)
+
+    def _read(self, response: http.client.HTTPResponse, limit: int, deadline: float) -> bytes:
         if response.status != 200:
             raise ObjectFaultError(_fault(response.status), f"status {response.status}: {response.read(500)!r}")
         length = response.getheader("content-length")
-        if length is not None and length.isdigit() and int(length) > limit:
-            raise ObjectFaultError(Fault.TOO_LARGE, f"{length} bytes, at most {limit}")
+        expected = int(length) if length is not None and length.isascii() and length.isdigit() else None
+        if expected is not None and expected > limit:
+            raise ObjectFaultError(Fault.TOO_LARGE, f"{expected} bytes, at most {limit}")
         body = bytearray()
         while data := response.read1(_STEP):
             body += data
@@ -114,8 +118,8 @@ class RemoteS3:
                 raise ObjectFaultError(Fault.TOO_LARGE, f"more than {limit} bytes")
             if monotonic() > deadline:
                 raise ObjectFaultError(Fault.UNREACHABLE, f"not read within {self._patience.whole:.0f} s")
-        if length is not None and length.isdigit() and len(body) != int(length):
-            raise ObjectFaultError(Fault.UNREACHABLE, f"{len(body)} bytes of {length} arrived")
+        if expected is not None and len(body) != expected:
+            raise ObjectFaultError(Fault.UNREACHABLE, f"{len(body)} bytes of {expected} arrived")
         return bytes(body)
 
     def _headers(self, path: str, query: str) -> dict[str, str]:

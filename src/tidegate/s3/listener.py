@@ -15,6 +15,8 @@ log = logging.getLogger("tidegate.s3")
 
 _BACKLOG = 2048
 _HANDSHAKE_S = 30.0
+_FAREWELL_S = 0.5
+"""For the peer's part in closing a TLS connection."""
 
 
 class Listener:
@@ -37,6 +39,7 @@ class Listener:
             ssl=context,
             backlog=_BACKLOG,
             ssl_handshake_timeout=None if context is None else _HANDSHAKE_S,
+            ssl_shutdown_timeout=None if context is None else _FAREWELL_S,
         )
 
     def connections(self) -> int:
