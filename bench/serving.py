@@ -193,7 +193,7 @@ async def _main() -> None:
         serving = Serving(running, plain)
         at = running.addresses
         processes.say(
-            {"http": _port(at.http), "mqtts": _port(at.mqtts), "mqtt": port, "ca": at.ca, "objects": at.objects}
+            {"http": _port(at.http), "mqtts": _port(at.mqtts), "mqtt": port, "ca": at.ca, "objects": _port(at.objects)}
         )
         await processes.obey(
             {

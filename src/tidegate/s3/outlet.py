@@ -65,6 +65,16 @@ class _Patience:
             self._moved, self._since = 0, self._loop.time()
         return max(0.0, self._since + self._limits.stall_s - self._loop.time())
 
+    async def turn(self, ready: asyncio.Future[None]) -> None:
+        """Wait until it is ready, or as long as the client has for its next bytes.
+
+        Raises:
+            GoneError: it has moved too few.
+        """
+        await asyncio.wait([ready], timeout=self.left)
+        if not ready.done() and self.left <= 0:
+            raise GoneError
+
     async def wait(self, ready: asyncio.Future[None]) -> None:
         """Wait for the client.
 
@@ -88,6 +98,7 @@ class Plain:
         os.set_blocking(self._out, False)
         self._patience = _Patience(limits, loop)
         self._ready: asyncio.Future[None] | None = None
+        self._file = self._start = self._left = 0
 
     async def write(self, data: bytes) -> None:
         """Send bytes; returns when the system has them."""
@@ -105,26 +116,43 @@ class Plain:
                 self._patience.moved(count)
 
     async def send(self, file: int, start: int, length: int) -> None:
-        """Send bytes of a file, a quantum at a time."""
-        while length:
-            given = min(length, _QUANTUM)
-            await self._quantum(file, start, given)
-            start, length = start + given, length - given
-            await asyncio.sleep(0)
+        """Send bytes of a file: a quantum whenever the socket takes more, without waking a coroutine for each."""
+        self._file, self._start, self._left = file, start, length
+        self._ready = self._loop.create_future()
+        self._pump()
+        if not self._ready.done():
+            self._loop.add_writer(self._out, self._pump)
+        try:
+            while not self._ready.done():
+                await self._patience.turn(self._ready)
+            self._ready.result()
+        finally:
+            self._left = 0
+            if self._out >= 0:
+                self._loop.remove_writer(self._out)
+            if self._ready.done() and not self._ready.cancelled():
+                self._ready.exception()  # seen, even if this coroutine was canceled meanwhile
 
-    async def _quantum(self, file: int, start: int, length: int) -> None:
-        while length:
-            try:
-                count = os.sendfile(self._open(), file, start, length)
-            except BlockingIOError:
-                await self._writable()
-                continue
-            except OSError as error:
-                raise GoneError from error
-            if not count:
-                raise GoneError  # the file is shorter than it was: the answer cannot be finished
-            start, length = start + count, length - count
-            self._patience.moved(count)
+    def _pump(self) -> None:
+        """The socket takes more."""
+        assert self._ready is not None
+        if not self._left or self._ready.done():
+            self._wake()
+            return
+        try:
+            count = os.sendfile(self._open(), self._file, self._start, min(self._left, _QUANTUM))
+        except BlockingIOError:
+            return
+        except (OSError, GoneError):
+            self._ready.set_exception(GoneError())
+            return
+        if not count:
+            self._ready.set_exception(GoneError())  # the file is shorter than it was: the answer cannot be finished
+            return
+        self._start, self._left = self._start + count, self._left - count
+        self._patience.moved(count)
+        if not self._left:
+            self._wake()
 
     def _open(self) -> int:
         if self._out < 0:
@@ -157,6 +185,8 @@ class Plain:
             self._loop.remove_writer(self._out)
             os.close(self._out)
             self._out = -1
+            if self._left and self._ready is not None and not self._ready.done():
+                self._ready.set_exception(GoneError())
             self._wake()
 
 
