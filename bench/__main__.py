@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import connections, devices, engine, growth, http_requests, objects, release, report
+from bench import connections, devices, endpoint, engine, growth, http_requests, lists, objects, release, report
 from bench.measure import Figure
 
 BENCHMARKS: dict[str, Callable[..., list[Figure]]] = {
@@ -17,6 +17,8 @@ BENCHMARKS: dict[str, Callable[..., list[Figure]]] = {
     "connections": connections.run,
     "growth": growth.run,
     "engine": engine.run,
+    "lists": lists.run,
+    "endpoint": endpoint.run,
     "objects": objects.run,
 }
 

@@ -8,65 +8,39 @@ from __future__ import annotations
 
 import asyncio
 import random
-import ssl
-import tempfile
 import time
 from functools import partial
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import uvloop
 
-from bench import processes
+from bench import mqtt_client, processes
 from bench.measure import percentile
 
-_CONNECT, _CONNACK, _PUBLISH, _PUBACK, _SUBSCRIBE, _SUBACK = 0x10, 0x20, 0x30, 0x40, 0x82, 0x90
-_KEEP_ALIVE = 1200
 _START, _REPORT = b'{"clientToken":"bench"}', b'{"status":"SUCCEEDED","clientToken":"bench"}'
 _STEP = b'{"status":"IN_PROGRESS","statusDetails":{"step":"download"},"clientToken":"bench"}'
 _CHANCE = random.Random(1)
 _JOB_ID = b'"jobId":"'
 
 
-def _packet(kind: int, body: bytes) -> bytes:
-    length = len(body)
-    digits = bytearray()
-    while True:
-        length, digit = divmod(length, 128)
-        digits.append(digit | (0x80 if length else 0))
-        if not length:
-            return bytes((kind,)) + bytes(digits) + body
-
-
-def _text(value: bytes) -> bytes:
-    return len(value).to_bytes(2, "big") + value
-
-
-class _Device(asyncio.Protocol):
-    """One connection. ``work`` and ``steps`` say what it does; it reports to the run it belongs to."""
+class _Device(mqtt_client.Client):
+    """One device. ``work`` and ``step`` say what it does; it reports to the run it belongs to."""
 
     def __init__(self, name: str, qos: int, *, listens: bool, speaks: bool = True) -> None:
-        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.ended: asyncio.Future[None] | None = None
+        self._topic = b"$aws/things/" + name.encode() + b"/jobs/"
+        super().__init__(name, self._topic + b"notify-next" if listens else None, speaks=speaks)
         self.cycles = 0
         self._last = 0
         self.refused = 0
         self.latencies: list[float] = []
         self.pause = 0.0
-        self._name = name.encode()
         self._qos = qos
-        self._listens = listens
-        self._speaks = speaks
-        self._topic = b"$aws/things/" + self._name + b"/jobs/"
         self._start = self._publish(b"start-next", _START)
         self._step = b""
         self._stepping = False
         self._stopping = False
         self._starts = False
         self._sent_at = 0.0
-        self._job = b""
-        self._buffer = b""
-        self._transport: asyncio.Transport | None = None
 
     # -- what a run asks --
 
@@ -75,7 +49,7 @@ class _Device(asyncio.Protocol):
         self.ended = asyncio.get_running_loop().create_future()
         self._last = self.cycles + jobs
         self._stepping = False
-        self._write(self._start)
+        self.write(self._start)
         return self.ended
 
     def step(self, pause: float, *, starts: bool = False) -> None:
@@ -87,7 +61,7 @@ class _Device(asyncio.Protocol):
         self._starts, self._step, self._sent_at = starts, self._start, time.perf_counter()
         self._stepping, self._stopping = True, False
         self.latencies = []
-        self._write(self._start)
+        self.write(self._start)
 
     def stop(self) -> asyncio.Future[None]:
         """Step no more; resolves with the last answer."""
@@ -95,66 +69,14 @@ class _Device(asyncio.Protocol):
         self._stopping = True
         return self.ended
 
-    def close(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
-
     # -- the protocol --
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-        if not self._speaks:
-            self.ready.set_result(None)
-            return
-        head = _text(b"MQTT") + b"\x04\x02" + _KEEP_ALIVE.to_bytes(2, "big")
-        self._write(_packet(_CONNECT, head + _text(self._name)))
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        for future in (self.ready, self.ended):
-            if future is not None and not future.done():
-                future.set_exception(ConnectionError("the server closed a connection"))
-
-    def data_received(self, data: bytes) -> None:
-        data = self._buffer + data if self._buffer else data
-        at, size = 0, len(data)
-        while size - at >= 2:
-            length, begin, shift = data[at + 1] & 0x7F, at + 2, 7
-            while data[begin - 1] & 0x80 and begin < size:
-                length |= (data[begin] & 0x7F) << shift
-                begin, shift = begin + 1, shift + 7
-            if begin + length > size or data[begin - 1] & 0x80:
-                break
-            self._packet(data[at], data[begin : begin + length])
-            at = begin + length
-        self._buffer = data[at:]
-
-    def _packet(self, head: int, body: bytes) -> None:
-        kind = head & 0xF0
-        if kind == _PUBLISH:
-            self._message(head, body)
-        elif kind == _CONNACK:
-            assert body[1] == 0, f"refused with {body[1]}"
-            if self._listens:
-                self._write(_packet(_SUBSCRIBE, b"\x00\x01" + _text(self._topic + b"notify-next") + b"\x01"))
-            else:
-                self.ready.set_result(None)
-        elif kind == _SUBACK:
-            assert body[2] != 0x80, "subscription refused"
-            self.ready.set_result(None)
-
-    def _message(self, head: int, body: bytes) -> None:
-        end = 2 + int.from_bytes(body[:2], "big")
-        if head & 0x06:
-            self._write(b"\x40\x02" + body[end : end + 2])
-            payload = body[end + 2 :]
-        else:
-            payload = body[end:]
-        topic = body[2:end]
+    def message(self, topic: bytes, payload: bytes) -> None:
         if topic.endswith(b"/accepted"):
             self._accepted(topic.endswith(b"start-next/accepted"), payload)
         elif topic.endswith(b"/rejected"):
             self.refused += 1
-            self._done()
+            self.done()
 
     def _accepted(self, started: bool, payload: bytes) -> None:
         if self._stepping:
@@ -162,13 +84,13 @@ class _Device(asyncio.Protocol):
         elif not started:
             self.cycles += 1
             if self.cycles == self._last:
-                self._done()
+                self.done()
             else:
-                self._write(self._start)
+                self.write(self._start)
         else:
             job = self._job_of(payload)
             assert job is not None, "there is no job to start"
-            self._write(self._publish(job + b"/update", _REPORT))
+            self.write(self._publish(job + b"/update", _REPORT))
 
     def _next_step(self, started: bool, payload: bytes) -> None:
         if started and not self._starts:
@@ -178,7 +100,7 @@ class _Device(asyncio.Protocol):
         else:
             self.latencies.append(time.perf_counter() - self._sent_at)
         if self._stopping:
-            self._done()
+            self.done()
         elif self.pause:
             # Not all after the same pause: devices that were answered together would stay together for ever.
             asyncio.get_running_loop().call_later(self.pause * _CHANCE.uniform(0.5, 1.5), self._send_step)
@@ -187,14 +109,10 @@ class _Device(asyncio.Protocol):
 
     def _send_step(self) -> None:
         if self._stopping:
-            self._done()
+            self.done()
             return
         self._sent_at = time.perf_counter()
-        self._write(self._step)
-
-    def _done(self) -> None:
-        if self.ended is not None and not self.ended.done():
-            self.ended.set_result(None)
+        self.write(self._step)
 
     @staticmethod
     def _job_of(payload: bytes) -> bytes | None:
@@ -205,13 +123,7 @@ class _Device(asyncio.Protocol):
         return payload[begin : payload.index(b'"', begin)]
 
     def _publish(self, rest: bytes, payload: bytes) -> bytes:
-        if self._qos:
-            return _packet(_PUBLISH | 0x02, _text(self._topic + rest) + b"\x00\x07" + payload)
-        return _packet(_PUBLISH, _text(self._topic + rest) + payload)
-
-    def _write(self, data: bytes) -> None:
-        assert self._transport is not None
-        self._transport.write(data)
+        return mqtt_client.publish(self._topic + rest, payload, self._qos)
 
 
 def _same(device: _Device) -> _Device:
@@ -234,7 +146,7 @@ class _Load:
         abreast: int = 50,
     ) -> int:
         """Connect devices, ``abreast`` at a time; how many are connected now. Without ``speaks`` none sends CONNECT."""
-        context = _context(tls) if tls else None
+        context = mqtt_client.context(tls) if tls else None
         loop = asyncio.get_running_loop()
         first = len(self._devices)
         for begin in range(first, first + devices, abreast):
@@ -277,16 +189,6 @@ class _Load:
         taken = [latency * 1000 for device in self._devices for latency in device.latencies]
         refused = sum(device.refused for device in self._devices)
         return {"p50": percentile(taken, 0.5), "p99": percentile(taken, 0.99), "steps": len(taken), "refused": refused}
-
-
-def _context(tls: dict[str, str]) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=tls["ca"])
-    with tempfile.TemporaryDirectory() as folder:
-        certificate, key = Path(folder, "device.pem"), Path(folder, "device.key")
-        certificate.write_text(tls["certificate"])
-        key.write_text(tls["key"])
-        context.load_cert_chain(certificate, key)
-    return context
 
 
 async def _main() -> None:

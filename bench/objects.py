@@ -15,7 +15,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from bench import machine, resume
-from bench.measure import Aim, Figure, number, side_by_side
+from bench.measure import Aim, Figure, number, side_by_side, spread
 from bench.processes import Child
 from tidegate.core.location import Location
 from tidegate.objects import presign
@@ -58,19 +58,30 @@ def _throughput(folder: Path, connections: int, rounds: int, times: int) -> Figu
     ):
         _put(tidegate.ready["objects"], file)
 
-        def rate(port: int) -> float:
+        cpu: dict[int, list[float]] = {}
+
+        def rate(port: int, pid: int) -> float:
+            before = machine.cpu_seconds(pid)
             got = load.ask("run", port=port, path=_PATH, connections=connections, times=times)
+            volume = connections * times * file.stat().st_size / 1e9
+            cpu.setdefault(pid, []).append((machine.cpu_seconds(pid) - before) * 1000 / volume)
             return float(got) / 1e6
 
+        endpoint = machine.child(tidegate.pid)
+
         def ours() -> float:
-            return rate(tidegate.ready["objects"])
+            return rate(tidegate.ready["objects"], endpoint)
 
         def theirs() -> float:
-            return rate(plain.ready["port"])
+            return rate(plain.ready["port"], plain.pid)
 
         ours(), theirs()  # warm
         values, baseline = side_by_side(rounds, ours, theirs)
-    notes = (f"{file.stat().st_size / 1e6:.0f} MB, in the page cache, over and over on each connection",)
+    mine, bare = spread(cpu[endpoint][1:]).median, spread(cpu[plain.pid][1:]).median
+    notes = (
+        f"{file.stat().st_size / 1e6:.0f} MB, in the page cache, over and over on each connection",
+        f"CPU a gigabyte: {number(mine)} ms, the file server {number(bare)} ms: ratio {bare / mine:.2f}",
+    )
     name = f"Artifact downloads, {connections} connection{'s' if connections > 1 else ''}"
     return Figure(name, "MB/s", values, "plain file server", baseline, Aim(0.8, at_least=True), notes)
 

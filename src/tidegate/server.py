@@ -44,7 +44,7 @@ from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.service import Service, Settings
 from tidegate.runtime.timeline import Timeline
 from tidegate.s3 import assembly
-from tidegate.s3.assembly import Choice
+from tidegate.s3.assembly import Choice, Place
 from tidegate.store import certificates as stored_certificates
 from tidegate.store.database import Database, StoreError, Tx
 from tidegate.store.sqlite import SqliteDatabase
@@ -168,7 +168,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
         timeline = Timeline(service.clock, engine.settle, devices.published)
         objects = await _objects(options, stack, service, metrics)
         edges = await _edges(options, stack, service, devices, timeline, metrics, trust)
-        addresses = _addresses(options, edges, objects)
+        addresses = _addresses(options, edges, objects.base)
         _publish(options.data, addresses)
         yield Running(addresses, service, engine, metrics, timeline, devices)
 
@@ -197,7 +197,7 @@ def _step(settings: Settings, pace: Pace) -> Step:
     return step
 
 
-async def _objects(options: Options, stack: AsyncExitStack, service: Service, metrics: Metrics) -> str:
+async def _objects(options: Options, stack: AsyncExitStack, service: Service, metrics: Metrics) -> Place:
     """Give the service its object storage; where that is."""
     host, port = options.objects_listen
     choice = Choice(
@@ -220,7 +220,10 @@ async def _objects(options: Options, stack: AsyncExitStack, service: Service, me
         names=options.names,
         grace_s=options.grace_s,
     )
-    return await stack.enter_async_context(serving)
+    place = await stack.enter_async_context(serving)
+    endpoints = service.settings.endpoints._replace(objects=place.hosts)
+    service.settings = service.settings._replace(endpoints=endpoints)
+    return place
 
 
 class _Edges(NamedTuple):
@@ -248,7 +251,9 @@ async def _edges(
     app = App(service, HANDLERS, control, metrics, auth=options.auth)
     context = trust.listener("optional", enforce_expiry=options.enforce_expiry)
     https = await _listen(app, options.https, stack, metrics, context, options.grace_s)
-    service.settings = service.settings._replace(endpoints=_endpoints(options, https, mqtts))
+    service.settings = service.settings._replace(
+        endpoints=_endpoints(options, https, mqtts)._replace(objects=service.settings.endpoints.objects)
+    )
     http = await _listen(app, options.http, stack, metrics, None, options.grace_s)
     return _Edges(http, https, mqtts)
 

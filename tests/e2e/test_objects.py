@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.fleet import Account
 from tests.servers import Started
 from tidegate.cli import env
 
@@ -66,3 +69,34 @@ def test_the_aws_cli(shell: Shell, tmp_path: Path) -> None:
     shell.s3("rm", "--recursive", "s3://cli-bucket/")
     assert shell.s3("ls", "s3://cli-bucket/") == ""
     assert "cli-bucket" in shell.s3("ls")
+
+
+def test_from_bucket_to_device(account: Account, tmp_path: Path) -> None:
+    """A document and an artifact in the server's own storage, named by AWS's URLs, reach a device."""
+    s3 = account.server.client("s3", region_name="us-east-1")
+    s3.create_bucket(Bucket="rollout-files")
+    first = s3.put_object(Bucket="rollout-files", Key="pump fw.bin", Body=b"firmware 1")["VersionId"]
+    s3.put_object(Bucket="rollout-files", Key="pump fw.bin", Body=b"firmware 2")
+    base = "https://rollout-files.s3.eu-west-1.amazonaws.com"
+    document = {
+        "new": f"${{aws:iot:s3-presigned-url:{base}/pump fw.bin}}",
+        "old": f"${{aws:iot:s3-presigned-url-v2:{base}/pump%20fw.bin%3FversionId%3D{first}}}",
+        "log": "${aws:iot:s3-presigned-url-upload:https://s3.eu-west-1.amazonaws.com/rollout-files/logs/${thingName}}",
+    }
+    s3.put_object(Bucket="rollout-files", Key="job.json", Body=json.dumps(document).encode())
+    own = f"{account.server.addresses.objects}/rollout-files/job.json"
+    role = {"roleArn": f"arn:aws:iam::{account.id}:role/presign", "expiresInSec": 600}
+    for number, source in enumerate((f"{base}/job.json", own)):
+        thing = account.thing(f"pump-{number}")
+        account.iot.create_job(jobId=f"j{number}", targets=[thing], documentSource=source, presignedUrlConfig=role)
+        account.settle()
+        begun = account.data.start_next_pending_job_execution(thingName=f"pump-{number}")["execution"]
+        urls = json.loads(begun["jobDocument"])
+        for name, expected in (("new", b"firmware 2"), ("old", b"firmware 1")):
+            with urllib.request.urlopen(urls[name], timeout=30) as response:
+                assert response.read() == expected
+        request = urllib.request.Request(urls["log"], b"done", method="PUT")
+        with urllib.request.urlopen(request, timeout=30) as response:
+            assert response.status == 200
+        with s3.get_object(Bucket="rollout-files", Key=f"logs/pump-{number}")["Body"] as body:
+            assert body.read() == b"done"

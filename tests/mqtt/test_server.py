@@ -7,6 +7,7 @@ import pathlib
 import socket
 import struct
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -408,8 +409,12 @@ def test_draining_answers_what_is_under_way_and_takes_leave(certificates: Certif
 def test_watchers_and_reserved_topics(live: Live) -> None:
     interest: list[tuple[str | None, bool]] = []
     reserved: list[tuple[str, bytes]] = []
+
+    def keep(_identity: Any, topic: str, payload: bytes) -> None:
+        reserved.append((topic, payload))
+
     live.server.watchers.interest = lambda _scope, name, wanted: interest.append((name, wanted))
-    live.server.watchers.reserved = lambda _identity, topic, payload: reserved.append((topic, payload))
+    live.server.watchers.reserved = keep
     with live.paho("lamp", live.device("lamp")) as client:
         client.subscribe(f"{P}/notify-next")
         assert live.call(lambda: live.server.watches(SCOPE, "lamp"))

@@ -2,47 +2,27 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.conftest import NOW, Run
+from tests.ops.conftest import Sent
 from tests.ops.test_engine import MINUTE, World, abort_when, retries, timeout
 from tidegate.core import events as wording
 from tidegate.ops.call import Call
 from tidegate.ops.effects import EventsWritten
-from tidegate.store import events
-from tidegate.store.database import Database, transact
+from tidegate.store.database import Database
 from tidegate.wire import iot
 
 JOBS = "$aws/events/job/j"
 EXECUTIONS = "$aws/events/jobExecution/j"
 ARN = "arn:aws:iot:eu-west-1:123456789012:thing"
-Sent = Callable[[], list[tuple[str, dict[str, Any]]]]
 
 
 @pytest.fixture
 def world(run: Run, database: Database, call: Call) -> World:
     return World(run, database, call)
-
-
-@pytest.fixture
-def sent(database: Database) -> Sent:
-    """Takes (topic, event) out of the outbox, each as it would be published."""
-
-    def take() -> list[tuple[str, dict[str, Any]]]:
-        found = database.read(lambda tx: events.underway(tx, 0, 1000))
-        transact(database, lambda tx: events.delete(tx, [each.id for each in found]))
-        return [(each.topic, published(each)) for each in found]
-
-    def published(each: events.Event) -> dict[str, Any]:
-        arn = each.thing_name and f"{ARN}/{each.thing_name}"
-        event: dict[str, Any] = json.loads(wording.complete(each.message, origin=str(each.id), thing_arn=arn))
-        return event
-
-    return take
 
 
 def switch(world: World, **types: bool) -> None:

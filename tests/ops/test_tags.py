@@ -7,8 +7,12 @@ from typing import Any
 import pytest
 
 from tests.conftest import Run
+from tests.ops.test_engine import World
 from tidegate.core import texts
 from tidegate.ops import tags as tag_operations
+from tidegate.ops.call import Call
+from tidegate.ops.table import TAGGABLE
+from tidegate.store.database import Database
 from tidegate.wire import iot
 
 POLICY = '{"Statement": {"Effect": "Allow", "Action": "iot:*", "Resource": "*"}}'
@@ -33,21 +37,42 @@ def group(run: Run) -> str:
     return arn("thinggroup/g")
 
 
-def make(run: Run, kind: str) -> str:
+MADE_BY: dict[str, tuple[str, dict[str, Any]]] = {
+    "job": ("CreateJob", {"job_id": "n", "targets": [arn("thing/t")], "document": "{}"}),
+    "jobtemplate": ("CreateJobTemplate", {"job_template_id": "n", "description": "d", "document": "{}"}),
+    "policy": ("CreatePolicy", {"policy_name": "n", "policy_document": POLICY}),
+    "thinggroup": ("CreateThingGroup", {"thing_group_name": "n"}),
+    "thingtype": ("CreateThingType", {"thing_type_name": "n"}),
+    "billinggroup": ("CreateBillingGroup", {"billing_group_name": "n"}),
+    "package": ("CreatePackage", {"package_name": "n"}),
+}
+"""How to make a resource named n of each kind that can be tagged."""
+
+
+def make(run: Run, kind: str, **members: Any) -> str:
     """Make a resource of a kind; its ARN."""
-    if kind == "jobtemplate":
-        run("CreateJobTemplate", job_template_id="n", description="d", document="{}")
-    elif kind == "job":
-        run("CreateThing", thing_name="t")
-        run("CreateJob", job_id="n", targets=[arn("thing/t")], document="{}")
-    elif kind == "policy":
-        run("CreatePolicy", policy_name="n", policy_document=POLICY)
-    else:
-        run("CreateThingGroup", thing_group_name="n")
+    run("CreateThing", thing_name="t")
+    operation, given = MADE_BY[kind]
+    if kind == "package" and "tags" in members:  # packages take them as a map
+        members["tags"] = tag_operations.as_map(members["tags"])
+    run(operation, **given, **members)
     return arn(f"{kind}/n")
 
 
-@pytest.mark.parametrize("kind", ["jobtemplate", "job", "policy", "thinggroup"])
+def remove(run: Run, call: Call, kind: str) -> None:
+    """Delete what ``make`` made."""
+    if kind == "job":
+        run("DeleteJob", job_id="n", force=True)
+    elif kind == "thingtype":
+        run("DeprecateThingType", thing_type_name="n")
+        run("DeleteThingType", thing_type_name="n", call=call._replace(now=call.now + 5 * 60_000))
+    else:
+        operation, given = MADE_BY[kind]
+        name = next(iter(given))
+        run(operation.replace("Create", "Delete"), **{name: "n"})
+
+
+@pytest.mark.parametrize("kind", TAGGABLE)
 def test_tags_of_each_kind(run: Run, kind: str) -> None:
     resource = make(run, kind)
     run("TagResource", resource_arn=resource, tags=as_tags(b="2", a="1", c=None))
@@ -56,6 +81,35 @@ def test_tags_of_each_kind(run: Run, kind: str) -> None:
     assert found.next_token is None
     run("UntagResource", resource_arn=resource, tag_keys=["a", "b", "not-there"])
     assert tags_of(run, resource) == {"c": ""}
+
+
+@pytest.mark.parametrize("kind", TAGGABLE)
+def test_tags_come_and_go_with_their_resource(run: Run, call: Call, database: Database, kind: str) -> None:
+    resource = make(run, kind, tags=as_tags(a="1", b=None))
+    assert tags_of(run, resource) == {"a": "1", "b": ""}
+    if kind not in ("job", "jobtemplate", "policy", "package"):  # these cannot be created again
+        make(run, kind, tags=as_tags(a="2"))
+        assert tags_of(run, resource) == {"a": "1", "b": ""}
+    remove(run, call, kind)
+    World(run, database, call).settle()
+    with pytest.raises(iot.ResourceNotFoundException):
+        run("ListTagsForResource", resource_arn=resource)
+    make(run, kind)
+    assert tags_of(run, resource) == {}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in TAGGABLE if kind != "package"])  # those have errors of their own
+def test_tags_of_a_new_resource_obey_the_rules(run: Run, kind: str) -> None:
+    many = [iot.Tag(key=f"k{number}") for number in range(51)]
+    for given, text in (
+        (as_tags(**{"aws:x": "1"}), texts.tags.tag_reserved("aws:x")),
+        ([*as_tags(a="1"), *as_tags(a="2")], texts.tags.tags_duplicate(["a"])),
+        (many, texts.tags.too_many_tags(50)),
+    ):
+        with pytest.raises(iot.InvalidRequestException) as error:
+            make(run, kind, tags=given)
+        assert text in error.value.message
+    make(run, kind, tags=many[:50])
 
 
 def test_tag_resource_overwrites_the_same_key_only(run: Run, group: str) -> None:
@@ -106,7 +160,7 @@ OPERATIONS: list[tuple[str, dict[str, Any]]] = [
 @pytest.mark.parametrize(
     "resource",
     [
-        *(arn(f"{kind}/none") for kind in ("job", "jobtemplate", "policy", "thinggroup")),
+        *(arn(f"{kind}/none") for kind in TAGGABLE),
         "arn:aws:iot:us-east-1:123456789012:thinggroup/g",
         "arn:aws:iot:eu-west-1:210987654321:thinggroup/g",
         "arn:aws-cn:iot:eu-west-1:123456789012:thinggroup/g",

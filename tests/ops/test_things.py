@@ -118,6 +118,51 @@ def test_create_thing_has_at_most_three_attributes_without_a_type(run: Any) -> N
     assert caught.value.message == "Thing four without a thing type cannot have more than 3 attributes"
 
 
+def test_create_thing_with_a_type_has_at_most_fifty_attributes(run: Any) -> None:
+    run("CreateThingType", thing_type_name="lamp")
+    fifty = {f"a{number}": "x" for number in range(50)}
+    run("CreateThing", thing_name="t", thing_type_name="lamp", attribute_payload=payload(**fifty))
+    with pytest.raises(iot.InvalidRequestException) as caught:
+        run("CreateThing", thing_name="u", thing_type_name="lamp", attribute_payload=payload(**fifty, more="x"))
+    assert caught.value.message == "Thing u cannot have more than 50 attributes"
+
+
+@pytest.fixture
+def catalogue(run: Any) -> None:
+    """Two types and two billing groups; thing t is of the first of each."""
+    for name in ("lamp", "pump"):
+        run("CreateThingType", thing_type_name=name)
+        run("CreateBillingGroup", billing_group_name=name)
+    run("CreateThing", thing_name="t", thing_type_name="lamp", billing_group_name="lamp")
+
+
+@pytest.mark.usefixtures("catalogue")
+@pytest.mark.parametrize(
+    ("type_name", "billing_group"),
+    [("pump", "lamp"), ("lamp", "pump"), (None, "lamp"), ("lamp", None), (None, None)],
+)
+def test_create_thing_again_with_another_type_or_billing_group_conflicts(
+    run: Any, type_name: str | None, billing_group: str | None
+) -> None:
+    first = run("CreateThing", thing_name="t", thing_type_name="lamp", billing_group_name="lamp")
+    with pytest.raises(iot.ResourceAlreadyExistsException) as caught:
+        run("CreateThing", thing_name="t", thing_type_name=type_name, billing_group_name=billing_group)
+    assert caught.value.members == {"resource_id": first.thing_id, "resource_arn": first.thing_arn}
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_create_thing_of_a_deprecated_type(run: Any) -> None:
+    run("DeprecateThingType", thing_type_name="lamp")
+    first = run("DescribeThing", thing_name="t").thing_id
+    again = run("CreateThing", thing_name="t", thing_type_name="lamp", billing_group_name="lamp")
+    assert again.thing_id == first
+    with pytest.raises(iot.InvalidRequestException) as caught:
+        run("CreateThing", thing_name="u", thing_type_name="lamp")
+    assert caught.value.message == "Can not create new thing with depreated thing type:lamp"
+    run("DeprecateThingType", thing_type_name="lamp", undo_deprecate=True)
+    run("CreateThing", thing_name="u", thing_type_name="lamp")
+
+
 # --- DescribeThing ---
 
 
@@ -131,6 +176,11 @@ def test_describe_thing(run: Any) -> None:
         attributes={"a": "1"},
         version=1,
     )
+    run("CreateThingType", thing_type_name="lamp")
+    run("CreateBillingGroup", billing_group_name="north")
+    run("CreateThing", thing_name="u", thing_type_name="lamp", billing_group_name="north")
+    described = run("DescribeThing", thing_name="u")
+    assert (described.thing_type_name, described.billing_group_name) == ("lamp", "north")
 
 
 def test_describe_thing_unknown(run: Any) -> None:
@@ -203,6 +253,57 @@ def test_update_thing_remove_type_of_an_untyped_thing(run: Any) -> None:
     run("CreateThing", thing_name="t")
     run("UpdateThing", thing_name="t", remove_thing_type=True)
     assert run("DescribeThing", thing_name="t").version == 2
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_update_thing_type(run: Any) -> None:
+    run("UpdateThing", thing_name="t", thing_type_name="pump")
+    described = run("DescribeThing", thing_name="t")
+    assert (described.thing_type_name, described.version, described.billing_group_name) == ("pump", 2, "lamp")
+    run("UpdateThing", thing_name="t", attribute_payload=payload(a="1"))
+    assert run("DescribeThing", thing_name="t").thing_type_name == "pump"
+    run("UpdateThing", thing_name="t", remove_thing_type=True)
+    described = run("DescribeThing", thing_name="t")
+    assert (described.thing_type_name, described.attributes, described.version) == (None, {"a": "1"}, 4)
+    run("UpdateThing", thing_name="t", remove_thing_type=False, thing_type_name="lamp")
+    assert run("DescribeThing", thing_name="t").thing_type_name == "lamp"
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_update_thing_to_a_deprecated_type(run: Any) -> None:
+    for name in ("lamp", "pump"):
+        run("DeprecateThingType", thing_type_name=name)
+    with pytest.raises(iot.InvalidRequestException) as caught:
+        run("UpdateThing", thing_name="t", thing_type_name="pump")
+    assert caught.value.message == "Can not update a thing to use deprecated thing type: pump"
+    with pytest.raises(iot.VersionConflictException):
+        run("UpdateThing", thing_name="t", thing_type_name="pump", expected_version=7)
+    run("UpdateThing", thing_name="t", thing_type_name="lamp")  # it has it already
+    described = run("DescribeThing", thing_name="t")
+    assert (described.thing_type_name, described.version) == ("lamp", 2)
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_update_thing_limits_attributes_by_the_type_it_has_afterwards(run: Any) -> None:
+    four = payload(a="1", b="2", c="3", d="4")
+    run("UpdateThing", thing_name="t", attribute_payload=four)
+    with pytest.raises(iot.InvalidRequestException) as caught:
+        run("UpdateThing", thing_name="t", remove_thing_type=True)
+    assert caught.value.message == "Thing t without a thing type cannot have more than 3 attributes"
+    assert run("DescribeThing", thing_name="t").thing_type_name == "lamp"
+    run("UpdateThing", thing_name="t", remove_thing_type=True, attribute_payload=payload(merge=True, d=""))
+    run("UpdateThing", thing_name="t", thing_type_name="pump", attribute_payload=four)
+    assert len(run("DescribeThing", thing_name="t").attributes) == 4
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_update_thing_type_concerns_the_attached_certificates(run: Any, database: Database, call: Call) -> None:
+    attach(database, call, "t", "f" * 64)
+    effects: list[Any] = []
+    run("UpdateThing", thing_name="t", thing_type_name="lamp", effects=effects)
+    assert effects == []
+    run("UpdateThing", thing_name="t", thing_type_name="pump", effects=effects)
+    assert effects == [PrincipalChanged(call.scope, "f" * 64)]
 
 
 def test_update_thing_attributes_concern_the_attached_certificates(run: Any, database: Database, call: Call) -> None:
@@ -395,9 +496,31 @@ def test_list_things_by_attribute(run: Any, value: str | None, prefix: bool | No
     assert pages(run, 2, **filters) == found
 
 
-def test_list_things_by_thing_type_is_empty(run: Any) -> None:
+@pytest.mark.usefixtures("catalogue")
+def test_list_things_by_thing_type(run: Any) -> None:
+    for name in ("c", "B", "a"):
+        run("CreateThing", thing_name=name, thing_type_name="lamp")
+    run("CreateThing", thing_name="other", thing_type_name="pump")
+    run("CreateThing", thing_name="none")
+    assert pages(run, 2, thing_type_name="lamp") == [["B", "a"], ["c", "t"]]
+    assert pages(run, 3, thing_type_name="lamp") == [["B", "a", "c"], ["t"]]
+    (other,) = run("ListThings", thing_type_name="pump").things
+    assert (other.thing_name, other.thing_type_name) == ("other", "pump")
+    assert run("ListThings", thing_type_name="unknown") == iot.ListThingsResponse(things=[])
+    token = run("ListThings", thing_type_name="lamp", max_results=1).next_token
+    with pytest.raises(iot.InvalidRequestException, match="Invalid nextToken"):
+        run("ListThings", thing_type_name="pump", next_token=token)
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_a_deleted_thing_is_of_no_type_and_in_no_billing_group(run: Any, database: Database, call: Call) -> None:
+    release(database, call, new_job(database, call, "j"), thing_id(database, call, "t"), ExecutionStatus.SUCCEEDED)
+    run("DeleteThing", thing_name="t")
+    assert run("ListThings", thing_type_name="lamp").things == []
+    assert run("ListThingsInBillingGroup", billing_group_name="lamp").things == []
     run("CreateThing", thing_name="t")
-    assert run("ListThings", thing_type_name="none") == iot.ListThingsResponse(things=[])
+    described = run("DescribeThing", thing_name="t")
+    assert (described.thing_type_name, described.billing_group_name) == (None, None)
 
 
 def test_list_things_refusals(run: Any) -> None:

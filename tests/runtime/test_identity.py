@@ -268,6 +268,16 @@ def test_variables_of_certificate_thing_and_connection(fleet: Fleet) -> None:
         assert not bound.allows("iot:Publish", f"topic/{topic}x")
 
 
+def test_the_type_of_the_connected_thing_is_a_variable(fleet: Fleet) -> None:
+    fleet.policy("p", fleet.arn, allow("iot:Publish", "topic/${iot:Connection.Thing.ThingTypeName}/a"))
+    fleet.run("CreateThingType", thing_type_name="lamp")
+    fleet.thing("t1")
+    assert not fleet.bind("t1").allows("iot:Publish", "topic/lamp/a")
+    fleet.run("UpdateThing", thing_name="t1", thing_type_name="lamp")
+    assert fleet.bind("t1").allows("iot:Publish", "topic/lamp/a")
+    assert not fleet.bind("t1").allows("iot:Publish", "topic/pump/a")
+
+
 def test_conditions(fleet: Fleet) -> None:
     attached = {"Bool": {"iot:Connection.Thing.IsAttached": "true"}}
     fleet.policy(

@@ -67,8 +67,20 @@ def test_22_registry(scene: Scene) -> None:
     answer = refused(create, thingName="t", attributePayload={"attributes": {"site": "south"}})
     assert (answer.status, answer.code) == (409, "ResourceAlreadyExistsException")
     scene.iot.delete_thing(thingName="nobody")
-    answer = refused(create, thingName="u", attributePayload={"attributes": dict.fromkeys("abcd", "x")})
+    four = {"attributes": dict.fromkeys("abcd", "x")}
+    answer = refused(create, thingName="u", attributePayload=four)
     assert (answer.status, answer.code) == (400, "InvalidRequestException")
+    scene.iot.create_thing_type(thingTypeName="lamp")
+    create(thingName="u", attributePayload=four, thingTypeName="lamp")
+    scene.iot.update_thing(thingName="u", removeThingType=True, attributePayload={"attributes": {}})
+    scene.iot.deprecate_thing_type(thingTypeName="lamp")
+    scene.minutes(4.9)
+    answer = refused(scene.iot.delete_thing_type, thingTypeName="lamp")
+    assert (answer.status, answer.code) == (400, "InvalidRequestException")
+    assert "Please wait for 5 minutes after deprecation and then retry" in answer.message
+    scene.minutes(0.1)
+    scene.iot.delete_thing_type(thingTypeName="lamp")
+    assert refused(scene.iot.describe_thing_type, thingTypeName="lamp").status == 404
 
 
 def test_23_paging(scene: Scene) -> None:

@@ -307,7 +307,7 @@ def test_after_close_everything_is_refused(postgres_url: str) -> None:
     ("change", "message"),
     [
         ("INSERT INTO migration VALUES (9999, 'future', 'x', 1)", "has migration 9999.*use a newer tidegate"),
-        ("UPDATE migration SET checksum = 'other'", r"migration 1 \(initial\) differs"),
+        ("UPDATE migration SET checksum = 'other' WHERE number = 1", r"migration 1 \(initial\) differs"),
     ],
 )
 def test_a_database_of_other_files_is_refused(
@@ -322,7 +322,7 @@ def test_a_database_of_other_files_is_refused(
     finally:
         with psycopg.connect(postgres_url) as admin:
             admin.execute("DELETE FROM migration WHERE number = 9999")
-            admin.execute("UPDATE migration SET checksum = %s", before)
+            admin.execute("UPDATE migration SET checksum = %s WHERE number = 1", before)
     PostgresDatabase(postgres_url, now=NOW).close()
 
 

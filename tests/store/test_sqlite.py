@@ -16,7 +16,7 @@ import pytest
 
 from tests.conftest import NOW
 from tests.store.rows import template
-from tidegate.store import keys, migrations, scopes, sqlite, templates
+from tidegate.store import keys, migrations, scopes, sqlite, templates, things
 from tidegate.store.database import StoreError, StoreUnavailable, Tx, transact
 from tidegate.store.keys import AccessKey
 from tidegate.store.sqlite import SqliteDatabase
@@ -68,8 +68,22 @@ def test_what_was_committed_is_there_after_opening_again(path: Path) -> None:
     database.close()
     again = SqliteDatabase(path, now=NOW + 1)
     assert names(again) == ["a"]
-    assert again._connection.execute("SELECT number, applied_at FROM migration").fetchall() == [(1, NOW)]
+    assert again._connection.execute("SELECT DISTINCT applied_at FROM migration").fetchall() == [(NOW,)]
     again.close()
+
+
+def test_a_file_of_the_first_tidegate_is_brought_up_to_date(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = migrations.steps("sqlite")[:1]
+    with monkeypatch.context() as then:
+        then.setattr(migrations, "steps", lambda dialect: first)
+        SqliteDatabase(path, now=NOW).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("INSERT INTO thing VALUES (7, 1, 't', 'uuid', '{\"a\":\"1\"}', 2, 5, NULL)")
+    connection.close()
+    database = SqliteDatabase(path, now=NOW + 1)
+    found = database.read(lambda tx: things.find(tx, 1, "t"))
+    assert found == things.Thing(7, "t", "uuid", {"a": "1"}, 2, 5, None, None)
+    database.close()
 
 
 def test_a_file_of_a_newer_tidegate_is_refused(path: Path) -> None:
@@ -116,7 +130,7 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
 
 
 def test_a_migration_that_fails_leaves_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    [good] = migrations.steps("sqlite")
+    good = migrations.steps("sqlite")[0]
     bad = migrations.Migration(2, "bad", "x", ["CREATE TABLE fine (a)", "CREATE TABLE fine (a)"])
     monkeypatch.setattr(migrations, "steps", lambda dialect: [good, bad])
     with pytest.raises(StoreError, match="table fine already exists"):

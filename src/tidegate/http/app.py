@@ -79,7 +79,7 @@ class App:
             if handler is None:
                 raise UnknownOperationException(f"{operation.name} is not implemented by this server.")
             members = protocol.decode(operation, labels, request.query_string, request.headers, request.body)
-            if allows is not None and not allows(operation, labels):
+            if allows is not None and not allows(operation, labels, members):
                 raise devices.forbidden()
             account, region, principal = caller
             response = await self._service.invoke(handler, members, account=account, region=region, principal=principal)
@@ -133,4 +133,6 @@ def _fault(error: Exception, operation: Operation | None, request_id: str) -> Wi
             "The service is temporarily unavailable. Nothing was changed."
         )
     log.error("%s failed, request %s", name, request_id, exc_info=error)
-    return iot.InternalFailureException("An unexpected error has occurred.")
+    modelled = operation is not None and iot.InternalServerException in operation.errors
+    failure = iot.InternalServerException if modelled else iot.InternalFailureException
+    return failure("An unexpected error has occurred.")

@@ -264,7 +264,7 @@ class Edge(asyncio.Protocol):
         return [each.answer for each in self._pending or () if each.answer is not None]
 
     def _reserved(self, effect: Reserved) -> None:
-        self._server.left(self.connection, effect)
+        self._server.reserved(self.connection, effect)
 
     # -- who it is --
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable
 from typing import Any
@@ -16,6 +17,7 @@ from tidegate.mqtt.notices import Notices
 from tidegate.mqtt.plane import Identity, Reply, Scope
 from tidegate.mqtt.server import Server
 from tidegate.mqtt.settings import Settings
+from tidegate.mqtt.shadows import Shadows
 from tidegate.ops.effects import PoliciesChanged, PrincipalChanged
 from tidegate.runtime import identity
 from tidegate.runtime.service import Service
@@ -70,18 +72,25 @@ class Endpoint:
         self._service = service
         self._notices = Notices(service, self.server)
         self.events = Events(service, self.server, self._notices.settled)
+        self._shadows = Shadows(service, self.server)
         self.server.watchers.interest = self._notices.interest
+        self.server.watchers.reserved = self._reserved
         service.unit.subscribe(self._act)
         self.events.start()
 
     def _act(self, effects: list[Any]) -> None:
         self._notices.effects(effects)
         self.events.effects(effects)
+        self._shadows.effects(effects)
         for effect in effects:
             if isinstance(effect, PrincipalChanged):
                 self.server.refresh(effect.certificate_id)
             elif isinstance(effect, PoliciesChanged):
                 self.server.refresh()
+
+    def _reserved(self, identity: Identity, topic: str, payload: bytes) -> asyncio.Future[None] | None:
+        assert isinstance(identity, DeviceIdentity)
+        return self._shadows.request(identity, topic, payload)
 
     async def published(self) -> None:
         """Wait until devices and subscribers have been sent all that follows from what is committed by now."""

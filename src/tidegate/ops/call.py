@@ -25,6 +25,16 @@ class Limits(NamedTuple):
     policy_versions: int = 5
     policy_characters: int = 2048
     """White space is not counted."""
+    billing_groups: int = 20_000
+    thing_type_rest: int = 5 * 60_000
+    """How long (ms) a thing type must have been deprecated before it can be deleted."""
+    packages: int = 100
+    package_versions: int = 10_000
+    """Of all packages of an account together."""
+    attribute_bytes: int = 3072
+    """Of a package version's attributes, names and values."""
+    shadow_bytes: int = 8192
+    """Of a shadow's state as compact JSON; metadata is not counted."""
     schedule_lead: int = 30 * 60_000
     """How far ahead (ms) a job's start and end must be."""
     release_chunk: int = 1000
@@ -37,6 +47,8 @@ class Endpoints(NamedTuple):
     data: str = "localhost:8883"
     jobs: str = "localhost:8443"
     credential_provider: str = "localhost:8443"
+    objects: tuple[str, ...] = ()
+    """Where the server's own object storage is reached, as ``host`` or ``host:port``: such URLs name objects too."""
 
 
 class Authority(Protocol):

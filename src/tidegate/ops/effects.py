@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tidegate.core.pending import Change
+from tidegate.core.shadow import Message
 
 
 class EngineDue(NamedTuple):
@@ -44,6 +45,14 @@ class EventsWritten(NamedTuple):
     scope: int
 
 
+class ShadowMessages(NamedTuple):
+    """What the subscribers of a scope are told about a shadow, in this order."""
+
+    account: str
+    region: str
+    messages: list[Message]
+
+
 class ThingNamed(NamedTuple):
     """A thing came to exist under this name, or (id None) no longer does."""
 
@@ -78,6 +87,7 @@ Effect = (
     | ExecutionsQueued
     | JobShown
     | EventsWritten
+    | ShadowMessages
     | ThingNamed
     | PrincipalChanged
     | PoliciesChanged

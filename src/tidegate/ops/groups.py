@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tidegate.core import attributes, texts
-from tidegate.ops import handler, membership, tags, things
+from tidegate.core.registry_events import Change, Tie
+from tidegate.ops import handler, membership, naming, registry, registry_events, tags, things
 from tidegate.ops.call import Call
 from tidegate.ops.effects import PoliciesChanged
 from tidegate.ops.handler import Handler
@@ -28,7 +29,8 @@ def create_thing_group(tx: Tx, call: Call, request: iot.CreateThingGroupRequest)
     """Keep a new group, as a root or below another; the same request again is answered alike."""
     name = request.thing_group_name
     assert name is not None
-    wrong = tags.problems(request.tags)  # CreateThingGroup models no LimitExceededException: too many are invalid
+    # CreateThingGroup models no LimitExceededException: too many are invalid.
+    wrong = tags.problems(request.tags, call.limits.tags_per_resource)
     if wrong:
         raise iot.InvalidRequestException(" ".join(wrong))
     properties = request.thing_group_properties or iot.ThingGroupProperties()
@@ -42,9 +44,13 @@ def create_thing_group(tx: Tx, call: Call, request: iot.CreateThingGroupRequest)
     _limit_attributes(name, wanted)
     if parent:
         _limit_tree(tx, name, parent)
-    if groups.insert(tx, call.scope, new, call.now) is None:
+    group_id = groups.insert(tx, call.scope, new, call.now)
+    if group_id is None:
         raise Conflict
     stored_tags.put(tx, call.scope, arn(call, name), tags.as_map(request.tags))
+    group = groups.Group(group_id, *new, 1, call.now)
+    registry_events.group(tx, call, Change.CREATED, group)
+    registry_events.tied(tx, call, Tie.ADDED, parent, group)
     return _created(call, name, new.uuid)
 
 
@@ -72,9 +78,11 @@ def update_thing_group(tx: Tx, call: Call, request: iot.UpdateThingGroupRequest)
     assert properties is not None
     wanted = attributes.applied(group.attributes, properties.attribute_payload)
     _limit_attributes(group.name, wanted)
-    return iot.UpdateThingGroupResponse(
-        version=groups.update(tx, group.id, properties.thing_group_description or None, wanted)
-    )
+    description = properties.thing_group_description or None
+    version = groups.update(tx, group.id, description, wanted)
+    updated = group._replace(description=description, attributes=wanted, version=version)
+    registry_events.group(tx, call, Change.UPDATED, updated)
+    return iot.UpdateThingGroupResponse(version=version)
 
 
 def delete_thing_group(tx: Tx, call: Call, request: iot.DeleteThingGroupRequest) -> iot.DeleteThingGroupResponse:
@@ -87,19 +95,26 @@ def delete_thing_group(tx: Tx, call: Call, request: iot.DeleteThingGroupRequest)
     if groups.count_children(tx, group.id):
         raise iot.InvalidRequestException(texts.groups.group_has_children(group.name))
     where = arn(call, group.name)
-    targets = membership.before_all(tx, group.id)
+    targets, members = membership.before_all(tx, group.id), groups.member_ids(tx, group.id)
+    _tell_of_deletion(tx, call, group)
     groups.delete(tx, call.scope, group.id, where)
     for each in targets:
         membership.changed(tx, call.now, each, joined=False)
     stored_tags.delete_all(tx, call.scope, where)
     tx.effects.append(PoliciesChanged(call.scope))
+    for thing_id in members:
+        registry.thing_changed(tx, call, thing_id)
     return iot.DeleteThingGroupResponse()
 
 
 def list_thing_groups(tx: Tx, call: Call, request: iot.ListThingGroupsRequest) -> iot.ListThingGroupsResponse:
-    """Groups by name: all, those below a parent, or (``recursive`` false) only the next level of either."""
+    """Groups by name: the children of a parent, with ``recursive`` all below it; without a parent all there are.
+
+    The guide's example shows direct children unless told otherwise. Without a parent, ``recursive`` false leaves the
+    roots.
+    """
     prefix = request.name_prefix_filter or ""
-    level = request.recursive is False
+    level = not request.recursive if request.parent_group else request.recursive is False
     listing = ("ListThingGroups", call.account, call.region, request.parent_group, prefix, level)
     page = handler.page(listing, token=request.next_token, size=request.max_results, start=[""])
     after, limit = str(page.position[0]), page.size + 1
@@ -115,11 +130,12 @@ def list_thing_groups(tx: Tx, call: Call, request: iot.ListThingGroupsRequest) -
 def list_thing_groups_for_thing(
     tx: Tx, call: Call, request: iot.ListThingGroupsForThingRequest
 ) -> iot.ListThingGroupsForThingResponse:
-    """The groups a thing was put into, by name."""
+    """The groups a thing was put into and, as the guide says, those above them, by name."""
     listing = ("ListThingGroupsForThing", call.account, call.region, request.thing_name)
     page = handler.page(listing, token=request.next_token, size=request.max_results, start=[""])
     thing = things.found(tx, call, request.thing_name)
-    rows = [group for group in groups.groups_of_thing(tx, thing.id) if group.name > str(page.position[0])]
+    belongs = groups.groups_of_thing(tx, thing.id, ancestors=True)
+    rows = [group for group in belongs if group.name > str(page.position[0])]
     token = handler.following(listing, rows, page.size, lambda group: [group.name])
     return iot.ListThingGroupsForThingResponse(thing_groups=_named(call, rows[: page.size]), next_token=token)
 
@@ -148,6 +164,7 @@ def add_thing_to_thing_group(
     if _join(tx, call, group, thing):
         tx.effects.append(PoliciesChanged(call.scope))
         membership.changed(tx, call.now, targets, joined=True)
+        registry.thing_changed(tx, call, thing.id)
     return iot.AddThingToThingGroupResponse()
 
 
@@ -157,9 +174,10 @@ def remove_thing_from_thing_group(
     """Take a thing out of a group; one that is not in it is no error."""
     group, thing = _named_in(tx, call, request)
     targets = membership.before(tx, thing.id, [group.id])
-    if groups.leave(tx, group.id, thing.id):
+    if _leave(tx, call, group, thing):
         tx.effects.append(PoliciesChanged(call.scope))
         membership.changed(tx, call.now, targets, joined=False)
+        registry.thing_changed(tx, call, thing.id)
     return iot.RemoveThingFromThingGroupResponse()
 
 
@@ -176,11 +194,12 @@ def update_thing_groups_for_thing(
     left = [found(tx, call, name) for name in request.thing_groups_to_remove or []]
     joined = [found(tx, call, name) for name in request.thing_groups_to_add or []]
     targets = membership.before(tx, thing.id, [group.id for group in (*left, *joined)])
-    has_left = [groups.leave(tx, group.id, thing.id) for group in left]
+    has_left = [_leave(tx, call, group, thing) for group in left]
     has_joined = [_join(tx, call, group, thing) for group in joined]
     if any(has_left) or any(has_joined):
         tx.effects.append(PoliciesChanged(call.scope))
         membership.changed(tx, call.now, targets, joined=any(has_joined))
+        registry.thing_changed(tx, call, thing.id)
     return iot.UpdateThingGroupsForThingResponse()
 
 
@@ -246,28 +265,21 @@ def _limit_tree(tx: Tx, name: str, parent: groups.Group) -> None:
 def _named_in(
     tx: Tx, call: Call, request: iot.AddThingToThingGroupRequest | iot.RemoveThingFromThingGroupRequest
 ) -> tuple[groups.Group, thing_store.Thing]:
-    group = _name(call, "thinggroup", request.thing_group_name, request.thing_group_arn)
-    thing = _name(call, "thing", request.thing_name, request.thing_arn)
+    group = naming.name_of(call, naming.THING_GROUP, request.thing_group_name, request.thing_group_arn)
+    thing = naming.name_of(call, naming.THING_OF_GROUP, request.thing_name, request.thing_arn)
     return found(tx, call, group), things.found(tx, call, thing)
 
 
-def _name(call: Call, kind: str, name: str | None, named_by: str | None) -> str:
-    """The name of a thing or group that a request names by name, by ARN or by both."""
-    of_thing = kind == "thing"
-    if not named_by:
-        if not name:
-            raise iot.InvalidRequestException(texts.groups.THING_UNNAMED if of_thing else texts.groups.GROUP_UNNAMED)
-        return name
-    prefix = call.arn(f"{kind}/")
-    if not named_by.startswith(prefix):
-        raise iot.InvalidRequestException(
-            texts.requests.not_an_arn_of("thing" if of_thing else "thing group", named_by)
-        )
-    if name and name != named_by[len(prefix) :]:
-        raise iot.InvalidRequestException(
-            texts.groups.THING_NAMED_TWICE if of_thing else texts.groups.GROUP_NAMED_TWICE
-        )
-    return named_by[len(prefix) :]
+def _tell_of_deletion(tx: Tx, call: Call, group: groups.Group) -> None:
+    registry_events.all_leave(tx, call, group)
+    above = groups.lineage(tx, group.id)
+    registry_events.tied(tx, call, Tie.REMOVED, above[-1] if above else None, group)
+    registry_events.group(tx, call, Change.DELETED, group)
+
+
+def _leave(tx: Tx, call: Call, group: groups.Group, thing: thing_store.Thing) -> bool:
+    registry_events.leaves(tx, call, group, thing)
+    return groups.leave(tx, group.id, thing.id)
 
 
 def _join(tx: Tx, call: Call, group: groups.Group, thing: thing_store.Thing) -> bool:
@@ -281,7 +293,9 @@ def _join(tx: Tx, call: Call, group: groups.Group, thing: thing_store.Thing) -> 
         raise iot.InvalidRequestException(texts.groups.thing_in_hierarchy(thing.name, group.name))
     if len(current) >= _GROUPS_PER_THING:
         raise iot.InvalidRequestException(texts.groups.thing_in_too_many_groups(thing.name, _GROUPS_PER_THING))
-    return groups.join(tx, group.id, thing.id, call.now)
+    groups.join(tx, group.id, thing.id, call.now)
+    registry_events.joined(tx, call, group, thing)
+    return True
 
 
 HANDLERS = {
@@ -296,3 +310,4 @@ HANDLERS = {
     ("iot", "RemoveThingFromThingGroup"): Handler(remove_thing_from_thing_group),
     ("iot", "UpdateThingGroupsForThing"): Handler(update_thing_groups_for_thing, partial="dynamic groups"),
 }
+TAGGABLE = {"thinggroup": tags.named(groups.find)}

@@ -15,15 +15,19 @@ class Handler(NamedTuple):
     """An operation: ``run(tx, call, request)``, or ``run(tx, call, request, prepared)`` if it has a ``prepare``.
 
     ``prepare(call, request)`` is what must not happen inside a transaction (making keys, fetching a document); it
-    runs on a thread of its own, before. ``reads`` marks an operation that changes nothing. ``locks_rows`` marks one
-    that guards itself with row locks and version checks instead of relying on running alone. ``partial`` says, for
-    docs/parity.md, what is still missing.
+    runs on a thread of its own, before. If the store decides what there is to prepare, ``look(tx, call, request)``
+    reads it in a transaction before that and ``prepare(call, request, found)`` gets it; where it finds None, there is
+    nothing to prepare, and ``prepared`` is None. By the time of ``run`` the store may say otherwise.
+
+    ``reads`` marks an operation that changes nothing. ``locks_rows`` marks one that guards itself with row locks and
+    version checks instead of relying on running alone. ``partial`` says, for docs/parity.md, what is still missing.
     """
 
     run: Callable[..., Any]
     reads: bool = False
     locks_rows: bool = False
-    prepare: Callable[[Call, Any], Any] | None = None
+    prepare: Callable[..., Any] | None = None
+    look: Callable[[Any, Call, Any], Any] | None = None
     partial: str | None = None
 
 

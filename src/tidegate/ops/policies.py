@@ -347,3 +347,4 @@ HANDLERS = {
     ("iot", "ListTargetsForPolicy"): Handler(list_targets_for_policy, reads=True),
     ("iot", "ListPolicyPrincipals"): Handler(list_policy_principals, reads=True),
 }
+TAGGABLE = {"policy": tags.named(policies.get)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tidegate.ops import (
+    billing_groups,
     certificates,
     device,
     endpoints,
@@ -10,23 +11,49 @@ from tidegate.ops import (
     executions,
     groups,
     jobs,
+    managed_templates,
+    package_configuration,
+    package_versions,
+    packages,
     policies,
+    sboms,
+    shadows,
     tags,
     templates,
+    thing_types,
     things,
 )
 from tidegate.ops.handler import Handler
 
+TAGGABLE = {
+    **templates.TAGGABLE,
+    **jobs.TAGGABLE,
+    **groups.TAGGABLE,
+    **thing_types.TAGGABLE,
+    **billing_groups.TAGGABLE,
+    **policies.TAGGABLE,
+    **packages.TAGGABLE,
+}
+"""What can be tagged, by the type in its ARN."""
+
 HANDLERS: dict[tuple[str, str], Handler] = {
     **templates.HANDLERS,
+    **managed_templates.HANDLERS,
     **jobs.HANDLERS,
     **executions.HANDLERS,
     **device.HANDLERS,
     **things.HANDLERS,
+    **thing_types.HANDLERS,
     **groups.HANDLERS,
+    **billing_groups.HANDLERS,
     **certificates.HANDLERS,
     **policies.HANDLERS,
-    **tags.HANDLERS,
+    **packages.HANDLERS,
+    **package_versions.HANDLERS,
+    **package_configuration.HANDLERS,
+    **sboms.HANDLERS,
+    **shadows.HANDLERS,
+    **tags.handlers(TAGGABLE),
     **endpoints.HANDLERS,
     **events.HANDLERS,
 }

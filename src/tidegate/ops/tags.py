@@ -1,25 +1,30 @@
 """Tags (control reference 19): up to 50 pairs on a resource, by its ARN, gone with it.
 
-What can be tagged stands in ``_EXISTS``: a kind of ARN and how to see whether the named resource is there.
+What can be tagged is said by each noun's module in its ``TAGGABLE``: a kind of ARN and how to see whether the named
+resource is there. ``table`` joins them and makes the operations here know them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from tidegate.core import arn, checks, texts
 from tidegate.ops.call import Call
 from tidegate.ops.handler import Handler
-from tidegate.store import groups, jobs, policies, tags, templates
+from tidegate.store import tags
 from tidegate.store.database import Tx
 from tidegate.wire import iot
 
-_EXISTS: dict[str, Callable[[Tx, int, str], object]] = {
-    "job": jobs.get,
-    "jobtemplate": templates.get,
-    "policy": policies.get,
-    "thinggroup": groups.find,
-}
+Exists = Callable[[Tx, int, arn.Arn], bool]
+"""Whether the resource that an ARN of the scope names is there."""
+Kinds = Mapping[str, Exists]
+"""What can be tagged, by the type in its ARN."""
+
+
+def named(find: Callable[[Tx, int, str], object | None]) -> Exists:
+    """The check of a noun whose rows are found by (transaction, scope, name)."""
+    return lambda tx, scope, name: find(tx, scope, name.resource_id) is not None
 
 
 def problems(given: Sequence[iot.Tag] | None, limit: int = 50) -> list[str]:
@@ -33,53 +38,55 @@ def as_map(given: Sequence[iot.Tag] | None) -> dict[str, str]:
     return {tag.key or "": tag.value or "" for tag in given or ()}
 
 
-def tag_resource(tx: Tx, call: Call, request: iot.TagResourceRequest) -> iot.TagResourceResponse:
+def tag_resource(kinds: Kinds, tx: Tx, call: Call, request: iot.TagResourceRequest) -> iot.TagResourceResponse:
     """Set tags; those with the same key are overwritten, the others stay."""
     limit = call.limits.tags_per_resource
     new = as_map(request.tags)
     wrong = checks.tags(tag.key or "" for tag in request.tags or ())
     if wrong:
         raise iot.InvalidRequestException(" ".join(wrong))
-    name = _resource(tx, call, request.resource_arn)
+    name = _resource(kinds, tx, call, request.resource_arn)
     if len(tags.of(tx, call.scope, name) | new) > limit:
         raise iot.LimitExceededException(texts.tags.too_many_tags(limit))
     tags.put(tx, call.scope, name, new)
     return iot.TagResourceResponse()
 
 
-def untag_resource(tx: Tx, call: Call, request: iot.UntagResourceRequest) -> iot.UntagResourceResponse:
+def untag_resource(kinds: Kinds, tx: Tx, call: Call, request: iot.UntagResourceRequest) -> iot.UntagResourceResponse:
     """Remove tags by key; keys that the resource does not have are passed over."""
-    name = _resource(tx, call, request.resource_arn)
+    name = _resource(kinds, tx, call, request.resource_arn)
     for key in request.tag_keys or ():
         tags.delete(tx, call.scope, name, key)
     return iot.UntagResourceResponse()
 
 
 def list_tags_for_resource(
-    tx: Tx, call: Call, request: iot.ListTagsForResourceRequest
+    kinds: Kinds, tx: Tx, call: Call, request: iot.ListTagsForResourceRequest
 ) -> iot.ListTagsForResourceResponse:
     """Every tag, by key: 50 fit on one page, so that no token is ever given out."""
     if request.next_token is not None:
         raise iot.InvalidRequestException("Invalid nextToken")
-    name = _resource(tx, call, request.resource_arn)
+    name = _resource(kinds, tx, call, request.resource_arn)
     found = tags.of(tx, call.scope, name)
     return iot.ListTagsForResourceResponse(tags=[iot.Tag(key=key, value=value) for key, value in found.items()])
 
 
-def _resource(tx: Tx, call: Call, text: str | None) -> str:
+def _resource(kinds: Kinds, tx: Tx, call: Call, text: str | None) -> str:
     name = arn.parse(text or "")
     if name is None:
         raise iot.InvalidRequestException(texts.requests.not_an_arn(text or ""))
-    exists = _EXISTS.get(name.resource_type)
+    exists = kinds.get(name.resource_type)
     if name.service != "iot" or exists is None:
         raise iot.InvalidRequestException(texts.tags.not_taggable(str(name)))
-    if str(name) != call.arn(name.resource) or exists(tx, call.scope, name.resource_id) is None:
+    if str(name) != call.arn(name.resource) or not exists(tx, call.scope, name):
         raise iot.ResourceNotFoundException(texts.tags.resource_missing(str(name)))
     return str(name)
 
 
-HANDLERS = {
-    ("iot", "TagResource"): Handler(tag_resource),
-    ("iot", "UntagResource"): Handler(untag_resource),
-    ("iot", "ListTagsForResource"): Handler(list_tags_for_resource, reads=True),
-}
+def handlers(kinds: Kinds) -> dict[tuple[str, str], Handler]:
+    """The operations as ``table`` joins them, given what every noun's module says can be tagged."""
+    return {
+        ("iot", "TagResource"): Handler(partial(tag_resource, kinds)),
+        ("iot", "UntagResource"): Handler(partial(untag_resource, kinds)),
+        ("iot", "ListTagsForResource"): Handler(partial(list_tags_for_resource, kinds), reads=True),
+    }

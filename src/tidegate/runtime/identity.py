@@ -31,6 +31,7 @@ class Thing(NamedTuple):
     attributes: Mapping[str, str]
     exclusive: bool
     policies: tuple[policy.Policy, ...]
+    type_name: str | None = None
 
 
 class Bound:
@@ -146,7 +147,8 @@ def _owner(owners: list[certificates.Owner], server_name: str | None) -> certifi
 
 def _thing(tx: Tx, scope: int, groups: str, row: certificates.AttachedThing) -> Thing:
     in_force = policies.in_force_for_thing(tx, scope, groups, row.id)
-    return Thing(row.name, _ATTRIBUTES.decode(row.attributes), bool(row.exclusive), _parsed(in_force))
+    attributes = _ATTRIBUTES.decode(row.attributes)
+    return Thing(row.name, attributes, bool(row.exclusive), _parsed(in_force), row.type_name)
 
 
 def _parsed(documents: list[policies.InForce]) -> tuple[policy.Policy, ...]:
@@ -163,8 +165,10 @@ def _thing_variables(thing: Thing | None) -> dict[str, str | list[str]]:
     if thing is None:
         return {"iot:Connection.Thing.IsAttached": "false"}
     attributes = {f"iot:Connection.Thing.Attributes[{name}]": value for name, value in thing.attributes.items()}
+    typed = {"iot:Connection.Thing.ThingTypeName": thing.type_name} if thing.type_name else {}
     return {
         "iot:Connection.Thing.IsAttached": "true",
         "iot:Connection.Thing.ThingName": thing.name,
+        **typed,
         **attributes,
     }

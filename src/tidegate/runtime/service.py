@@ -53,7 +53,7 @@ class Service:
             StoreError: the store could not take it; nothing was kept.
         """
         call = await self.call(account, region, principal)
-        prepared = () if handler.prepare is None else (await asyncio.to_thread(handler.prepare, call, request),)
+        prepared = () if handler.prepare is None else (await self._prepared(handler, call, request),)
 
         def work(tx: Tx) -> Any:
             return handler.run(tx, call, request, *prepared)
@@ -61,6 +61,15 @@ class Service:
         if handler.reads:
             return await self.unit.read(work)
         return await self.unit.transact(locks_rows(work) if handler.locks_rows else work)
+
+    async def _prepared(self, handler: Handler, call: Call, request: Any) -> Any:
+        """What a handler does before its transaction; None if it finds nothing to do."""
+        prepare, look = handler.prepare, handler.look
+        assert prepare is not None
+        if look is None:
+            return await asyncio.to_thread(prepare, call, request)
+        found = await self.unit.read(lambda tx: look(tx, call, request))
+        return None if found is None else await asyncio.to_thread(prepare, call, request, found)
 
     async def call(self, account: str, region: str, principal: str) -> Call:
         """What a handler is told about a call that arrives now."""

@@ -53,6 +53,13 @@ class Choice(NamedTuple):
         return bool(self.places) and self.places[0].startswith(_REMOTE)
 
 
+class Place(NamedTuple):
+    """Where the objects are: the base URL for clients here, and every ``host:port`` that names them in a URL."""
+
+    base: str
+    hosts: tuple[str, ...]
+
+
 class Certificate(NamedTuple):
     """The server's certificate and key."""
 
@@ -71,8 +78,8 @@ async def serving(
     auth: bool,
     names: tuple[str, ...],
     grace_s: float,
-) -> AsyncIterator[str]:
-    """Give the service its objects; the base URL of the S3 that holds them.
+) -> AsyncIterator[Place]:
+    """Give the service its objects; where they are.
 
     Raises:
         EndpointFaultError: the endpoint does not start.
@@ -82,7 +89,7 @@ async def serving(
     if choice.remote:
         site = remote_site(choice, service.settings.region, os.environ)
         service.objects = RemoteS3(site, _environment_key(os.environ), [_allowed(place) for place in choice.places])
-        yield site.base
+        yield Place(site.base, (site.host,))
         return
     async with AsyncExitStack() as stack:
         listening = listener.bind(choice.host, choice.port)
@@ -102,7 +109,7 @@ async def serving(
         count = await _endpoint(stack, choice, settings, listening, service, metrics)
         metrics.connections("objects", count)
         service.objects = Embedded(folder, site, own)
-        yield base
+        yield Place(base, _hosts(base, site, names))
 
 
 def _settings(
@@ -170,6 +177,13 @@ def _reachable(base: str, names: tuple[str, ...]) -> str:
     if parts.hostname not in _ANYWHERE:
         return base
     return f"{parts.scheme}://{names[0] if names else 'localhost'}:{parts.port}"
+
+
+def _hosts(base: str, site: Site, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Hosts in URLs that mean this server's objects."""
+    parts = urlsplit(base)
+    ported = [f"{name}:{parts.port}" for name in ("localhost", "127.0.0.1", *names)]
+    return tuple(dict.fromkeys([parts.netloc, site.host, *ported]))
 
 
 def _domains(site: Site, names: tuple[str, ...]) -> list[str]:

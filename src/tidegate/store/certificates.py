@@ -70,6 +70,7 @@ class AttachedThing(NamedTuple):
     name: str
     attributes: str
     exclusive: int
+    type_name: str | None
 
 
 class Principal(NamedTuple):

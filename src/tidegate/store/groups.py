@@ -52,6 +52,14 @@ class Member(NamedTuple):
     thing_name: str
 
 
+class Membership(NamedTuple):
+    """A thing in a group: what is told of it when the group goes away; ``joined_at`` is epoch ms."""
+
+    thing_name: str
+    thing_uuid: str
+    joined_at: int
+
+
 def _group(row: tuple[Any, ...]) -> Group:
     group = Group(*row)
     return group._replace(attributes=_ATTRIBUTES.decode(row[5]))
@@ -140,6 +148,17 @@ def latest_join(tx: Tx, group_id: int) -> int | None:
 def member_ids(tx: Tx, group_id: int) -> list[int]:
     """The inner ids of every thing that was put into a group itself."""
     return [row[0] for row in tx.all("group_member_ids", {"group": group_id})]
+
+
+def joined_at(tx: Tx, group_id: int, thing_id: int) -> int | None:
+    """When (epoch ms) a thing joined a group; None if it is not in it."""
+    row = tx.one("group_joined_at", {"group": group_id, "thing": thing_id})
+    return row[0] if row else None
+
+
+def all_members(tx: Tx, group_id: int) -> list[Membership]:
+    """Every thing that was put into a group itself."""
+    return [Membership(*row) for row in tx.all("group_member_list_all", {"group": group_id})]
 
 
 def join(tx: Tx, group_id: int, thing_id: int, now: int) -> bool:

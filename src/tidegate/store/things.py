@@ -15,7 +15,7 @@ _LAST = "~"
 
 
 class Thing(NamedTuple):
-    """A living thing; ``created_at`` is epoch ms, ``uuid`` the API's thingId."""
+    """A living thing; ``created_at`` is epoch ms, ``uuid`` the API's thingId, the last two are names."""
 
     id: int
     name: str
@@ -23,6 +23,8 @@ class Thing(NamedTuple):
     attributes: dict[str, str]
     version: int
     created_at: int
+    type_name: str | None
+    billing_group: str | None
 
 
 class NewThing(NamedTuple):
@@ -31,6 +33,8 @@ class NewThing(NamedTuple):
     name: str
     uuid: str
     attributes: dict[str, str]
+    type_name: str | None = None
+    billing_group: str | None = None
 
 
 def _thing(row: tuple[Any, ...]) -> Thing:
@@ -41,9 +45,7 @@ def _thing(row: tuple[Any, ...]) -> Thing:
 def insert(tx: Tx, scope: int, thing: NewThing, now: int) -> int | None:
     """Keep a new thing at version 1; its id, or None if the name is taken."""
     text = msgspec.json.encode(thing.attributes).decode()
-    row = tx.one(
-        "thing_insert", {"scope": scope, "name": thing.name, "uuid": thing.uuid, "attributes": text, "now": now}
-    )
+    row = tx.one("thing_insert", {**thing._asdict(), "scope": scope, "attributes": text, "now": now})
     if row is None:
         return None
     thing_id: int = row[0]
@@ -63,15 +65,22 @@ def name_of(tx: Tx, thing_id: int) -> tuple[int, str] | None:
     return (row[0], row[1]) if row else None
 
 
-def update(tx: Tx, scope: int, thing: Thing, attributes: Mapping[str, str]) -> None:
-    """Replace a thing's attributes; its version goes up by one."""
-    tx.run("thing_update", {"id": thing.id, "attributes": msgspec.json.encode(attributes).decode()})
+def update(tx: Tx, scope: int, thing: Thing, attributes: Mapping[str, str], type_name: str | None) -> None:
+    """Replace a thing's attributes and type; its version goes up by one."""
+    text = msgspec.json.encode(attributes).decode()
+    tx.run("thing_update", {"id": thing.id, "attributes": text, "type_name": type_name})
     _index(tx, scope, thing.id, thing.attributes, attributes)
 
 
 def page(tx: Tx, scope: int, after: str, limit: int) -> list[Thing]:
     """Things by name, after a name."""
     return [_thing(row) for row in tx.all("thing_list", {"scope": scope, "after": after, "limit": limit})]
+
+
+def page_by_type(tx: Tx, scope: int, type_name: str, after: str, limit: int) -> list[Thing]:
+    """Things of a type by name, after a name."""
+    wanted = {"scope": scope, "type_name": type_name, "after": after, "limit": limit}
+    return [_thing(row) for row in tx.all("thing_list_by_type", wanted)]
 
 
 def page_by_attribute(

@@ -12,29 +12,37 @@ Not here: the sentences of shape constraints ("1 validation error detected: ..."
 from __future__ import annotations
 
 from tidegate.core.texts import (
+    billing_groups,
     certificates,
     documents,
     groups,
     jobs,
     packages,
+    placeholders,
     policies,
     requests,
     settings,
+    shadows,
     tags,
     templates,
+    thing_types,
     things,
 )
 
 __all__ = [
+    "billing_groups",
     "certificates",
     "documents",
     "groups",
     "jobs",
     "packages",
+    "placeholders",
     "policies",
     "requests",
     "settings",
+    "shadows",
     "tags",
     "templates",
+    "thing_types",
     "things",
 ]

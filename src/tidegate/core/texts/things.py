@@ -20,16 +20,6 @@ TYPE_SET_AND_REMOVED: Final = "thingTypeName cannot be specified when removeThin
 """[R] UpdateThing."""
 
 
-def thing_type_missing(name: str) -> str:
-    """[R] after the text for things."""
-    return f"Thing type {name} cannot be found."
-
-
-def billing_group_missing(name: str) -> str:
-    """[R] after the text for things."""
-    return f"Billing group {name} cannot be found."
-
-
 def thing_exists(name: str) -> str:
     """[R] after the text for groups."""
     return f"Thing {name} already exists in current account with different properties"

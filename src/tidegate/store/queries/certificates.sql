@@ -41,18 +41,18 @@ DELETE FROM thing_principal WHERE thing_id = :thing AND certificate_id = :certif
 SELECT exclusive FROM thing_principal WHERE thing_id = :thing AND certificate_id = :certificate;
 
 -- name: certificate_things
-SELECT t.id, t.name, t.attributes, p.exclusive
+SELECT t.id, t.name, t.attributes, p.exclusive, t.type_name
 FROM thing_principal p JOIN thing t ON t.id = p.thing_id
 WHERE p.certificate_id = :certificate AND p.thing_id > :after
   AND (CAST(:exclusive AS BIGINT) IS NULL OR p.exclusive = :exclusive)
 ORDER BY p.thing_id LIMIT :limit;
 
 -- name: certificate_things_for_client
-SELECT t.id, t.name, t.attributes, p.exclusive
+SELECT t.id, t.name, t.attributes, p.exclusive, t.type_name
 FROM thing t JOIN thing_principal p ON p.thing_id = t.id AND p.certificate_id = :certificate
 WHERE t.scope_id = :scope AND t.name = :client_id AND t.deleted_at IS NULL
 UNION
-SELECT t.id, t.name, t.attributes, p.exclusive
+SELECT t.id, t.name, t.attributes, p.exclusive, t.type_name
 FROM thing_principal p JOIN thing t ON t.id = p.thing_id
 WHERE p.certificate_id = :certificate AND p.exclusive = 1;
 

@@ -103,3 +103,10 @@ SELECT thing_id FROM group_member WHERE group_id = :group ORDER BY thing_id;
 
 -- name: group_latest_join
 SELECT max(joined_at) FROM group_member WHERE group_id = :group;
+
+-- name: group_joined_at
+SELECT joined_at FROM group_member WHERE group_id = :group AND thing_id = :thing;
+
+-- name: group_member_list_all
+SELECT t.name, t.uuid, m.joined_at FROM group_member m JOIN thing t ON t.id = m.thing_id
+WHERE m.group_id = :group ORDER BY m.thing_id;

@@ -1,0 +1,159 @@
+"""Every list with a thousand entries, through boto3's paginators and the CLI's: all of them, each once, in pages."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+from botocore import xform_name
+
+from tests import servers
+from tests.e2e import cli
+from tests.fuzz.shapes import ACCOUNT, REGION
+from tests.ops import x509_samples
+from tidegate.ops.call import Limits
+from tidegate.ops.table import HANDLERS
+from tidegate.wire import iot
+
+ENTRIES = 1000
+NAMES = [f"n{number:04d}" for number in range(ENTRIES)]
+ARN = f"arn:aws:iot:{REGION}:{ACCOUNT}:"
+POLICY = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iot:*","Resource":"*"}]}'
+
+
+class Listing(NamedTuple):
+    """A list: boto3's paginator, its arguments, where the entries stand, and which there are to be."""
+
+    paginator: str
+    arguments: dict[str, Any]
+    key: str
+    entry: str
+    expected: list[str]
+
+    def name(self, entry: Any) -> str:
+        """What tells an entry from the others."""
+        return str(entry if not self.entry else entry[self.entry])
+
+
+class Filled:
+    """A server with a thousand of everything."""
+
+    def __init__(self, server: servers.Started) -> None:
+        self.server = server
+        own = [{"certificate_pem": x509_samples.self_signed()} for _ in range(ENTRIES)]
+        self.certificates = [made.certificate_arn for made in self.make("RegisterCertificateWithoutCA", own)]
+        self.make("CreateThingType", [{"thing_type_name": name} for name in NAMES])
+        self.make("CreateBillingGroup", [{"billing_group_name": name} for name in NAMES])
+        self.make("CreatePackage", [{"package_name": name} for name in NAMES])
+        versions = [{"package_name": NAMES[0], "version_name": name} for name in NAMES]
+        self.make("CreatePackageVersion", versions)
+        self.make("CreateThing", [{"thing_name": "one"}])
+        kind = {"thing_type_name": NAMES[0], "billing_group_name": NAMES[0]}
+        self.make("CreateThing", [{"thing_name": name, **kind} for name in NAMES])
+        self.make("CreateThingGroup", [{"thing_group_name": name} for name in ["one", *NAMES]])
+        self.make("AddThingToThingGroup", [{"thing_group_name": "one", "thing_name": name} for name in NAMES])
+        self.make("CreateJobTemplate", [{"job_template_id": n, "description": "d", "document": "{}"} for n in NAMES])
+        self.make("CreatePolicy", [{"policy_name": name, "policy_document": POLICY} for name in ["one", *NAMES]])
+        self.make("AttachPolicy", [{"policy_name": "one", "target": arn} for arn in self.certificates])
+        self.make("AttachThingPrincipal", [{"thing_name": "one", "principal": arn} for arn in self.certificates])
+        first = self.certificates[0]
+        self.make("AttachThingPrincipal", [{"thing_name": name, "principal": first} for name in NAMES[1:]])
+        jobs = [{"job_id": name, "targets": [f"{ARN}thing/one"], "document": "{}"} for name in NAMES]
+        self.make("CreateJob", [*jobs, {"job_id": "one", "targets": [f"{ARN}thinggroup/one"], "document": "{}"}])
+        server.on_loop(server.running.engine.settle)
+
+    def make(self, operation: str, members: list[dict[str, Any]]) -> list[Any]:
+        """Carry out an operation many times, in few commits."""
+        service, handler = self.server.running.service, HANDLERS["iot", operation]
+        requests = [iot.OPERATIONS[operation].request(**one) for one in members]
+
+        async def all_of_them() -> list[Any]:
+            asked = (
+                service.invoke(handler, request, account=ACCOUNT, region=REGION, principal="test")
+                for request in requests
+            )
+            return await asyncio.gather(*asked)
+
+        return self.server.on_loop(all_of_them)
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
+    with servers.started(servers.options(tmp_path_factory.mktemp("pagers"))) as server:
+        service = server.running.service
+        many = Limits(job_templates=10**6, concurrent_jobs=10**6, rollout_per_minute=10**6, packages=10**6)
+        service.settings = service.settings._replace(limits=many)
+        yield Filled(server)
+
+
+def listings(filled: Filled) -> list[Listing]:
+    certificates = sorted(filled.certificates)
+    things = [f"{ARN}thing/{name}" for name in NAMES]
+    return [
+        Listing("list_things", {}, "things", "thingName", ["one", *NAMES]),
+        Listing("list_things", {"thingTypeName": NAMES[0]}, "things", "thingName", NAMES),
+        Listing("list_thing_types", {}, "thingTypes", "thingTypeName", NAMES),
+        Listing("list_billing_groups", {}, "billingGroups", "groupName", NAMES),
+        Listing("list_things_in_billing_group", {"billingGroupName": NAMES[0]}, "things", "", NAMES),
+        Listing("list_thing_groups", {"namePrefixFilter": "n"}, "thingGroups", "groupName", NAMES),
+        Listing("list_things_in_thing_group", {"thingGroupName": "one"}, "things", "", NAMES),
+        Listing("list_job_templates", {}, "jobTemplates", "jobTemplateId", NAMES),
+        Listing("list_jobs", {}, "jobs", "jobId", ["one", *NAMES]),
+        Listing("list_job_executions_for_job", {"jobId": "one"}, "executionSummaries", "thingArn", things),
+        Listing("list_job_executions_for_thing", {"thingName": "one"}, "executionSummaries", "jobId", NAMES),
+        Listing("list_packages", {}, "packageSummaries", "packageName", NAMES),
+        Listing("list_package_versions", {"packageName": NAMES[0]}, "packageVersionSummaries", "versionName", NAMES),
+        Listing("list_policies", {}, "policies", "policyName", ["one", *NAMES]),
+        Listing("list_targets_for_policy", {"policyName": "one"}, "targets", "", certificates),
+        Listing("list_policy_principals", {"policyName": "one"}, "principals", "", certificates),
+        Listing("list_certificates", {}, "certificates", "certificateArn", certificates),
+        Listing("list_thing_principals", {"thingName": "one"}, "principals", "", certificates),
+        Listing("list_principal_things", {"principal": filled.certificates[0]}, "things", "", ["one", *NAMES[1:]]),
+    ]
+
+
+def test_every_list_comes_whole_and_in_pages(filled: Filled) -> None:
+    client = filled.server.client("iot")
+    for listing in listings(filled):
+        pages = client.get_paginator(listing.paginator).paginate(**listing.arguments, PaginationConfig={"PageSize": 99})
+        found = [[listing.name(entry) for entry in page[listing.key]] for page in pages]
+        assert sorted(name for page in found for name in page) == sorted(listing.expected), listing.paginator
+        assert max(len(page) for page in found) <= 99
+        assert len(found) >= ENTRIES // 99, listing.paginator
+
+
+def test_a_list_without_a_page_size_comes_whole_too(filled: Filled) -> None:
+    client = filled.server.client("iot")
+    for listing in listings(filled):
+        pages = client.get_paginator(listing.paginator).paginate(**listing.arguments)
+        found = [listing.name(entry) for page in pages for entry in page[listing.key]]
+        assert sorted(found) == sorted(listing.expected), listing.paginator
+
+
+def test_a_list_that_starts_where_another_stopped(filled: Filled) -> None:
+    client = filled.server.client("iot")
+    for listing in listings(filled):
+        pager = client.get_paginator(listing.paginator)
+        begun = pager.paginate(
+            **listing.arguments, PaginationConfig={"MaxItems": 150, "PageSize": 100}
+        ).build_full_result()
+        rest = pager.paginate(
+            **listing.arguments, PaginationConfig={"StartingToken": begun["NextToken"], "PageSize": 100}
+        ).build_full_result()
+        found = [listing.name(entry) for entry in begun[listing.key] + rest[listing.key]]
+        assert len(begun[listing.key]) == 150
+        assert sorted(found) == sorted(listing.expected), listing.paginator
+
+
+def test_the_cli_pages_through_every_list(filled: Filled, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
+    aws = cli.aws(filled.server, monkeypatch, capfd)
+    for listing in listings(filled):
+        command = listing.paginator.replace("_", "-")
+        arguments = [f"--{xform_name(name, '-')}={value}" for name, value in listing.arguments.items()]
+        code, output, errors = aws("iot", command, *arguments)
+        assert (code, errors) == (0, "")
+        found = [listing.name(entry) for entry in json.loads(output)[listing.key]]
+        assert sorted(found) == sorted(listing.expected), listing.paginator
