@@ -13,14 +13,13 @@ from typing import Any
 
 import pytest
 
+from tests.operators import admitted
 from tests.servers import Started, options, started
 from tidegate.core.location import Fault, Location, ObjectFaultError
 from tidegate.objects.presign import Site
 from tidegate.objects.s3 import Allowed, Patience, RemoteS3
 from tidegate.objects.sigv4 import Key
 from tidegate.s3.assembly import Choice, remote_site
-from tidegate.store import keys
-from tidegate.store.keys import AccessKey
 
 KEY = Key("AKIAREMOTE0000000000", "a-secret-of-forty-characters-0123456789")
 
@@ -29,9 +28,7 @@ KEY = Key("AKIAREMOTE0000000000", "a-secret-of-forty-characters-0123456789")
 def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
     """Another server that demands signatures, with something in it."""
     with started(options(tmp_path_factory.mktemp("elsewhere"), auth=True)) as server:
-        known = AccessKey(KEY.secret, "arn:aws:iam::000000000000:user/operator")
-        unit = server.running.service.unit
-        server.on_loop(lambda: unit.transact(lambda tx: keys.insert(tx, KEY.key_id, known, 0)))
+        admitted(server, KEY.key_id, KEY.secret, "arn:aws:iam::000000000000:user/operator")
         s3 = _boto3(server)
         for bucket in ("artifacts", "others"):
             s3.create_bucket(Bucket=bucket)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import boto3
 import pytest
 from botocore.config import Config
 
+from tests.operators import ADMINISTRATOR, admitted, vault_of
 from tests.s3.client import Bucket, plain, refusal
 from tests.servers import Started
-from tidegate.s3.gate import LocalGate
-from tidegate.store import keys
-from tidegate.store.keys import AccessKey
+from tidegate.clock import wall_now
+from tidegate.ops import access
+from tidegate.ops.access import Credentials
+from tidegate.store.database import Tx
 
 SECRET = "a-secret-of-forty-characters-0123456789"
 _numbers = itertools.count(700)
@@ -27,12 +31,11 @@ def client(server: Started, key: str, secret: str = SECRET, **config: Any) -> An
     )
 
 
-def new_key(server: Started) -> str:
+def new_key(server: Started, policies: Mapping[str, str] = ADMINISTRATOR) -> str:
     """An access key of an account of its own."""
     number = next(_numbers)
-    key = AccessKey(SECRET, f"arn:aws:iam::{number:012d}:user/operator")
     made = f"AKIA{number:016d}"
-    assert server.on_loop(lambda: server.running.service.unit.transact(lambda tx: keys.insert(tx, made, key, 0)))
+    admitted(server, made, SECRET, f"arn:aws:iam::{number:012d}:user/operator", policies)
     return made
 
 
@@ -197,33 +200,78 @@ def test_urls_of_the_server_need_no_key(guarded: Started) -> None:
     assert plain(guarded, "GET", bucket.presign("fw").replace("/fw", "/other")).code == "SignatureDoesNotMatch"
 
 
-def test_permissions_are_asked_for(guarded: Started, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The seam that operators' permissions fill."""
-    s3 = client(guarded, new_key(guarded))
-    s3.create_bucket(Bucket="guarded")
-    version = s3.put_object(Bucket="guarded", Key="a/k", Body=b"data")["VersionId"]
-    asked = []
+def allow(*statements: tuple[list[str], list[str]], deny: tuple[list[str], list[str]] | None = None) -> dict[str, str]:
+    """A policy."""
+    found = [{"Effect": "Allow", "Action": actions, "Resource": resources} for actions, resources in statements]
+    if deny is not None:
+        found.append({"Effect": "Deny", "Action": deny[0], "Resource": deny[1]})
+    return {"policy": json.dumps({"Version": "2012-10-17", "Statement": found})}
 
-    async def only_reading(_gate: LocalGate, principal: str, action: str, resource: str) -> bool:
-        asked.append((action, resource))
-        return action in ("s3:GetObject", "s3:ListBucket")
 
-    monkeypatch.setattr(LocalGate, "authorise", only_reading)
-    s3.get_object(Bucket="guarded", Key="a/k")
-    s3.list_objects_v2(Bucket="guarded")
+def test_permissions(guarded: Started) -> None:
+    bucket = "arn:aws:s3:::permitted"
+    reading = (["s3:GetObject", "s3:ListBucket"], [bucket, f"{bucket}/a/*"])
+    writing = (["s3:CreateBucket", "s3:PutObject", "s3:DeleteObject"], [bucket, f"{bucket}/*"])
+    s3 = client(guarded, new_key(guarded, allow(reading, writing, deny=(["s3:*"], [f"{bucket}/a/protected/*"]))))
+    s3.create_bucket(Bucket="permitted")
+    version = s3.put_object(Bucket="permitted", Key="a/k", Body=b"data")["VersionId"]
+    s3.put_object(Bucket="permitted", Key="b/k", Body=b"data")
+    assert s3.get_object(Bucket="permitted", Key="a/k")["Body"].read() == b"data"
+    s3.list_objects_v2(Bucket="permitted")
     for call, more in [
+        (s3.get_object, {"Key": "b/k"}),
         (s3.get_object, {"Key": "a/k", "VersionId": version}),
-        (s3.put_object, {"Key": "a/k"}),
-        (s3.delete_object, {"Key": "a/k"}),
-        (s3.copy_object, {"Key": "b", "CopySource": "guarded/a/k"}),
-        (s3.create_multipart_upload, {"Key": "b"}),
+        (s3.delete_object, {"Key": "a/k", "VersionId": version}),
+        (s3.put_object, {"Key": "a/protected/k"}),
+        (s3.copy_object, {"Key": "a/copy", "CopySource": "permitted/b/k"}),
+        (s3.create_multipart_upload, {"Key": "a/protected/k"}),
+        (s3.list_object_versions, {}),
         (s3.delete_bucket, {}),
     ]:
-        assert refusal(call, Bucket="guarded", **more) == (403, "AccessDenied")
+        assert refusal(call, Bucket="permitted", **more) == (403, "AccessDenied")
     assert refusal(s3.list_buckets) == (403, "AccessDenied")
-    done = s3.delete_objects(Bucket="guarded", Delete={"Objects": [{"Key": "a/k"}]})
-    assert [error["Code"] for error in done["Errors"]] == ["AccessDenied"]
-    assert ("s3:GetObjectVersion", "arn:aws:s3:::guarded/a/k") in asked
-    assert ("s3:DeleteObject", "arn:aws:s3:::guarded/a/k") in asked
-    assert ("s3:DeleteBucket", "arn:aws:s3:::guarded") in asked
-    assert ("s3:ListAllMyBuckets", "arn:aws:s3:::*") in asked
+    named = [{"Key": "b/k"}, {"Key": "a/protected/k"}, {"Key": "a/k", "VersionId": version}]
+    done = s3.delete_objects(Bucket="permitted", Delete={"Objects": named})
+    assert [entry["Key"] for entry in done["Deleted"]] == ["b/k"]
+    assert [(error["Key"], error["Code"]) for error in done["Errors"]] == [
+        ("a/protected/k", "AccessDenied"),
+        ("a/k", "AccessDenied"),
+    ]
+    with pytest.raises(s3.exceptions.ClientError, match=r"is not authorized to perform: s3:DeleteBucket on resource: "):
+        s3.delete_bucket(Bucket="permitted")
+
+
+def test_conditions_of_a_policy(guarded: Started) -> None:
+    def only(**condition: str) -> Any:
+        where = {"StringEquals": condition} if "aws:SourceIp" not in condition else {"IpAddress": condition}
+        statement = {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": where}
+        return client(guarded, new_key(guarded, {"p": json.dumps({"Version": "2012-10-17", "Statement": statement})}))
+
+    only(**{"aws:SourceIp": "127.0.0.0/8"}).list_buckets()
+    only(**{"aws:RequestedRegion": "us-east-1"}).list_buckets()
+    assert refusal(only(**{"aws:SourceIp": "10.0.0.0/8"}).list_buckets) == (403, "AccessDenied")
+    assert refusal(only(**{"aws:SecureTransport": "true"}).list_buckets) == (403, "AccessDenied")
+
+
+def test_temporary_credentials(guarded: Started) -> None:
+    def session(principal: str, made_s_ago: int) -> Any:
+        unit, vault, ids = guarded.running.service.unit, vault_of(guarded), guarded.running.service.ids
+        begin = wall_now() - made_s_ago * 1000
+
+        def create(tx: Tx) -> Credentials:
+            return access.create_session(tx, vault, ids, principal, begin, lifetime_s=900)
+
+        made = guarded.on_loop(lambda: unit.transact(create))
+        found = boto3.session.Session(made.key_id, made.secret, made.token, region_name="us-east-1")
+        settings = Config(retries={"total_max_attempts": 1}, signature_version="s3v4")
+        return found.client("s3", endpoint_url=guarded.addresses.objects, config=settings)
+
+    number = next(_numbers)
+    principal = f"arn:aws:iam::{number:012d}:user/operator"
+    admitted(guarded, f"AKIA{number:016d}", SECRET, principal)
+    s3 = session(principal, 0)
+    s3.create_bucket(Bucket="temporary")
+    s3.put_object(Bucket="temporary", Key="k", Body=b"data")
+    url = s3.generate_presigned_url("get_object", Params={"Bucket": "temporary", "Key": "k"})
+    assert plain(guarded, "GET", url.removeprefix(guarded.addresses.objects)).body == b"data"
+    assert refusal(session(principal, 901).list_buckets) == (400, "ExpiredToken")

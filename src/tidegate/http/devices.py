@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 
 from tidegate.http.callers import Caller
 from tidegate.http.request import Request
+from tidegate.ops import identity
+from tidegate.ops.identity import Bound
 from tidegate.pki.certificates import certificate_id
-from tidegate.runtime import identity
-from tidegate.runtime.identity import Bound
 from tidegate.runtime.service import Service
 from tidegate.wire.errors import WireError
 from tidegate.wire.iot_data import ForbiddenException
@@ -49,9 +49,10 @@ async def judge(service: Service, request: Request, der: bytes) -> tuple[Caller,
 
 def _allows(bound: Bound, operation: Operation, labels: Mapping[str, str], shadow_name: str | None) -> bool:
     if operation.plane == "iot-jobs-data":
-        # Older policies name the job operations in the iot namespace.
+        # Older policies name the job operations in the iot namespace: one permission under two names.
         resource = f"thing/{labels.get('thingName', '')}"
-        return any(bound.allows(f"{space}:{operation.name}", resource) for space in ("iotjobsdata", "iot"))
+        found = [bound.decide(f"{space}:{operation.name}", resource) for space in ("iotjobsdata", "iot")]
+        return any(each.allowed for each in found) and not any(each.denied for each in found)
     if "topic" in labels:
         return bound.allows(f"iot:{operation.name}", f"topic/{labels['topic']}")
     named = f"/{shadow_name}" if shadow_name else ""  # a named shadow is a resource of its own (8.1)

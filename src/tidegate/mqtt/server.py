@@ -31,6 +31,7 @@ log = logging.getLogger("tidegate.mqtt")
 _LATE = 3.0
 """Seconds the sweep may be late before it gives clients a further turn: their packets may wait unread."""
 
+OnUnidentified = Callable[[bytes, str | None, str], None]
 OnReserved = Callable[[Identity, str, bytes], asyncio.Future[Any] | None]
 """Returns what ``Server.drain`` is to wait for, if anything."""
 _EXPECTED = frozenset({Ending.CLIENT_INITIATED, Ending.CONNECTION_LOST, Ending.SERVER_INITIATED})
@@ -50,6 +51,10 @@ def _drop_reserved(_identity: Identity, _topic: str, _payload: bytes) -> None:
     """Other features' topics are accepted and dropped (device reference 2.5)."""
 
 
+def _forget_unidentified(_certificate_der: bytes, _server_name: str | None, _peer: str) -> None:
+    """Nobody registers certificates."""
+
+
 class Watchers:
     """Hooks a service may set before the server listens.
 
@@ -57,13 +62,15 @@ class Watchers:
     asleep; ``thing_name`` None stands for filters that reach every thing. ``reserved(identity, topic, payload)``: an
     authorised publish to a reserved topic that is not about jobs, such as a shadow update. Wills to such topics are
     not reported: AWS's shadows ignore them too.
+    ``unidentified(certificate_der, server_name, peer)``: a CONNECT was refused because nobody knows the certificate.
     """
 
-    __slots__ = ("interest", "reserved")
+    __slots__ = ("interest", "reserved", "unidentified")
 
     def __init__(self) -> None:
         self.interest: Interest = _ignore_interest
         self.reserved: OnReserved = _drop_reserved
+        self.unidentified: OnUnidentified = _forget_unidentified
 
 
 class Server:

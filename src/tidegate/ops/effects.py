@@ -76,9 +76,18 @@ class PoliciesChanged(NamedTuple):
 
 
 class CertificateTrusted(NamedTuple):
-    """A certificate from a foreign CA was registered: the TLS listeners must trust it."""
+    """A certificate without a CA was registered, or a CA: the TLS listeners must trust it."""
 
     pem: str
+    authority: bool = False
+
+
+class TrustWithdrawn(NamedTuple):
+    """Something the TLS listeners trust is gone: they must find out anew what they trust."""
+
+
+class AccessChanged(NamedTuple):
+    """An access key, a principal or its policies changed: what is remembered of them is forgotten."""
 
 
 Effect = (
@@ -92,4 +101,6 @@ Effect = (
     | PrincipalChanged
     | PoliciesChanged
     | CertificateTrusted
+    | AccessChanged
+    | TrustWithdrawn
 )

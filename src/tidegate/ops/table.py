@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from tidegate.ops import (
+    authorization,
     billing_groups,
+    ca_certificates,
     certificates,
     device,
     endpoints,
@@ -16,6 +18,8 @@ from tidegate.ops import (
     package_versions,
     packages,
     policies,
+    policy_targets,
+    principals,
     sboms,
     shadows,
     tags,
@@ -32,6 +36,7 @@ TAGGABLE = {
     **thing_types.TAGGABLE,
     **billing_groups.TAGGABLE,
     **policies.TAGGABLE,
+    **ca_certificates.TAGGABLE,
     **packages.TAGGABLE,
 }
 """What can be tagged, by the type in its ARN."""
@@ -47,7 +52,11 @@ HANDLERS: dict[tuple[str, str], Handler] = {
     **groups.HANDLERS,
     **billing_groups.HANDLERS,
     **certificates.HANDLERS,
+    **ca_certificates.HANDLERS,
+    **principals.HANDLERS,
     **policies.HANDLERS,
+    **policy_targets.HANDLERS,
+    **authorization.HANDLERS,
     **packages.HANDLERS,
     **package_versions.HANDLERS,
     **package_configuration.HANDLERS,

@@ -18,7 +18,7 @@ from tidegate.objects.refusals import RefusedError
 from tidegate.s3 import addressing, buckets, chunked, dates, listings, multipart, objects, segments
 from tidegate.s3.asking import Gate
 from tidegate.s3.callers import Caller, Callers
-from tidegate.s3.connections import Exchange
+from tidegate.s3.connections import Exchange, Peer
 from tidegate.s3.errors import S3Error
 from tidegate.s3.outlet import GoneError
 from tidegate.s3.request import Answer, Body, Request, Span
@@ -138,6 +138,12 @@ class App:
         except Exception as error:
             refusal = _refusal(error, name, request_id)
             status = refusal.status
+            if status == 403:
+                head, peer = exchange.head, exchange.peer.address
+                log.warning(
+                    "refused %s %.200r from %s: %s: %.500r Request %s.",
+                    *(head.method, head.path, peer, refusal.code, refusal.message, request_id),
+                )
             if exchange.answered:
                 raise GoneError from error
             await self._refuse(exchange, refusal, request_id)
@@ -152,7 +158,7 @@ class App:
         caller = await self._callers.caller(head)
         request = Request(head.method, *place, _query(head.query), dict(head.headers), _body(exchange, caller))
         operation = route(request)
-        call = Call(caller.account, wall_now(), caller.bounded, partial(self._permit, caller))
+        call = Call(caller.account, wall_now(), caller.bounded, partial(self._permit, caller, exchange.peer))
         if operation.run is not objects.delete_objects:  # which asks for each key
             versioned = request.flag("versionId") and operation.action in ("s3:GetObject", "s3:DeleteObject")
             await call.permit(operation.action + ("Version" if versioned else ""), request.bucket, request.key)
@@ -161,15 +167,18 @@ class App:
             await call.permit("s3:GetObjectVersion" if version_id else "s3:GetObject", bucket, key)
         return operation, request, call
 
-    async def _permit(self, caller: Caller, action: str, bucket: str, key: str) -> None:
-        resource = _arn(bucket, key)
-        if caller.principal is None or await self._gate.authorise(caller.principal, action, resource):
+    async def _permit(self, caller: Caller, peer: Peer, action: str, bucket: str, key: str) -> None:
+        holder = caller.holder
+        if holder is None:
             return
-        raise S3Error(
-            "AccessDenied",
-            f"User: {caller.principal} is not authorized to perform: {action} on resource: "
-            f'"{resource}" because no identity-based policy allows the {action} action',
-        )
+        context = {
+            "aws:sourceip": peer.address,
+            "aws:securetransport": "true" if peer.tls else "false",
+            "aws:requestedregion": holder.region or self._work.region,
+        }
+        told = await self._gate.authorise(holder.key_id, holder.token, action, _arn(bucket, key), context)
+        if told is not None:
+            raise S3Error("AccessDenied", told)
 
     async def _stream(self, exchange: Exchange, answer: Answer, span: Span, request_id: str) -> None:
         try:

@@ -1,7 +1,7 @@
 """Questions across the socket between the endpoint's process and the server's: a JSON array a line, answered by number.
 
     endpoint -> server   [7, "credential", ["AKIA…", null]]
-    server -> endpoint   [7, ["secret", "arn:…", "0000…"], null]
+    server -> endpoint   [7, ["secret", "arn:…", "0000…", null], null]
 
 Under the number 0 the endpoint tells what it has answered, and the server tells it to stop.
 """
@@ -24,6 +24,8 @@ class Credential(NamedTuple):
     secret: str
     principal: str
     account: str
+    expires_at: Millis | None = None
+    """Of temporary credentials, by the wall clock."""
 
 
 class Gate(Protocol):
@@ -33,8 +35,10 @@ class Gate(Protocol):
         """The secret and the owner of an access key."""
         ...
 
-    async def authorise(self, principal: str, action: str, resource_arn: str) -> bool:
-        """Whether a principal may do something to a resource."""
+    async def authorise(
+        self, key_id: str, token: str | None, action: str, resource: str, context: Mapping[str, str]
+    ) -> str | None:
+        """None if a key's holder may do something to a resource (an ARN), else the sentence that refuses it."""
         ...
 
     async def now(self) -> Millis:
@@ -96,8 +100,11 @@ class Line:
         found = await self._ask("credential", key_id, token)
         return None if found is None else Credential(*found)
 
-    async def authorise(self, principal: str, action: str, resource_arn: str) -> bool:
-        return bool(await self._ask("authorise", principal, action, resource_arn))
+    async def authorise(
+        self, key_id: str, token: str | None, action: str, resource: str, context: Mapping[str, str]
+    ) -> str | None:
+        told: str | None = await self._ask("authorise", key_id, token, action, resource, context)
+        return told
 
     async def now(self) -> Millis:
         return int(await self._ask("now"))

@@ -22,11 +22,19 @@ from tidegate.s3.signature import Head, Signed
 _ACCOUNT = re.compile(r"[0-9]{12}", re.ASCII)
 
 
+class Holder(NamedTuple):
+    """Whoever signed with an access key."""
+
+    key_id: str
+    token: str | None
+    region: str
+
+
 class Caller(NamedTuple):
-    """Who calls. ``principal`` None: nobody's permission needs to be asked."""
+    """Who calls. ``holder`` None: nobody's permission needs to be asked."""
 
     account: str
-    principal: str | None = None
+    holder: Holder | None = None
     seal: Seal | None = None
     """What the chunks of the body are signed with."""
     bounded: bool = False
@@ -76,9 +84,12 @@ class Callers:
         # Clients sign with the real time even while a movable clock stands still.
         signature.check_time(signed, wall_now())
         signature.verify(signed, found.secret, head)
+        if found.expires_at is not None and found.expires_at <= wall_now():
+            raise S3Error("ExpiredToken")
         sealed = signed.payload.startswith(chunked.SIGNED)
         seal = Seal(found.secret, signed.scope, signed.at, signed.value) if sealed else None
-        return Caller(found.account, found.principal, seal, bounded=True)
+        holder = Holder(signed.key_id, signed.token, signed.scope.region)
+        return Caller(found.account, holder, seal, bounded=True)
 
 
 def _perhaps(head: Head) -> Signed | None:

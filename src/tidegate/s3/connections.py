@@ -14,7 +14,7 @@ import asyncio
 import http
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Final, Protocol, cast
+from typing import Final, NamedTuple, Protocol, cast
 
 import httptools
 
@@ -32,11 +32,19 @@ _PIPELINED: Final = 4
 _STATUS: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in http.HTTPStatus}
 
 
+class Peer(NamedTuple):
+    """The other end of a connection."""
+
+    address: str
+    tls: bool
+
+
 class Exchange:
     """A request as it arrives, and the way back."""
 
     def __init__(self, connection: Connection, head: Head, *, keep: bool) -> None:
         self.head = head
+        self.peer = connection.peer
         self.keep = keep
         self.answered = False
         """Whether the head of an answer has been sent."""
@@ -178,6 +186,7 @@ class Connection(asyncio.Protocol):
     """One accepted connection."""
 
     outlet: Outlet
+    peer: Peer
     _transport: asyncio.Transport
 
     def __init__(self, owner: Owner, loop: asyncio.AbstractEventLoop, *, tls: bool) -> None:
@@ -200,6 +209,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        address = transport.get_extra_info("peername")
+        self.peer = Peer(address[0] if address else "", self._tls)
         outlet = Encrypted if self._tls else Plain
         self.outlet = outlet(self._transport, self.limits, self._loop)
         self._owner.opened(self)

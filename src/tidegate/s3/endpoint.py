@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -21,9 +23,12 @@ from tidegate.s3.callers import Callers
 from tidegate.s3.listener import Listener
 from tidegate.s3.work import LIMITS, Limits, Turns, Work
 
+log = logging.getLogger("tidegate.s3")
+
 _PREDECESSOR_S = 15.0
 """For the process of a server that was killed to let go of the folder."""
 _GLANCE_S = 0.05
+_CERTIFICATE_S = 60.0
 
 
 class BusyError(Exception):
@@ -82,10 +87,13 @@ async def serving(
             )
             app = App(work, callers, gate, ids, settings.domains, observe)
             listener = Listener(app.respond, limits)
-            await listener.open(listening, _context(settings))
+            context = _context(settings)
+            await listener.open(listening, context)
+            renewing = asyncio.create_task(_renew(context, settings))
             try:
                 yield listener
             finally:
+                renewing.cancel()
                 await listener.close(settings.grace_s)
     finally:
         folder.close()
@@ -107,3 +115,25 @@ def _context(settings: Settings) -> ssl.SSLContext | None:
     context.options |= ssl.OP_NO_RENEGOTIATION
     context.load_cert_chain(settings.certificate, settings.key)
     return context
+
+
+async def _renew(context: ssl.SSLContext | None, settings: Settings) -> None:
+    """Take up the server's certificate whenever it has been made again."""
+    if context is None or settings.certificate is None:
+        return
+    seen = _changed_at(settings.certificate)
+    while True:
+        await asyncio.sleep(_CERTIFICATE_S)
+        found = _changed_at(settings.certificate)
+        if found == seen:
+            continue
+        try:
+            context.load_cert_chain(settings.certificate, settings.key)
+        except (OSError, ssl.SSLError) as error:  # the key is written before the certificate: next time it fits
+            log.warning("the renewed certificate cannot be used: %s", error)
+        else:
+            seen = found
+
+
+def _changed_at(path: str) -> float:
+    return os.stat(path).st_mtime

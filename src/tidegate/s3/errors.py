@@ -26,6 +26,7 @@ ERRORS: Final[dict[str, tuple[int, str]]] = {
     "BucketNotEmpty": (409, "The bucket you tried to delete is not empty. You must delete all versions in the bucket."),
     "EntityTooLarge": (400, "Your proposed upload exceeds the maximum allowed size"),
     "EntityTooSmall": (400, "Your proposed upload is smaller than the minimum allowed size"),
+    "ExpiredToken": (400, "The provided token has expired."),
     "IncompleteBody": (400, "You did not provide the number of bytes specified by the Content-Length HTTP header."),
     "InsufficientStorage": (507, "The disk of this server is full. Nothing of the object was kept."),
     "InternalError": (500, "We encountered an internal error. Please try again."),

@@ -12,7 +12,10 @@ Not here: the sentences of shape constraints ("1 validation error detected: ..."
 from __future__ import annotations
 
 from tidegate.core.texts import (
+    access,
+    authorization,
     billing_groups,
+    ca_certificates,
     certificates,
     documents,
     groups,
@@ -30,7 +33,10 @@ from tidegate.core.texts import (
 )
 
 __all__ = [
+    "access",
+    "authorization",
     "billing_groups",
+    "ca_certificates",
     "certificates",
     "documents",
     "groups",
