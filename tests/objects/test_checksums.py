@@ -7,7 +7,7 @@ import hashlib
 
 import pytest
 from awscrt import checksums as oracle
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidegate.objects import checksums
@@ -25,6 +25,7 @@ def test_the_published_check_value(name: str, value: int) -> None:
 
 
 @pytest.mark.parametrize("name", CRCS)
+@settings(deadline=None)
 @given(first=st.binary(max_size=300), second=st.binary(max_size=300))
 def test_tables_agree_with_the_runtime(name: str, first: bytes, second: bytes) -> None:
     whole = getattr(oracle, name)(first + second)
@@ -33,6 +34,7 @@ def test_tables_agree_with_the_runtime(name: str, first: bytes, second: bytes) -
 
 
 @pytest.mark.parametrize("name", CRCS)
+@settings(deadline=None)
 @given(first=st.binary(max_size=300), second=st.binary(max_size=300))
 def test_parts_combine_to_the_whole(name: str, first: bytes, second: bytes) -> None:
     one, other = checksums.tabled(name, first), checksums.tabled(name, second)

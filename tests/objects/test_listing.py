@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidegate.objects import listing
@@ -42,6 +42,7 @@ def pages(keys: list[str], prefix: str, delimiter: str, limit: int) -> list[Page
         marker = page.last
 
 
+@settings(deadline=None)
 @given(st.lists(letters.filter(bool), max_size=20), letters, st.sampled_from(["", "/", "a/"]), st.integers(1, 4))
 def test_pages_show_everything_once(keys: list[str], prefix: str, delimiter: str, limit: int) -> None:
     below = sorted({key for key in keys if key.startswith(prefix)}, key=encoded)
@@ -52,6 +53,7 @@ def test_pages_show_everything_once(keys: list[str], prefix: str, delimiter: str
     assert all(len(page.found) + len(page.prefixes) == limit for page in shown[:-1])
 
 
+@settings(deadline=None)
 @given(letters, letters)
 def test_past_is_above_all_that_begin_so(prefix: str, rest: str) -> None:
     above = listing.past(prefix)

@@ -11,7 +11,7 @@ from botocore import auth
 from botocore.auth import S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidegate.core.location import Location
@@ -44,6 +44,7 @@ def split(url: str) -> tuple[str, list[str]]:
     return path, sorted(query.split("&"))
 
 
+@settings(deadline=None)
 @given(keys, st.sampled_from(["GET", "PUT"]), st.integers(1, 604_800))
 def test_a_url_is_botocores(key: str, method: Any, expires: int) -> None:
     location = Location("bucket", key)

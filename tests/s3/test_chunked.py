@@ -7,7 +7,7 @@ from contextlib import suppress
 from hashlib import sha256
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidegate.objects import sigv4
@@ -63,17 +63,20 @@ def sealed(chunks: list[bytes], trailer: str = "") -> bytes:
 chunk_lists = st.lists(st.binary(min_size=1, max_size=40), max_size=5)
 
 
+@settings(deadline=None)
 @given(chunk_lists, st.integers(1, 50))
 def test_unsigned(chunks: list[bytes], size: int) -> None:
     assert decode(plain(chunks), size) == (b"".join(chunks), {})
 
 
+@settings(deadline=None)
 @given(chunk_lists, st.integers(1, 50))
 def test_trailers(chunks: list[bytes], size: int) -> None:
     found = decode(plain(chunks, "X-Amz-Checksum-Crc32: AAAAAA==\r\n"), size)
     assert found == (b"".join(chunks), {"x-amz-checksum-crc32": "AAAAAA=="})
 
 
+@settings(deadline=None)
 @given(chunk_lists, st.integers(1, 50), st.booleans())
 def test_signed(chunks: list[bytes], size: int, trailing: bool) -> None:
     trailer = "x-amz-checksum-crc32:AAAAAA==\n" if trailing else ""
@@ -97,6 +100,7 @@ def test_a_signed_body_needs_its_signatures() -> None:
         decode(unsigned, seal=SEAL)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=80), st.integers(1, 20))
 def test_nothing_but_refusals(data: bytes, size: int) -> None:
     for seal in (None, SEAL):

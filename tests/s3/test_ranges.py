@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidegate.s3 import ranges
@@ -23,6 +23,7 @@ def cut(header: str, data: bytes) -> bytes | None:
     return data if found is None else data[found.start : found.start + found.length]
 
 
+@settings(deadline=None)
 @given(sizes, st.integers(0, 60), st.integers(0, 60))
 def test_a_range_is_a_slice(size: int, first: int, last: int) -> None:
     data = bytes(range(size))
@@ -34,12 +35,14 @@ def test_a_range_is_a_slice(size: int, first: int, last: int) -> None:
     assert cut(f"bytes={first}-", data) == (data[first:] or None)
 
 
+@settings(deadline=None)
 @given(sizes, st.integers(0, 60))
 def test_a_suffix(size: int, length: int) -> None:
     data = bytes(range(size))
     assert cut(f"bytes=-{length}", data) == ((data[-length:] if length else b"") or None)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30), sizes)
 def test_nothing_else_is_a_range(text: str, size: int) -> None:
     """Whatever is sent: part of the object, all of it, or a refusal."""

@@ -9,7 +9,7 @@ import pytest
 from botocore.auth import HmacV1QueryAuth, S3SigV4Auth, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidegate.clock import wall_now
@@ -56,12 +56,14 @@ def refusal(found: Head, **more: Any) -> S3Error:
     return caught.value
 
 
+@settings(deadline=None)
 @given(names, names)
 def test_headers_by_botocore(key: str, value: str) -> None:
     path = f"/bucket/{quote(key, safe='/~')}"
     assert accept(signed("PUT", path, query=f"?prefix={quote(value, safe='~')}&uploads")).key_id == "AKIDEXAMPLE"
 
 
+@settings(deadline=None)
 @given(names)
 def test_queries_by_botocore(key: str) -> None:
     path = f"/bucket/{quote(key, safe='/~')}"
@@ -188,6 +190,7 @@ def test_parameters_that_are_none(old: str, new: str) -> None:
     assert refusal(found._replace(query=found.query.replace(old, new))).code == "AuthorizationQueryParametersError"
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_nothing_but_refusals(query: str, authorization: str) -> None:
     for headers in ({}, {"authorization": authorization}, {"authorization": f"AWS4-HMAC-SHA256 {authorization}"}):
