@@ -52,6 +52,8 @@ from tidegate.runtime.service import Service, Settings
 from tidegate.runtime.timeline import Timeline
 from tidegate.runtime.trust import Trust
 from tidegate.runtime.unit import Unit
+from tidegate.s3 import assembly
+from tidegate.s3.assembly import Choice, Place
 from tidegate.store.database import Database, StoreError, Tx
 from tidegate.store.sqlite import SqliteDatabase
 
@@ -87,6 +89,7 @@ class Address(NamedTuple):
 HTTP = Address("127.0.0.1", 8080)
 HTTPS = Address("127.0.0.1", 8443)
 MQTTS = Address("127.0.0.1", 8883)
+OBJECTS = Address("127.0.0.1", 9000)
 
 
 class Options(NamedTuple):
@@ -113,6 +116,17 @@ class Options(NamedTuple):
     master_key: Path | None = None
     """The file of the key that seals the secrets of access keys; None: ``master.key`` in the data directory."""
     strict_aws: bool = False
+    objects: tuple[str, ...] = ()
+    """A directory, or ``s3://bucket[/prefix]`` once or more; nothing: ``objects`` in the data directory."""
+    objects_listen: Address = OBJECTS
+    """Where the embedded object storage is served (S3)."""
+    objects_tls: bool = False
+    objects_url: str = ""
+    """What presigned URLs begin with; empty: where the object storage listens."""
+    objects_apart: bool = True
+    """Serve objects from a process of its own, so that downloads and jobs do not wait for each other."""
+    s3_endpoint: str = ""
+    """The S3 that holds ``s3://`` buckets; empty: AWS's."""
     names: tuple[str, ...] = ()
     """Further host names and addresses of this server: they go into its certificate, the first one to devices."""
     enforce_expiry: bool = True
@@ -133,6 +147,7 @@ class Addresses(msgspec.Struct, frozen=True):
     region: str
     auth: bool
     clock: str
+    objects: str = ""
 
 
 class Running(NamedTuple):
@@ -160,6 +175,8 @@ async def running(options: Options) -> AsyncIterator[Running]:
         StoreError: the store cannot be opened.
         VaultError: the master key cannot be used, or access keys need another.
         InvalidCertificateError: the authority's files are damaged.
+        IndexFaultError: the objects' index cannot be opened.
+        EndpointFaultError: the objects cannot be served.
         OSError: an address cannot be bound.
     """
     options.data.mkdir(parents=True, exist_ok=True)
@@ -175,8 +192,9 @@ async def running(options: Options) -> AsyncIterator[Running]:
         stack.push_async_callback(devices.drain, options.grace_s)
         await devices.open()
         timeline = Timeline(service.clock, engine.settle, devices.published)
+        objects = await _objects(options, stack, service, metrics)
         edges = await _edges(options, stack, service, devices, timeline, metrics, trust)
-        addresses = _addresses(options, edges)
+        addresses = _addresses(options, edges, objects.base)
         _publish(options.data, addresses)
         yield Running(addresses, service, engine, metrics, timeline, devices, trust)
 
@@ -233,6 +251,35 @@ def _step(settings: Settings, pace: Pace) -> Step:
     return step
 
 
+async def _objects(options: Options, stack: AsyncExitStack, service: Service, metrics: Metrics) -> Place:
+    """Give the service its object storage; where that is."""
+    host, port = options.objects_listen
+    choice = Choice(
+        options.objects,
+        options.s3_endpoint,
+        host,
+        port,
+        options.objects_tls,
+        options.objects_url,
+        options.objects_apart,
+    )
+    files = assembly.Certificate(options.data / "server.pem", options.data / "server.key")
+    serving = assembly.serving(
+        choice,
+        options.data,
+        files,
+        service,
+        metrics,
+        auth=options.auth,
+        names=options.names,
+        grace_s=options.grace_s,
+    )
+    place = await stack.enter_async_context(serving)
+    endpoints = service.settings.endpoints._replace(objects=place.hosts)
+    service.settings = service.settings._replace(endpoints=endpoints)
+    return place
+
+
 class _Edges(NamedTuple):
     """Where the sockets are bound."""
 
@@ -271,7 +318,9 @@ async def _edges(
 
     https = Address(*await listener("https", device=True).open(*options.https, context))
     shared = await _shared(options.shared, devices.server, listener, context) if options.shared else None
-    service.settings = service.settings._replace(endpoints=_endpoints(options, https, mqtts))
+    service.settings = service.settings._replace(
+        endpoints=_endpoints(options, https, mqtts)._replace(objects=service.settings.endpoints.objects)
+    )
     body = max(ConnectionLimits().body, _BODY_OF_DOCUMENT * options.limits.document_bytes)
     limits = ConnectionLimits()._replace(body=body)
     http = Address(*await listener("http", device=False, limits=limits).open(*options.http))
@@ -309,7 +358,7 @@ def _endpoints(options: Options, https: Address, mqtts: Address) -> Endpoints:
     return Endpoints(data=data, jobs=jobs, credential_provider=jobs)
 
 
-def _addresses(options: Options, edges: _Edges) -> Addresses:
+def _addresses(options: Options, edges: _Edges, objects: str) -> Addresses:
     return Addresses(
         http=f"http://{edges.http}",
         https=f"https://{edges.https}",
@@ -320,6 +369,7 @@ def _addresses(options: Options, edges: _Edges) -> Addresses:
         region=options.region,
         auth=options.auth,
         clock=options.clock,
+        objects=objects,
     )
 
 

@@ -46,6 +46,13 @@ def serve(
     strict_aws: Annotated[
         bool, Parameter(help="Hold MQTT clients to AWS's rates, and close silently where AWS does.")
     ] = False,
+    objects: Annotated[tuple[str, ...], options.OBJECTS] = (),
+    objects_listen: Annotated[str, options.listen("objects (S3)")] = str(server.OBJECTS),
+    objects_tls: Annotated[bool, Parameter(help="Serve objects over TLS, with the server's certificate.")] = False,
+    objects_url: Annotated[
+        str, options.base_url("Scheme, host and port in presigned URLs, if not where it listens.")
+    ] = "",
+    s3_endpoint: Annotated[str, options.base_url("Base URL of the S3 that holds s3:// buckets, if not AWS's.")] = "",
     name: Annotated[
         tuple[str, ...], Parameter(help="Further host name or address of this server; the first is told to devices.")
     ] = (),
@@ -70,9 +77,14 @@ def serve(
         throttles=options.rates(throttles),
         master_key=master_key,
         strict_aws=strict_aws,
+        objects=objects,
+        objects_listen=options.address(objects_listen),
+        objects_tls=objects_tls,
+        objects_url=objects_url.rstrip("/"),
+        s3_endpoint=s3_endpoint.rstrip("/"),
         names=name,
     )
-    places = (chosen.http, chosen.https, chosen.mqtts, chosen.shared)
+    places = (chosen.http, chosen.https, chosen.mqtts, chosen.shared, chosen.objects_listen)
     open_to_others = [str(address) for address in places if address and not address.loopback]
     if open_to_others and not chosen.auth:
         print(
@@ -114,6 +126,7 @@ def banner(running: Running, chosen: Options, *, has_keys: bool) -> str:
         f"  HTTPS    {addresses.https}  (devices)",
         f"  MQTT     {addresses.mqtts}  (devices)",
         *([f"  shared   {addresses.shared.removeprefix('https://')}  (devices, by ALPN)"] if addresses.shared else []),
+        f"  S3       {addresses.objects}  (objects)",
         f"  account  {addresses.account}, region {addresses.region}",
         f"  auth     {auth}",
         f"  clock    {clock}",
