@@ -586,8 +586,25 @@ def test_retaining_needs_its_own_permission() -> None:
     assert device.send(Publish("a", b"x", 1, 2)) == [Puback(2)]
 
 
-@pytest.mark.parametrize("topic", ["a/+", "#", "", "a/b/c/d/e/f/g/h/i", "x" * 257])
-def test_invalid_topics(topic: str) -> None:
+@pytest.mark.parametrize(("topic", "code"), [("a/+", 0x90), ("#", 0x90), ("", 0x82)])
+@pytest.mark.parametrize("qos", [0, 1])
+def test_what_is_no_topic_name_ends_the_connection(topic: str, code: int, qos: int) -> None:
+    """[MQTT-3.3.2-2] [MQTT-4.13.1-1]"""
+    for level, answer in ((4, []), (5, [Disconnect(code)])):
+        device = Rig().device(level=level)
+        device.received()
+        assert device.send(Publish(topic, b"", qos, qos)) == answer
+        assert device.closed
+
+
+def test_an_alias_for_a_filter_ends_the_connection() -> None:
+    device = Rig().device(level=5)
+    device.received()
+    assert device.send(Publish("a/#", b"", 1, 1, properties=Properties(topic_alias=1))) == [Disconnect(0x90)]
+
+
+@pytest.mark.parametrize("topic", ["a/b/c/d/e/f/g/h/i", "x" * 257])
+def test_topics_that_are_too_long(topic: str) -> None:
     device = Rig().device(level=5)
     device.received()
     assert device.send(Publish(topic, b"", 1, 1)) == [Puback(1, 0x90)]
@@ -634,7 +651,10 @@ def test_a_topic_alias_above_the_maximum() -> None:
     assert device.send(Publish("a", b"", properties=Properties(topic_alias=9))) == [Disconnect(0x94)]
 
 
-@pytest.mark.parametrize("properties", [Properties(response_topic="a/#"), Properties(subscription_identifier=1)])
+@pytest.mark.parametrize(
+    "properties",
+    [Properties(response_topic="a/#"), Properties(response_topic=""), Properties(subscription_identifier=1)],
+)
 def test_properties_no_client_may_send(properties: Properties) -> None:
     device = Rig().device(level=5)
     device.received()
@@ -786,3 +806,49 @@ def test_a_reply_needs_permission_to_receive() -> None:
     device.received()
     device.connection.reply(f"{P}/get/accepted", b"{}", 1, rig.now)
     assert device.received() == []
+
+
+def test_only_a_normal_farewell_discards_the_will() -> None:
+    """[MQTT-3.14.4-3]"""
+    for code, published in ((0x00, []), (0x04, [("gone", b"x")]), (0x80, [("gone", b"x")]), (0x98, [("gone", b"x")])):
+        rig = Rig()
+        watcher, device = rig.device("watcher"), rig.device(level=5, will=Will("gone", b"x"))
+        watcher.subscribe("gone")
+        device.send(Disconnect(code))
+        assert watcher.publishes() == published
+
+
+def test_a_farewell_with_a_server_reference_is_an_error() -> None:
+    device = Rig().device(level=5)
+    device.received()
+    assert device.send(Disconnect(0, Properties(server_reference="elsewhere"))) == [Disconnect(0x82)]
+
+
+def test_authentication_data_without_a_method_is_refused() -> None:
+    device = Rig().device(level=5, properties=Properties(authentication_data=b"x"))
+    assert device.received() == [Connack(Reason.PROTOCOL_ERROR)]
+    assert device.closed
+
+
+@pytest.mark.parametrize("response", ["", "a/+", "#"])
+def test_the_response_topic_of_a_will_is_a_topic(response: str) -> None:
+    device = Rig().device(level=5, will=Will("gone", b"", properties=Properties(response_topic=response)))
+    assert device.received() == [Connack(Reason.PROTOCOL_ERROR)]
+    assert device.closed
+
+
+@pytest.mark.parametrize("filters", [("a", "+"), ("+", "a")])
+def test_a_session_gets_its_own_message_if_one_of_its_filters_wants_it(filters: tuple[str, str]) -> None:
+    """No Local is the option of one subscription, not of the session [MQTT-3.8.3-3]."""
+    device = Rig().device(level=5)
+    device.subscribe(filters[0], options=0b101)
+    assert device.send(Publish("a", b"1")) == []
+    device.subscribe(filters[1], options=0)
+    assert device.send(Publish("a", b"2")) == [Publish("a", b"2")]
+
+
+def test_unsubscribe_tells_what_is_no_filter() -> None:
+    device = Rig().device(level=5)
+    device.subscribe("a")
+    answers = device.send(codec.Unsubscribe(2, ("a", "b", "c#", "")))
+    assert answers == [codec.Unsuback(2, (0x00, 0x11, 0x8F, 0x8F))]

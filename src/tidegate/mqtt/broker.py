@@ -278,10 +278,9 @@ class Broker:
             realm = self._realm(scope)
         if message.retain:
             realm.retention.retain(message, now)
-        found, groups = realm.index.match(message.topic)
+        found, groups = realm.index.match(message.topic, origin)
         for subscription in found:
-            if not (subscription.options & subscriptions.NO_LOCAL and subscription.session is origin):
-                _hand_over(message, subscription, now)
+            _hand_over(message, subscription, now)
         for group in groups:
             member = group.pick(message.qos)
             if member is not None:

@@ -130,9 +130,14 @@ class Index(Generic[S]):
             if found.empty:
                 del self._exact[plain]
 
-    def match(self, topic: str) -> tuple[list[Subscription[S]], list[Group[S]]]:
-        """Who gets a message: one subscription per session, that with the highest QoS, and the shared groups."""
+    def match(self, topic: str, origin: S | None = None) -> tuple[list[Subscription[S]], list[Group[S]]]:
+        """Who gets a message: one subscription per session, that with the highest QoS, and the shared groups.
+
+        ``origin`` is the session it comes from: its subscriptions with No Local do not count [MQTT-3.8.3-3].
+        """
         found = self._exact.get(topic)
+        if isinstance(found, Subscription) and origin is not None and not _wants(found, origin):
+            found = None
         if not self._wildcards:
             if found is None:
                 return [], []
@@ -147,7 +152,7 @@ class Index(Generic[S]):
         groups: list[Group[S]] = []
         for cell in cells:
             groups.extend(cell.groups.values())
-            _keep_best(best, cell)
+            _keep_best(best, cell, origin)
         return list(best.values()), groups
 
     def wanted(self, topic: str) -> bool:
@@ -227,8 +232,14 @@ def _displace(cell: _Cell[S], share: str | None, subscription: Subscription[S]) 
         del cell.groups[share]
 
 
-def _keep_best(best: dict[S, Subscription[S]], cell: _Cell[S]) -> None:
+def _wants(subscription: Subscription[S], origin: S | None) -> bool:
+    return subscription.session is not origin or not subscription.options & NO_LOCAL
+
+
+def _keep_best(best: dict[S, Subscription[S]], cell: _Cell[S], origin: S | None) -> None:
     for session, subscription in cell.sessions.items():
+        if not _wants(subscription, origin):
+            continue
         held = best.get(session)
         if held is None or held.qos < subscription.qos:
             best[session] = subscription

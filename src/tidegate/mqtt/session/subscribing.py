@@ -74,12 +74,17 @@ def on_unsubscribe(connection: Connection, packet: codec.Unsubscribe, now: clock
     codes, dropped = [], []
     for name in packet.filters:
         gone = session.unsubscribe(name)
-        codes.append(Reason.NO_SUBSCRIPTION_EXISTED if gone is None else Reason.SUCCESS)
+        codes.append(Reason.SUCCESS if gone is not None else _nothing_gone(name))
         if gone is not None:
             dropped.append(name)
             connection.effects.append(Unsubscribed(gone))
     _changed(connection, False, dropped)
     _answer(connection, codec.Unsuback(packet.packet_id, tuple(codes)))
+
+
+def _nothing_gone(topic_filter: str) -> Reason:
+    """Why an UNSUBSCRIBE did nothing."""
+    return Reason.NO_SUBSCRIPTION_EXISTED if topics.valid_filter(topic_filter) else Reason.TOPIC_FILTER_INVALID
 
 
 def _changed(connection: Connection, subscribed: bool, filters: list[str]) -> None:
