@@ -852,3 +852,94 @@ def test_unsubscribe_tells_what_is_no_filter() -> None:
     device.subscribe("a")
     answers = device.send(codec.Unsubscribe(2, ("a", "b", "c#", "")))
     assert answers == [codec.Unsuback(2, (0x00, 0x11, 0x8F, 0x8F))]
+
+
+# -- what waits for a shared subscription -----------------------------------------------------------------------------
+
+SHARED = "$share/workers/tasks/+"
+
+
+@pytest.mark.parametrize("shared", [SHARED, "$share/workers/tasks/1"])
+def test_what_waits_for_a_shared_subscription_is_the_first_comers(shared: str) -> None:
+    """Queued for the group, not for the member it was meant for."""
+    rig = Rig()
+    for name in ("one", "two"):
+        member = rig.device(name, clean=False)
+        member.subscribe(shared)
+        member.lose()
+    for number in range(4):
+        rig.publish("tasks/1", b"%d" % number)
+    back = rig.device("two", clean=False)
+    back.received()
+    assert sorted(payload for _topic, payload in _acknowledged(rig, back)) == [b"0", b"1", b"2", b"3"]
+    assert rig.device("one", clean=False).received() == [Connack(0, True)]
+
+
+def _acknowledged(rig: Rig, device: Device) -> list[tuple[str, bytes]]:
+    """What came to a device in this connection or is resent in the next."""
+    device.lose()
+    again = rig.device(device.connection.client_id, clean=False)
+    packets = again.received()
+    return [(each.topic, each.payload) for each in packets if isinstance(each, Publish)]
+
+
+def test_a_new_member_of_a_shared_subscription_gets_what_waits() -> None:
+    rig = Rig()
+    member = rig.device("one", clean=False)
+    member.subscribe(SHARED)
+    member.lose()
+    rig.publish("tasks/1", b"x")
+    fresh = rig.device("two")
+    fresh.received()
+    answers = fresh.send(Subscribe(1, (Filter(SHARED, 1),)))
+    assert [each.payload for each in answers if isinstance(each, Publish)] == [b"x"]
+
+
+@pytest.mark.parametrize("clean", [True, False])
+def test_what_a_member_did_not_acknowledge_goes_to_another(clean: bool) -> None:
+    rig = Rig()
+    first, second = rig.device("one", clean=clean), rig.device("two")
+    first.subscribe(SHARED)
+    rig.publish("tasks/1", b"x")
+    second.subscribe(SHARED)
+    assert second.received() == []
+    first.lose()
+    assert second.publishes() == [("tasks/1", b"x")]
+    back = rig.device("one", clean=clean)
+    assert [each for each in back.received() if isinstance(each, Publish)] == []
+
+
+def test_what_a_member_leaves_behind_waits_for_one_who_is_away() -> None:
+    rig = Rig()
+    away = rig.device("away", clean=False)
+    away.subscribe(SHARED)
+    away.lose()
+    member = rig.device("here")
+    member.subscribe(SHARED)
+    rig.publish("tasks/1", b"x")
+    member.lose()
+    assert [each.payload for each in rig.device("away", clean=False).received() if isinstance(each, Publish)] == [b"x"]
+
+
+def test_messages_of_ones_own_stay_when_a_shared_subscription_is_taken_over() -> None:
+    rig = Rig()
+    member = rig.device("one", clean=False)
+    member.subscribe(SHARED, "own")
+    member.lose()
+    rig.publish("own", b"mine")
+    rig.publish("tasks/1", b"ours")
+    other = rig.device("two")
+    other.subscribe(SHARED)
+    back = rig.device("one", clean=False)
+    assert [each.payload for each in back.received() if isinstance(each, Publish)] == [b"mine"]
+
+
+def test_an_expired_message_is_not_sent_again() -> None:
+    rig = Rig()
+    device, sender = rig.device(clean=False), rig.device("sender", level=5)
+    device.subscribe("a")
+    sender.send(Publish("a", b"x", 1, 1, properties=Properties(message_expiry_interval=10)))
+    assert [type(each) for each in device.received()] == [Publish]
+    device.lose()
+    rig.passes(11)
+    assert rig.device(clean=False).received() == [Connack(0, True)]

@@ -56,6 +56,11 @@ class Group(Generic[S]):
         self.members: dict[S, Subscription[S]] = {}
         self._turn = 0
 
+    @property
+    def online(self) -> bool:
+        """Whether anybody is there."""
+        return any(member.online for member in self.members)
+
     def pick(self, qos: int) -> Subscription[S] | None:
         """The next member that is online; else, for QoS 1, the next whose session keeps messages; else None."""
         members = list(self.members.values())
@@ -154,6 +159,19 @@ class Index(Generic[S]):
             groups.extend(cell.groups.values())
             _keep_best(best, cell, origin)
         return list(best.values()), groups
+
+    def group(self, topic_filter: str) -> Group[S] | None:
+        """The members of a shared subscription, given by its whole filter; None if it is none or has none."""
+        share, plain = topics.split_share(topic_filter)
+        if share is None:
+            return None
+        if not topics.is_wildcard(plain):
+            found = self._exact.get(plain)
+            return found.groups.get(share) if isinstance(found, _Cell) else None
+        node: _Node[S] | None = self._root
+        for level in plain.split("/"):
+            node = node.children.get(level) if node is not None else None
+        return node.here.groups.get(share) if node is not None and node.here is not None else None
 
     def wanted(self, topic: str) -> bool:
         """Whether anybody subscribes to this topic."""

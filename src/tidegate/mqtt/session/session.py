@@ -153,17 +153,17 @@ class Session:
 
     # -- messages --
 
-    def deliver(self, message: Message, qos: int, retain: bool, now: clock.Millis) -> None:
+    def deliver(self, message: Message, qos: int, retain: bool, now: clock.Millis, share: str = "") -> None:
         """Send a message to the client, or keep it as far as the session and the message allow."""
         connection = self.connection
         if connection is None:
             if qos and self.expiry and not message.reply:
-                self._enqueue(Delivery(message, qos, retain))
+                self._enqueue(Delivery(message, qos, retain, share=share))
         elif qos == 0:
             if message.reply or not connection.flooded:
                 connection.send(message, 0, 0, retain, False, now)
         else:
-            delivery = Delivery(message, qos, retain)
+            delivery = Delivery(message, qos, retain, share=share)
             if self._queue or not self._send(delivery, connection, now):
                 self._enqueue(delivery)
 
@@ -220,6 +220,20 @@ class Session:
         if self.expiry:
             self.expires_at = now + 1000 * self.expiry
             self.rest()
+
+    def surrender(self, share: str) -> list[Delivery]:
+        """Give up what the client has not acknowledged of a shared subscription, and what waits for it."""
+        found = []
+        for packet_id, each in list((self._in_flight or {}).items()):
+            if each.share == share:
+                assert self._in_flight is not None
+                self._unstore(self._in_flight.pop(packet_id))
+                found.append(each)
+        for key, each in list((self._queue or {}).items()):
+            if each.share == share:
+                self._discard(key)
+                found.append(each)
+        return found
 
     def rest(self) -> None:
         """Write down a session without a connection, and what it waits for."""
