@@ -675,6 +675,15 @@ def test_nine_filters_end_the_connection(level: int) -> None:
     assert device.closed
 
 
+def test_an_unsubscribe_may_name_every_filter_there_is() -> None:
+    """AWS bounds the filters of a SUBSCRIBE only."""
+    device = Rig().device(level=5)
+    names = tuple(str(number) for number in range(48))
+    for start in range(0, 48, 8):
+        device.subscribe(*names[start : start + 8])
+    assert device.send(codec.Unsubscribe(2, names)) == [codec.Unsuback(2, (0,) * 48)]
+
+
 def test_refused_filters() -> None:
     policy = denying(("iot:Subscribe", "topicfilter/no"), ("iot:Subscribe", "topicfilter/$share/g/no"))
     filters = ("yes", "no", "$share/g/no", "a#", "a/b/c/d/e/f/g/h/i")

@@ -67,8 +67,6 @@ def _subscribe_refusal(connection: Connection, wanted: codec.Filter) -> Reason |
 
 
 def on_unsubscribe(connection: Connection, packet: codec.Unsubscribe, now: clock.Millis) -> None:
-    if len(packet.filters) > connection.settings.max_filters:
-        raise ProtocolError(Reason.QUOTA_EXCEEDED, "too many filters in an UNSUBSCRIBE")
     session = connection.session
     assert session is not None
     codes, dropped = [], []
