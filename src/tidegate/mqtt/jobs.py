@@ -18,7 +18,7 @@ from tidegate.mqtt.topics import JobsRequest, Operation
 from tidegate.ops import device
 from tidegate.ops.call import Call
 from tidegate.runtime.service import Service
-from tidegate.store.database import Tx, Work, locks_rows
+from tidegate.store.database import First, Tx, Work, together
 from tidegate.wire import constraints, jobs_data
 from tidegate.wire.errors import WireError
 
@@ -237,21 +237,24 @@ class JobRequests:
                 return _refused(error, timestamp, body.client_token)
             return Reply(accepted=True, payload=encode(shape.reply(response, timestamp, body.client_token)))
 
+        together(work, First(identity.scope_id, topic.thing_name))
         if service.unit.ordered:
-            return service.unit.transact(locks_rows(work))
-        return self._after_the_latest(identity, locks_rows(work))
+            return service.unit.transact(work)
+        return self._after_the_latest(identity, work)
 
     def _after_the_latest(self, identity: Requester, work: Work[Reply]) -> asyncio.Future[Reply]:
         """Requests of one connection are carried out in order even where the store runs several at once."""
         latest = self._latest.get(identity)
-
-        async def run() -> Reply:
-            if latest is not None:
-                await asyncio.wait([latest])
-            return await self._service.unit.transact(work)
-
-        self._latest[identity] = future = asyncio.ensure_future(run())
+        if latest is None or latest.done():
+            future = self._service.unit.transact(work)
+        else:
+            future = asyncio.ensure_future(self._then(latest, work))
+        self._latest[identity] = future
         return future
+
+    async def _then(self, latest: asyncio.Future[Reply], work: Work[Reply]) -> Reply:
+        await asyncio.wait([latest])
+        return await self._service.unit.transact(work)
 
 
 def _body(payload: bytes) -> _Body:

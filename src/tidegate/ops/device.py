@@ -205,7 +205,7 @@ def _report(
     status = EXECUTION_MOVES[one.status, act]
     if details is not None:
         key = (one.thing_id, one.job_id, one.number)
-        executions.put_details(tx, key, msgspec.json.encode(details).decode())
+        executions.report_details(tx, key, msgspec.json.encode(details).decode())
     running = timers.Timers()
     if status == ExecutionStatus.IN_PROGRESS and one.status == ExecutionStatus.QUEUED:
         running = timers.started(one.timeout_minutes, step_timeout, now)

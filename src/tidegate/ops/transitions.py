@@ -19,7 +19,7 @@ from tidegate.ops import configuration, events
 from tidegate.ops.effects import EngineDue, PendingChanged
 from tidegate.store import events as stored_events
 from tidegate.store import executions, jobs
-from tidegate.store.database import Conflict, Tx
+from tidegate.store.database import Tx
 from tidegate.store.executions import NO_TIMERS, Pending, Waiting
 from tidegate.store.jobs import Job
 
@@ -76,10 +76,9 @@ def move(tx: Tx, now: int, found: list[Pending], one: Pending, to: Move) -> Pend
         The execution as it is now.
     """
     key = (one.thing_id, one.job_id, one.number)
-    if not executions.put(
+    executions.move(
         tx, key, one.version, to.status, started_at=to.started_at, now=now, forced=to.forced, timers=to.timers
-    ):
-        raise Conflict
+    )
     jobs.count_move(tx, one.job_id, one.status, to.status)
     moved = one._replace(
         status=to.status,

@@ -14,7 +14,7 @@ returns. The rules, the same on both engines:
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -35,6 +35,10 @@ class StoreUnavailable(StoreError):  # noqa: N818 - a state of affairs
 
 class Conflict(Exception):  # noqa: N818 - a state of affairs
     """A compare-and-set found another writer's value: the work is run again from the start."""
+
+
+class Spoiled(Exception):  # noqa: N818 - a state of affairs
+    """Works that share a transaction cannot go on together: it is undone, and each runs by itself."""
 
 
 class Tx(Protocol):
@@ -75,6 +79,37 @@ class Tx(Protocol):
         """Write what was gathered under a key, if anything was."""
         ...
 
+    def recall(self, query: str, params: Params) -> Row | None:
+        """As ``one``; works that share a transaction ask only once, until one of them writes to what the query reads.
+
+        For statements that every work of a kind runs with a handful of different parameters.
+        """
+        ...
+
+    def ahead(self, query: str, first: First) -> list[Row] | None:
+        """What was read ahead for a work that said it would begin with ``first``; None if it must be asked for.
+
+        It is given once: who asks again asks the database.
+        """
+        ...
+
+    def later(self, query: str, thing: int, row: Params) -> None:
+        """Write a row about a thing, now or with those of other works.
+
+        It is in the database before anything reads its table. ``query`` is for this method alone.
+
+        Raises:
+            Conflict: it found nothing to write to.
+        """
+        ...
+
+
+class First(NamedTuple):
+    """Where a work begins: the pending list of a thing, by scope and name."""
+
+    scope: int
+    thing_name: str
+
 
 Work = Callable[[Tx], T]
 
@@ -105,7 +140,8 @@ class Gathered:
     def settle_all(self) -> None:
         """Write everything, also what is gathered meanwhile."""
         while self._values:
-            self.settle(next(iter(self._values)))
+            for key in sorted(self._values, key=repr):  # everyone in one order, or writers would wait for each other
+                self.settle(key)
 
 
 class Outcome(Generic[T]):
@@ -134,7 +170,8 @@ class Database(Protocol):
     def commit(self, works: Sequence[Work[Any]]) -> list[Outcome[Any]]:
         """Run works in order and make them durable before returning; one outcome each.
 
-        On PostgreSQL each work has a transaction of its own, and its outcome says if that one was refused.
+        On PostgreSQL works that are all marked ``together`` share a transaction; any other has one of its own, and its
+        outcome says if that one was refused.
 
         Raises:
             StoreUnavailable: nothing was kept, of any of them. RuntimeError: called from within a work, or on an engine
@@ -169,6 +206,12 @@ def locks_rows(work: Work[T]) -> Work[T]:
     """Mark a work that guards itself with row locks and version checks, so that many may run at once (PostgreSQL)."""
     work.locks_rows = True  # type: ignore[attr-defined]
     return work
+
+
+def together(work: Work[T], first: First) -> Work[T]:
+    """Mark a work that ``locks_rows`` and may share a transaction with others like it: they begin with one read."""
+    work.first = first  # type: ignore[attr-defined]
+    return locks_rows(work)
 
 
 def transact(database: Database, work: Work[T]) -> T:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from tidegate.core.lifecycle import ExecutionStatus, JobStatus
 from tidegate.core.pending import Identity
 from tidegate.core.timers import Timers
-from tidegate.store.database import Row, Tx
+from tidegate.store.database import First, Params, Row, Tx
 
 FIRST = (1 << 62, 1 << 62, 1 << 62)
 """Where a list that runs from new to old begins."""
@@ -124,7 +124,10 @@ def release_thing(tx: Tx, job_id: int, thing_id: int, *, now: int) -> bool:
 
 def pending(tx: Tx, scope: int, thing_name: str) -> tuple[int | None, list[Pending]]:
     """(thing id, its QUEUED and IN_PROGRESS executions in no order); (None, []) if there is no such thing."""
-    return _pending(tx.all("execution_pending", {"scope": scope, "thing_name": thing_name}))
+    rows = tx.ahead("execution_pending_all", First(scope, thing_name))
+    if rows is None:
+        rows = tx.all("execution_pending", {"scope": scope, "thing_name": thing_name})
+    return _pending(rows)
 
 
 def pending_by_id(tx: Tx, thing_id: int) -> list[Pending]:
@@ -138,32 +141,10 @@ def _pending(rows: list[Row]) -> tuple[int | None, list[Pending]]:
     thing_id: int = rows[0][0]
     if rows[0][1] is None:
         return thing_id, []
-    return thing_id, [_one_pending(*row) for row in rows]
-
-
-def _one_pending(  # positions as in the statement: this is the hot path of devices
-    thing: int,
-    job: int,
-    number: int,
-    status: int,
-    version: int,
-    queued_at: int,
-    started_at: int | None,
-    updated_at: int,
-    attempt: int,
-    after_failed: int | None,
-    run_deadline: int | None,
-    step_deadline: int | None,
-    job_name: str,
-    job_status: str,
-    namespace: str | None,
-    timeout_minutes: int | None,
-    config: str,
-) -> Pending:
-    moved = _STATUS[status], version, queued_at, started_at, updated_at, attempt, after_failed
-    timers = run_deadline, step_deadline
-    shown = _JOB_STATUS[job_status]
-    return Pending(thing, job, number, *moved, *timers, job_name, shown, namespace, timeout_minutes, config)
+    # Positions as in the statements: this is the hot path of devices.
+    return thing_id, [
+        Pending._make((*row[:3], _STATUS[row[3]], *row[4:13], _JOB_STATUS[row[13]], *row[14:17])) for row in rows
+    ]
 
 
 def _execution(row: Row | None) -> Execution | None:
@@ -193,7 +174,34 @@ def put(
     timers: Timers = NO_TIMERS,
 ) -> bool:
     """Move (thing, job, number) on from a version; False if another writer was first."""
-    values = {
+    return tx.run("execution_set", _moved(key, version, status, started_at, now, forced, timers)) == 1
+
+
+def move(
+    tx: Tx,
+    key: tuple[int, int, int],
+    version: int,
+    status: ExecutionStatus,
+    *,
+    started_at: int | None,
+    now: int,
+    forced: bool | None = None,
+    timers: Timers = NO_TIMERS,
+) -> None:
+    """The same for a work that is run again if another writer was first (``Conflict``); it may be written later."""
+    tx.later("execution_set_later", key[0], _moved(key, version, status, started_at, now, forced, timers))
+
+
+def _moved(
+    key: tuple[int, int, int],
+    version: int,
+    status: ExecutionStatus,
+    started_at: int | None,
+    now: int,
+    forced: bool | None,
+    timers: Timers,
+) -> Params:
+    return {
         "thing": key[0],
         "job": key[1],
         "number": key[2],
@@ -206,7 +214,6 @@ def put(
         "step_deadline": timers.step,
         "deadline": timers.deadline,
     }
-    return tx.run("execution_set", values) == 1
 
 
 def queue(
@@ -328,6 +335,12 @@ def any_of_thing(tx: Tx, thing_id: int) -> bool:
 def put_details(tx: Tx, key: tuple[int, int, int], details: str) -> None:
     """Replace the status details (JSON text) of (thing, job, number)."""
     tx.run("execution_details_put", {"thing": key[0], "job": key[1], "number": key[2], "details": details})
+
+
+def report_details(tx: Tx, key: tuple[int, int, int], details: str) -> None:
+    """The same with a ``move``; it may be written later."""
+    row = {"thing": key[0], "job": key[1], "number": key[2], "details": details}
+    tx.later("execution_details_put_later", key[0], row)
 
 
 def details(tx: Tx, key: tuple[int, int, int]) -> str | None:

@@ -17,6 +17,8 @@ _NAME = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
 _COMMENT = re.compile(r"--[^\n]*")
 _PARAMETER = re.compile(r"(?<![:\w]):(\w+)")
 _WRITES = re.compile(r"\b(INSERT|UPDATE|DELETE)\b")
+_WRITTEN = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM) (\w+)")
+_WORD = re.compile(r"\w+")
 
 
 class Statement(NamedTuple):
@@ -24,6 +26,10 @@ class Statement(NamedTuple):
 
     sql: str
     writes: bool
+    words: frozenset[str] = frozenset()
+    """Every word of it but its parameters: the tables it reads or writes are among them."""
+    written: frozenset[str] = frozenset()
+    """The tables it writes."""
 
 
 @cache
@@ -64,6 +70,7 @@ def _split(file: str, text: str) -> dict[str, tuple[str, bool]]:
 def _statement(text: str, dialect: Dialect) -> Statement:
     sql = " ".join(text.split())
     writes = bool(_WRITES.search(sql))
+    words, written = frozenset(_WORD.findall(_PARAMETER.sub("", sql))), frozenset(_WRITTEN.findall(sql))
     if dialect == "postgres":
         sql = _PARAMETER.sub(r"%(\1)s", sql.replace("%", "%%"))
-    return Statement(sql, writes)
+    return Statement(sql, writes, words, written)
