@@ -171,10 +171,17 @@ async def _main() -> None:
     if given.get("commit_each"):
         unit._BATCH = 1
     data = Path(given["data"])
-    _prepare(data)
+    store = given.get("store", "sqlite")
+    _prepare(data, store)
     anywhere = Address("127.0.0.1", 0)
     chosen = Options(
-        data=data, http=anywhere, https=anywhere, mqtts=anywhere, auth=given.get("auth", False), rollout_ceiling=10**8
+        data=data,
+        http=anywhere,
+        https=anywhere,
+        mqtts=anywhere,
+        auth=given.get("auth", False),
+        rollout_ceiling=10**8,
+        store=store,
     )
     async with server.running(chosen) as running:
         settings = running.service.settings
@@ -197,9 +204,9 @@ async def _main() -> None:
         )
 
 
-def _prepare(data: Path) -> None:
+def _prepare(data: Path, where: str) -> None:
     """A store with the load's access key."""
-    store = server.open_store(data, "sqlite", wall_now())
+    store = server.open_store(data, where, wall_now())
     key = keys.AccessKey(signing.SECRET, "bench")
     transact(store, lambda tx: keys.insert(tx, signing.KEY_ID, key, wall_now()))
     store.close()

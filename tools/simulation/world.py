@@ -14,7 +14,7 @@ from tidegate.ops.call import Call, Limits
 from tidegate.ops.effects import ExecutionsQueued, JobShown, PendingChanged
 from tidegate.ops.table import HANDLERS
 from tidegate.store import scopes
-from tidegate.store.database import Database, First, Params, StoreUnavailable, Tx, locks_rows, transact
+from tidegate.store.database import Database, First, Params, StoreUnavailable, Tx, Written, locks_rows, transact
 from tidegate.store.database import Row as StoredRow
 from tidegate.store.postgres import PostgresDatabase
 from tidegate.store.sqlite import SqliteDatabase
@@ -99,8 +99,8 @@ class _Fragile:
     def ahead(self, query: str, first: First) -> list[StoredRow] | None:
         return self._tx.ahead(query, first)
 
-    def later(self, query: str, thing: int, row: Params) -> None:
-        self._tx.later(query, thing, row)
+    def later(self, query: str, row: Written) -> None:
+        self._tx.later(query, row)
         self._count(query)
 
 

@@ -93,15 +93,24 @@ class Tx(Protocol):
         """
         ...
 
-    def later(self, query: str, thing: int, row: Params) -> None:
-        """Write a row about a thing, now or with those of other works.
+    def later(self, query: str, row: Written) -> None:
+        """Write a row, now or with those of other works; it is in the database before anything reads its table.
 
-        It is in the database before anything reads its table. ``query`` is for this method alone.
+        ``query`` is a statement for this method alone.
 
         Raises:
             Conflict: it found nothing to write to.
         """
         ...
+
+
+class Written(Protocol):
+    """A named tuple whose fields are a statement's parameters; it begins with the execution's thing, job and number."""
+
+    @property
+    def _fields(self) -> tuple[str, ...]: ...
+
+    def __getitem__(self, index: Any, /) -> Any: ...
 
 
 class First(NamedTuple):

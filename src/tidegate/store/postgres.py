@@ -37,6 +37,7 @@ from tidegate.store.database import (
     StoreUnavailable,
     Tx,
     Work,
+    Written,
 )
 from tidegate.store.shared import Shared
 
@@ -103,10 +104,10 @@ class PostgresTx:
     def ahead(self, query: str, first: First) -> list[Row] | None:
         return self._shared.take(first) if self._shared else None
 
-    def later(self, query: str, thing: int, row: Params) -> None:
+    def later(self, query: str, row: Written) -> None:
         self.dirty = True
         if self._shared is not None:
-            self._shared.later(query, thing, row)
+            self._shared.later(query, row)
         elif self.run(query, {"rows": _json([row])}) != 1:
             raise Conflict
 
@@ -211,7 +212,7 @@ class PostgresDatabase:
             failure = _as_outcome(error)
             return [Outcome(None, [], failure) for _ in works] if isinstance(failure, StoreUnavailable) else None
 
-    def _write_all(self, connection: _Connection, query: str, rows: Sequence[Params]) -> int:
+    def _write_all(self, connection: _Connection, query: str, rows: Sequence[Written]) -> int:
         return connection.execute(self._known[query].sql, {"rows": _json(rows)}).rowcount
 
     def _attempt(self, work: Work[Any]) -> Outcome[Any]:
@@ -354,8 +355,9 @@ def _settle(gathered: Gathered, read: Shared) -> None:
         raise Spoiled from error
 
 
-def _json(rows: Sequence[Params]) -> str:
-    return msgspec.json.encode(rows).decode()
+def _json(rows: Sequence[Written]) -> str:
+    fields = rows[0]._fields
+    return msgspec.json.encode([dict(zip(fields, row[:], strict=True)) for row in rows]).decode()
 
 
 def _as_outcome(error: psycopg.Error | StoreUnavailable) -> StoreError:

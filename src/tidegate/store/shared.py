@@ -20,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from tidegate.store.database import First, Params, Row, Spoiled, Tx, Work
+from tidegate.store.database import First, Params, Row, Spoiled, Tx, Work, Written
 from tidegate.store.statements import Statement
 
 FEW = 8
@@ -28,7 +28,7 @@ FEW = 8
 
 _LISTS = "execution_pending_all"
 
-WriteAll = Callable[[str, Sequence[Params]], int]
+WriteAll = Callable[[str, Sequence[Written]], int]
 """Runs a ``later`` statement for all rows; returns how many it touched."""
 
 
@@ -44,21 +44,23 @@ class Shared:
         self._names: dict[int, First] = {}
         self._rows: dict[tuple[str, tuple[Hashable, ...]], Row | None] = {}
         self._read: set[str] = set()
-        self._waiting: dict[str, dict[tuple[Hashable, ...], Params]] = {}
+        self._waiting: dict[str, dict[tuple[int, int, int], Written]] = {}
         self._unwritten: set[str] = set()
 
     def read(self, tx: Tx, firsts: Iterable[First]) -> None:
         """Read the lists that works will begin with."""
-        by_scope: dict[int, dict[str, None]] = defaultdict(dict)
-        for first in firsts:
-            by_scope[first.scope][first.thing_name] = None
-        for scope, names in by_scope.items():
-            lists = self._lists
-            lists.update((First(scope, name), []) for name in names)
-            for row in tx.all(_LISTS, {"scope": scope, "names": msgspec.json.encode(list(names)).decode()}):
-                first = First(scope, row[-1])
-                lists[first].append(row)
-                self._names[row[0]] = first
+        by_scope: dict[int, dict[str, list[Row]]] = defaultdict(dict)
+        for scope, thing_name in firsts:
+            by_scope[scope][thing_name] = []
+        for scope, lists in by_scope.items():
+            names = msgspec.json.encode(list(lists)).decode()
+            for row in tx.all(_LISTS, {"scope": scope, "names": names}):
+                lists[row[-1]].append(row)
+            for name, rows in lists.items():
+                first = First(scope, name)
+                self._lists[first] = rows
+                if rows:
+                    self._names[rows[0][0]] = first
         self._read |= self._statements[_LISTS].words
 
     def take(self, first: First) -> list[Row] | None:
@@ -73,25 +75,23 @@ class Shared:
             self._read |= self._statements[query].words
         return self._rows[key]
 
-    def later(self, query: str, thing: int, row: Params) -> None:
+    def later(self, query: str, row: Written) -> None:
         """Keep a row to be written."""
-        key = row["thing"], row["job"], row["number"]
+        key = row[:3]
+        if key in self._waiting.get(query, ()):
+            self.write()
         waiting = self._waiting.get(query)
         if waiting is None:
             waiting = self._waiting[query] = {}
             self._unwritten |= self._statements[query].written
-        elif key in waiting:
-            self.write()
-            self.later(query, thing, row)
-            return
         waiting[key] = row
-        first = self._names.pop(thing, None)
+        first = self._names.pop(row[0], None)
         if first is not None:
             self._lists.pop(first, None)
 
     def before(self, statement: Statement) -> None:
         """Make way for a statement that is about to run."""
-        if self._waiting and not self._unwritten.isdisjoint(statement.words):
+        if self._waiting and not (statement.words and self._unwritten.isdisjoint(statement.words)):
             self.write()
         if statement.writes and not self._read.isdisjoint(statement.written):
             self._lists.clear()
@@ -107,7 +107,7 @@ class Shared:
         waiting, self._waiting = self._waiting, {}
         self._unwritten.clear()
         for query, rows in waiting.items():
-            if self._write_all(query, [rows[key] for key in sorted(rows)]) != len(rows):
+            if self._write_all(query, [row for _, row in sorted(rows.items())]) != len(rows):
                 raise Spoiled
 
 

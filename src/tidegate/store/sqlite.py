@@ -33,6 +33,7 @@ from tidegate.store.database import (
     StoreUnavailable,
     Tx,
     Work,
+    Written,
 )
 from tidegate.store.shared import Shared
 
@@ -106,8 +107,8 @@ class _Reading:
     def ahead(self, query: str, first: First) -> list[Row] | None:
         return None
 
-    def later(self, query: str, thing: int, row: Params) -> None:
-        if self.run(query, row) != 1:
+    def later(self, query: str, row: Written) -> None:
+        if self.run(query, dict(zip(row._fields, row[:], strict=True))) != 1:
             raise Conflict
 
 
@@ -145,12 +146,12 @@ class SqliteTx(_Reading):
     def ahead(self, query: str, first: First) -> list[Row] | None:
         return self._shared.take(first) if self._shared else None
 
-    def later(self, query: str, thing: int, row: Params) -> None:
+    def later(self, query: str, row: Written) -> None:
         if self._shared is None:
-            super().later(query, thing, row)
+            super().later(query, row)
         else:
             self.dirty = True
-            self._shared.later(query, thing, row)
+            self._shared.later(query, row)
 
     def _execute(self, query: str, params: Params) -> sqlite3.Cursor:
         statement = self._statements[query]
@@ -188,6 +189,7 @@ class SqliteDatabase:
             StoreError: the file is not a database of this tidegate, or cannot be opened.
         """
         self._known = statements.load("sqlite")
+        self._numbered: dict[str, str] = {}
         self._owned = threading.Lock()
         self._connection = _connect(path, log_limit)
         try:
@@ -252,9 +254,12 @@ class SqliteDatabase:
         read.read(_Reading(self._connection, self._known), begins)
         return read
 
-    def _write_all(self, query: str, rows: Sequence[Params]) -> int:
+    def _write_all(self, query: str, rows: Sequence[Written]) -> int:
+        sql = self._numbered.get(query)
+        if sql is None:
+            sql = self._numbered[query] = self._known[query].numbered(rows[0]._fields)
         try:
-            return self._connection.executemany(self._known[query].sql, rows).rowcount
+            return self._connection.executemany(sql, rows).rowcount  # type: ignore[arg-type]
         except sqlite3.Error as error:
             if _is_own_fault(error):
                 raise Spoiled from error
