@@ -20,9 +20,9 @@ from tidegate.clock import monotonic, wall_now
 from tidegate.mqtt import topics
 from tidegate.mqtt.endpoint import DeviceIdentity, Devices
 from tidegate.mqtt.plane import Identity, Reply
-from tidegate.ops import certificates, groups, jobs, policies, templates, things
+from tidegate.ops import certificates, groups, identity, jobs, policies, policy_targets, principals, templates, things
 from tidegate.ops.call import Call
-from tidegate.runtime import identity, unit
+from tidegate.runtime import unit
 from tidegate.server import Address, Options, Running
 from tidegate.store import keys
 from tidegate.store.database import Tx, transact
@@ -95,7 +95,7 @@ class Serving:
         policy = iot.CreatePolicyRequest(policy_name=f"{name}-policy", policy_document=POLICY)
         await unit.transact(lambda tx: policies.create_policy(tx, call, policy))
         attach = iot.AttachPolicyRequest(policy_name=f"{name}-policy", target=issued.certificate_arn)
-        await unit.transact(lambda tx: policies.attach_policy(tx, call, attach))
+        await unit.transact(lambda tx: policy_targets.attach_policy(tx, call, attach))
         group = iot.CreateThingGroupRequest(thing_group_name=name)
         await unit.transact(lambda tx: groups.create_thing_group(tx, call, group))
         for first in range(0, devices, _CHUNK):
@@ -110,7 +110,7 @@ class Serving:
             name = f"{group}{index}"
             things.create_thing(tx, call, iot.CreateThingRequest(thing_name=name))
             attach = iot.AttachThingPrincipalRequest(thing_name=name, principal=certificate)
-            certificates.attach_thing_principal(tx, call, attach)
+            principals.attach_thing_principal(tx, call, attach)
             member = iot.AddThingToThingGroupRequest(thing_group_name=group, thing_name=name)
             groups.add_thing_to_thing_group(tx, call, member)
 

@@ -21,12 +21,12 @@ from tidegate.store import scopes
 from tidegate.store.database import Database, Tx, transact
 from tidegate.store.postgres import PostgresDatabase
 from tidegate.store.sqlite import SqliteDatabase
-from tidegate.wire import iot, jobs_data
+from tidegate.wire import iot, iot_data, jobs_data
 
 NOW = 1_767_225_600_000
 """2026-01-01T00:00:00Z: where every test's clock begins."""
 
-_OPERATIONS = {"iot": iot.OPERATIONS, "iot-jobs-data": jobs_data.OPERATIONS}
+_OPERATIONS = {"iot": iot.OPERATIONS, "iot-jobs-data": jobs_data.OPERATIONS, "iot-data": iot_data.OPERATIONS}
 
 
 @pytest.fixture(scope="session")

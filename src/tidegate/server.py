@@ -15,7 +15,7 @@ import ipaddress
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -34,16 +34,14 @@ from tidegate.mqtt.endpoint import Endpoint
 from tidegate.mqtt.settings import Settings as MqttSettings
 from tidegate.ops import sweeps
 from tidegate.ops.call import Endpoints, Limits
-from tidegate.ops.effects import CertificateTrusted
 from tidegate.ops.table import HANDLERS
 from tidegate.pki import authority, certificates
 from tidegate.pki.authority import Authority
-from tidegate.pki.tls import TrustStore
 from tidegate.runtime import unit
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.service import Service, Settings
 from tidegate.runtime.timeline import Timeline
-from tidegate.store import certificates as stored_certificates
+from tidegate.runtime.trust import Trust
 from tidegate.store.database import Database, StoreError, Tx
 from tidegate.store.sqlite import SqliteDatabase
 
@@ -122,6 +120,7 @@ class Running(NamedTuple):
     metrics: Metrics
     timeline: Timeline
     devices: Endpoint
+    trust: Trust
 
 
 class InUseError(Exception):
@@ -152,10 +151,10 @@ async def running(options: Options) -> AsyncIterator[Running]:
         edges = await _edges(options, stack, service, devices, timeline, metrics, trust)
         addresses = _addresses(options, edges)
         _publish(options.data, addresses)
-        yield Running(addresses, service, engine, metrics, timeline, devices)
+        yield Running(addresses, service, engine, metrics, timeline, devices, trust)
 
 
-async def _service(options: Options, stack: AsyncExitStack) -> tuple[Service, TrustStore]:
+async def _service(options: Options, stack: AsyncExitStack) -> tuple[Service, Trust]:
     """Store, certificates and the service over them."""
     clock: Clock = MovableClock() if options.clock == "movable" else SystemClock()
     ids = RandomIds()
@@ -163,8 +162,9 @@ async def _service(options: Options, stack: AsyncExitStack) -> tuple[Service, Tr
     work = unit.over(open_store(options.data, options.store, clock.now()))
     stack.push_async_callback(work.close)
     signer = authority.load_or_create(options.data, now=wall_now(), ids=ids)
-    trust = _trust_store(options, signer, await work.read(_registered), ids)
-    work.subscribe(lambda effects: _trust_new(trust, effects))
+    trust = Trust(work, signer.pem, lambda: signer.server_files(options.data, options.names, now=wall_now(), ids=ids))
+    await trust.start()
+    stack.push_async_callback(trust.stop)
     limits = Limits(rollout_per_minute=options.rollout_ceiling)
     settings = Settings(account=options.account, region=options.region, limits=limits)
     return Service(work, clock, ids, settings, _Issuer(signer, ids)), trust
@@ -194,15 +194,17 @@ async def _edges(
     devices: Endpoint,
     timeline: Timeline,
     metrics: Metrics,
-    trust: TrustStore,
+    trust: Trust,
 ) -> _Edges:
     """Open the device endpoint, the device listener and, last, the listener of operators."""
-    certified = trust.listener("required", enforce_expiry=options.enforce_expiry)
+    certified = trust.store.listener("required", enforce_expiry=options.enforce_expiry)
     mqtts = Address(*await devices.server.listen(options.mqtts.host, options.mqtts.port, certified))
     metrics.connections("mqtts", lambda: devices.server.connections)
-    control = Control(service, timeline, metrics, auth=options.auth, reset=lambda: _reset(service, timeline, devices))
+    control = Control(
+        service, timeline, metrics, auth=options.auth, reset=lambda: _reset(service, timeline, devices, trust)
+    )
     app = App(service, HANDLERS, control, metrics, auth=options.auth)
-    context = trust.listener("optional", enforce_expiry=options.enforce_expiry)
+    context = trust.store.listener("optional", enforce_expiry=options.enforce_expiry)
     https = await _listen(app, options.https, stack, metrics, context, options.grace_s)
     service.settings = service.settings._replace(endpoints=_endpoints(options, https, mqtts))
     http = await _listen(app, options.http, stack, metrics, None, options.grace_s)
@@ -225,8 +227,9 @@ async def _listen(
     return Address(*bound)
 
 
-async def _reset(service: Service, timeline: Timeline, devices: Endpoint) -> None:
+async def _reset(service: Service, timeline: Timeline, devices: Endpoint, trust: Trust) -> None:
     await service.reset()
+    await trust.reload()
     devices.server.refresh()  # nobody who is connected exists any more
     await timeline.present()
 
@@ -309,26 +312,5 @@ class _Issuer:
         key = certificates.accepted_key(load_pem_public_key(public_key_pem.encode()))
         return self._signer.issue_device(key, now=wall_now(), ids=self._ids).pem
 
-
-def _trust_store(options: Options, signer: Authority, registered: Sequence[str], ids: Ids) -> TrustStore:
-    files = signer.server_files(options.data, options.names, now=wall_now(), ids=ids)
-    trust = TrustStore(files.certificate, files.key, [signer.pem])
-    for pem in registered:
-        trust.add(pem)
-    return trust
-
-
-def _trust_new(trust: TrustStore, effects: Sequence[object]) -> None:
-    for effect in effects:
-        if isinstance(effect, CertificateTrusted):
-            trust.add(effect.pem)
-
-
-def _registered(tx: Tx) -> list[str]:
-    """Every certificate of a foreign authority that was registered."""
-    found: list[str] = []
-    after = 0
-    while rows := stored_certificates.registered(tx, after, 1000):
-        found += [pem for _, pem in rows]
-        after = rows[-1][0]
-    return found
+    def issue_for_request(self, csr_pem: str) -> str:
+        return self._signer.issue_for_request(csr_pem, now=wall_now(), ids=self._ids).pem

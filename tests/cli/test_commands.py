@@ -269,3 +269,69 @@ def test_the_postgresql_driver_is_only_asked_for_when_it_is_needed(tmp_path: Pat
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 1
     assert ended.stderr.strip() == "tidegate: a PostgreSQL store needs its driver: pip install 'tidegate[postgres]'"
+
+
+def test_why_denied_beside_a_running_server_and_without_one(tmp_path: Path) -> None:
+    def why(*arguments: str) -> tuple[int, str]:
+        done = run("why-denied", "--data", str(tmp_path), *arguments)
+        assert "Traceback" not in done.stderr
+        return done.returncode, done.stdout + done.stderr
+
+    publish = ("--action", "iot:Publish", "--resource", "topic/pump-1/state")
+    assert why("--thing", "pump-1", *publish) == (2, f"tidegate: there is no store in {tmp_path}\n")
+    with serving(tmp_path, *PORTS) as server:
+        iot = server.client("iot")
+        iot.create_thing(thingName="pump-1")
+        made = iot.create_keys_and_certificate(setAsActive=True)
+        own = "arn:aws:iot:us-east-1:000000000000:topic/${iot:Connection.Thing.ThingName}/*"
+        statement = {"Sid": "Own", "Effect": "Allow", "Action": "iot:Publish", "Resource": own}
+        iot.create_policy(
+            policyName="own", policyDocument=json.dumps({"Version": "2012-10-17", "Statement": statement})
+        )
+        iot.attach_policy(policyName="own", target=made["certificateArn"])
+        assert why("--thing", "pump-1", *publish) == (2, "tidegate: thing pump-1 has no certificate\n")
+        iot.attach_thing_principal(thingName="pump-1", principal=made["certificateArn"])
+
+        code, text = why("--thing", "pump-1", *publish)
+        assert (code, text.splitlines()) == (
+            0,
+            [
+                "ALLOWED: iot:Publish on arn:aws:iot:us-east-1:000000000000:topic/pump-1/state",
+                f"  certificate  {made['certificateId']}  ACTIVE, account 000000000000, region us-east-1",
+                "  client id    pump-1, thing pump-1",
+                "  decided by   allowed by statement 0 (Own) of version 1 of policy 'own'",
+                "  policy       own, version 1, of the certificate: allows",
+            ],
+        )
+        code, text = why("--certificate", made["certificateId"], "--client-id", "pump-2", *publish)
+        assert code == 3
+        for part in (
+            "DENIED: iot:Publish",
+            "client id    pump-2, no thing",
+            "decided by   no statement allows it",
+            "own, version 1, of the certificate: says nothing about it",
+            "left out     statement 0 (Own) of policy own: ${iot:Connection.Thing.ThingName} has no value",
+            "missing      iot:Connection.Thing.ThingName",
+            "note         Client id 'pump-2' names none of the things",
+        ):
+            assert part in text
+        iot.update_certificate(certificateId=made["certificateId"], newStatus="REVOKED")
+        assert server.stop() == 0
+    code, text = why("--client-id", "pump-1", *publish)
+    assert code == 3
+    assert "decided by   the certificate, which is REVOKED" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--action", "iot:Publish", "--resource", "topic/a"], "name the device"),
+        (["--action", "Publish", "--resource", "topic/a", "--thing", "t"], "an action is iot:Publish"),
+        (["--resource", "topic/a", "--thing", "t"], "--action"),
+    ],
+)
+def test_questions_that_make_no_sense(tmp_path: Path, arguments: list[str], text: str) -> None:
+    done = run("why-denied", "--data", str(tmp_path), *arguments)
+    assert done.returncode != 0
+    assert text in " ".join((done.stdout + done.stderr).replace("│", " ").split())
+    assert "Traceback" not in done.stderr

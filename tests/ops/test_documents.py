@@ -248,7 +248,7 @@ def test_a_running_job_cannot_lose_its_role(run: Run, create: Any) -> None:
     run("UpdateJob", job_id="j", presigned_url_config=iot.PresignedUrlConfig(role_arn=ROLE.role_arn, expires_in_sec=60))
 
 
-def test_package_versions_are_refused_as_long_as_there_is_no_catalog(create: Any) -> None:
+def test_package_versions_must_exist(create: Any) -> None:
     arn = "arn:aws:iot:eu-west-1:123456789012:package/p/version/1"
     with pytest.raises(iot.ResourceNotFoundException, match=r"Package version arn.* cannot be found"):
         create({"a": "${aws:iot:package:p:version:1:attributes}"}, destination_package_versions=[arn])
@@ -296,16 +296,50 @@ def test_what_a_default_stood_for_is_kept_beside_it() -> None:
     assert documents.with_versions(configured, {}).resolved_package_versions is None
 
 
-def test_describe_shows_a_default_resolved(run: Run, create: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_document_takes_what_the_catalog_holds(run: Run, create: Any, stocked: Call) -> None:
+    run("CreatePackage", package_name="p")
+    place = iot.S3Location(bucket="fw", key="p-3", version="v")
+    run(
+        "CreatePackageVersion",
+        package_name="p",
+        version_name="3",
+        attributes={"size": "5", "note": 'a "b"'},
+        artifact=iot.PackageVersionArtifact(s3_location=place),
+    )
+    run("UpdatePackageVersion", package_name="p", version_name="3", action="PUBLISH")
+    run("UpdatePackage", package_name="p", default_version_name="3")
+    head = "${aws:iot:package:p:version:$default:"
+    text = json.dumps({
+        "size": f"{head}attributes:size}} bytes",
+        "all": "${aws:iot:package::version::attributes}",
+        "fw": f"{head}artifact:s3-presigned-url}}",
+    })  # fmt: skip
     arn = "arn:aws:iot:eu-west-1:123456789012:package/p/version/"
-    catalog = {("p", "$default"): documents.PackageVersion("3", {"size": "5"})}
-    monkeypatch.setattr(documents, "package_versions", lambda tx, call, configured: catalog)
-    text = '{"size": "${aws:iot:package:p:version:$default:attributes:size}"}'
-    create(text, destination_package_versions=[f"{arn}$default"])
+    create(text, destination_package_versions=[f"{arn}$default"], presigned_url_config=ROLE)
+    run("UpdatePackage", package_name="p", unset_default_version=True)
+    run("DeletePackageVersion", package_name="p", version_name="3")
+
     shown = [run("DescribeJob", job_id="j", before_substitution=before).job for before in (None, False, True)]
     assert [job.destination_package_versions for job in shown] == [[f"{arn}3"], [f"{arn}3"], [f"{arn}$default"]]
-    assert run("GetJobDocument", job_id="j").document == '{"size": "5"}'
+    frozen = json.loads(run("GetJobDocument", job_id="j").document)
+    attributes = {"size": "5", "note": 'a "b"'}
+    resolved = "${aws:iot:package:p:version:3:artifact:s3-presigned-url}"
+    assert frozen == {"size": "5 bytes", "all": attributes, "fw": resolved}
     assert run("GetJobDocument", job_id="j", before_substitution=True).document == text
+    delivered = start(run, stocked)
+    url = Signed(delivered.pop("fw"))
+    assert (url.path, url.version, url.method) == ("/fw/p-3", "v", "GET")
+    assert delivered == {"size": "5 bytes", "all": attributes}
+
+
+def test_a_package_without_an_artifact(run: Run, create: Any) -> None:
+    run("CreatePackage", package_name="p")
+    run("CreatePackageVersion", package_name="p", version_name="3")
+    run("UpdatePackageVersion", package_name="p", version_name="3", action="PUBLISH")
+    text = '{"fw": "${aws:iot:package:p:version:3:artifact:s3-presigned-url}"}'
+    arn = "arn:aws:iot:eu-west-1:123456789012:package/p/version/3"
+    with pytest.raises(INVALID, match="Package p version 3 does not have an associated artifact"):
+        create(text, destination_package_versions=[arn], presigned_url_config=ROLE)
 
 
 # --- delivery ---------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from cyclopts import App
 from cyclopts.config import Env
 
-from tidegate.cli import demo, env, keys, serve, version
+from tidegate.cli import demo, env, keys, serve, version, why_denied
 from tidegate.pki.certificates import InvalidCertificateError
 from tidegate.server import InUseError
 from tidegate.store.database import StoreError
@@ -23,6 +23,7 @@ app.command(serve.serve)
 app.command(demo.demo)
 app.command(env.env)
 app.command(keys.app)
+app.command(why_denied.why_denied)
 app.command(version.version)
 
 

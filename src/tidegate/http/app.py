@@ -79,7 +79,7 @@ class App:
             if handler is None:
                 raise UnknownOperationException(f"{operation.name} is not implemented by this server.")
             members = protocol.decode(operation, labels, request.query_string, request.headers, request.body)
-            if allows is not None and not allows(operation, labels):
+            if allows is not None and not allows(operation, labels, members):
                 raise devices.forbidden()
             account, region, principal = caller
             response = await self._service.invoke(handler, members, account=account, region=region, principal=principal)

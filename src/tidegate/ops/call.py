@@ -25,9 +25,17 @@ class Limits(NamedTuple):
     policy_versions: int = 5
     policy_characters: int = 2048
     """White space is not counted."""
+    ca_certificates_per_subject: int = 10
     billing_groups: int = 20_000
     thing_type_rest: int = 5 * 60_000
     """How long (ms) a thing type must have been deprecated before it can be deleted."""
+    packages: int = 100
+    package_versions: int = 10_000
+    """Of all packages of an account together."""
+    attribute_bytes: int = 3072
+    """Of a package version's attributes, names and values."""
+    shadow_bytes: int = 8192
+    """Of a shadow's state as compact JSON; metadata is not counted."""
     schedule_lead: int = 30 * 60_000
     """How far ahead (ms) a job's start and end must be."""
     release_chunk: int = 1000
@@ -49,6 +57,14 @@ class Authority(Protocol):
 
     def issue(self, public_key_pem: str) -> str:
         """A certificate (PEM) for a device's public key (PEM)."""
+        ...
+
+    def issue_for_request(self, csr_pem: str) -> str:
+        """A certificate (PEM) for a signing request (PEM).
+
+        Raises:
+            InvalidCertificateError: it is none, or not one to be signed.
+        """
         ...
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import msgspec
 
-from tidegate.core import abort, checks, cron, retry, rollout, schedule, texts, windows
+from tidegate.core import abort, checks, cron, retry, rollout, schedule, windows
 from tidegate.core.timetable import Timetable
 from tidegate.ops.call import Call
 from tidegate.wire import iot, jsontext
@@ -186,16 +186,6 @@ def coming_rollouts(configured: Configuration, created_at: int, now: int) -> lis
         return None
     starts = timetable(configured, created_at).coming(now)
     return [iot.ScheduledJobRollout(start_time=schedule.text_of(start)) for start in starts]
-
-
-def require_packages(configured: Configuration) -> None:
-    """Refuse package versions: there is no package catalog yet, so none exists (control reference 6.1).
-
-    Raises:
-        ResourceNotFoundException: naming the first.
-    """
-    for version in configured.destination_package_versions or []:
-        raise iot.ResourceNotFoundException(texts.packages.package_version_missing(version))
 
 
 def updated(base: Configuration, given: Configuration) -> Configuration:

@@ -13,7 +13,7 @@ import msgspec
 from tidegate.core import checks, texts, timers
 from tidegate.core import pending as pending_list
 from tidegate.core.lifecycle import DEVICE_REPORTS, EXECUTION_MOVES, Act, ExecutionStatus
-from tidegate.ops import documents, transitions
+from tidegate.ops import documents, package_shadow, transitions
 from tidegate.ops.call import Call
 from tidegate.ops.handler import Handler
 from tidegate.ops.transitions import Move
@@ -131,6 +131,8 @@ def update_job_execution(
         document = documents.delivered(tx, call.objects, one, request.thing_name, call.now)
     steps = request.step_timeout_in_minutes
     now_it_is = _report(tx, call.now, found, one, act, request.status_details, steps)
+    if now_it_is.status == ExecutionStatus.SUCCEEDED:
+        package_shadow.succeeded(tx, call, request.thing_name, one.config)
     response = jobs_data.UpdateJobExecutionResponse(job_document=document)
     if request.include_job_execution_state:
         response.execution_state = state_of(tx, now_it_is)

@@ -19,6 +19,7 @@ from tidegate.core.location import Fault, Location, ObjectFaultError
 from tidegate.core.package_placeholders import Named, PackageVersion
 from tidegate.core.presign import Execution, Piece, Slot, Upload
 from tidegate.ops import configuration
+from tidegate.ops import package_versions as catalog
 from tidegate.ops.call import Call, Objects
 from tidegate.ops.configuration import Configuration
 from tidegate.store import jobs
@@ -157,14 +158,13 @@ def fetched_text(source: str | None, fetched: Fetched | None, call: Call) -> str
 def package_versions(tx: Tx, call: Call, configured: Configuration) -> Mapping[Named, PackageVersion]:
     """What the package catalog knows of a job's ``destinationPackageVersions``, by (package, version) as they name it.
 
-    To be filled with the catalog: ``$default`` is to be looked up here, so that it is frozen with the job; ``$null``
-    names no version and is left out. Until there is one, no version exists.
+    ``$default`` is looked up here, so that it is frozen with the job; ``$null`` names no version and is left out.
 
     Raises:
         ResourceNotFoundException: naming the first that does not exist.
+        InvalidRequestException: naming all that cannot be deployed.
     """
-    configuration.require_packages(configured)
-    return {}
+    return catalog.resolve(tx, call, configured.destination_package_versions or [])
 
 
 def freeze(

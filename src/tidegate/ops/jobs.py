@@ -384,7 +384,6 @@ HANDLERS = {
         create_job,
         look=origins.source_of_job,
         prepare=documents.fetch,
-        partial="no package catalog yet: destinationPackageVersions is refused",
     ),
     ("iot", "DescribeJob"): Handler(describe_job, reads=True),
     ("iot", "GetJobDocument"): Handler(get_job_document, reads=True),

@@ -75,7 +75,10 @@ def update_thing(tx: Tx, call: Call, request: iot.UpdateThingRequest) -> iot.Upd
 
 
 def delete_thing(tx: Tx, call: Call, request: iot.DeleteThingRequest) -> iot.DeleteThingResponse:
-    """Remove a thing, its memberships and its pending executions; one that is not there is no error."""
+    """Remove a thing, its memberships and pending executions; one that is not there is no error.
+
+    Its shadows outlive it, as AWS's guide says; they have to be deleted by themselves.
+    """
     assert request.thing_name is not None
     thing = things.find(tx, call.scope, request.thing_name)
     if thing is None:

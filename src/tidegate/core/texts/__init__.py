@@ -12,7 +12,9 @@ Not here: the sentences of shape constraints ("1 validation error detected: ..."
 from __future__ import annotations
 
 from tidegate.core.texts import (
+    authorization,
     billing_groups,
+    ca_certificates,
     certificates,
     documents,
     groups,
@@ -22,6 +24,7 @@ from tidegate.core.texts import (
     policies,
     requests,
     settings,
+    shadows,
     tags,
     templates,
     thing_types,
@@ -29,7 +32,9 @@ from tidegate.core.texts import (
 )
 
 __all__ = [
+    "authorization",
     "billing_groups",
+    "ca_certificates",
     "certificates",
     "documents",
     "groups",
@@ -39,6 +44,7 @@ __all__ = [
     "policies",
     "requests",
     "settings",
+    "shadows",
     "tags",
     "templates",
     "thing_types",
