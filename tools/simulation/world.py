@@ -96,8 +96,8 @@ class _Fragile:
         self._count(query)
         return row
 
-    def ahead(self, query: str, first: First) -> list[StoredRow] | None:
-        return self._tx.ahead(query, first)
+    def ahead(self, first: First) -> list[StoredRow] | None:
+        return self._tx.ahead(first)
 
     def later(self, query: str, row: Written) -> None:
         self._tx.later(query, row)

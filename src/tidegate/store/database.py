@@ -86,11 +86,8 @@ class Tx(Protocol):
         """
         ...
 
-    def ahead(self, query: str, first: First) -> list[Row] | None:
-        """What was read ahead for a work that said it would begin with ``first``; None if it must be asked for.
-
-        It is given once: who asks again asks the database.
-        """
+    def ahead(self, first: First) -> list[Row] | None:
+        """What was read ahead because a work said it would begin with ``first``; None if it must be asked for."""
         ...
 
     def later(self, query: str, row: Written) -> None:

@@ -154,7 +154,7 @@ def release_thing(tx: Tx, job_id: int, thing_id: int, *, now: int) -> bool:
 
 def pending(tx: Tx, scope: int, thing_name: str) -> tuple[int | None, list[Pending]]:
     """(thing id, its QUEUED and IN_PROGRESS executions in no order); (None, []) if there is no such thing."""
-    rows = tx.ahead("execution_pending_all", First(scope, thing_name))
+    rows = tx.ahead(First(scope, thing_name))
     if rows is None:
         rows = tx.all("execution_pending", {"scope": scope, "thing_name": thing_name})
     return _pending(rows)

@@ -101,8 +101,8 @@ class PostgresTx:
     def recall(self, query: str, params: Params) -> Row | None:
         return self._shared.recall(query, params, self.one) if self._shared else self.one(query, params)
 
-    def ahead(self, query: str, first: First) -> list[Row] | None:
-        return self._shared.take(first) if self._shared else None
+    def ahead(self, first: First) -> list[Row] | None:
+        return self._shared.ahead(first) if self._shared else None
 
     def later(self, query: str, row: Written) -> None:
         self.dirty = True

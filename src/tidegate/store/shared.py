@@ -63,9 +63,9 @@ class Shared:
                     self._names[rows[0][0]] = first
         self._read |= self._statements[_LISTS].words
 
-    def take(self, first: First) -> list[Row] | None:
-        """A list that was read, once."""
-        return self._lists.pop(first, None)
+    def ahead(self, first: First) -> list[Row] | None:
+        """A list that was read, if nothing has changed it since."""
+        return self._lists.get(first)
 
     def recall(self, query: str, params: Params, ask: Callable[[str, Params], Row | None]) -> Row | None:
         """A row that was read before, or what ``ask`` says."""
@@ -77,14 +77,11 @@ class Shared:
 
     def later(self, query: str, row: Written) -> None:
         """Keep a row to be written."""
-        key = row[:3]
-        if key in self._waiting.get(query, ()):
-            self.write()
         waiting = self._waiting.get(query)
         if waiting is None:
             waiting = self._waiting[query] = {}
             self._unwritten |= self._statements[query].written
-        waiting[key] = row
+        waiting[row[:3]] = row  # a second move finds another version than its own when it is written: Spoiled
         first = self._names.pop(row[0], None)
         if first is not None:
             self._lists.pop(first, None)

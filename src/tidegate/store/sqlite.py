@@ -104,7 +104,7 @@ class _Reading:
     def recall(self, query: str, params: Params) -> Row | None:
         return self.one(query, params)
 
-    def ahead(self, query: str, first: First) -> list[Row] | None:
+    def ahead(self, first: First) -> list[Row] | None:
         return None
 
     def later(self, query: str, row: Written) -> None:
@@ -143,8 +143,8 @@ class SqliteTx(_Reading):
     def recall(self, query: str, params: Params) -> Row | None:
         return self._shared.recall(query, params, self.one) if self._shared else self.one(query, params)
 
-    def ahead(self, query: str, first: First) -> list[Row] | None:
-        return self._shared.take(first) if self._shared else None
+    def ahead(self, first: First) -> list[Row] | None:
+        return self._shared.ahead(first) if self._shared else None
 
     def later(self, query: str, row: Written) -> None:
         if self._shared is None:
