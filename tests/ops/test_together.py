@@ -172,7 +172,7 @@ class Fleet:
         name = f"t{command.thing}"
         request = shape(thing_name=name, **command.members)
         call = self.call._replace(now=now)
-        return (lambda tx: run(tx, call, request)), First(call.scope, name)
+        return (lambda tx: run(tx, call, request)), (call.scope, name)
 
     def send(self, sent: Sequence[Command], now: int, *, shared: bool) -> list[Outcome[Any]]:
         works = [self.work(command, now) for command in sent]

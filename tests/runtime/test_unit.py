@@ -16,7 +16,7 @@ from tests.store.rows import template
 from tidegate.runtime import unit as units
 from tidegate.runtime.unit import Pooled, Ticked, Unit
 from tidegate.store import templates
-from tidegate.store.database import Database, First, Outcome, StoreError, StoreUnavailable, Tx, Work, together
+from tidegate.store.database import Database, Outcome, StoreError, StoreUnavailable, Tx, Work, together
 from tidegate.store.postgres import PostgresDatabase
 from tidegate.store.shared import FEW
 from tidegate.store.sqlite import SqliteDatabase
@@ -387,7 +387,7 @@ def test_works_of_a_pool_run_side_by_side(postgres_url: str) -> None:
 
 def device_work(name: str) -> Work[Any]:
     """A work that goes with others like it, and leaves a template."""
-    return together(put(name), First(SCOPE, name))
+    return together(put(name), (SCOPE, name))
 
 
 def test_devices_of_a_pool_go_in_sets_that_grow_while_others_are_under_way(postgres_url: str) -> None:
@@ -397,7 +397,7 @@ def test_devices_of_a_pool_go_in_sets_that_grow_while_others_are_under_way(postg
     held = threading.Event()
 
     async def scenario(unit: Unit) -> None:
-        slow = [unit.transact(together(lambda tx: held.wait(10), First(SCOPE, "x"))) for _ in range(units._SETS)]
+        slow = [unit.transact(together(lambda tx: held.wait(10), (SCOPE, "x"))) for _ in range(units._SETS)]
         await asyncio.sleep(0)
         first = [unit.transact(device_work(f"a{number}")) for number in range(FEW)]
         await asyncio.sleep(0)

@@ -18,7 +18,7 @@ from tidegate.ops import sweeps
 from tidegate.ops.call import Call, Limits
 from tidegate.ops.table import HANDLERS
 from tidegate.store import scopes
-from tidegate.store.database import Database, First, Outcome, Row, Tx, Work, locks_rows, together, transact
+from tidegate.store.database import Database, Outcome, Row, Tx, Work, locks_rows, together, transact
 from tidegate.store.postgres import PostgresDatabase
 from tidegate.store.statements import Statement
 from tidegate.wire import iot, jobs_data
@@ -131,7 +131,7 @@ class Processes:
 
         def work(members: dict[str, object]) -> Work[Any]:
             request = shape(**members)
-            return together(lambda tx: handler.run(tx, call, request), First(call.scope, str(members["thing_name"])))
+            return together(lambda tx: handler.run(tx, call, request), (call.scope, str(members["thing_name"])))
 
         return database.commit([work(members) for members in requests])
 

@@ -11,7 +11,7 @@ from tests.conftest import NOW
 from tests.store.rows import Rows
 from tidegate.core.lifecycle import ExecutionStatus, JobStatus
 from tidegate.store import executions, jobs
-from tidegate.store.database import Conflict, Database, First, StoreUnavailable, Tx, Work, together
+from tidegate.store.database import Conflict, Database, StoreUnavailable, Tx, Work, together
 from tidegate.store.shared import FEW
 
 QUEUED, IN_PROGRESS, SUCCEEDED = ExecutionStatus.QUEUED, ExecutionStatus.IN_PROGRESS, ExecutionStatus.SUCCEEDED
@@ -27,7 +27,7 @@ class Fleet(Rows):
         self.queue(self.job_id, self.ids)
 
     def work(self, number: int, act: Callable[[Tx, int], Any]) -> Work[Any]:
-        return together(lambda tx: act(tx, number), First(self.scope, f"thing-{number}"))
+        return together(lambda tx: act(tx, number), (self.scope, f"thing-{number}"))
 
     def look(self, tx: Tx, number: int) -> tuple[str, str, int] | None:
         """The list of a thing, which has at most one entry."""
@@ -56,8 +56,8 @@ STARTED = ("IN_PROGRESS", "IN_PROGRESS", 2)
 
 def test_lists_are_read_before_the_first_work(fleet: Fleet) -> None:
     assert fleet.commit(*(fleet.work(number, fleet.look) for number in range(FEW + 2))) == [NEW] * (FEW + 2)
-    nobody = together(lambda tx: executions.pending(tx, fleet.scope, "nobody"), First(fleet.scope, "nobody"))
-    elsewhere = together(lambda tx: executions.pending(tx, 99, "thing-0"), First(99, "thing-0"))
+    nobody = together(lambda tx: executions.pending(tx, fleet.scope, "nobody"), (fleet.scope, "nobody"))
+    elsewhere = together(lambda tx: executions.pending(tx, 99, "thing-0"), (99, "thing-0"))
     assert fleet.commit(nobody, elsewhere) == [(None, [])] * 2
 
 

@@ -14,7 +14,7 @@ returns. The rules, the same on both engines:
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -110,12 +110,8 @@ class Written(Protocol):
     def __getitem__(self, index: Any, /) -> Any: ...
 
 
-class First(NamedTuple):
-    """Where a work begins: the pending list of a thing, by scope and name."""
-
-    scope: int
-    thing_name: str
-
+First = tuple[int, str]
+"""Where a work begins: the pending list of a thing, by scope and name."""
 
 Work = Callable[[Tx], T]
 

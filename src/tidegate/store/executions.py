@@ -7,7 +7,7 @@ from typing import NamedTuple
 from tidegate.core.lifecycle import ExecutionStatus, JobStatus
 from tidegate.core.pending import Identity
 from tidegate.core.timers import Timers
-from tidegate.store.database import First, Row, Tx
+from tidegate.store.database import Row, Tx
 
 FIRST = (1 << 62, 1 << 62, 1 << 62)
 """Where a list that runs from new to old begins."""
@@ -154,7 +154,7 @@ def release_thing(tx: Tx, job_id: int, thing_id: int, *, now: int) -> bool:
 
 def pending(tx: Tx, scope: int, thing_name: str) -> tuple[int | None, list[Pending]]:
     """(thing id, its QUEUED and IN_PROGRESS executions in no order); (None, []) if there is no such thing."""
-    rows = tx.ahead(First(scope, thing_name))
+    rows = tx.ahead((scope, thing_name))
     if rows is None:
         rows = tx.all("execution_pending", {"scope": scope, "thing_name": thing_name})
     return _pending(rows)

@@ -57,7 +57,7 @@ class Shared:
             for row in tx.all(_LISTS, {"scope": scope, "names": names}):
                 lists[row[-1]].append(row)
             for name, rows in lists.items():
-                first = First(scope, name)
+                first = (scope, name)
                 self._lists[first] = rows
                 if rows:
                     self._names[rows[0][0]] = first
