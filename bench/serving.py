@@ -169,7 +169,7 @@ async def _main() -> None:
     given = processes.options()
     logging.basicConfig(level=logging.WARNING)
     if given.get("commit_each"):
-        unit._BATCH = 1
+        unit._BATCH, unit._SETS = 1, unit._THREADS
     data = Path(given["data"])
     store = given.get("store", "sqlite")
     _prepare(data, store)
