@@ -16,15 +16,25 @@ import uvloop
 
 from bench import processes, signing
 from tidegate import server
-from tidegate.clock import monotonic, wall_now
+from tidegate.clock import RandomIds, monotonic, wall_now
 from tidegate.mqtt import topics
 from tidegate.mqtt.endpoint import DeviceIdentity, Devices
 from tidegate.mqtt.plane import Identity, Reply
-from tidegate.ops import certificates, groups, identity, jobs, policies, policy_targets, principals, templates, things
+from tidegate.ops import (
+    access,
+    certificates,
+    groups,
+    identity,
+    jobs,
+    policies,
+    policy_targets,
+    principals,
+    templates,
+    things,
+)
 from tidegate.ops.call import Call
 from tidegate.runtime import unit
 from tidegate.server import Address, Options, Running
-from tidegate.store import keys
 from tidegate.store.database import Tx, transact
 from tidegate.wire import iot
 
@@ -49,6 +59,7 @@ POLICY = json.dumps(
 """What AWS's own guide gives a device."""
 
 _CHUNK = 500
+_PRINCIPAL = "arn:aws:iam::000000000000:user/bench"
 
 
 class ByClientId:
@@ -179,9 +190,11 @@ async def _main() -> None:
         http=anywhere,
         https=anywhere,
         mqtts=anywhere,
+        store=store,
+        objects_listen=anywhere,
+        objects_apart=given.get("objects_apart", True),
         auth=given.get("auth", False),
         rollout_ceiling=10**8,
-        store=store,
     )
     async with server.running(chosen) as running:
         settings = running.service.settings
@@ -192,7 +205,9 @@ async def _main() -> None:
         _, port = await running.devices.server.listen("127.0.0.1", 0, None)
         serving = Serving(running, plain)
         at = running.addresses
-        processes.say({"http": _port(at.http), "mqtts": _port(at.mqtts), "mqtt": port, "ca": at.ca})
+        processes.say(
+            {"http": _port(at.http), "mqtts": _port(at.mqtts), "mqtt": port, "ca": at.ca, "objects": _port(at.objects)}
+        )
         await processes.obey(
             {
                 "fleet": serving.fleet,
@@ -207,8 +222,13 @@ async def _main() -> None:
 def _prepare(data: Path, where: str) -> None:
     """A store with the load's access key."""
     store = server.open_store(data, where, wall_now())
-    key = keys.AccessKey(signing.SECRET, "bench")
-    transact(store, lambda tx: keys.insert(tx, signing.KEY_ID, key, wall_now()))
+    vault = server.open_vault(data, None, RandomIds())
+
+    def admit(tx: Tx) -> None:
+        access.ensure_administrator(tx, _PRINCIPAL, wall_now())
+        access.keep_key(tx, vault, access.Credentials(signing.KEY_ID, signing.SECRET), _PRINCIPAL, wall_now())
+
+    transact(store, admit)
     store.close()
 
 

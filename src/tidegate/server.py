@@ -12,10 +12,11 @@ from __future__ import annotations
 import fcntl
 import gc
 import ipaddress
+import logging
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -24,29 +25,44 @@ import msgspec
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from tidegate.clock import Clock, Ids, MovableClock, RandomIds, SystemClock, wall_now
+from tidegate.core.throttle import Rates
 from tidegate.engine.loop import Engine, Step
 from tidegate.engine.pace import Pace
 from tidegate.http.app import App
+from tidegate.http.callers import Caller
 from tidegate.http.connections import Limits as ConnectionLimits
 from tidegate.http.control import Control
 from tidegate.http.listeners import Listener
+from tidegate.http.throttle import Throttle
+from tidegate.http.websocket import Handshakes
 from tidegate.mqtt.endpoint import Endpoint
+from tidegate.mqtt.plane import Signer
+from tidegate.mqtt.server import Server as MqttServer
 from tidegate.mqtt.settings import Settings as MqttSettings
-from tidegate.ops import sweeps
+from tidegate.mqtt.shared import Doorman
+from tidegate.ops import access, sweeps
 from tidegate.ops.call import Endpoints, Limits
 from tidegate.ops.table import HANDLERS
-from tidegate.pki import authority, certificates
+from tidegate.pki import authority, certificates, vault
 from tidegate.pki.authority import Authority
+from tidegate.pki.vault import Vault, VaultError
 from tidegate.runtime import unit
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.service import Service, Settings
 from tidegate.runtime.timeline import Timeline
 from tidegate.runtime.trust import Trust
+from tidegate.runtime.unit import Unit
+from tidegate.s3 import assembly
+from tidegate.s3.assembly import Choice, Place
 from tidegate.store.database import Database, StoreError, Tx
 from tidegate.store.sqlite import SqliteDatabase
 
+log = logging.getLogger("tidegate")
+
 _ALLOCATIONS = 20_000
 """Between two looks for cycles."""
+_BODY_OF_DOCUMENT = 3
+"""How often a document goes into a request that carries it: JSON in JSON, and ``\\uXXXX`` for two bytes."""
 _LARGE_RELEASE = 16_000
 """Executions in one transaction while nobody waits for the store: about twenty milliseconds."""
 
@@ -73,6 +89,7 @@ class Address(NamedTuple):
 HTTP = Address("127.0.0.1", 8080)
 HTTPS = Address("127.0.0.1", 8443)
 MQTTS = Address("127.0.0.1", 8883)
+OBJECTS = Address("127.0.0.1", 9000)
 
 
 class Options(NamedTuple):
@@ -82,14 +99,34 @@ class Options(NamedTuple):
     http: Address = HTTP
     https: Address = HTTPS
     mqtts: Address = MQTTS
+    shared: Address | None = None
+    """MQTT, WebSocket and HTTPS for devices on one port, told apart by ALPN: AWS's 443."""
     account: str = "000000000000"
     region: str = "us-east-1"
     auth: bool = False
     clock: Literal["system", "movable"] = "system"
     store: str = "sqlite"
     """``sqlite`` (a file in the data directory) or a PostgreSQL URL."""
-    rollout_ceiling: int = 1000
+    limits: Limits = Limits()
+    """The quotas."""
+    rollout_ceiling: int | None = None
+    """The highest rollout rate a minute, in place of the one in ``limits``."""
+    throttles: Rates | None = None
+    """Requests a second by (plane, operation); None throttles nothing."""
+    master_key: Path | None = None
+    """The file of the key that seals the secrets of access keys; None: ``master.key`` in the data directory."""
     strict_aws: bool = False
+    objects: tuple[str, ...] = ()
+    """A directory, or ``s3://bucket[/prefix]`` once or more; nothing: ``objects`` in the data directory."""
+    objects_listen: Address = OBJECTS
+    """Where the embedded object storage is served (S3)."""
+    objects_tls: bool = False
+    objects_url: str = ""
+    """What presigned URLs begin with; empty: where the object storage listens."""
+    objects_apart: bool = True
+    """Serve objects from a process of its own, so that downloads and jobs do not wait for each other."""
+    s3_endpoint: str = ""
+    """The S3 that holds ``s3://`` buckets; empty: AWS's."""
     names: tuple[str, ...] = ()
     """Further host names and addresses of this server: they go into its certificate, the first one to devices."""
     enforce_expiry: bool = True
@@ -104,11 +141,13 @@ class Addresses(msgspec.Struct, frozen=True):
     http: str
     https: str
     mqtts: str
+    shared: str | None
     ca: str
     account: str
     region: str
     auth: bool
     clock: str
+    objects: str = ""
 
 
 class Running(NamedTuple):
@@ -134,7 +173,10 @@ async def running(options: Options) -> AsyncIterator[Running]:
     Raises:
         InUseError: another server works on the data directory.
         StoreError: the store cannot be opened.
+        VaultError: the master key cannot be used, or access keys need another.
         InvalidCertificateError: the authority's files are damaged.
+        IndexFaultError: the objects' index cannot be opened.
+        EndpointFaultError: the objects cannot be served.
         OSError: an address cannot be bound.
     """
     options.data.mkdir(parents=True, exist_ok=True)
@@ -145,11 +187,14 @@ async def running(options: Options) -> AsyncIterator[Running]:
         engine = Engine(service.unit, service.clock, _step(service.settings, Pace(service.unit)), metrics)
         engine.start()
         stack.push_async_callback(engine.stop)
-        devices = Endpoint(service, MqttSettings(strict_aws=options.strict_aws))
+        node = _node(options.data, service.ids) if service.unit.shared else 0
+        devices = Endpoint(service, MqttSettings.strict() if options.strict_aws else MqttSettings(), node=node)
         stack.push_async_callback(devices.drain, options.grace_s)
+        await devices.open()
         timeline = Timeline(service.clock, engine.settle, devices.published)
+        objects = await _objects(options, stack, service, metrics)
         edges = await _edges(options, stack, service, devices, timeline, metrics, trust)
-        addresses = _addresses(options, edges)
+        addresses = _addresses(options, edges, objects.base)
         _publish(options.data, addresses)
         yield Running(addresses, service, engine, metrics, timeline, devices, trust)
 
@@ -165,9 +210,36 @@ async def _service(options: Options, stack: AsyncExitStack) -> tuple[Service, Tr
     trust = Trust(work, signer.pem, lambda: signer.server_files(options.data, options.names, now=wall_now(), ids=ids))
     await trust.start()
     stack.push_async_callback(trust.stop)
-    limits = Limits(rollout_per_minute=options.rollout_ceiling)
-    settings = Settings(account=options.account, region=options.region, limits=limits)
-    return Service(work, clock, ids, settings, _Issuer(signer, ids)), trust
+    sealed = open_vault(options.data, options.master_key, ids)
+    await _adopt_keys(work, sealed, auth=options.auth)
+    settings = Settings(account=options.account, region=options.region, limits=_limits(options))
+    return Service(work, clock, ids, settings, _Issuer(signer, ids), vault=sealed), trust
+
+
+def _limits(options: Options) -> Limits:
+    ceiling = options.rollout_ceiling
+    return options.limits if ceiling is None else options.limits._replace(rollout_per_minute=ceiling)
+
+
+async def _adopt_keys(work: Unit, sealed: Vault, *, auth: bool) -> None:
+    """Seal what an older tidegate kept as it was. Raises ``VaultError`` if keys are there that we cannot open."""
+    adopted = await work.transact(lambda tx: access.seal_secrets(tx, sealed))
+    if adopted:
+        log.info("the secrets of %d access keys were sealed with the master key", adopted)
+    foreign = await work.read(lambda tx: access.sealed_elsewhere(tx, sealed))
+    if foreign and auth:
+        raise VaultError(
+            f"the secrets of {len(foreign)} access keys ({foreign[0]} …) are sealed with another master key: start "
+            "with the --master-key of the server that made them, or revoke them with `tidegate keys revoke`"
+        )
+
+
+def _node(data: Path, ids: Ids) -> int:
+    """This server's number among those on a shared store: its MQTT sessions are kept under it."""
+    path = data / "node"
+    if not path.exists():
+        path.write_text(f"{int(ids.uuid().replace('-', '')[:15], 16)}\n")
+    return int(path.read_text())
 
 
 def _step(settings: Settings, pace: Pace) -> Step:
@@ -179,12 +251,42 @@ def _step(settings: Settings, pace: Pace) -> Step:
     return step
 
 
+async def _objects(options: Options, stack: AsyncExitStack, service: Service, metrics: Metrics) -> Place:
+    """Give the service its object storage; where that is."""
+    host, port = options.objects_listen
+    choice = Choice(
+        options.objects,
+        options.s3_endpoint,
+        host,
+        port,
+        options.objects_tls,
+        options.objects_url,
+        options.objects_apart,
+    )
+    files = assembly.Certificate(options.data / "server.pem", options.data / "server.key")
+    serving = assembly.serving(
+        choice,
+        options.data,
+        files,
+        service,
+        metrics,
+        auth=options.auth,
+        names=options.names,
+        grace_s=options.grace_s,
+    )
+    place = await stack.enter_async_context(serving)
+    endpoints = service.settings.endpoints._replace(objects=place.hosts)
+    service.settings = service.settings._replace(endpoints=endpoints)
+    return place
+
+
 class _Edges(NamedTuple):
     """Where the sockets are bound."""
 
     http: Address
     https: Address
     mqtts: Address
+    shared: Address | None
 
 
 async def _edges(
@@ -203,34 +305,49 @@ async def _edges(
     control = Control(
         service, timeline, metrics, auth=options.auth, reset=lambda: _reset(service, timeline, devices, trust)
     )
-    app = App(service, HANDLERS, control, metrics, auth=options.auth)
+    throttle = None if options.throttles is None else Throttle(options.throttles)
+    app = App(service, HANDLERS, control, metrics, auth=options.auth, throttle=throttle)
+    handshakes = Handshakes(service, lambda caller: devices.server.tunnel(_signer(caller)), auth=options.auth)
     context = trust.store.listener("optional", enforce_expiry=options.enforce_expiry)
-    https = await _listen(app, options.https, stack, metrics, context, options.grace_s)
-    service.settings = service.settings._replace(endpoints=_endpoints(options, https, mqtts))
-    http = await _listen(app, options.http, stack, metrics, None, options.grace_s)
-    return _Edges(http, https, mqtts)
+
+    def listener(name: str, *, device: bool, limits: ConnectionLimits = ConnectionLimits()) -> Listener:  # noqa: B008
+        made = Listener(app.respond, limits, device=device, upgrade=handshakes.upgrade)
+        stack.push_async_callback(made.close, options.grace_s)
+        metrics.connections(name, made.connections)
+        return made
+
+    https = Address(*await listener("https", device=True).open(*options.https, context))
+    shared = await _shared(options.shared, devices.server, listener, context) if options.shared else None
+    service.settings = service.settings._replace(
+        endpoints=_endpoints(options, https, mqtts)._replace(objects=service.settings.endpoints.objects)
+    )
+    body = max(ConnectionLimits().body, _BODY_OF_DOCUMENT * options.limits.document_bytes)
+    limits = ConnectionLimits()._replace(body=body)
+    http = Address(*await listener("http", device=False, limits=limits).open(*options.http))
+    return _Edges(http, https, mqtts, shared)
 
 
-async def _listen(
-    app: App,
-    address: Address,
-    stack: AsyncExitStack,
-    metrics: Metrics,
-    context: ssl.SSLContext | None,
-    grace_s: float,
+async def _shared(
+    address: Address, devices: MqttServer, listener: Callable[..., Listener], context: ssl.SSLContext
 ) -> Address:
-    """Open a listener, with TLS for devices and without for operators; where it is bound."""
-    listener = Listener(app.respond, ConnectionLimits(), device=context is not None)
-    stack.push_async_callback(listener.close, grace_s)
-    bound = await listener.open(address.host, address.port, context)
-    metrics.connections("https" if context else "http", listener.connections)
-    return Address(*bound)
+    """Open the listener that serves devices in every way."""
+    http = listener("shared", device=True)
+    http.watch()
+    return Address(*await devices.listen(*address, context, lambda ticket: Doorman(devices, http.protocol, ticket)))
+
+
+def _signer(caller: Caller | None) -> Signer | None:
+    if caller is None:
+        return None
+    key_id = caller.identity.key_id if caller.identity is not None else None
+    return Signer(caller.principal, (caller.account, caller.region), key_id)
 
 
 async def _reset(service: Service, timeline: Timeline, devices: Endpoint, trust: Trust) -> None:
+    await devices.journal.settled()
     await service.reset()
     await trust.reload()
-    devices.server.refresh()  # nobody who is connected exists any more
+    devices.reset()
     await timeline.present()
 
 
@@ -241,16 +358,18 @@ def _endpoints(options: Options, https: Address, mqtts: Address) -> Endpoints:
     return Endpoints(data=data, jobs=jobs, credential_provider=jobs)
 
 
-def _addresses(options: Options, edges: _Edges) -> Addresses:
+def _addresses(options: Options, edges: _Edges, objects: str) -> Addresses:
     return Addresses(
         http=f"http://{edges.http}",
         https=f"https://{edges.https}",
         mqtts=f"mqtts://{edges.mqtts}",
+        shared=f"https://{edges.shared}" if edges.shared else None,
         ca=str((options.data / "ca.pem").resolve()),
         account=options.account,
         region=options.region,
         auth=options.auth,
         clock=options.clock,
+        objects=objects,
     )
 
 
@@ -270,6 +389,15 @@ def settle_heap() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(_ALLOCATIONS)
+
+
+def open_vault(data: Path, master_key: Path | None, ids: Ids) -> Vault:
+    """The vault of a server or command: of the key that was named, or of the data directory's own.
+
+    Raises:
+        VaultError: the key cannot be used.
+    """
+    return vault.load_or_create(data, ids) if master_key is None else vault.load(master_key, ids)
 
 
 def open_store(data: Path, store: str, now: int) -> Database:

@@ -13,10 +13,9 @@ import pytest
 from tests.e2e.fleet import Account, Credentials, Maker, client
 from tests.e2e.mqtt import Device, connected
 from tests.e2e.test_devices import EVERYTHING
+from tests.operators import admitted
 from tests.servers import Started, options, started
 from tidegate.clock import monotonic
-from tidegate.store import keys
-from tidegate.store.keys import AccessKey
 
 EVENTS = {"JOB": {"Enabled": True}, "JOB_EXECUTION": {"Enabled": True}}
 RETRY = {"criteriaList": [{"failureType": "TIMED_OUT", "numberOfRetries": 2}]}
@@ -60,9 +59,14 @@ def watcher(account: Account) -> Credentials:
 
 
 def heard(device: Device, count: int) -> list[tuple[str, Any]]:
-    """(the end of the topic, body) of the next messages."""
-    found = [device.next() for _ in range(count)]
-    return [(one.topic.removeprefix("$aws/").removeprefix("events/"), one.body) for one in found]
+    """(the end of the topic, body) of the next messages, but for those about who connects and subscribes."""
+    found: list[tuple[str, Any]] = []
+    while len(found) < count:
+        one = device.next()
+        name = one.topic.removeprefix("$aws/").removeprefix("events/")
+        if not name.startswith(("subscriptions/", "presence/")):
+            found.append((name, one.body))
+    return found
 
 
 # --- the clock over HTTP --------------------------------------------------------------------------------------------
@@ -109,8 +113,7 @@ def test_boto3_signs_with_the_real_time_while_ours_is_years_away(tmp_path: Path,
     """Skew is judged by the wall clock: a guarded server answers whatever its own clock says."""
     with started(options(tmp_path / "data", clock="movable", auth=True)) as server:
         service = server.running.service
-        key = AccessKey("secret", "arn:aws:iam::000000000901:user/operator")
-        server.on_loop(lambda: service.unit.transact(lambda tx: keys.insert(tx, "AKIAMOVER", key, 0)))
+        admitted(server, "AKIAMOVER", "secret", "arn:aws:iam::000000000901:user/operator")
         iot = client(server, "iot", "AKIAMOVER", "secret")
         now = service.clock.now()
         for there in (now + 5 * 365 * 86_400_000, now - 365 * 86_400_000):
@@ -239,9 +242,10 @@ def test_events_stay_in_their_account_and_with_those_who_may_receive_them(
         connected(other, stranger, "watcher", thing="t") as elsewhere,
         connected(timed, device, "t") as unprivileged,
     ):
-        assert ear.subscribe("$aws/events/#") == [1]
-        assert elsewhere.subscribe("$aws/events/#") == [1]
-        assert unprivileged.subscribe("$aws/events/#") == [0x80]
+        jobs = ("$aws/events/job/#", "$aws/events/jobExecution/#")
+        assert ear.subscribe(*jobs) == [1, 1]
+        assert elsewhere.subscribe(*jobs) == [1, 1]
+        assert unprivileged.subscribe(*jobs) == [0x80, 0x80]
         timed.job("j", "t")
         timed.iot.cancel_job(jobId="j")
         timed.settle()

@@ -31,7 +31,7 @@ class Echo:
             self.held.set()
             await self.release.wait()
         if request.raw_path == b"/big":
-            return 200, [], b"x" * 4_000_000
+            return 200, [], b"x" * 16_000_000  # more than a kernel keeps for one connection
         return 200, [(b"content-type", b"text/plain")], b"%s %s" % (request.raw_path, request.body)
 
 
@@ -66,8 +66,14 @@ class Rig:
         self.address = address
         self.clients: list[Client] = []
 
-    async def connect(self) -> Client:
-        client = Client(*await asyncio.open_connection(*self.address))
+    async def connect(self, *, buffer: int = 0) -> Client:
+        """A new connection; ``buffer`` bounds what the kernel takes in for it while nobody reads."""
+        plug = socket.socket()
+        if buffer:
+            plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        plug.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(plug, self.address)
+        client = Client(*await asyncio.open_connection(sock=plug))
         self.clients.append(client)
         return client
 
@@ -468,7 +474,7 @@ def test_time_does_not_run_while_a_request_is_served() -> None:
 def test_a_client_that_does_not_read_is_given_up() -> None:
     async def scenario() -> None:
         async with rig(HASTY) as made:
-            client = await made.connect()
+            client = await made.connect(buffer=4096)
             client.writer.transport.pause_reading()  # type: ignore[attr-defined]
             client.send(GET % b"big" + GET % b"2")
             await when(lambda: bool(made.echo.requests))

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from cyclopts import Parameter
 
-from tidegate.server import Address
+from tidegate.clock import wall_now
+from tidegate.core import throttle
+from tidegate.core.throttle import Rates
+from tidegate.ops import quotas
+from tidegate.ops.call import Limits
+from tidegate.ops.quotas import SettingsError
+from tidegate.server import Address, open_store
+from tidegate.store.database import Database
+from tidegate.wire.routes import OPERATIONS
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
+_PLACE = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?", re.ASCII)
 _STORE = re.compile(r"sqlite|postgres(ql)?://.+")
 
 DATA = Path("tidegate-data")
@@ -30,8 +42,9 @@ def address(text: str) -> Address:
     return Address(host, int(port))
 
 
-def _check_address(_type: Any, text: str) -> None:
-    address(text)
+def _check_address(_type: Any, text: str | None) -> None:
+    if text is not None:
+        address(text)
 
 
 def _check_account(_type: Any, text: str) -> None:
@@ -48,6 +61,107 @@ Data = Annotated[Path, Parameter(help="Directory of the store, the certificate a
 Account = Annotated[str, Parameter(help="The account of callers that name none.", validator=_check_account)]
 Store = Annotated[
     str, Parameter(help="sqlite (a file in the data directory) or postgresql://…", validator=_check_store)
+]
+
+
+def _check_objects(_type: Any, places: tuple[str, ...]) -> None:
+    remote = [place for place in places if place.startswith("s3://")]
+    if remote and len(remote) < len(places):
+        raise ValueError("objects are in s3:// buckets or in a directory, not in both")
+    if not remote and len(places) > 1:
+        raise ValueError("objects are in one directory")
+    wrong = [place for place in remote if not _PLACE.fullmatch(place)]
+    if wrong:
+        raise ValueError(f"{', '.join(wrong)}: not s3://bucket or s3://bucket/prefix")
+
+
+OBJECTS = Parameter(
+    help="Where objects are kept: a directory (by default `objects` in the data directory), or s3://bucket[/prefix] "
+    "once or more.",
+    validator=_check_objects,
+)
+
+
+def _check_base_url(_type: Any, text: str) -> None:
+    parts = urlsplit(text)
+    whole = parts.scheme in ("http", "https") and parts.hostname and not parts.query and parts.path in ("", "/")
+    if text and (not whole or parts.username or parts.fragment):
+        raise ValueError(f"{text!r} is not http(s)://HOST[:PORT]")
+
+
+def base_url(text: str) -> Parameter:
+    """An http(s)://HOST[:PORT] option; ``text`` says of what."""
+    return Parameter(help=text, validator=_check_base_url)
+
+
+@contextmanager
+def database(data: Path, store: str) -> Iterator[Database]:
+    """The store, opened for a command.
+
+    Raises:
+        StoreError: it cannot be opened.
+    """
+    data.mkdir(parents=True, exist_ok=True)
+    opened = open_store(data, store, wall_now())
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+MasterKey = Annotated[
+    Path | None,
+    Parameter(help="File of the key that seals access keys' secrets; without it DATA/master.key, made when needed."),
+]
+
+
+def limits(text: str) -> Limits:
+    """The quotas ``--quotas`` asks for.
+
+    Raises:
+        SettingsError: the file cannot be read, or what is wrong with it.
+    """
+    if text in ("aws", "off"):
+        return Limits() if text == "aws" else quotas.off()
+    return quotas.parse(_file(text), json=text.endswith(".json"))
+
+
+def rates(text: str) -> Rates | None:
+    """The request rates ``--throttles`` asks for; None for none.
+
+    Raises:
+        SettingsError: the file cannot be read, or what is wrong with it.
+    """
+    if text in ("aws", "off"):
+        return throttle.aws(OPERATIONS) if text == "aws" else None
+    found, problems = throttle.given(quotas.read(_file(text), json=text.endswith(".json")), OPERATIONS)
+    if problems:
+        raise SettingsError(problems)
+    return found
+
+
+def _file(name: str) -> str:
+    try:
+        return Path(name).read_text(encoding="utf-8")
+    except (OSError, UnicodeError) as error:
+        raise SettingsError([f"{name} cannot be read: {error}"]) from None
+
+
+def _check_limits(_type: Any, text: str) -> None:
+    limits(text)
+
+
+def _check_rates(_type: Any, text: str) -> None:
+    rates(text)
+
+
+Quotas = Annotated[
+    str,
+    Parameter(help="Counts and sizes: aws, off, or a TOML or JSON FILE of them.", validator=_check_limits),
+]
+Throttles = Annotated[
+    str,
+    Parameter(help="Request rates: off, aws, or a TOML or JSON FILE of them.", validator=_check_rates),
 ]
 
 

@@ -87,9 +87,9 @@ def abort_criteria(criteria: Iterable[abort.Criterion]) -> list[str]:
     return found
 
 
-def retry_criteria(criteria: Sequence[retry.Criterion]) -> list[str]:
-    """``jobExecutionsRetryConfig``."""
-    return retry.problems(criteria)
+def retry_criteria(criteria: Sequence[retry.Criterion], *, limit: int = retry.MOST) -> list[str]:
+    """``jobExecutionsRetryConfig``; ``limit`` is the most retries the server allows."""
+    return retry.problems(criteria, limit=limit)
 
 
 def digits_after_point(value: Decimal) -> int:

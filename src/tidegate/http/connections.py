@@ -25,8 +25,10 @@ from typing import Final, NamedTuple, Protocol, cast
 import httptools
 
 from tidegate.http.request import Answer, Headers, Peer, Request
+from tidegate.http.websocket import Switch
 
 Respond = Callable[[Request], Awaitable[Answer]]
+Upgrade = Callable[[Request], Awaitable[Answer | Switch | None]]
 
 HEAD_LIMIT: Final = 64 * 1024
 """Bytes of request line and headers."""
@@ -54,6 +56,7 @@ class Owner(Protocol):
 
     limits: Limits
     respond: Respond
+    upgrade: Upgrade | None
     device: bool
     date: bytes
     """The Date header line of this second."""
@@ -82,6 +85,7 @@ class _Waiting(NamedTuple):
 
     request: Request
     keep: bool
+    upgrade: bool = False
 
 
 class Connection(asyncio.Protocol):
@@ -107,6 +111,7 @@ class Connection(asyncio.Protocol):
         "_stopping",
         "_task",
         "_transport",
+        "_tunnelled",
         "_url",
     )
 
@@ -132,6 +137,7 @@ class Connection(asyncio.Protocol):
         self._refused = False  # nothing that arrives from now on is a request
         self._last = False  # an answer that closes has been written
         self._stopping = False
+        self._tunnelled: bytearray | None = None  # what came after a request for another protocol
 
     # -- the transport's side ----------------------------------------------------------------------------------------
 
@@ -154,14 +160,18 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
+            self._keep_for_tunnel(data)
             return
         if self._in_head:
             self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
+        except httptools.HttpParserUpgrade as upgrade:
             self._refused = True  # the request itself is served; what follows is not HTTP
             self._stopping = True
+            if self._owner.upgrade is not None and self._queue and isinstance(self._queue[-1], _Waiting):
+                self._queue[-1] = self._queue[-1]._replace(upgrade=True)
+                self._tunnelled = bytearray(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             self._refuse(_Refusal(400, "SerializationException", "The request is not valid HTTP/1.1."))
         else:
@@ -172,6 +182,12 @@ class Connection(asyncio.Protocol):
         if len(self._queue) > _PIPELINED and self._reading:
             self._reading = False
             self._transport.pause_reading()
+
+    def _keep_for_tunnel(self, data: bytes) -> None:
+        if self._tunnelled is not None:
+            self._tunnelled += data
+            if len(self._tunnelled) > HEAD_LIMIT:  # nobody sends that much before the answer
+                self._transport.abort()
 
     def eof_received(self) -> bool:
         if self._begun:
@@ -274,7 +290,13 @@ class Connection(asyncio.Protocol):
         self._task = self._loop.create_task(self._serve(waiting))
 
     async def _serve(self, waiting: _Waiting) -> None:
-        answer = await self._owner.respond(waiting.request)
+        found = None
+        if waiting.upgrade and self._owner.upgrade is not None:
+            found = await self._owner.upgrade(waiting.request)
+        if isinstance(found, Switch):
+            self._switch(found)
+            return
+        answer = found or await self._owner.respond(waiting.request)
         self._task = None
         if self._last:
             return
@@ -287,6 +309,20 @@ class Connection(asyncio.Protocol):
             self._reading = True
             self._transport.resume_reading()
         self._next()
+
+    def _switch(self, switch: Switch) -> None:
+        """Give the connection away."""
+        self._task = None
+        if self._last or self._transport.is_closing():
+            return
+        self._last = True
+        transport, protocol, after = self._transport, switch.protocol(), bytes(self._tunnelled or b"")
+        transport.write(switch.head)
+        self._owner.closed(self)
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+        if after:
+            protocol.data_received(after)
 
     def _rest(self) -> None:
         """Nothing is being served and nothing waits."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Literal, NamedTuple, Protocol
 
 from tidegate.clock import Ids
+from tidegate.core import attributes
 from tidegate.core.location import Location
+from tidegate.wire.shapes import Ceilings
 
 
 class Limits(NamedTuple):
@@ -16,11 +18,23 @@ class Limits(NamedTuple):
     job_templates: int = 100
     targets_per_job: int = 100
     document_bytes: int = 32_768
+    """Also the most a server takes in: what is larger does not arrive."""
+    retries_per_execution: int = 10
+    presigned_url_seconds: int = 3600
+    package_versions_per_job: int = 25
     deleting_jobs: int = 10
     active_jobs: int = 100_000
     concurrent_jobs: int = 500
     """Jobs that may be rolled out or canceled at once."""
     tags_per_resource: int = 50
+    dynamic_groups: int = 100
+    attributes_per_thing: int = attributes.OF_UNTYPED_THING
+    """Of a thing without a type."""
+    attributes_per_typed_thing: int = attributes.OF_TYPED_THING
+    attributes_per_group: int = attributes.OF_GROUP
+    groups_per_thing: int = 10
+    thing_group_depth: int = 7
+    children_per_group: int = 100
     policies_per_target: int = 10
     policy_versions: int = 5
     policy_characters: int = 2048
@@ -40,6 +54,11 @@ class Limits(NamedTuple):
     """How far ahead (ms) a job's start and end must be."""
     release_chunk: int = 1000
     """Executions released in one transaction: about two milliseconds, which a device's request may have to wait for."""
+
+    def ceilings(self) -> Ceilings:
+        """Those that differ from AWS's, for the shape constraints that hold quotas."""
+        own = zip(self._fields, self, Limits(), strict=True)
+        return tuple((name, most) for name, most, default in own if most != default)
 
 
 class Endpoints(NamedTuple):
@@ -87,6 +106,34 @@ class Objects(Protocol):
         ...
 
 
+class Where(Protocol):
+    """Where and when something happens: what a ``Call`` knows, and the engine as well."""
+
+    @property
+    def scope(self) -> int:
+        """The stored id of (account, region)."""
+        ...
+
+    @property
+    def account(self) -> str:
+        """The account's number."""
+        ...
+
+    @property
+    def now(self) -> int:
+        """The only present there is, epoch ms."""
+        ...
+
+    @property
+    def limits(self) -> Limits:
+        """What a server sets."""
+        ...
+
+    def arn(self, resource: str) -> str:
+        """The ARN of a resource of this scope, ``resource`` being ``type/name``."""
+        ...
+
+
 class Call(NamedTuple):
     """Who calls, where, and when.
 
@@ -107,4 +154,19 @@ class Call(NamedTuple):
 
     def arn(self, resource: str) -> str:
         """The ARN of a resource of this scope, ``resource`` being ``type/name`` (control reference 1.8)."""
+        return f"arn:{self.partition}:iot:{self.region}:{self.account}:{resource}"
+
+
+class Sweep(NamedTuple):
+    """Where and when the engine does something."""
+
+    scope: int
+    account: str
+    region: str
+    now: int
+    limits: Limits
+    partition: str
+
+    def arn(self, resource: str) -> str:
+        """As a call's."""
         return f"arn:{self.partition}:iot:{self.region}:{self.account}:{resource}"

@@ -105,9 +105,10 @@ def problems(configured: Configuration, call: Call) -> list[str]:
         limit = call.limits.rollout_per_minute
         found += checks.rollout_rate(rate.maximum_per_minute, exponential_rate(rate), limit=limit)
     found += checks.abort_criteria(abort_criteria(configured))
-    found += checks.retry_criteria(retry_criteria(configured))
+    found += checks.retry_criteria(retry_criteria(configured), limit=call.limits.retries_per_execution)
     found += checks.maintenance_windows(_window_texts(configured.maintenance_windows or []))
-    found += checks.package_versions(configured.destination_package_versions or [])
+    versions = configured.destination_package_versions or []
+    found += checks.package_versions(versions, limit=call.limits.package_versions_per_job)
     plan = configured.scheduling_config
     if plan:
         found += checks.start_and_end(plan.start_time, plan.end_time, now=call.now, lead=call.limits.schedule_lead)

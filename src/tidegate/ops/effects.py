@@ -86,6 +86,10 @@ class TrustWithdrawn(NamedTuple):
     """Something the TLS listeners trust is gone: they must find out anew what they trust."""
 
 
+class AccessChanged(NamedTuple):
+    """An access key, a principal or its policies changed: what is remembered of them is forgotten."""
+
+
 Effect = (
     EngineDue
     | PendingChanged
@@ -97,5 +101,6 @@ Effect = (
     | PrincipalChanged
     | PoliciesChanged
     | CertificateTrusted
+    | AccessChanged
     | TrustWithdrawn
 )

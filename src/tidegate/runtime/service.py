@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from tidegate.clock import Clock, Ids
 from tidegate.ops.call import Authority, Call, Endpoints, Limits, Objects
 from tidegate.ops.handler import Handler
+from tidegate.pki.vault import Vault
+from tidegate.runtime.access import Access
 from tidegate.runtime.unit import Unit
 from tidegate.store import scopes
 from tidegate.store.database import Tx, Work, locks_rows
@@ -36,6 +38,7 @@ class Service:
         settings: Settings,
         authority: Authority | None = None,
         objects: Objects | None = None,
+        vault: Vault | None = None,
     ) -> None:
         self.unit = unit
         self.clock = clock
@@ -43,6 +46,7 @@ class Service:
         self.settings = settings
         self.authority = authority
         self.objects = objects
+        self.access = Access(unit, vault)
         self._scopes: dict[tuple[str, str], int] = {}
 
     async def invoke(self, handler: Handler, request: Any, *, account: str, region: str, principal: str) -> Any:
@@ -105,3 +109,4 @@ class Service:
         """Empty the store."""
         await self.unit.reset()
         self._scopes.clear()
+        self.access.forget()

@@ -12,11 +12,13 @@ Not here: the sentences of shape constraints ("1 validation error detected: ..."
 from __future__ import annotations
 
 from tidegate.core.texts import (
+    access,
     authorization,
     billing_groups,
     ca_certificates,
     certificates,
     documents,
+    fleet_index,
     groups,
     jobs,
     packages,
@@ -32,11 +34,13 @@ from tidegate.core.texts import (
 )
 
 __all__ = [
+    "access",
     "authorization",
     "billing_groups",
     "ca_certificates",
     "certificates",
     "documents",
+    "fleet_index",
     "groups",
     "jobs",
     "packages",
