@@ -1,7 +1,7 @@
 """Policies (device reference 8): documents in versions, one in force, attached to certificates and thing groups.
 
 What a document means stands in ``core.policy``; here it is only refused or kept. The operations named after principals
-are the older half of AWS's interface: they know certificates alone.
+are the older half of AWS's interface; attaching, it knows certificates alone.
 """
 
 from __future__ import annotations
@@ -180,10 +180,10 @@ def detach_policy(tx: Tx, call: Call, request: iot.DetachPolicyRequest) -> None:
 
 
 def detach_principal_policy(tx: Tx, call: Call, request: iot.DetachPrincipalPolicyRequest) -> None:
-    """From a certificate; policy and certificate must exist."""
-    principal = certificates.principal_arn(request.principal)
+    """From a certificate or, as the model's text says, a thing group; it and the policy must exist."""
+    target = _target(request.principal)
     found = _policy(tx, call, request.policy_name)
-    _detach(tx, call, found, _existing(tx, call, principal))
+    _detach(tx, call, found, _existing(tx, call, target))
 
 
 def list_attached_policies(
@@ -208,8 +208,8 @@ def list_attached_policies(
 def list_principal_policies(
     tx: Tx, call: Call, request: iot.ListPrincipalPoliciesRequest
 ) -> iot.ListPrincipalPoliciesResponse:
-    """The policies of a certificate, from new to old unless ascending order is asked for."""
-    name = _existing(tx, call, certificates.principal_arn(request.principal))
+    """The policies of a certificate or thing group, from new to old unless ascending order is asked for."""
+    name = _existing(tx, call, _target(request.principal))
     rows, marker = certificates.by_age(
         ["ListPrincipalPolicies", call.scope, name],
         request,
@@ -236,8 +236,13 @@ def list_targets_for_policy(
 def list_policy_principals(
     tx: Tx, call: Call, request: iot.ListPolicyPrincipalsRequest
 ) -> iot.ListPolicyPrincipalsResponse:
-    """The certificates a policy is attached to, the latest first unless ascending order is asked for."""
-    found, certificate = _policy(tx, call, request.policy_name), call.arn("cert/")
+    """The certificates a policy is attached to, the latest first unless ascending order is asked for.
+
+    A policy that is not there has none: seen on AWS (moto pull request 5309), whatever the model says.
+    """
+    found, certificate = policies.get(tx, call.scope, request.policy_name or ""), call.arn("cert/")
+    if found is None:
+        return iot.ListPolicyPrincipalsResponse(principals=[])
     rows, marker = certificates.by_age(
         ["ListPolicyPrincipals", call.scope, found.id],
         request,
@@ -253,7 +258,7 @@ def list_policy_principals(
 def _policy(tx: Tx, call: Call, name: str | None) -> policies.Policy:
     found = policies.get(tx, call.scope, name or "")
     if found is None:
-        raise iot.ResourceNotFoundException(texts.policies.policy_missing(name or ""))
+        raise iot.ResourceNotFoundException(texts.policies.POLICY_MISSING)
     return found
 
 
