@@ -291,6 +291,7 @@ def test_list_jobs_pages_and_filters(run: Run, settle: Any) -> None:
     assert seen == [f"j{number}" for number in range(6, -1, -1)]
     assert [job.job_id for job in run("ListJobs", status="CANCELED").jobs] == ["j3"]
     assert [job.job_id for job in run("ListJobs", namespace_id="n").jobs] == ["j5", "j3", "j1"]
+    assert run("ListJobs", next_token="") == run("ListJobs")
     with pytest.raises(iot.InvalidRequestException, match="Invalid nextToken"):
         run("ListJobs", next_token=run("ListJobs", max_results=3).next_token, status="CANCELED")
 
