@@ -30,8 +30,10 @@ class Echo:
         if request.raw_path == b"/held":
             self.held.set()
             await self.release.wait()
+        if request.raw_path == b"/broken":
+            raise RuntimeError("broken")
         if request.raw_path == b"/big":
-            return 200, [], b"x" * 4_000_000
+            return 200, [], b"x" * 16_000_000  # more than the kernel holds for a client that does not read
         return 200, [(b"content-type", b"text/plain")], b"%s %s" % (request.raw_path, request.body)
 
 
@@ -66,8 +68,14 @@ class Rig:
         self.address = address
         self.clients: list[Client] = []
 
-    async def connect(self) -> Client:
-        client = Client(*await asyncio.open_connection(*self.address))
+    async def connect(self, *, receives: int | None = None) -> Client:
+        """A client; ``receives`` is the size of its kernel's buffer, which by itself may grow to tens of megabytes."""
+        end = socket.socket()
+        if receives:
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receives)
+        end.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(end, self.address)
+        client = Client(*await asyncio.open_connection(sock=end))
         self.clients.append(client)
         return client
 
@@ -531,7 +539,7 @@ def test_time_does_not_run_while_a_request_is_served() -> None:
 def test_a_client_that_does_not_read_is_given_up() -> None:
     async def scenario() -> None:
         async with rig(HASTY) as made:
-            client = await made.connect()
+            client = await made.connect(receives=4096)
             client.writer.transport.pause_reading()  # type: ignore[attr-defined]
             client.send(GET % b"big" + GET % b"2")
             await when(lambda: bool(made.echo.requests))
@@ -539,6 +547,18 @@ def test_a_client_that_does_not_read_is_given_up() -> None:
                 made.listener.sweep()
                 await asyncio.sleep(0)
             assert [request.raw_path for request in made.echo.requests] == [b"/big"]
+
+    run(scenario)
+
+
+def test_a_request_that_breaks_the_application_is_not_left_hanging() -> None:
+    async def scenario() -> None:
+        async with rig() as made:
+            client = await made.connect()
+            client.send(GET % b"broken")
+            with pytest.raises((asyncio.IncompleteReadError, ConnectionResetError)):
+                await client.answer()
+            await when(lambda: made.listener.connections() == 0)
 
     run(scenario)
 

@@ -293,7 +293,11 @@ class Connection(asyncio.Protocol):
         self._task = self._loop.create_task(self._serve(waiting))
 
     async def _serve(self, waiting: _Waiting) -> None:
-        answer = await self._owner.respond(waiting.request)
+        try:
+            answer = await self._owner.respond(waiting.request)
+        except BaseException:
+            self._transport.abort()  # nobody is left to answer: a reset rather than silence
+            raise
         self._task = None
         if self._last:
             return
