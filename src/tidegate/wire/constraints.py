@@ -93,6 +93,8 @@ def _tests(rule: Text | Number | Size) -> list[_Test]:
     """In the order in which AWS lists them for elements and entries."""
     measure, noun = (_itself, "value") if isinstance(rule, Number) else (len, "length")
     low, high = rule.min, rule.max
+    if isinstance(rule, Text) and high is not None and low is None:
+        low = 0  # AWS names this one too where it lists all constraints: seen by users (aws-sdk-java issue 666)
     tests: list[_Test] = []
     if high is not None:
         tests.append((f"Member must have {noun} less than or equal to {high}", lambda value: measure(value) <= high))
