@@ -74,7 +74,7 @@ def test_associate_targets(world: World, status: str) -> None:
     job = world("DescribeJob", job_id="j").job
     if status == "IN_PROGRESS":
         assert (found, job.targets, job.comment) == (("", ""), [GROUPS + "g", GROUPS + "h"], "more")
-        assert (job.job_process_details.processing_targets, job.is_concurrent) == ([GROUPS + "h"], True)
+        assert (job.job_process_details.processing_targets, job.is_concurrent) == (None, False)
         assert job.last_updated_at == (NOW + MINUTE) / 1000
     else:
         assert found[0] == "InvalidRequestException"
@@ -155,3 +155,43 @@ def test_what_is_no_target(world: World, target: str) -> None:
         "InvalidRequestException",
         f"{target} is not the ARN of a thing or thing group of this account and region.",
     )
+
+
+def test_who_asks_next_finds_the_executions_of_a_new_job(world: World) -> None:
+    world.engine_runs = False
+    world("CreateThing", thing_name="u")
+    world("CreateJob", job_id="j", targets=[GROUPS + "g", THINGS + "u"], document="{}", target_selection="CONTINUOUS")
+    assert world("DescribeJobExecution", thing_name="t", job_id="j").execution.status == "QUEUED"
+    job = world("DescribeJob", job_id="j").job
+    details = job.job_process_details
+    assert (details.number_of_queued_things, details.processing_targets, job.is_concurrent) == (2, None, False)
+    world("CreateThing", thing_name="v")
+    world("AddThingToThingGroup", thing_group_name="h", thing_name="v")
+    world("AssociateTargetsWithJob", job_id="j", targets=[GROUPS + "h"])
+    assert world("DescribeJobExecution", thing_name="v", job_id="j").execution.status == "QUEUED"
+    world("CancelJob", job_id="j")
+    assert world("DescribeJobExecution", thing_name="v", job_id="j").execution.status == "CANCELED"
+
+
+def test_a_new_job_keeps_its_rate(world: World) -> None:
+    world.engine_runs = False
+    rate = iot.JobExecutionsRolloutConfig(maximum_per_minute=1)
+    world("CreateThing", thing_name="u")
+    targets = [THINGS + "t", THINGS + "u"]
+    world("CreateJob", job_id="j", targets=targets, document="{}", job_executions_rollout_config=rate)
+    job = world("DescribeJob", job_id="j").job
+    details = job.job_process_details
+    assert (details.number_of_queued_things, details.processing_targets) == (1, [THINGS + "u"])
+    assert job.is_concurrent
+    world.settle()
+    assert world.counts() == {"queued": 1}
+    world.now += MINUTE
+    world.settle()
+    assert world.counts() == {"queued": 2}
+
+
+def test_a_new_job_for_an_empty_group_is_complete(world: World) -> None:
+    world.engine_runs = False
+    world("CreateJob", job_id="j", targets=[GROUPS + "h"], document="{}")
+    job = world("DescribeJob", job_id="j").job
+    assert (job.status, job.completed_at) == ("COMPLETED", NOW / 1000)

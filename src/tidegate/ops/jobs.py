@@ -20,7 +20,7 @@ _NEWEST = 1 << 62
 
 
 def create_job(tx: Tx, call: Call, request: iot.CreateJobRequest) -> iot.CreateJobResponse:
-    """Create a job from a document or a template; the engine rolls it out.
+    """Create a job from a document or a template. Its first executions come with it, the engine rolls out the rest.
 
     Raises:
         InvalidRequestException: the members do not fit together; every problem is named.
@@ -79,9 +79,16 @@ def create_job(tx: Tx, call: Call, request: iot.CreateJobRequest) -> iot.CreateJ
     jobs.put_document(tx, job_id, document)
     jobs.put_targets(tx, job_id, targets)
     stored_tags.put(tx, call.scope, resource, tags.as_map(request.tags))
+    _begin(tx, call, job_id, wake_at, waits=waits)
+    return iot.CreateJobResponse(job_arn=resource, job_id=name, description=description)
+
+
+def _begin(tx: Tx, call: Call, job_id: int, wake_at: int | None, *, waits: bool) -> None:
+    """Do a new job's first step unless it waits for its time; the engine is told when to go on."""
+    if not waits:
+        sweeps.begin(tx, job_id, call.now, call.limits)
     if wake_at is not None:
         tx.effects.append(EngineDue(wake_at))
-    return iot.CreateJobResponse(job_arn=resource, job_id=name, description=description)
 
 
 def _check(call: Call, request: iot.CreateJobRequest) -> None:
@@ -319,7 +326,7 @@ def associate_targets_with_job(
     if new:
         start = len(known)
         jobs.put_targets(tx, job.id, [each._replace(position=start + n) for n, each in enumerate(new)])
-        sweeps.roll_out_more(tx, job, start, call.now)
+        sweeps.roll_out_more(tx, job, start, call.now, call.limits)
     if new or request.comment is not None:
         jobs.remark(tx, job.id, job.comment if request.comment is None else request.comment, updated_at=call.now)
     return iot.AssociateTargetsWithJobResponse(
