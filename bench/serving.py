@@ -16,15 +16,25 @@ import uvloop
 
 from bench import processes, signing
 from tidegate import server
-from tidegate.clock import monotonic, wall_now
+from tidegate.clock import RandomIds, monotonic, wall_now
 from tidegate.mqtt import topics
 from tidegate.mqtt.endpoint import DeviceIdentity, Devices
 from tidegate.mqtt.plane import Identity, Reply
-from tidegate.ops import certificates, groups, jobs, policies, templates, things
+from tidegate.ops import (
+    access,
+    certificates,
+    groups,
+    identity,
+    jobs,
+    policies,
+    policy_targets,
+    principals,
+    templates,
+    things,
+)
 from tidegate.ops.call import Call
-from tidegate.runtime import identity, unit
+from tidegate.runtime import unit
 from tidegate.server import Address, Options, Running
-from tidegate.store import keys
 from tidegate.store.database import Tx, transact
 from tidegate.wire import iot
 
@@ -49,6 +59,7 @@ POLICY = json.dumps(
 """What AWS's own guide gives a device."""
 
 _CHUNK = 500
+_PRINCIPAL = "arn:aws:iam::000000000000:user/bench"
 
 
 class ByClientId:
@@ -95,7 +106,7 @@ class Serving:
         policy = iot.CreatePolicyRequest(policy_name=f"{name}-policy", policy_document=POLICY)
         await unit.transact(lambda tx: policies.create_policy(tx, call, policy))
         attach = iot.AttachPolicyRequest(policy_name=f"{name}-policy", target=issued.certificate_arn)
-        await unit.transact(lambda tx: policies.attach_policy(tx, call, attach))
+        await unit.transact(lambda tx: policy_targets.attach_policy(tx, call, attach))
         group = iot.CreateThingGroupRequest(thing_group_name=name)
         await unit.transact(lambda tx: groups.create_thing_group(tx, call, group))
         for first in range(0, devices, _CHUNK):
@@ -110,7 +121,7 @@ class Serving:
             name = f"{group}{index}"
             things.create_thing(tx, call, iot.CreateThingRequest(thing_name=name))
             attach = iot.AttachThingPrincipalRequest(thing_name=name, principal=certificate)
-            certificates.attach_thing_principal(tx, call, attach)
+            principals.attach_thing_principal(tx, call, attach)
             member = iot.AddThingToThingGroupRequest(thing_group_name=group, thing_name=name)
             groups.add_thing_to_thing_group(tx, call, member)
 
@@ -200,8 +211,13 @@ async def _main() -> None:
 def _prepare(data: Path) -> None:
     """A store with the load's access key."""
     store = server.open_store(data, "sqlite", wall_now())
-    key = keys.AccessKey(signing.SECRET, "bench")
-    transact(store, lambda tx: keys.insert(tx, signing.KEY_ID, key, wall_now()))
+    vault = server.open_vault(data, None, RandomIds())
+
+    def admit(tx: Tx) -> None:
+        access.ensure_administrator(tx, _PRINCIPAL, wall_now())
+        access.keep_key(tx, vault, access.Credentials(signing.KEY_ID, signing.SECRET), _PRINCIPAL, wall_now())
+
+    transact(store, admit)
     store.close()
 
 

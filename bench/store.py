@@ -112,7 +112,9 @@ def populate(path: Path, things: int, jobs_: int) -> None:
         connection.execute(_THINGS, {"count": things, "now": NOW})
         connection.execute(_MEMBERS, {"group": GROUP, "now": NOW})
         connection.executemany(_JOB, [{"job": job, "now": NOW} for job in range(1, jobs_ + 1)])
-        connection.execute('INSERT INTO job_document SELECT id, \'{"operation": "install"}\' FROM job')
+        connection.execute(
+            'INSERT INTO job_document (job_id, document) SELECT id, \'{"operation": "install"}\' FROM job'
+        )
         connection.execute("COMMIT")
 
 

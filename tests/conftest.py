@@ -15,17 +15,18 @@ import pytest
 
 from tidegate.clock import SequentialIds
 from tidegate.ops.call import Call
+from tidegate.ops.handler import Handler
 from tidegate.ops.table import HANDLERS
 from tidegate.store import scopes
 from tidegate.store.database import Database, Tx, transact
 from tidegate.store.postgres import PostgresDatabase
 from tidegate.store.sqlite import SqliteDatabase
-from tidegate.wire import iot, jobs_data
+from tidegate.wire import iot, iot_data, jobs_data
 
 NOW = 1_767_225_600_000
 """2026-01-01T00:00:00Z: where every test's clock begins."""
 
-_OPERATIONS = {"iot": iot.OPERATIONS, "iot-jobs-data": jobs_data.OPERATIONS}
+_OPERATIONS = {"iot": iot.OPERATIONS, "iot-jobs-data": jobs_data.OPERATIONS, "iot-data": iot_data.OPERATIONS}
 
 
 @pytest.fixture(scope="session")
@@ -80,6 +81,15 @@ def call(database: Database) -> Call:
 Run = Callable[..., Any]
 
 
+def _prepared(database: Database, handler: Handler, call: Call, request: Any) -> Any:
+    assert handler.prepare is not None
+    if handler.look is None:
+        return handler.prepare(call, request)
+    look = handler.look
+    found = database.read(lambda tx: look(tx, call, request))
+    return None if found is None else handler.prepare(call, request, found)
+
+
 @pytest.fixture
 def run(database: Database, call: Call) -> Run:
     """``run("CreateThing", thing_name="t")`` runs an operation durably and returns its response.
@@ -94,7 +104,7 @@ def run(database: Database, call: Call) -> Run:
         operation = _OPERATIONS[plane][name]
         handler = HANDLERS[plane, name]
         request = operation.request(**members)
-        prepared = [handler.prepare(call, request)] if handler.prepare else []
+        prepared = [_prepared(database, handler, call, request)] if handler.prepare else []
 
         def work(tx: Tx) -> Any:
             return handler.run(tx, call, request, *prepared)

@@ -92,6 +92,15 @@ BEYOND_THE_MODEL: dict[tuple[str, str], dict[str, Any]] = {
     ("jobs_data", "DetailsMap"): {"max": 10},  # device reference 3.2
 }
 
+# Maxima that are quotas, which a self-hosted server may have otherwise: fields of ``Limits`` in ``ops/call.py``.
+QUOTAS: dict[tuple[str, str], str] = {
+    ("iot", "JobDocument"): "document_bytes",
+    ("iot", "RolloutRatePerMinute"): "rollout_per_minute",
+    ("iot", "NumberOfRetries"): "retries_per_execution",
+    ("iot", "ExpiresInSec"): "presigned_url_seconds",
+    ("iot", "DestinationPackageVersions"): "package_versions_per_job",
+}
+
 SCALARS = {
     "string": "str",
     "integer": "Integer",
@@ -205,6 +214,8 @@ class Generator:
 
     def alias(self, name: str) -> str:
         shape, rules = self.shapes[name], self.constraints(name)
+        if (self.module, name) in QUOTAS:
+            rules = rules | {"quota": QUOTAS[self.module, name]}
         arguments = []
         for key, value in rules.items():
             arguments.append(f"{key}={literal(tuple(value) if key == 'enum' else value)}")

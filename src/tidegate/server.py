@@ -12,10 +12,11 @@ from __future__ import annotations
 import fcntl
 import gc
 import ipaddress
+import logging
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -24,31 +25,37 @@ import msgspec
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from tidegate.clock import Clock, Ids, MovableClock, RandomIds, SystemClock, wall_now
+from tidegate.core.throttle import Rates
 from tidegate.engine.loop import Engine, Step
 from tidegate.engine.pace import Pace
 from tidegate.http.app import App
 from tidegate.http.connections import Limits as ConnectionLimits
 from tidegate.http.control import Control
 from tidegate.http.listeners import Listener
+from tidegate.http.throttle import Throttle
 from tidegate.mqtt.endpoint import Endpoint
 from tidegate.mqtt.settings import Settings as MqttSettings
-from tidegate.ops import sweeps
+from tidegate.ops import access, sweeps
 from tidegate.ops.call import Endpoints, Limits
-from tidegate.ops.effects import CertificateTrusted
 from tidegate.ops.table import HANDLERS
-from tidegate.pki import authority, certificates
+from tidegate.pki import authority, certificates, vault
 from tidegate.pki.authority import Authority
-from tidegate.pki.tls import TrustStore
+from tidegate.pki.vault import Vault, VaultError
 from tidegate.runtime import unit
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.service import Service, Settings
 from tidegate.runtime.timeline import Timeline
-from tidegate.store import certificates as stored_certificates
+from tidegate.runtime.trust import Trust
+from tidegate.runtime.unit import Unit
 from tidegate.store.database import Database, StoreError, Tx
 from tidegate.store.sqlite import SqliteDatabase
 
+log = logging.getLogger("tidegate")
+
 _ALLOCATIONS = 20_000
 """Between two looks for cycles."""
+_BODY_OF_DOCUMENT = 3
+"""How often a document goes into a request that carries it: JSON in JSON, and ``\\uXXXX`` for two bytes."""
 _LARGE_RELEASE = 16_000
 """Executions in one transaction while nobody waits for the store: about twenty milliseconds."""
 
@@ -90,7 +97,14 @@ class Options(NamedTuple):
     clock: Literal["system", "movable"] = "system"
     store: str = "sqlite"
     """``sqlite`` (a file in the data directory) or a PostgreSQL URL."""
-    rollout_ceiling: int = 1000
+    limits: Limits = Limits()
+    """The quotas."""
+    rollout_ceiling: int | None = None
+    """The highest rollout rate a minute, in place of the one in ``limits``."""
+    throttles: Rates | None = None
+    """Requests a second by (plane, operation); None throttles nothing."""
+    master_key: Path | None = None
+    """The file of the key that seals the secrets of access keys; None: ``master.key`` in the data directory."""
     strict_aws: bool = False
     names: tuple[str, ...] = ()
     """Further host names and addresses of this server: they go into its certificate, the first one to devices."""
@@ -122,6 +136,7 @@ class Running(NamedTuple):
     metrics: Metrics
     timeline: Timeline
     devices: Endpoint
+    trust: Trust
 
 
 class InUseError(Exception):
@@ -135,6 +150,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
     Raises:
         InUseError: another server works on the data directory.
         StoreError: the store cannot be opened.
+        VaultError: the master key cannot be used, or access keys need another.
         InvalidCertificateError: the authority's files are damaged.
         OSError: an address cannot be bound.
     """
@@ -152,10 +168,10 @@ async def running(options: Options) -> AsyncIterator[Running]:
         edges = await _edges(options, stack, service, devices, timeline, metrics, trust)
         addresses = _addresses(options, edges)
         _publish(options.data, addresses)
-        yield Running(addresses, service, engine, metrics, timeline, devices)
+        yield Running(addresses, service, engine, metrics, timeline, devices, trust)
 
 
-async def _service(options: Options, stack: AsyncExitStack) -> tuple[Service, TrustStore]:
+async def _service(options: Options, stack: AsyncExitStack) -> tuple[Service, Trust]:
     """Store, certificates and the service over them."""
     clock: Clock = MovableClock() if options.clock == "movable" else SystemClock()
     ids = RandomIds()
@@ -163,11 +179,31 @@ async def _service(options: Options, stack: AsyncExitStack) -> tuple[Service, Tr
     work = unit.over(open_store(options.data, options.store, clock.now()))
     stack.push_async_callback(work.close)
     signer = authority.load_or_create(options.data, now=wall_now(), ids=ids)
-    trust = _trust_store(options, signer, await work.read(_registered), ids)
-    work.subscribe(lambda effects: _trust_new(trust, effects))
-    limits = Limits(rollout_per_minute=options.rollout_ceiling)
-    settings = Settings(account=options.account, region=options.region, limits=limits)
-    return Service(work, clock, ids, settings, _Issuer(signer, ids)), trust
+    trust = Trust(work, signer.pem, lambda: signer.server_files(options.data, options.names, now=wall_now(), ids=ids))
+    await trust.start()
+    stack.push_async_callback(trust.stop)
+    sealed = open_vault(options.data, options.master_key, ids)
+    await _adopt_keys(work, sealed, auth=options.auth)
+    settings = Settings(account=options.account, region=options.region, limits=_limits(options))
+    return Service(work, clock, ids, settings, _Issuer(signer, ids), vault=sealed), trust
+
+
+def _limits(options: Options) -> Limits:
+    ceiling = options.rollout_ceiling
+    return options.limits if ceiling is None else options.limits._replace(rollout_per_minute=ceiling)
+
+
+async def _adopt_keys(work: Unit, sealed: Vault, *, auth: bool) -> None:
+    """Seal what an older tidegate kept as it was. Raises ``VaultError`` if keys are there that we cannot open."""
+    adopted = await work.transact(lambda tx: access.seal_secrets(tx, sealed))
+    if adopted:
+        log.info("the secrets of %d access keys were sealed with the master key", adopted)
+    foreign = await work.read(lambda tx: access.sealed_elsewhere(tx, sealed))
+    if foreign and auth:
+        raise VaultError(
+            f"the secrets of {len(foreign)} access keys ({foreign[0]} …) are sealed with another master key: start "
+            "with the --master-key of the server that made them, or revoke them with `tidegate keys revoke`"
+        )
 
 
 def _step(settings: Settings, pace: Pace) -> Step:
@@ -194,18 +230,24 @@ async def _edges(
     devices: Endpoint,
     timeline: Timeline,
     metrics: Metrics,
-    trust: TrustStore,
+    trust: Trust,
 ) -> _Edges:
     """Open the device endpoint, the device listener and, last, the listener of operators."""
-    certified = trust.listener("required", enforce_expiry=options.enforce_expiry)
+    certified = trust.store.listener("required", enforce_expiry=options.enforce_expiry)
     mqtts = Address(*await devices.server.listen(options.mqtts.host, options.mqtts.port, certified))
     metrics.connections("mqtts", lambda: devices.server.connections)
-    control = Control(service, timeline, metrics, auth=options.auth, reset=lambda: _reset(service, timeline, devices))
-    app = App(service, HANDLERS, control, metrics, auth=options.auth)
-    context = trust.listener("optional", enforce_expiry=options.enforce_expiry)
-    https = await _listen(app, options.https, stack, metrics, context, options.grace_s)
+    control = Control(
+        service, timeline, metrics, auth=options.auth, reset=lambda: _reset(service, timeline, devices, trust)
+    )
+    throttle = None if options.throttles is None else Throttle(options.throttles)
+    app = App(service, HANDLERS, control, metrics, auth=options.auth, throttle=throttle)
+    context = trust.store.listener("optional", enforce_expiry=options.enforce_expiry)
+    https = await _listen(app, options.https, stack, metrics, context, options.grace_s, ConnectionLimits())
     service.settings = service.settings._replace(endpoints=_endpoints(options, https, mqtts))
-    http = await _listen(app, options.http, stack, metrics, None, options.grace_s)
+    body = max(ConnectionLimits().body, _BODY_OF_DOCUMENT * options.limits.document_bytes)
+    http = await _listen(
+        app, options.http, stack, metrics, None, options.grace_s, ConnectionLimits()._replace(body=body)
+    )
     return _Edges(http, https, mqtts)
 
 
@@ -216,17 +258,19 @@ async def _listen(
     metrics: Metrics,
     context: ssl.SSLContext | None,
     grace_s: float,
+    limits: ConnectionLimits,
 ) -> Address:
     """Open a listener, with TLS for devices and without for operators; where it is bound."""
-    listener = Listener(app.respond, ConnectionLimits(), device=context is not None)
+    listener = Listener(app.respond, limits, device=context is not None)
     stack.push_async_callback(listener.close, grace_s)
     bound = await listener.open(address.host, address.port, context)
     metrics.connections("https" if context else "http", listener.connections)
     return Address(*bound)
 
 
-async def _reset(service: Service, timeline: Timeline, devices: Endpoint) -> None:
+async def _reset(service: Service, timeline: Timeline, devices: Endpoint, trust: Trust) -> None:
     await service.reset()
+    await trust.reload()
     devices.server.refresh()  # nobody who is connected exists any more
     await timeline.present()
 
@@ -269,6 +313,15 @@ def settle_heap() -> None:
     gc.set_threshold(_ALLOCATIONS)
 
 
+def open_vault(data: Path, master_key: Path | None, ids: Ids) -> Vault:
+    """The vault of a server or command: of the key that was named, or of the data directory's own.
+
+    Raises:
+        VaultError: the key cannot be used.
+    """
+    return vault.load_or_create(data, ids) if master_key is None else vault.load(master_key, ids)
+
+
 def open_store(data: Path, store: str, now: int) -> Database:
     """Open the store that ``store`` names: ``sqlite`` in the data directory, or a PostgreSQL URL. Blocks.
 
@@ -309,26 +362,5 @@ class _Issuer:
         key = certificates.accepted_key(load_pem_public_key(public_key_pem.encode()))
         return self._signer.issue_device(key, now=wall_now(), ids=self._ids).pem
 
-
-def _trust_store(options: Options, signer: Authority, registered: Sequence[str], ids: Ids) -> TrustStore:
-    files = signer.server_files(options.data, options.names, now=wall_now(), ids=ids)
-    trust = TrustStore(files.certificate, files.key, [signer.pem])
-    for pem in registered:
-        trust.add(pem)
-    return trust
-
-
-def _trust_new(trust: TrustStore, effects: Sequence[object]) -> None:
-    for effect in effects:
-        if isinstance(effect, CertificateTrusted):
-            trust.add(effect.pem)
-
-
-def _registered(tx: Tx) -> list[str]:
-    """Every certificate of a foreign authority that was registered."""
-    found: list[str] = []
-    after = 0
-    while rows := stored_certificates.registered(tx, after, 1000):
-        found += [pem for _, pem in rows]
-        after = rows[-1][0]
-    return found
+    def issue_for_request(self, csr_pem: str) -> str:
+        return self._signer.issue_for_request(csr_pem, now=wall_now(), ids=self._ids).pem

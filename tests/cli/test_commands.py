@@ -130,7 +130,7 @@ def test_a_listener_for_everybody_needs_authentication(tmp_path: Path, listener:
 
 def test_authentication_with_a_key_made_while_the_server_runs(tmp_path: Path) -> None:
     with serving(tmp_path, *listeners(http="0.0.0.0:0"), "--auth", "on") as server:
-        made = run("keys", "create", "--data", str(tmp_path), "--principal", "ada", "--account", "123456789012")
+        made = run("keys", "create", "--data", str(tmp_path), "--account", "123456789012")
         exports = dict(line.removeprefix("export ").split("=", 1) for line in made.stdout.splitlines())
         key, secret = exports["AWS_ACCESS_KEY_ID"], exports["AWS_SECRET_ACCESS_KEY"]
         assert (key[:4], len(key), len(secret)) == ("AKIA", 20, 40)
@@ -269,3 +269,69 @@ def test_the_postgresql_driver_is_only_asked_for_when_it_is_needed(tmp_path: Pat
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 1
     assert ended.stderr.strip() == "tidegate: a PostgreSQL store needs its driver: pip install 'tidegate[postgres]'"
+
+
+def test_why_denied_beside_a_running_server_and_without_one(tmp_path: Path) -> None:
+    def why(*arguments: str) -> tuple[int, str]:
+        done = run("why-denied", "--data", str(tmp_path), *arguments)
+        assert "Traceback" not in done.stderr
+        return done.returncode, done.stdout + done.stderr
+
+    publish = ("--action", "iot:Publish", "--resource", "topic/pump-1/state")
+    assert why("--thing", "pump-1", *publish) == (2, f"tidegate: there is no store in {tmp_path}\n")
+    with serving(tmp_path, *PORTS) as server:
+        iot = server.client("iot")
+        iot.create_thing(thingName="pump-1")
+        made = iot.create_keys_and_certificate(setAsActive=True)
+        own = "arn:aws:iot:us-east-1:000000000000:topic/${iot:Connection.Thing.ThingName}/*"
+        statement = {"Sid": "Own", "Effect": "Allow", "Action": "iot:Publish", "Resource": own}
+        iot.create_policy(
+            policyName="own", policyDocument=json.dumps({"Version": "2012-10-17", "Statement": statement})
+        )
+        iot.attach_policy(policyName="own", target=made["certificateArn"])
+        assert why("--thing", "pump-1", *publish) == (2, "tidegate: thing pump-1 has no certificate\n")
+        iot.attach_thing_principal(thingName="pump-1", principal=made["certificateArn"])
+
+        code, text = why("--thing", "pump-1", *publish)
+        assert (code, text.splitlines()) == (
+            0,
+            [
+                "ALLOWED: iot:Publish on arn:aws:iot:us-east-1:000000000000:topic/pump-1/state",
+                f"  certificate  {made['certificateId']}  ACTIVE, account 000000000000, region us-east-1",
+                "  client id    pump-1, thing pump-1",
+                "  decided by   allowed by statement 0 (Own) of version 1 of policy 'own'",
+                "  policy       own, version 1, of the certificate: allows",
+            ],
+        )
+        code, text = why("--certificate", made["certificateId"], "--client-id", "pump-2", *publish)
+        assert code == 3
+        for part in (
+            "DENIED: iot:Publish",
+            "client id    pump-2, no thing",
+            "decided by   no statement allows it",
+            "own, version 1, of the certificate: says nothing about it",
+            "left out     statement 0 (Own) of policy own: ${iot:Connection.Thing.ThingName} has no value",
+            "missing      iot:Connection.Thing.ThingName",
+            "note         Client id 'pump-2' names none of the things",
+        ):
+            assert part in text
+        iot.update_certificate(certificateId=made["certificateId"], newStatus="REVOKED")
+        assert server.stop() == 0
+    code, text = why("--client-id", "pump-1", *publish)
+    assert code == 3
+    assert "decided by   the certificate, which is REVOKED" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--action", "iot:Publish", "--resource", "topic/a"], "name the device"),
+        (["--action", "Publish", "--resource", "topic/a", "--thing", "t"], "an action is iot:Publish"),
+        (["--resource", "topic/a", "--thing", "t"], "--action"),
+    ],
+)
+def test_questions_that_make_no_sense(tmp_path: Path, arguments: list[str], text: str) -> None:
+    done = run("why-denied", "--data", str(tmp_path), *arguments)
+    assert done.returncode != 0
+    assert text in " ".join((done.stdout + done.stderr).replace("│", " ").split())
+    assert "Traceback" not in done.stderr

@@ -498,3 +498,69 @@ def test_substitution_never_widens(value: str, asked: str) -> None:
 def test_a_pattern_with_many_stars_does_not_backtrack() -> None:
     device = bound(statement(resource=ARN + "*a" * 200 + "*b"))
     assert not device.allows("iot:Publish", ARN + "a" * 2000)
+
+
+# --- explaining -----------------------------------------------------------------------------------------------------
+
+
+def test_a_decision_names_the_version() -> None:
+    device = policy.bind([policy.parse(document(statement(Sid="All")), "wide", 3)], {})
+    decision = device.decide("iot:Publish", ARN + "topic/a")
+    assert decision == policy.Decision(True, "wide", 0, "All", 3)
+    assert decision.reason == "allowed by statement 0 (All) of version 3 of policy 'wide'"
+
+
+def test_an_explanation_names_every_policy_that_spoke() -> None:
+    device = policy.bind(
+        [
+            policy.parse(document(statement(), statement(action="iot:Publish")), "wide"),
+            policy.parse(document(statement(action="iot:Publish")), "publish"),
+            policy.parse(document(statement("Deny", "iot:Publish", f"{ARN}topic/secret")), "narrow"),
+            policy.parse(document(statement(action="iot:Connect")), "silent"),
+        ],
+        {},
+    )
+    found = device.explain("iot:Publish", ARN + "topic/secret")
+    assert (found.allowing, found.denying) == (("wide", "publish"), ("narrow",))
+    assert found.decision.policy == "narrow"
+    assert device.explain("iot:Publish", ARN + "topic/open").denying == ()
+
+
+def test_an_explanation_names_what_has_no_value() -> None:
+    attached = {"Bool": {"iot:Connection.Thing.IsAttached": "true"}}
+    address = {"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}
+    device = policy.bind(
+        [
+            policy.parse(
+                document(
+                    statement(action="iot:Publish", resource=f"{ARN}topic/{THING}"),
+                    statement(action="iot:Publish", resource=f"{ARN}topic/{THING}/x"),
+                    statement(action="iot:Publish", Condition=attached),
+                    statement(action="iot:Publish", Condition=address),
+                    statement(action="iot:Connect", resource=f"{ARN}client/${{iot:ClientId}}"),
+                ),
+                "p",
+            )
+        ],
+        {"aws:SourceIp": "198.51.100.1"},
+    )
+    found = device.explain("iot:Publish", ARN + "topic/t1")
+    assert found.decision == policy.Decision(allowed=False)
+    assert found.missing == ("iot:Connection.Thing.ThingName", "iot:Connection.Thing.IsAttached")
+    # The address has a value, only not one that fits; and what is about connecting says nothing here.
+    assert [(entry.statement, entry.missing) for entry in found.skipped] == [
+        (0, ("iot:Connection.Thing.ThingName",)),
+        (1, ("iot:Connection.Thing.ThingName",)),
+        (2, ("iot:Connection.Thing.IsAttached",)),
+        (3, ()),
+    ]
+
+
+@given(st.lists(st.tuples(st.sampled_from(["Allow", "Deny"]), st.sampled_from(["a", "a*", "*", "b?"])), max_size=6))
+def test_explaining_and_answering_agree(rules: list[tuple[str, str]]) -> None:
+    statements = [statement(effect, "iot:Publish", f"{ARN}topic/{tail}") for effect, tail in rules]
+    device = policy.bind([policy.parse(document(*statements), "p")] if statements else [], {})
+    for topic in ("a", "ab", "b", "bc"):
+        found = device.explain("iot:Publish", f"{ARN}topic/{topic}")
+        assert found.decision.allowed is device.allows("iot:Publish", f"{ARN}topic/{topic}")
+        assert bool(found.denying) is (not found.decision.allowed and found.decision.policy is not None)

@@ -86,6 +86,6 @@ def test_the_table_of_options_is_that_of_the_command() -> None:
 
 
 def _shown(default: object) -> str:
-    if default == ():
+    if default in ((), None):
         return "none"
     return str(default).lower() if isinstance(default, bool) else str(default)

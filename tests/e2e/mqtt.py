@@ -51,6 +51,7 @@ class Device:
         thing: str | None = None,
         level: int = 4,
         clean: bool = True,
+        will: tuple[str, bytes] | None = None,
     ) -> None:
         self.thing = thing or client_id
         self._account = account
@@ -70,6 +71,8 @@ class Device:
             **options,
         )
         self.client.tls_set_context(account.tls(credentials))
+        if will is not None:
+            self.client.will_set(*will, 1)
         self._listen()
         start: dict[str, Any] = {}
         if self._v5:

@@ -16,9 +16,8 @@ from botocore.exceptions import ClientError
 
 from tests.e2e.fleet import PATIENCE, REGION, Account, Maker, client
 from tests.e2e.mqtt import connected
+from tests.operators import admitted
 from tests.servers import Started
-from tidegate.store import keys
-from tidegate.store.keys import AccessKey
 
 SECRET = "a-secret-of-forty-characters-0123456789"
 _numbers = itertools.count(900)
@@ -28,9 +27,8 @@ _numbers = itertools.count(900)
 def key_id(guarded: Started) -> str:
     """An access key of an account of its own."""
     number = next(_numbers)
-    key = AccessKey(SECRET, f"arn:aws:iam::{number:012d}:user/operator")
     made = f"AKIA{number:016d}"
-    assert guarded.on_loop(lambda: guarded.running.service.unit.transact(lambda tx: keys.insert(tx, made, key, 0)))
+    admitted(guarded, made, SECRET, f"arn:aws:iam::{number:012d}:user/operator")
     return made
 
 

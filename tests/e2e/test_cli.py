@@ -61,11 +61,16 @@ ANSWERED = [operation for operation in OPERATIONS if (operation.plane, operation
 def test_every_skeleton_can_be_sent(operation: Operation, aws: Aws, tmp_path: Path) -> None:
     model = operation_model(operation)
     name = xform_name(operation.name, "-")
-    code, output, errors = aws(operation.plane, name, "--generate-cli-skeleton")
-    assert (code, errors) == (0, "")
-    request = filled(model.input_shape, json.loads(output)) if model.input_shape else {}
-    outfile = [str(tmp_path / "payload")] if model.has_streaming_output or _blob(model) else []
-    code, output, errors = aws(operation.plane, name, "--cli-input-json", json.dumps(request), *outfile)
+    if model.has_streaming_output or _blob(model):
+        # The CLI wants a file for the answer, and with it every required argument by name: no skeleton will do.
+        required = model.input_shape.required_members if model.input_shape else []
+        arguments = [part for member in required for part in (f"--{xform_name(member, '-')}", VALUES[member])]
+        code, output, errors = aws(operation.plane, name, *arguments, str(tmp_path / "payload"))
+    else:
+        code, output, errors = aws(operation.plane, name, "--generate-cli-skeleton")
+        assert (code, errors) == (0, "")
+        request = filled(model.input_shape, json.loads(output)) if model.input_shape else {}
+        code, output, errors = aws(operation.plane, name, "--cli-input-json", json.dumps(request))
     if code:
         refusal = REFUSED.search(errors)
         assert refusal, errors

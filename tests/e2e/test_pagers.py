@@ -47,6 +47,9 @@ class Filled:
         self.certificates = [made.certificate_arn for made in self.make("RegisterCertificateWithoutCA", own)]
         self.make("CreateThingType", [{"thing_type_name": name} for name in NAMES])
         self.make("CreateBillingGroup", [{"billing_group_name": name} for name in NAMES])
+        self.make("CreatePackage", [{"package_name": name} for name in NAMES])
+        versions = [{"package_name": NAMES[0], "version_name": name} for name in NAMES]
+        self.make("CreatePackageVersion", versions)
         self.make("CreateThing", [{"thing_name": "one"}])
         kind = {"thing_type_name": NAMES[0], "billing_group_name": NAMES[0]}
         self.make("CreateThing", [{"thing_name": name, **kind} for name in NAMES])
@@ -81,7 +84,7 @@ class Filled:
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
     with servers.started(servers.options(tmp_path_factory.mktemp("pagers"))) as server:
         service = server.running.service
-        many = Limits(job_templates=10**6, concurrent_jobs=10**6, rollout_per_minute=10**6)
+        many = Limits(job_templates=10**6, concurrent_jobs=10**6, rollout_per_minute=10**6, packages=10**6)
         service.settings = service.settings._replace(limits=many)
         yield Filled(server)
 
@@ -101,6 +104,8 @@ def listings(filled: Filled) -> list[Listing]:
         Listing("list_jobs", {}, "jobs", "jobId", ["one", *NAMES]),
         Listing("list_job_executions_for_job", {"jobId": "one"}, "executionSummaries", "thingArn", things),
         Listing("list_job_executions_for_thing", {"thingName": "one"}, "executionSummaries", "jobId", NAMES),
+        Listing("list_packages", {}, "packageSummaries", "packageName", NAMES),
+        Listing("list_package_versions", {"packageName": NAMES[0]}, "packageVersionSummaries", "versionName", NAMES),
         Listing("list_policies", {}, "policies", "policyName", ["one", *NAMES]),
         Listing("list_targets_for_policy", {"policyName": "one"}, "targets", "", certificates),
         Listing("list_policy_principals", {"policyName": "one"}, "principals", "", certificates),

@@ -15,62 +15,17 @@ from typing import Any
 import awsiot
 import pytest
 from awscrt import mqtt, mqtt_request_response
-from awsiot import iotjobs, mqtt5_client_builder, mqtt_connection_builder
+from awsiot import iotjobs
 
 from tests.e2e.fleet import PATIENCE, REGION, Account, Credentials
 from tests.e2e.mqtt import Inbox
+from tests.e2e.sdk import adapted, mqtt_3, mqtt_5
 
 QOS = mqtt.QoS.AT_LEAST_ONCE
 DOCUMENT = {"operation": "install", "files": ["a", "b"], "deep": {"number": 1.5, "none": None}}
 
 
-def _builder_options(account: Account, credentials: Credentials) -> dict[str, Any]:
-    return {
-        "endpoint": "localhost",
-        "port": account.mqtt_port,
-        "cert_filepath": str(credentials.certificate),
-        "pri_key_filepath": str(credentials.key),
-        "ca_filepath": account.server.addresses.ca,
-    }
-
-
-@contextmanager
-def _mqtt_3(account: Account, credentials: Credentials, client_id: str) -> Iterator[Any]:
-    """The SDK's MQTT 3.1.1 connection, as its builder makes it."""
-    connection = mqtt_connection_builder.mtls_from_path(
-        **_builder_options(account, credentials), client_id=client_id, clean_session=False
-    )
-    connection.connect().result(PATIENCE)
-    yield connection
-    connection.disconnect().result(PATIENCE)
-
-
-@contextmanager
-def _mqtt_5(account: Account, credentials: Credentials, client_id: str) -> Iterator[Any]:
-    """The SDK's MQTT 5 client."""
-    up, down = Inbox(), Inbox()
-    client = mqtt5_client_builder.mtls_from_path(
-        **_builder_options(account, credentials),
-        client_id=client_id,
-        on_lifecycle_connection_success=up.put,
-        on_lifecycle_stopped=down.put,
-    )
-    client.start()
-    negotiated = up.get().negotiated_settings
-    assert negotiated.client_id == client_id
-    yield client
-    client.stop()
-    down.get()
-
-
-@contextmanager
-def _adapted(account: Account, credentials: Credentials, client_id: str) -> Iterator[Any]:
-    """The SDK's MQTT 5 client behind its 3.1.1 interface."""
-    with _mqtt_5(account, credentials, client_id) as client:
-        yield client.new_connection()
-
-
-@pytest.mark.parametrize("transport", [_mqtt_3, _adapted], ids=["mqtt-3.1.1", "mqtt-5"])
+@pytest.mark.parametrize("transport", [mqtt_3, adapted], ids=["mqtt-3.1.1", "mqtt-5"])
 def test_the_service_client_of_the_device_sdk_runs_a_job(account: Account, transport: Any) -> None:
     credentials = account.device("pump")
     with transport(account, credentials, "pump") as connection:
@@ -185,7 +140,7 @@ def _update_rejected(client: Any, job_id: str, **members: Any) -> Any:
     return replies.get()
 
 
-@pytest.mark.parametrize("transport", [_mqtt_3, _mqtt_5], ids=["mqtt-3.1.1", "mqtt-5"])
+@pytest.mark.parametrize("transport", [mqtt_3, mqtt_5], ids=["mqtt-3.1.1", "mqtt-5"])
 def test_the_request_response_client_of_the_device_sdk_runs_a_job(account: Account, transport: Any) -> None:
     credentials = account.device("valve")
     with transport(account, credentials, "valve") as connection:

@@ -13,10 +13,9 @@ import pytest
 from tests.e2e.fleet import Account, Credentials, Maker, client
 from tests.e2e.mqtt import Device, connected
 from tests.e2e.test_devices import EVERYTHING
+from tests.operators import admitted
 from tests.servers import Started, options, started
 from tidegate.clock import monotonic
-from tidegate.store import keys
-from tidegate.store.keys import AccessKey
 
 EVENTS = {"JOB": {"Enabled": True}, "JOB_EXECUTION": {"Enabled": True}}
 RETRY = {"criteriaList": [{"failureType": "TIMED_OUT", "numberOfRetries": 2}]}
@@ -109,8 +108,7 @@ def test_boto3_signs_with_the_real_time_while_ours_is_years_away(tmp_path: Path,
     """Skew is judged by the wall clock: a guarded server answers whatever its own clock says."""
     with started(options(tmp_path / "data", clock="movable", auth=True)) as server:
         service = server.running.service
-        key = AccessKey("secret", "arn:aws:iam::000000000901:user/operator")
-        server.on_loop(lambda: service.unit.transact(lambda tx: keys.insert(tx, "AKIAMOVER", key, 0)))
+        admitted(server, "AKIAMOVER", "secret", "arn:aws:iam::000000000901:user/operator")
         iot = client(server, "iot", "AKIAMOVER", "secret")
         now = service.clock.now()
         for there in (now + 5 * 365 * 86_400_000, now - 365 * 86_400_000):

@@ -55,6 +55,7 @@ _DOCUMENTS = [
     '{"v":"${aws:iot:package:p1:version:$default:attributes:k}"}',
     '{"x":"${aws:iot:',
     '{"thing":"${thingName}"}',
+    '{"half":"${aws:iot:\\ud800}"}',
 ]
 _POLICY = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iot:*","Resource":"*"}]}'
 _QUERIES = [

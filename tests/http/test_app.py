@@ -125,15 +125,22 @@ def test_an_operation_that_is_not_implemented(server: Started, monkeypatch: pyte
     assert refused.value.response["Error"]["Code"] == "UnknownOperationException"
 
 
+@pytest.mark.parametrize(
+    ("name", "path", "code"),
+    [
+        ("ListJobTemplates", "/job-templates", "InternalFailureException:"),
+        ("ListManagedJobTemplates", "/managed-job-templates", "InternalServerException:"),
+    ],
+)
 def test_an_unexpected_error_leaves_its_trace_in_the_log_only(
-    server: Started, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    server: Started, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str, path: str, code: str
 ) -> None:
     def broken(*_: Any) -> None:
         raise ZeroDivisionError("the secret reason")
 
-    monkeypatch.setitem(HANDLERS, ("iot", "ListJobTemplates"), Handler(broken, reads=True))
-    status, headers, body = server.fetch("/job-templates")
-    assert (status, headers["x-amzn-errortype"]) == (500, "InternalFailureException:")
+    monkeypatch.setitem(HANDLERS, ("iot", name), Handler(broken, reads=True))
+    status, headers, body = server.fetch(path)
+    assert (status, headers["x-amzn-errortype"]) == (500, code)
     assert b"secret" not in body
     assert headers["x-amzn-requestid"] in caplog.text
     assert "ZeroDivisionError: the secret reason" in caplog.text

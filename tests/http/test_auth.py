@@ -13,10 +13,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
+from tests.operators import admitted
 from tests.servers import Started
-from tidegate.clock import wall_now
-from tidegate.store import keys
-from tidegate.store.keys import AccessKey
 
 KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 OTHER_KEY, OTHER_SECRET = "AKIAIOSFODNN7OTHERXX", "otherotherotherotherotherotherotherother"
@@ -25,11 +23,8 @@ TEMPLATE = {"description": "d", "document": "{}"}
 
 @pytest.fixture(autouse=True, scope="module")
 def _keys(guarded: Started) -> None:
-    unit = guarded.running.service.unit
-    mine = AccessKey(SECRET, "arn:aws:iam::000000000000:user/operator")
-    other = AccessKey(OTHER_SECRET, "arn:aws:iam::999999999999:user/other")
-    guarded.on_loop(lambda: unit.transact(lambda tx: keys.insert(tx, KEY, mine, 1)))
-    guarded.on_loop(lambda: unit.transact(lambda tx: keys.insert(tx, OTHER_KEY, other, 1)))
+    admitted(guarded, KEY, SECRET, "arn:aws:iam::000000000000:user/operator")
+    admitted(guarded, OTHER_KEY, OTHER_SECRET, "arn:aws:iam::999999999999:user/other")
 
 
 def signed(
@@ -159,9 +154,7 @@ def test_refusals_come_before_everything_else(guarded: Started) -> None:
 def test_a_new_key_counts_at_once_and_a_known_one_is_not_read_each_time(guarded: Started) -> None:
     new = "AKIANEWNEWNEWNEWNEWN"
     assert answer(guarded, *signed(guarded, key=new))[1] == "UnrecognizedClientException:"
-    key = AccessKey(SECRET, "arn:aws:iam::000000000000:user/new")
-    unit = guarded.running.service.unit
-    guarded.on_loop(lambda: unit.transact(lambda tx: keys.insert(tx, new, key, wall_now())))
+    admitted(guarded, new, SECRET, "arn:aws:iam::000000000000:user/new")
     assert answer(guarded, *signed(guarded, key=new))[0] == 200
 
 

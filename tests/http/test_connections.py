@@ -33,7 +33,7 @@ class Echo:
         if request.raw_path == b"/broken":
             raise RuntimeError("broken")
         if request.raw_path == b"/big":
-            return 200, [], b"x" * 16_000_000  # more than the kernel holds for a client that does not read
+            return 200, [], b"x" * 16_000_000  # more than a kernel keeps for one connection
         return 200, [(b"content-type", b"text/plain")], b"%s %s" % (request.raw_path, request.body)
 
 
@@ -68,14 +68,14 @@ class Rig:
         self.address = address
         self.clients: list[Client] = []
 
-    async def connect(self, *, receives: int | None = None) -> Client:
-        """A client; ``receives`` is the size of its kernel's buffer, which by itself may grow to tens of megabytes."""
-        end = socket.socket()
-        if receives:
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receives)
-        end.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(end, self.address)
-        client = Client(*await asyncio.open_connection(sock=end))
+    async def connect(self, *, buffer: int = 0) -> Client:
+        """A new connection; ``buffer`` bounds what the kernel takes in for it while nobody reads."""
+        plug = socket.socket()
+        if buffer:
+            plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        plug.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(plug, self.address)
+        client = Client(*await asyncio.open_connection(sock=plug))
         self.clients.append(client)
         return client
 
@@ -539,7 +539,7 @@ def test_time_does_not_run_while_a_request_is_served() -> None:
 def test_a_client_that_does_not_read_is_given_up() -> None:
     async def scenario() -> None:
         async with rig(HASTY) as made:
-            client = await made.connect(receives=4096)
+            client = await made.connect(buffer=4096)
             client.writer.transport.pause_reading()  # type: ignore[attr-defined]
             client.send(GET % b"big" + GET % b"2")
             await when(lambda: bool(made.echo.requests))

@@ -99,6 +99,15 @@ def test_actions_of_older_policies(device: Device) -> None:
     )
 
 
+def test_a_denial_under_either_name_of_an_action(server: Started, iot: Any, device: Device) -> None:
+    deny = {"Effect": "Deny", "Action": "iot:GetPendingJobExecutions", "Resource": "*"}
+    iot.create_policy(policyName="closed", policyDocument=json.dumps({"Version": "2012-10-17", "Statement": deny}))
+    assert device.fetch("/things/mine/jobs")[0] == 200
+    iot.attach_policy(policyName="closed", target=device.made["certificateArn"])  # type: ignore[attr-defined]
+    assert device.fetch("/things/mine/jobs") == FORBIDDEN
+    assert device.fetch("/things/mine/jobs/$next", "PUT", {})[0] == 200
+
+
 def test_a_revoked_certificate_is_refused_on_an_open_connection(device: Device, iot: Any) -> None:
     connection = device.connect()
     assert ask(connection, "/things/mine/jobs")[0] == 200

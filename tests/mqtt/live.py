@@ -30,10 +30,10 @@ from paho.mqtt.properties import Properties as PahoProperties
 from tests.mqtt.rig import SCOPE, Someone
 from tidegate import clock
 from tidegate.mqtt import codec, topics
-from tidegate.mqtt.edge import SERVER_NAME
 from tidegate.mqtt.plane import Identity, Reply
 from tidegate.mqtt.server import Server
 from tidegate.mqtt.settings import Settings
+from tidegate.pki.tls import SERVER_NAME
 
 T = TypeVar("T")
 PATIENCE = 20.0
@@ -106,12 +106,16 @@ class FakePlane:
         self.requests: list[tuple[str, topics.JobsRequest, bytes]] = []
         self.seen: queue.Queue[topics.JobsRequest] = queue.Queue()
         self.held: list[asyncio.Future[Reply]] = []
+        self.gate: asyncio.Event | None = None
+        """Nobody is identified before it is set, if it is there."""
 
     async def identify(
         self, certificate_der: bytes | None, client_id: str, server_name: str | None, peer: str
     ) -> Identity | None:
         self.asked.append((client_id, server_name, peer))
         await asyncio.sleep(0)
+        if self.gate is not None:
+            await self.gate.wait()
         return None if certificate_der is None else self.known.get(hashlib.sha256(certificate_der).hexdigest())
 
     def request(self, identity: Identity, request: topics.JobsRequest, payload: bytes) -> Awaitable[Reply]:

@@ -22,6 +22,12 @@ class Someone:
         self.principal = principal
         self.scope = scope
         self._allows = allows or (lambda _action, _resource: True)
+        self.connected: tuple[bool, str | None] | None = None
+        """What the last CONNECT told: whether it is persistent, and the topic of its will."""
+
+    def connects(self, client_id: str, *, persistent: bool, will_topic: str | None) -> bool:
+        self.connected = (persistent, will_topic)
+        return self._allows("iot:Connect", f"client/{client_id}")
 
     def allows(self, action: str, resource: str, client_id: str) -> bool:
         return self._allows(action, resource)

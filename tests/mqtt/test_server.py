@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import json
 import pathlib
 import socket
 import struct
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -196,6 +199,40 @@ def test_refresh_asks_again(live: Live) -> None:
         live.plane.known.clear()
         live.call(lambda: live.server.refresh())
         assert client.read() == Disconnect(0x87)
+
+
+def test_what_is_sent_after_a_refresh_is_judged_by_it(live: Live) -> None:
+    with live.raw(live.device("lamp")) as client, live.raw(live.device("other")) as other:
+        client.connect(level=5)
+        other.connect("other", level=5)
+        live.device("lamp", denying(("iot:Publish", "topic/a")))
+        gate = live.plane.gate = asyncio.Event()
+        live.call(lambda: live.server.refresh(live.principal("lamp")))
+        client.send(Publish("a", b"", 1, 1))
+        for _ in range(3):  # the server has every chance to answer too early
+            other.send(codec.Pingreq())
+            assert other.read() == codec.Pingresp()
+        live.call(gate.set)
+        assert client.read() == Puback(1, 0x87)
+        client.send(codec.Pingreq())
+        assert client.read() == codec.Pingresp()
+
+
+def test_certificates_that_nobody_knows_are_reported(live: Live) -> None:
+    seen: list[tuple[str, str | None, str]] = []
+    live.server.watchers.unidentified = lambda der, name, peer: seen.append(
+        (hashlib.sha256(der).hexdigest(), name, peer)
+    )
+    context = live.device("lamp")
+    with live.raw(context) as client:
+        client.connect(level=5)
+        live.plane.known.clear()
+        live.call(lambda: live.server.refresh())  # who is thrown out has not knocked
+        assert client.read() == Disconnect(0x87)
+    assert seen == []
+    with live.raw(context) as client:
+        client.connect(level=5)
+    assert seen == [(live.principal("lamp"), "localhost", "127.0.0.1")]
 
 
 # -- the checklist of the device reference ----------------------------------------------------------------------------
@@ -408,8 +445,12 @@ def test_draining_answers_what_is_under_way_and_takes_leave(certificates: Certif
 def test_watchers_and_reserved_topics(live: Live) -> None:
     interest: list[tuple[str | None, bool]] = []
     reserved: list[tuple[str, bytes]] = []
+
+    def keep(_identity: Any, topic: str, payload: bytes) -> None:
+        reserved.append((topic, payload))
+
     live.server.watchers.interest = lambda _scope, name, wanted: interest.append((name, wanted))
-    live.server.watchers.reserved = lambda _identity, topic, payload: reserved.append((topic, payload))
+    live.server.watchers.reserved = keep
     with live.paho("lamp", live.device("lamp")) as client:
         client.subscribe(f"{P}/notify-next")
         assert live.call(lambda: live.server.watches(SCOPE, "lamp"))

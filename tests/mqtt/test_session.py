@@ -145,6 +145,27 @@ def test_a_second_connect_is_an_error() -> None:
     assert closed(rig).ending is Ending.CLIENT_ERROR
 
 
+@pytest.mark.parametrize(
+    ("level", "clean", "expiry", "will", "told"),
+    [
+        (4, True, None, None, (False, None)),
+        (4, False, None, None, (True, None)),
+        (4, True, None, Will("gone", b"bye"), (False, "gone")),
+        (5, True, None, None, (False, None)),
+        (5, True, 0, None, (False, None)),
+        (5, True, 60, None, (True, None)),
+        (5, False, None, Will("gone", b"bye"), (True, "gone")),
+    ],
+)
+def test_policies_are_told_how_a_client_connects(
+    level: int, clean: bool, expiry: int | None, will: Will | None, told: tuple[bool, str | None]
+) -> None:
+    someone = Someone()
+    properties = None if expiry is None else Properties(session_expiry_interval=expiry)
+    Rig().device(level=level, clean=clean, properties=properties, will=will, identity=someone)
+    assert someone.connected == told
+
+
 def test_packets_sent_before_connack_are_handled_after_it() -> None:
     rig = Rig()
     device = Device(rig)

@@ -191,6 +191,35 @@ def test_classifying_never_fails(tail: str, head: str) -> None:
     assert isinstance(found, JobsRequest | InvalidTopic | Kind)
 
 
+@pytest.mark.parametrize(
+    ("topic", "found"),
+    [
+        ("$aws/things/t:1/shadow/get", ("t:1", "", "get")),
+        ("$aws/things/t/shadow/update", ("t", "", "update")),
+        ("$aws/things/t/shadow/delete", ("t", "", "delete")),
+        ("$aws/things/t/shadow/name/$package/update", ("t", "$package", "update")),
+        (f"$aws/things/t/shadow/name/{'n' * 64}/get", ("t", "n" * 64, "get")),
+        (f"$aws/things/t/shadow/name/{'n' * 65}/get", None),
+        (f"$aws/things/{'t' * 129}/shadow/get", None),
+        ("$aws/things/t/shadow/name//get", None),
+        ("$aws/things/t/shadow/name/get", None),
+        ("$aws/things/t/shadow/update/accepted", None),
+        ("$aws/things/t/shadow/update/delta", None),
+        ("$aws/things/t/shadow/name/a/b/get", None),
+        ("$aws/things/t/shadow", None),
+        ("$aws/things/t/jobs/get", None),
+        ("$aws/things/t/shadow/get\n", None),
+    ],
+)
+def test_shadow_requests(topic: str, found: tuple[str, str, str] | None) -> None:
+    request = topics.shadow_request(topic)
+    if request is None:
+        assert found is None
+    else:
+        assert (request.thing_name, request.shadow_name, request.operation) == found
+        assert topics.classify(topic) is Kind.RESERVED
+
+
 levels = st.lists(st.sampled_from(["a", "b", "", "$aws"]), min_size=1, max_size=4).map("/".join)
 filters = (st.lists(st.sampled_from(["a", "b", "+", "", "$aws", "#"]), min_size=1, max_size=4).map("/".join)).filter(
     topics.valid_filter

@@ -25,11 +25,14 @@ from tidegate.wire.errors import WireError
 CONTROL = {name: handler for (plane, name), handler in sorted(HANDLERS.items()) if plane == "iot"}
 
 UNMODELLED = {
+    ("CreateCertificateFromCsr", "ResourceAlreadyExistsException"): "a certificate signed just now has a new serial",
     ("CreateKeysAndCertificate", "ResourceAlreadyExistsException"): "a key pair made just now has no certificate",
     ("CreateKeysAndCertificate", "ServiceUnavailableException"): "no certificate authority; modelled all the same",
     ("CreateThingGroup", "ResourceNotFoundException"): "a parent that does not exist: nothing modelled says so",
     ("CreateThingType", "ResourceNotFoundException"): "of a type that was inserted just now",
+    ("DeleteRegistrationCode", "InvalidRequestException"): "the family's error; there is nothing to violate",
     ("DescribeEventConfigurations", "InvalidRequestException"): "the family's error; there is nothing to violate",
+    ("GetPackageConfiguration", "ValidationException"): "the family's error; there is nothing to violate",
 }
 """Raised, or seemingly so, although the model lacks it."""
 
@@ -37,11 +40,17 @@ NEVER = {
     ("CancelJob", "LimitExceededException"): "canceling is never refused for being busy",
     ("DeleteThing", "ResourceNotFoundException"): "AWS's text: what does not exist is deleted",
     ("DetachPolicy", "LimitExceededException"): "detaching has no limit",
+    ("DisassociateSbomFromPackageVersion", "ConflictException"): "nothing stands in its way",
+    ("GetEffectivePolicies", "LimitExceededException"): "reading has no limit",
     ("ListAttachedPolicies", "LimitExceededException"): "listing has no limit",
     ("ListBillingGroups", "ResourceNotFoundException"): "it names no resource",
     ("ListJobExecutionsForThing", "ResourceNotFoundException"): "third hand: an unknown thing has none",
+    ("ListManagedJobTemplates", "ResourceNotFoundException"): "a name that no template has gives an empty list",
     ("ListPolicyPrincipals", "ResourceNotFoundException"): "seen on AWS: an unknown policy has no principals",
     ("ListTargetsForPolicy", "LimitExceededException"): "listing has no limit",
+    ("TestAuthorization", "LimitExceededException"): "reading has no limit",
+    ("UpdatePackage", "ConflictException"): "what is updated exists, and has no version of its own",
+    ("UpdatePackageConfiguration", "ConflictException"): "there is one, and it has no version of its own",
 }
 """Modelled and never raised."""
 
@@ -59,8 +68,10 @@ _ERRORS = {name for name, found in vars(iot).items() if isinstance(found, type) 
 
 
 def _names(function: FunctionType) -> Iterator[tuple[str | None, str]]:
-    """(module, name) or (None, name) of everything a function's source mentions."""
-    for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function)))):
+    """(module, name) or (None, name) of everything a function's body mentions."""
+    [defined] = ast.parse(textwrap.dedent(inspect.getsource(function))).body
+    assert isinstance(defined, ast.FunctionDef)
+    for node in (inner for statement in defined.body for inner in ast.walk(statement)):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             yield node.value.id, node.attr
         elif isinstance(node, ast.Name):

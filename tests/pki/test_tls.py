@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 
+from tests.ops.x509_samples import MakerCA, make_key
 from tidegate.clock import RandomIds, wall_now
 from tidegate.pki import authority, certificates, tls
 
@@ -63,6 +64,11 @@ def foreign(site: Site) -> Identity:
     """A leaf of a CA that nobody registers."""
     key = certificates.generate_p256()
     return save(site, signed(key, "leaf", "maker", certificates.generate_p256().key), key)
+
+
+def maker_leaf(site: Site, maker: MakerCA, rsa_key: bool = False) -> Identity:
+    key = certificates.key_pair(make_key(rsa_key))
+    return save(site, certificates.parse(maker.leaf("device", key.key)), key)
 
 
 def signed(
@@ -187,7 +193,7 @@ def test_what_is_taken_away_is_trusted_no_more(site: Site) -> None:
     site.trust.add(device.certificate.pem)
     listener = site.trust.listener("required")
     Handshake(listener, client_context(site, device))
-    site.trust.replace(*site.files, [site.ca.pem])
+    site.trust.adopt(site.trust.prepared([site.ca.pem]))
     with pytest.raises(ssl.SSLCertVerificationError):
         Handshake(listener, client_context(site, device))
     assert Handshake(listener, client_context(site, ours(site))).certificate_id
@@ -197,8 +203,24 @@ def test_a_renewed_server_certificate_is_served_without_restart(site: Site) -> N
     listener = site.trust.listener()
     before = Handshake(listener, client_context(site, None)).client.getpeercert(True)
     files = site.ca.server_files(site.directory, ["other.example"], now=wall_now(), ids=IDS)
-    site.trust.replace(*files, [site.ca.pem])
+    device = self_signed(site)
+    site.trust.add(device.certificate.pem)
+    site.trust.renew(*files)
     assert Handshake(listener, client_context(site, None), "other.example").client.getpeercert(True) != before
+    assert Handshake(listener, client_context(site, device)).certificate_id  # what is trusted stays
+    site.trust.adopt(site.trust.prepared([site.ca.pem]))
+    assert Handshake(listener, client_context(site, None), "other.example").client.getpeercert(True) != before
+
+
+def test_a_damaged_renewal_leaves_the_old_certificate_in_place(site: Site) -> None:
+    listener = site.trust.listener()
+    before = Handshake(listener, client_context(site, None)).client.getpeercert(True)
+    other = ours(site)
+    with pytest.raises(ssl.SSLError):
+        site.trust.renew(other.path, site.files.key)
+    with pytest.raises(OSError, match="No such file"):
+        site.trust.renew(site.directory / "none", site.files.key)
+    assert Handshake(listener, client_context(site, None)).client.getpeercert(True) == before
 
 
 def test_an_expired_certificate_fails_unless_that_is_switched_off(site: Site) -> None:
@@ -216,8 +238,73 @@ def test_what_is_no_certificate_cannot_be_trusted(site: Site) -> None:
         with pytest.raises(certificates.InvalidCertificateError):
             site.trust.add(pem)
         with pytest.raises(certificates.InvalidCertificateError):
-            site.trust.replace(*site.files, [pem])
+            site.trust.prepared([site.ca.pem, pem] if pem == "\u00e9" else [pem])
     assert site.trust.context is before
+
+
+@pytest.mark.parametrize("name", ["localhost", "LOCALHOST", None])
+def test_the_server_name_that_was_asked_for(site: Site, name: str | None) -> None:
+    context = client_context(site, None)
+    context.check_hostname = False
+    assert getattr(Handshake(site.trust.listener(), context, name).server, tls.SERVER_NAME) == name
+
+
+# --- authorities that operators register ----------------------------------------------------------------------------
+
+
+VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("ca_rsa", [False, True])
+@pytest.mark.parametrize("leaf_rsa", [False, True])
+def test_what_a_registered_authority_signed_passes(
+    site: Site, version: ssl.TLSVersion, ca_rsa: bool, leaf_rsa: bool
+) -> None:
+    maker, stranger = MakerCA(rsa_key=ca_rsa), MakerCA(rsa_key=ca_rsa)
+    device, other = maker_leaf(site, maker, leaf_rsa), maker_leaf(site, stranger, leaf_rsa)
+    listener = site.trust.listener("required")
+
+    def shake(who: Identity) -> Handshake:
+        context = client_context(site, who)
+        context.minimum_version = context.maximum_version = version
+        return Handshake(listener, context)
+
+    with pytest.raises(ssl.SSLError):
+        shake(device)
+    site.trust.add(maker.pem)
+    assert shake(device).certificate_id == device.certificate.certificate_id
+    with pytest.raises(ssl.SSLError):  # the same name, another key
+        shake(other)
+
+
+def test_an_intermediate_authority_is_trusted_without_its_root(site: Site) -> None:
+    below = MakerCA("root").intermediate("below")
+    device = maker_leaf(site, below)
+    site.trust.add(below.pem)
+    assert Handshake(site.trust.listener("required"), client_context(site, device)).certificate_id
+
+
+def test_a_chain_reaches_a_registered_root(site: Site) -> None:
+    root = MakerCA("root")
+    below = root.intermediate("below")
+    device = maker_leaf(site, below)
+    site.trust.add(root.pem)
+    listener = site.trust.listener("required")
+    with pytest.raises(ssl.SSLCertVerificationError):
+        Handshake(listener, client_context(site, device))
+    device.path.write_text(device.path.read_text() + below.pem)
+    assert Handshake(listener, client_context(site, device)).certificate_id == device.certificate.certificate_id
+
+
+def test_authorities_vouch_for_what_they_signed() -> None:
+    maker, namesake = MakerCA(), MakerCA()
+    known = tls.Authorities([maker.pem])
+    assert known.vouch_for(maker.leaf())
+    assert not known.vouch_for(namesake.leaf())
+    assert not tls.Authorities().vouch_for(maker.leaf())
+    known.add(namesake.pem)
+    assert known.vouch_for(namesake.leaf())
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,11 @@ from collections.abc import Sequence
 from cyclopts import App
 from cyclopts.config import Env
 
-from tidegate.cli import demo, env, keys, serve, version
+from tidegate.cli import access, demo, env, keys, serve, version, why_denied
+from tidegate.core.iam.documents import MalformedError
+from tidegate.ops.access import RefusedError
 from tidegate.pki.certificates import InvalidCertificateError
+from tidegate.pki.vault import VaultError
 from tidegate.server import InUseError
 from tidegate.store.database import StoreError
 
@@ -23,6 +26,8 @@ app.command(serve.serve)
 app.command(demo.demo)
 app.command(env.env)
 app.command(keys.app)
+app.command(access.app)
+app.command(why_denied.why_denied)
 app.command(version.version)
 
 
@@ -30,7 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and end the process: 0 if it did what was asked, 1 if it could not, 2 if it would not."""
     try:
         result = app(list(sys.argv[1:] if arguments is None else arguments), result_action="return_value")
-    except (InUseError, StoreError, InvalidCertificateError, OSError) as error:
+    except MalformedError as error:
+        print("\n".join(["tidegate: the policy document is refused:", *error.problems]), file=sys.stderr)
+        sys.exit(1)
+    except (InUseError, StoreError, InvalidCertificateError, VaultError, RefusedError, OSError) as error:
         print(f"tidegate: {error}", file=sys.stderr)
         sys.exit(1)
     sys.exit(result if isinstance(result, int) else 0)

@@ -1,60 +1,131 @@
-"""``tidegate keys``: the access keys that requests are signed with when authentication is on."""
+"""``tidegate keys``: the access keys that requests are signed with when authentication is on.
+
+The commands work on the store, whether or not a server runs on it; a running server follows within a second.
+"""
 
 from __future__ import annotations
 
-import base64
 import re
-import uuid
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
+from rich.console import Console
+from rich.table import Table
 
 from tidegate.cli import options
-from tidegate.clock import Ids, RandomIds, wall_now
-from tidegate.server import open_store
+from tidegate.cli.options import Data, MasterKey, Store
+from tidegate.clock import RandomIds, wall_now
+from tidegate.ops import access
+from tidegate.ops.access import Credentials
+from tidegate.server import open_vault
 from tidegate.store import keys
-from tidegate.store.database import Database, transact
-from tidegate.store.keys import AccessKey
+from tidegate.store.database import Tx, transact
 
 app = App(name="keys", help="Access keys for `tidegate serve --auth on`.")
 
-_NAME = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
+ADMINISTRATOR = "admin"
+_LIFETIME = re.compile(r"(\d{1,6})([smh])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
-def _check_principal(_type: Any, text: str) -> None:
-    if not _NAME.fullmatch(text):
-        raise ValueError("a principal has 1 to 64 letters, digits or _+=,.@-")
+def lifetime(text: str) -> int:
+    """Seconds of ``90s``, ``15m`` or ``12h``. Raises ValueError."""
+    found = _LIFETIME.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} is no time such as 90s, 15m or 12h")
+    return int(found[1]) * _SECONDS[found[2]]
+
+
+def _check_lifetime(_type: Any, text: str | None) -> None:
+    if text is not None:
+        lifetime(text)
+
+
+KeyId = Annotated[str, Parameter(help="The access key id.")]
 
 
 @app.command
 def create(
     *,
-    principal: Annotated[str, Parameter(help="Who signs with the key.", validator=_check_principal)] = "operator",
+    principal: Annotated[
+        str, Parameter(help=f"Whose key it is: {ADMINISTRATOR}, who may do everything, or one that exists.")
+    ] = ADMINISTRATOR,
     account: options.Account = "000000000000",
-    data: options.Data = options.DATA,
-    store: options.Store = "sqlite",
+    expires: Annotated[
+        str | None,
+        Parameter(help="Make temporary credentials with a session token: 90s, 15m, 12h.", validator=_check_lifetime),
+    ] = None,
+    policy: Annotated[
+        Path | None, Parameter(help="With --expires: a policy that takes away from what the principal may do.")
+    ] = None,
+    data: Data = options.DATA,
+    store: Store = "sqlite",
+    master_key: MasterKey = None,
 ) -> None:
     """Make an access key and print it as shell exports. The secret is shown this once."""
-    data.mkdir(parents=True, exist_ok=True)
-    ids = RandomIds()
-    key = AccessKey(ids.token(40), f"arn:aws:iam::{account}:user/{principal}")
-    database = open_store(data, store, wall_now())
-    try:
-        key_id = _insert(database, ids, key)
-    finally:
-        database.close()
-    print(f"export AWS_ACCESS_KEY_ID={key_id}")
-    print(f"export AWS_SECRET_ACCESS_KEY={key.secret}")
+    if policy is not None and expires is None:
+        raise access.RefusedError("--policy narrows temporary credentials: say with --expires how long they last.")
+    document = None if policy is None else policy.read_text(encoding="utf-8")
+    name, ids = access.arn(account, principal), RandomIds()
+    with options.database(data, store) as database:
+        vault = open_vault(data, master_key, ids)
+
+        def work(tx: Tx) -> Credentials:
+            now = wall_now()
+            if principal == ADMINISTRATOR:
+                access.ensure_administrator(tx, name, now)
+            if expires is None:
+                return access.create_key(tx, vault, ids, name, now)
+            return access.create_session(tx, vault, ids, name, now, lifetime_s=lifetime(expires), policy=document)
+
+        made = transact(database, work)
+    print(f"export AWS_ACCESS_KEY_ID={made.key_id}")
+    print(f"export AWS_SECRET_ACCESS_KEY={made.secret}")
+    if made.token:
+        print(f"export AWS_SESSION_TOKEN={made.token}")
 
 
-def _insert(database: Database, ids: Ids, key: AccessKey) -> str:
-    """Keep a key under an id nobody has; the id."""
-    key_id = _key_id(ids)
-    if transact(database, lambda tx: keys.insert(tx, key_id, key, wall_now())):
-        return key_id
-    return _insert(database, ids, key)
+@app.command(name="list")
+def show(*, data: Data = options.DATA, store: Store = "sqlite") -> None:
+    """List the access keys, without their secrets."""
+    table = Table("access key", "principal", "status", "created (UTC)", "last used (UTC)", "expires (UTC)")
+    now = wall_now()
+    with options.database(data, store) as database:
+        for key in database.read(keys.every):
+            status = "Expired" if key.expires_at is not None and key.expires_at <= now else key.status
+            times = (key.created_at, key.last_used_at, key.expires_at)
+            table.add_row(key.key_id, key.principal, status, *map(_time, times))
+    # As wide as it must be: cut ids are of no use to scripts and pipes.
+    Console(width=max(80, 20 + 60 + 10 + 3 * 20 + 20)).print(table)
 
 
-def _key_id(ids: Ids) -> str:
-    """Twenty characters as AWS's, ``AKIA`` in front."""
-    return "AKIA" + base64.b32encode(uuid.UUID(ids.uuid()).bytes).decode()[:16]
+@app.command
+def revoke(key_id: KeyId, *, data: Data = options.DATA, store: Store = "sqlite") -> None:
+    """Delete an access key: what it signs is refused within a second."""
+    with options.database(data, store) as database:
+        transact(database, lambda tx: access.revoke_key(tx, key_id))
+    print(f"{key_id} is revoked.")
+
+
+@app.command
+def deactivate(key_id: KeyId, *, data: Data = options.DATA, store: Store = "sqlite") -> None:
+    """Refuse what an access key signs until it is activated again."""
+    _set_status(key_id, keys.INACTIVE, data, store)
+
+
+@app.command
+def activate(key_id: KeyId, *, data: Data = options.DATA, store: Store = "sqlite") -> None:
+    """Take an access key that was deactivated again."""
+    _set_status(key_id, keys.ACTIVE, data, store)
+
+
+def _set_status(key_id: str, status: str, data: Path, store: str) -> None:
+    with options.database(data, store) as database:
+        transact(database, lambda tx: access.set_key_status(tx, key_id, status))
+    print(f"{key_id} is {status}.")
+
+
+def _time(instant: int | None) -> str:
+    return "" if instant is None else datetime.fromtimestamp(instant // 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")

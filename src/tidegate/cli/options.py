@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from tidegate.server import Address
+from tidegate.clock import wall_now
+from tidegate.core import throttle
+from tidegate.core.throttle import Rates
+from tidegate.ops import quotas
+from tidegate.ops.call import Limits
+from tidegate.ops.quotas import SettingsError
+from tidegate.server import Address, open_store
+from tidegate.store.database import Database
+from tidegate.wire.routes import OPERATIONS
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _STORE = re.compile(r"sqlite|postgres(ql)?://.+")
@@ -48,6 +58,77 @@ Data = Annotated[Path, Parameter(help="Directory of the store, the certificate a
 Account = Annotated[str, Parameter(help="The account of callers that name none.", validator=_check_account)]
 Store = Annotated[
     str, Parameter(help="sqlite (a file in the data directory) or postgresql://…", validator=_check_store)
+]
+
+
+@contextmanager
+def database(data: Path, store: str) -> Iterator[Database]:
+    """The store, opened for a command.
+
+    Raises:
+        StoreError: it cannot be opened.
+    """
+    data.mkdir(parents=True, exist_ok=True)
+    opened = open_store(data, store, wall_now())
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+MasterKey = Annotated[
+    Path | None,
+    Parameter(help="File of the key that seals access keys' secrets; without it DATA/master.key, made when needed."),
+]
+
+
+def limits(text: str) -> Limits:
+    """The quotas ``--quotas`` asks for.
+
+    Raises:
+        SettingsError: the file cannot be read, or what is wrong with it.
+    """
+    if text in ("aws", "off"):
+        return Limits() if text == "aws" else quotas.off()
+    return quotas.parse(_file(text), json=text.endswith(".json"))
+
+
+def rates(text: str) -> Rates | None:
+    """The request rates ``--throttles`` asks for; None for none.
+
+    Raises:
+        SettingsError: the file cannot be read, or what is wrong with it.
+    """
+    if text in ("aws", "off"):
+        return throttle.aws(OPERATIONS) if text == "aws" else None
+    found, problems = throttle.given(quotas.read(_file(text), json=text.endswith(".json")), OPERATIONS)
+    if problems:
+        raise SettingsError(problems)
+    return found
+
+
+def _file(name: str) -> str:
+    try:
+        return Path(name).read_text(encoding="utf-8")
+    except (OSError, UnicodeError) as error:
+        raise SettingsError([f"{name} cannot be read: {error}"]) from None
+
+
+def _check_limits(_type: Any, text: str) -> None:
+    limits(text)
+
+
+def _check_rates(_type: Any, text: str) -> None:
+    rates(text)
+
+
+Quotas = Annotated[
+    str,
+    Parameter(help="Counts and sizes: aws, off, or a TOML or JSON FILE of them.", validator=_check_limits),
+]
+Throttles = Annotated[
+    str,
+    Parameter(help="Request rates: off, aws, or a TOML or JSON FILE of them.", validator=_check_rates),
 ]
 
 

@@ -14,6 +14,7 @@ from cyclopts.validators import Number
 
 from tidegate import server
 from tidegate.cli import options
+from tidegate.ops.call import Limits
 from tidegate.server import Options, Running
 from tidegate.store import keys
 
@@ -33,9 +34,12 @@ def serve(
     auth: Annotated[Literal["on", "off"], Parameter(help="Verify signatures; off takes any credentials.")] = "off",
     clock: Annotated[Literal["system", "movable"], Parameter(help="movable starts frozen at the present.")] = "system",
     store: options.Store = "sqlite",
+    master_key: options.MasterKey = None,
+    quotas: options.Quotas = "aws",
+    throttles: options.Throttles = "off",
     rollout_ceiling: Annotated[
-        int, Parameter(help="Highest rollout rate per minute; AWS has 1000.", validator=Number(gte=1))
-    ] = 1000,
+        int | None, Parameter(help="Highest rollout rate per minute, whatever the quotas say.", validator=Number(gte=1))
+    ] = None,
     strict_aws: Annotated[bool, Parameter(help="Close MQTT connections silently where AWS does.")] = False,
     name: Annotated[
         tuple[str, ...], Parameter(help="Further host name or address of this server; the first is told to devices.")
@@ -55,7 +59,10 @@ def serve(
         auth=auth == "on",
         clock=clock,
         store=store,
+        limits=options.limits(quotas),
         rollout_ceiling=rollout_ceiling,
+        throttles=options.rates(throttles),
+        master_key=master_key,
         strict_aws=strict_aws,
         names=name,
     )
@@ -106,6 +113,10 @@ def banner(running: Running, chosen: Options, *, has_keys: bool) -> str:
         "",
         f'Point boto3, the AWS CLI and the SDKs here:  eval "$(tidegate env --data {chosen.data})"',
     ]
+    if running.service.settings.limits != Limits():
+        lines.insert(-2, "  quotas   not AWS's: --quotas or --rollout-ceiling")
+    if chosen.throttles is not None:
+        lines.insert(-2, "  rates    limited: --throttles")
     if not has_keys:
         lines.append(f"No access key exists yet. Make one:  tidegate keys create --data {chosen.data}")
     return "\n".join(lines)

@@ -17,9 +17,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple, NoReturn
-from urllib.parse import SplitResult, urlsplit
 
-from tidegate.core import abort, cron, retry, rollout, schedule, texts, timers
+from tidegate.core import abort, cron, location, retry, rollout, schedule, texts, timers
 
 DOCUMENT_BYTES: Final = 32_768
 DOCUMENT_DEPTH: Final = 500
@@ -88,9 +87,9 @@ def abort_criteria(criteria: Iterable[abort.Criterion]) -> list[str]:
     return found
 
 
-def retry_criteria(criteria: Sequence[retry.Criterion]) -> list[str]:
-    """``jobExecutionsRetryConfig``."""
-    return retry.problems(criteria)
+def retry_criteria(criteria: Sequence[retry.Criterion], *, limit: int = retry.MOST) -> list[str]:
+    """``jobExecutionsRetryConfig``; ``limit`` is the most retries the server allows."""
+    return retry.problems(criteria, limit=limit)
 
 
 def digits_after_point(value: Decimal) -> int:
@@ -156,20 +155,20 @@ def _sources(document: bool, document_source: bool, inherited: bool, missing: st
     return [] if document or document_source or inherited else [missing]
 
 
-def job_document(document: str, *, limit: int = DOCUMENT_BYTES, location: str = texts.documents.INPUT) -> list[str]:
+def job_document(document: str, *, limit: int = DOCUMENT_BYTES, found_at: str = texts.documents.INPUT) -> list[str]:
     """A document's text: at most ``limit`` bytes of UTF-8, and JSON, of whatever type and with whatever keys.
 
-    ``location`` is where it was found: the request, or the URL it was fetched from.
+    ``found_at`` is where it was found: the request, or the URL it was fetched from.
     """
     try:
         size = len(document.encode())
     except UnicodeEncodeError:
-        return [texts.documents.document_invalid(location)]
+        return [texts.documents.document_invalid(found_at)]
     if size > limit:
         return [texts.documents.document_too_long(size, limit)]
     if _depth(document) > DOCUMENT_DEPTH:
         return [texts.documents.document_too_deep(DOCUMENT_DEPTH)]
-    return [] if _is_json(document) else [texts.documents.document_invalid(location)]
+    return [] if _is_json(document) else [texts.documents.document_invalid(found_at)]
 
 
 _STRING_OR_BRACKET: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
@@ -201,22 +200,6 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)
 
 
-class S3Object(NamedTuple):
-    """What a document source points at."""
-
-    host: str
-    bucket: str
-    key: str
-
-
-_BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_AWS_S3: Final = re.compile(
-    r"(?:(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\.)?"
-    r"s3(?:[.-](?:dualstack\.)?[a-z]{2}(?:-[a-z]+)+-\d)?\.amazonaws\.com(?:\.cn)?"
-)
-_PLACEHOLDER: Final = re.compile(r"\$\{aws:iot:s3-presigned-url:(.*)\}")
-
-
 def document_source(source: str, *, hosts: Collection[str] = (), limit: int = DOCUMENT_SOURCE_LENGTH) -> list[str]:
     """``documentSource``: an S3 URL, plain or in a presign placeholder (control reference 3.2).
 
@@ -224,35 +207,17 @@ def document_source(source: str, *, hosts: Collection[str] = (), limit: int = DO
     """
     if len(source) > limit:
         return [texts.documents.document_source_too_long(len(source), limit)]
-    return [] if s3_object(source, hosts=hosts) else [texts.documents.document_source_invalid(source)]
+    return [] if location.parse(source, hosts=hosts) else [texts.documents.document_source_invalid(source)]
 
 
-def s3_object(source: str, *, hosts: Collection[str] = ()) -> S3Object | None:
-    """What a document source points at; None if it is no S3 URL.
-
-    AWS's hosts take both styles, path and virtual-hosted, over https; the server's own stores take paths, and http too.
-    """
-    if not source.isprintable():
-        return None
-    placeholder = _PLACEHOLDER.fullmatch(source)
-    try:
-        url = urlsplit(placeholder[1] if placeholder else source)
-    except ValueError:
-        return None
-    if url.netloc in hosts and url.scheme in {"http", "https"}:
-        return _in_path(url)
-    match = _AWS_S3.fullmatch(url.netloc)
-    if match is None or url.scheme != "https":
-        return None
-    key = url.path.removeprefix("/")
-    if match["bucket"] is None:
-        return _in_path(url)
-    return S3Object(url.netloc, match["bucket"], key) if key else None
+_ROLE: Final = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\x21-\x7e]+", re.ASCII)
 
 
-def _in_path(url: SplitResult) -> S3Object | None:
-    bucket, _, key = url.path.removeprefix("/").partition("/")
-    return S3Object(url.netloc, bucket, key) if _BUCKET.fullmatch(bucket) and key else None
+def presigned_url_role(role_arn: str | None) -> list[str]:
+    """``presignedUrlConfig.roleArn``: an IAM role, if one is named. Whether a document needs one is not judged here."""
+    if role_arn is None or _ROLE.fullmatch(role_arn):
+        return []
+    return [texts.placeholders.role_invalid(role_arn)]
 
 
 # --- package versions and tags --------------------------------------------------------------------------------------

@@ -171,7 +171,8 @@ def complete(message: str, *, origin: str, thing_arn: str | None) -> bytes:
         thing_arn: the thing it is about, if it is about one.
     """
     event = msgspec.json.decode(message)
-    event["eventId"] = str(uuid.uuid5(_NAMESPACE, f"{origin} {message}"))
+    if "eventId" in event:  # all have one but the registration of a certificate
+        event["eventId"] = str(uuid.uuid5(_NAMESPACE, f"{origin} {message}"))
     if thing_arn is not None:
         event["thingArn"] = thing_arn
     return msgspec.json.encode(event)

@@ -16,7 +16,7 @@ from tidegate.core.lifecycle import ExecutionStatus
 
 ALL = "ALL"
 MOST = 10
-"""Retries of one job on one thing, whatever their causes."""
+"""Retries of one job on one thing, whatever their causes: AWS's quota, looked at when a job is made."""
 
 RETRYABLE: Final = {ExecutionStatus.FAILED: "FAILED", ExecutionStatus.TIMED_OUT: "TIMED_OUT"}
 """The only ends that are tried again, by the failure type that covers them."""
@@ -41,8 +41,11 @@ class Retry(Enum):
 
 
 def may_retry(criteria: Sequence[Criterion], cause: ExecutionStatus, used: Used) -> bool:
-    """Whether the budgets leave a retry: one budget for each type, or one shared budget (ALL), and ten in total."""
-    if cause not in RETRYABLE or sum(used.values()) >= MOST:
+    """Whether the budgets leave a retry: one budget for each type, or one shared budget (ALL).
+
+    That they come to no more than the server allows was seen to when the job was made.
+    """
+    if cause not in RETRYABLE:
         return False
     by_type = {criterion.failure_type: criterion.retries for criterion in criteria}
     if ALL in by_type:
@@ -82,13 +85,13 @@ def queued_at(previous: int, now: int) -> int:
     return max(now, (previous // 1000 + 1) * 1000)
 
 
-def problems(criteria: Sequence[Criterion]) -> list[str]:
-    """What is wrong with a job's retry criteria, as messages."""
+def problems(criteria: Sequence[Criterion], *, limit: int = MOST) -> list[str]:
+    """What is wrong with a job's retry criteria, as messages; ``limit`` is the most retries the server allows."""
     counts = Counter(criterion.failure_type for criterion in criteria)
     found = [texts.settings.retry_duplicate(failure_type) for failure_type, count in counts.items() if count > 1]
     if ALL in counts and len(counts) > 1:
         found.append(texts.settings.RETRY_ALL_WITH_OTHERS)
     total = sum(criterion.retries for criterion in criteria)
-    if total > MOST:
-        found.append(texts.settings.retries_above_limit(total, MOST))
+    if total > limit:
+        found.append(texts.settings.retries_above_limit(total, limit))
     return found

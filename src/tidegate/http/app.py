@@ -1,4 +1,4 @@
-"""The path of every HTTP request, in order: authenticate, plane, route, decode, authorise, invoke, encode.
+"""The path of every HTTP request, in order: authenticate, plane, route, throttle, decode, authorise, invoke, encode.
 
 The server's own pages (``control``) branch off before the plane is
 chosen; everything else is an AWS request and is answered in AWS's form, errors of any origin included: an unexpected
@@ -11,11 +11,12 @@ import logging
 from collections.abc import Mapping
 
 from tidegate.clock import monotonic
-from tidegate.http import callers, devices, planes, sigv4
+from tidegate.http import callers, devices, operators, planes, refusals, sigv4
 from tidegate.http.callers import Caller
 from tidegate.http.control import Control
 from tidegate.http.planes import Planes
 from tidegate.http.request import Answer, Request
+from tidegate.http.throttle import Throttle
 from tidegate.ops.handler import Handler
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.service import Service
@@ -44,12 +45,15 @@ class App:
         metrics: Metrics,
         *,
         auth: bool,
+        throttle: Throttle | None = None,
     ) -> None:
         self._service = service
         self._handlers = handlers
         self._control = control
         self._metrics = metrics
         self._auth = auth
+        self._throttle = throttle
+        self._ceilings = service.settings.limits.ceilings()
         self._keys = callers.Keys(service)
 
     async def respond(self, request: Request) -> Answer:
@@ -64,7 +68,7 @@ class App:
 
     async def _page(self, request: Request, request_id: str) -> Answer:
         try:
-            return await self._control.answer(request)
+            return await self._control.answer(request, request_id)
         except Exception as error:  # noqa: BLE001 - the last place that can still answer the caller
             return protocol.encode_error(_fault(error, None, request_id), request_id)
 
@@ -78,13 +82,20 @@ class App:
             handler = self._handlers.get((operation.plane, operation.name))
             if handler is None:
                 raise UnknownOperationException(f"{operation.name} is not implemented by this server.")
-            members = protocol.decode(operation, labels, request.query_string, request.headers, request.body)
-            if allows is not None and not allows(operation, labels):
+            account, region, principal, identity = caller
+            if self._throttle is not None:
+                self._throttle.admit(operation, account, region)
+            members = protocol.decode(
+                operation, labels, request.query_string, request.headers, request.body, self._ceilings
+            )
+            if allows is not None and not allows(operation, labels, members):
                 raise devices.forbidden()
-            account, region, principal = caller
+            if identity is not None and not identity.unlimited:
+                await operators.check(self._service, caller, operation, members, request)
             response = await self._service.invoke(handler, members, account=account, region=region, principal=principal)
             answer = protocol.encode(operation, response)
         except WireError as error:
+            refusals.note(request, request_id, error)
             answer = protocol.encode_error(error, request_id if _traced(error, operation) else None)
         except Exception as error:  # noqa: BLE001 - the last place that can still answer the caller
             answer = protocol.encode_error(_fault(error, operation, request_id), request_id)
@@ -133,4 +144,6 @@ def _fault(error: Exception, operation: Operation | None, request_id: str) -> Wi
             "The service is temporarily unavailable. Nothing was changed."
         )
     log.error("%s failed, request %s", name, request_id, exc_info=error)
-    return iot.InternalFailureException("An unexpected error has occurred.")
+    modelled = operation is not None and iot.InternalServerException in operation.errors
+    failure = iot.InternalServerException if modelled else iot.InternalFailureException
+    return failure("An unexpected error has occurred.")

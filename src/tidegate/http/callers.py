@@ -6,15 +6,15 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from tidegate.clock import monotonic, wall_now
-from tidegate.core import arn
+from tidegate.clock import wall_now
+from tidegate.core import arn, texts
 from tidegate.http import planes, sigv4
 from tidegate.http.request import Request
 from tidegate.http.sigv4 import Scope, Signature
+from tidegate.runtime.access import Identity, Unknown
 from tidegate.runtime.service import Service
-from tidegate.store import keys
-from tidegate.store.keys import AccessKey
 from tidegate.wire.errors import (
+    ExpiredTokenException,
     IncompleteSignatureException,
     InvalidSignatureException,
     MissingAuthenticationTokenException,
@@ -23,7 +23,6 @@ from tidegate.wire.errors import (
 )
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
-_REMEMBERED_S = 1.0
 _REGION = re.compile(r"[a-z0-9-]{1,32}")
 _REFUSALS: dict[str, type[WireError]] = {
     error.code: error
@@ -42,6 +41,8 @@ class Caller(NamedTuple):
     account: str
     region: str
     principal: str
+    identity: Identity | None = None
+    """What the caller may do, if it signed with an access key that was verified."""
 
 
 def claimed(service: Service, scope: Scope | None, region: str | None) -> Caller:
@@ -67,38 +68,23 @@ def _claimed(own_account: str, key_id: str, region: str) -> Caller:
 
 
 class Keys:
-    """The access keys of a store, each remembered for a second after it was read.
-
-    A busy caller's key is thus read once a second and not for every request; a key that is taken away is refused a
-    second later, a new one accepted at once.
-    """
+    """The access keys of a server, as signatures name them."""
 
     def __init__(self, service: Service) -> None:
-        self._service = service
-        self._known: dict[str, tuple[float, AccessKey]] = {}
+        self._access = service.access
 
-    async def find(self, signature: Signature) -> AccessKey:
-        """The key of a signature; raises ``Unrecognized``."""
-        key_id = signature.scope.access_key_id
-        found = self._known.get(key_id)
-        if found is not None and found[0] > monotonic():
-            key: AccessKey | None = found[1]
-        else:
-            key = await self._read(key_id)
-        # Every key here is a lasting one: a session token belongs to credentials that somebody else made.
-        if key is None or signature.security_token:
-            raise sigv4.Unrecognized
-        return key
+    async def find(self, signature: Signature) -> Identity:
+        """Who holds the key of a signature, not yet verified; raises ``Unrecognized`` with the reason in a note."""
+        found = await self._access.find(signature.scope.access_key_id, signature.security_token)
+        if isinstance(found, Unknown):
+            refusal = sigv4.Unrecognized()
+            refusal.add_note(found.reason)
+            raise refusal
+        return found
 
-    async def _read(self, key_id: str) -> AccessKey | None:
-        if not key_id.isprintable():  # a NUL out of a query string is nothing a store could look for
-            return None
-        key = await self._service.unit.read(lambda tx: keys.get(tx, key_id))
-        if key is None:
-            self._known.pop(key_id, None)
-        else:
-            self._known[key_id] = (monotonic() + _REMEMBERED_S, key)
-        return key
+    def used(self, identity: Identity) -> None:
+        """Note that a request was signed with a key."""
+        self._access.used(identity)
 
 
 async def signed(known: Keys, own_account: str, request: Request) -> tuple[Caller, Scope]:
@@ -112,15 +98,26 @@ async def signed(known: Keys, own_account: str, request: Request) -> tuple[Calle
         signature = sigv4.parse(request.method, request.raw_path, request.query_string, request.headers)
         if signature is None:
             raise sigv4.Missing
-        key = await known.find(signature)
+        identity = await known.find(signature)
         # Clients sign with the real time even while a movable clock stands still.
-        sigv4.verify(signature, key.secret, now_ms=wall_now(), body=request.body)
+        now = wall_now()
+        sigv4.verify(signature, identity.secret, now_ms=now, body=request.body)
     except sigv4.Refusal as refusal:
-        raise _REFUSALS[refusal.code](str(refusal)) from None
+        raise _as_answer(refusal) from None
+    if identity.expired(now):
+        raise ExpiredTokenException(texts.access.TOKEN_EXPIRED)
     scope = signature.scope
     if scope.service not in planes.SIGNING_NAMES:
         raise InvalidSignatureException("Credential should be scoped to correct service: 'iot'. ")
-    return _owner(own_account, key.principal, scope.region), scope
+    known.used(identity)
+    return _owner(own_account, identity.principal, scope.region)._replace(identity=identity), scope
+
+
+def _as_answer(refusal: sigv4.Refusal) -> WireError:
+    error = _REFUSALS[refusal.code](str(refusal))
+    for note in getattr(refusal, "__notes__", ()):
+        error.add_note(note)
+    return error
 
 
 @lru_cache(maxsize=1024)

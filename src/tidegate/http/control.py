@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from tidegate.clock import Millis
-from tidegate.http import callers
+from tidegate.http import callers, operators, refusals
 from tidegate.http.request import Answer, Request
 from tidegate.runtime import metrics
 from tidegate.runtime.metrics import Metrics
@@ -25,6 +25,8 @@ from tidegate.wire import protocol
 from tidegate.wire.errors import WireError
 
 _JSON = (b"Content-Type", b"application/json")
+_MOVE_CLOCK = "tidegate:MoveClock"
+"""The permission, on ``*``, that moving the clock takes with authentication on."""
 
 
 class _Refused(Exception):  # noqa: N818 - carries an answer
@@ -64,7 +66,7 @@ class Control:
         path = request.raw_path
         return (path == b"/metrics" or path.startswith(b"/_tidegate/")) and not request.peer.device
 
-    async def answer(self, request: Request) -> Answer:
+    async def answer(self, request: Request, request_id: str) -> Answer:
         """Serve a page."""
         page = self._pages.get(request.raw_path)
         if page is None:
@@ -78,6 +80,7 @@ class Control:
         except _Refused as refused:
             return _json(refused.status, {"message": str(refused)})
         except WireError as error:
+            refusals.note(request, request_id, error)
             return protocol.encode_error(error)
         except StoreError as error:
             return _json(503, {"message": f"The store does not answer: {error}"})
@@ -105,7 +108,8 @@ class Control:
 
     async def _move_clock(self, request: Request) -> Answer:
         if self._auth:
-            await callers.signed(self._keys, self._service.settings.account, request)
+            caller, _ = await callers.signed(self._keys, self._service.settings.account, request)
+            await operators.check_action(self._service, caller, _MOVE_CLOCK, request)
         name, value = _command(request.body)
         try:
             return _moment(await self._move(name, value))

@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping
 
 from tidegate.http.callers import Caller
 from tidegate.http.request import Request
+from tidegate.ops import identity
+from tidegate.ops.identity import Bound
 from tidegate.pki.certificates import certificate_id
-from tidegate.runtime import identity
-from tidegate.runtime.identity import Bound
 from tidegate.runtime.service import Service
 from tidegate.wire.errors import WireError
 from tidegate.wire.iot_data import ForbiddenException
 from tidegate.wire.shapes import Operation
 
-Allows = Callable[[Operation, Mapping[str, str]], bool]
-"""Whether an operation with these path labels is allowed."""
+Allows = Callable[[Operation, Mapping[str, str], object], bool]
+"""Whether an operation with these path labels and this request is allowed."""
 
 
 def forbidden() -> WireError:
@@ -40,18 +40,20 @@ async def judge(service: Service, request: Request, der: bytes) -> tuple[Caller,
         raise forbidden()
     bound = device.bind(None, request.peer.address)
 
-    def allows(operation: Operation, labels: Mapping[str, str]) -> bool:
-        return _allows(bound, operation, labels)
+    def allows(operation: Operation, labels: Mapping[str, str], request: object) -> bool:
+        return _allows(bound, operation, labels, getattr(request, "shadow_name", None))
 
     principal = f"arn:{partition}:iot:{device.region}:{device.account}:cert/{known_as}"
     return Caller(device.account, device.region, principal), allows
 
 
-def _allows(bound: Bound, operation: Operation, labels: Mapping[str, str]) -> bool:
+def _allows(bound: Bound, operation: Operation, labels: Mapping[str, str], shadow_name: str | None) -> bool:
     if operation.plane == "iot-jobs-data":
-        # Older policies name the job operations in the iot namespace.
+        # Older policies name the job operations in the iot namespace: one permission under two names.
         resource = f"thing/{labels.get('thingName', '')}"
-        return any(bound.allows(f"{space}:{operation.name}", resource) for space in ("iotjobsdata", "iot"))
+        found = [bound.decide(f"{space}:{operation.name}", resource) for space in ("iotjobsdata", "iot")]
+        return any(each.allowed for each in found) and not any(each.denied for each in found)
     if "topic" in labels:
         return bound.allows(f"iot:{operation.name}", f"topic/{labels['topic']}")
-    return bound.allows(f"iot:{operation.name}", f"thing/{labels.get('thingName', '')}")
+    named = f"/{shadow_name}" if shadow_name else ""  # a named shadow is a resource of its own (8.1)
+    return bound.allows(f"iot:{operation.name}", f"thing/{labels.get('thingName', '')}{named}")

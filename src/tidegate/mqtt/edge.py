@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import collections
 import logging
-import ssl
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from tidegate import clock
@@ -27,15 +26,13 @@ from tidegate.mqtt.session import (
     Reserved,
     State,
 )
+from tidegate.pki.tls import SERVER_NAME
 
 if TYPE_CHECKING:
     from tidegate.mqtt.server import Server
 
 log = logging.getLogger("tidegate.mqtt")
 T = TypeVar("T")
-
-SERVER_NAME = "requested_server_name"
-"""Attribute under which an ``sni_callback`` may leave the client's server name on the TLS object for ``identify``."""
 
 _TURNS = 3
 """Turns of the loop a PUBACK waits for its reply: one to decide, one to commit, one to hand the outcome over."""
@@ -264,7 +261,7 @@ class Edge(asyncio.Protocol):
         return [each.answer for each in self._pending or () if each.answer is not None]
 
     def _reserved(self, effect: Reserved) -> None:
-        self._server.left(self.connection, effect)
+        self._server.reserved(self.connection, effect)
 
     # -- who it is --
 
@@ -279,13 +276,16 @@ class Edge(asyncio.Protocol):
         self._ask().add_done_callback(self._identified)
 
     def refresh(self) -> None:
-        """Ask again who this is; a client no longer known is disconnected."""
+        """Ask again who this is; a client no longer known is disconnected.
+
+        Nothing is read meanwhile: what a client sends after a change has been answered is judged by the change.
+        """
         if self.connection.state is State.CONNECTED:
+            self._hold(_IDENTIFYING)
             self._ask().add_done_callback(self._refreshed)
 
     def _ask(self) -> asyncio.Task[Identity | None]:
-        tls = self.transport.get_extra_info("ssl_object") if self.transport is not None else None
-        certificate, server_name = _tls_facts(tls)
+        certificate, server_name = self._tls_facts()
         asked = self._server.plane.identify(certificate, self.connection.client_id, server_name, self.peer)
         self._revision = self._server.revision
         self._asking = self._server.loop.create_task(asked)
@@ -301,6 +301,8 @@ class Edge(asyncio.Protocol):
             return
         identity, now = outcome(task, "identify"), server.clock.now()
         if identity is None:
+            if not task.cancelled() and task.exception() is None:
+                self._report_unidentified()
             server.broker.end(connection, Ending.AUTH_ERROR, Reason.NOT_AUTHORIZED, "not identified", now)
             return
         self._carry_out(server.broker.admit(connection, identity, now), now)
@@ -310,6 +312,18 @@ class Edge(asyncio.Protocol):
         self._release(_IDENTIFYING)
         self._limit()
         server.rescheduled(self)
+
+    def _report_unidentified(self) -> None:
+        certificate, server_name = self._tls_facts()
+        if certificate is not None:
+            self._server.watchers.unidentified(certificate, server_name, self.peer)
+
+    def _tls_facts(self) -> tuple[bytes | None, str | None]:
+        """The client's certificate in DER and the server name it asked for."""
+        tls = self.transport.get_extra_info("ssl_object") if self.transport is not None else None
+        if tls is None:
+            return None, None
+        return tls.getpeercert(binary_form=True), getattr(tls, SERVER_NAME, None)
 
     def _refreshed(self, task: asyncio.Task[Identity | None]) -> None:
         connection, server = self.connection, self._server
@@ -321,6 +335,7 @@ class Edge(asyncio.Protocol):
             server.end(connection, Ending.AUTH_ERROR, Reason.NOT_AUTHORIZED, "no longer identified")
         else:
             connection.identity = identity
+            self._release(_IDENTIFYING)
 
 
 def outcome(future: asyncio.Future[T], what: str) -> T | None:
@@ -332,13 +347,6 @@ def outcome(future: asyncio.Future[T], what: str) -> T | None:
         log.error("%s failed", what, exc_info=error)
         return None
     return future.result()
-
-
-def _tls_facts(tls: ssl.SSLObject | None) -> tuple[bytes | None, str | None]:
-    """The client's certificate in DER and the server name it asked for."""
-    if tls is None:
-        return None, None
-    return tls.getpeercert(binary_form=True), getattr(tls, SERVER_NAME, None)
 
 
 _HANDLERS: dict[type, Any] = {

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable
 from typing import Any
@@ -14,23 +15,36 @@ from tidegate.mqtt.events import Events
 from tidegate.mqtt.jobs import JobRequests
 from tidegate.mqtt.notices import Notices
 from tidegate.mqtt.plane import Identity, Reply, Scope
+from tidegate.mqtt.registration import Registration
 from tidegate.mqtt.server import Server
 from tidegate.mqtt.settings import Settings
+from tidegate.mqtt.shadows import Shadows
+from tidegate.ops import identity
 from tidegate.ops.effects import PoliciesChanged, PrincipalChanged
-from tidegate.runtime import identity
 from tidegate.runtime.service import Service
 
 
 class DeviceIdentity:
     """The holder of an ACTIVE certificate on one connection; permissions are in memory until they change."""
 
-    __slots__ = ("__weakref__", "_bound", "principal", "scope", "scope_id")
+    __slots__ = ("__weakref__", "_bound", "_device", "_peer", "principal", "scope", "scope_id")
 
-    def __init__(self, device: identity.Device, bound: identity.Bound) -> None:
+    def __init__(self, device: identity.Device, bound: identity.Bound, peer: str = "") -> None:
+        # Few policies look at how a client connects; no other connection has to carry what they look at.
+        self._device = device if device.judges_connect else None
+        self._peer = peer if self._device is not None else ""
         self.principal = device.certificate_id
         self.scope: Scope = (device.account, device.region)
         self.scope_id = device.scope
         self._bound = bound
+
+    def connects(self, client_id: str, *, persistent: bool, will_topic: str | None) -> bool:
+        bound = self._bound
+        if self._device is not None:
+            extra = identity.of_connect(persistent=persistent, will_topic=will_topic)
+            bound = self._device.bind(client_id, self._peer, extra)
+            self._device = None
+        return bound.allows("iot:Connect", f"client/{client_id}")
 
     def allows(self, action: str, resource: str, client_id: str) -> bool:
         return self._bound.allows(action, resource)
@@ -55,7 +69,7 @@ class Devices:
                 tx, certificate_id, server_name=server_name, client_id=client_id, partition=partition
             )
         )
-        return None if device is None else DeviceIdentity(device, device.bind(client_id, peer))
+        return None if device is None else DeviceIdentity(device, device.bind(client_id, peer), peer)
 
     def request(self, identity: Identity, request: topics.JobsRequest, payload: bytes) -> Awaitable[Reply]:
         assert isinstance(identity, DeviceIdentity)
@@ -70,22 +84,32 @@ class Endpoint:
         self._service = service
         self._notices = Notices(service, self.server)
         self.events = Events(service, self.server, self._notices.settled)
+        self._shadows = Shadows(service, self.server)
         self.server.watchers.interest = self._notices.interest
+        self._registration = Registration(service)
+        self.server.watchers.unidentified = self._registration.attempt
+        self.server.watchers.reserved = self._reserved
         service.unit.subscribe(self._act)
         self.events.start()
 
     def _act(self, effects: list[Any]) -> None:
         self._notices.effects(effects)
         self.events.effects(effects)
+        self._shadows.effects(effects)
         for effect in effects:
             if isinstance(effect, PrincipalChanged):
                 self.server.refresh(effect.certificate_id)
             elif isinstance(effect, PoliciesChanged):
                 self.server.refresh()
 
+    def _reserved(self, identity: Identity, topic: str, payload: bytes) -> asyncio.Future[None] | None:
+        assert isinstance(identity, DeviceIdentity)
+        return self._shadows.request(identity, topic, payload)
+
     async def published(self) -> None:
         """Wait until devices and subscribers have been sent all that follows from what is committed by now."""
         self.server.broker.sweep(self._service.clock.now())
+        await self._registration.settled()
         await self._service.unit.delivered()
         await self._notices.settled()
         await self.events.settled()
@@ -94,3 +118,4 @@ class Endpoint:
         """Stop, as ``Server.drain`` does. Events of this time are published by the next server."""
         await self.events.stop()
         await self.server.drain(grace)
+        await self._registration.settled()

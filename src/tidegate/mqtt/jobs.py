@@ -9,16 +9,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, Protocol
-from weakref import WeakKeyDictionary
 
 import msgspec
 
 from tidegate.mqtt.plane import Reply, Scope
 from tidegate.mqtt.topics import JobsRequest, Operation
+from tidegate.mqtt.turns import Turns
 from tidegate.ops import device
 from tidegate.ops.call import Call
 from tidegate.runtime.service import Service
-from tidegate.store.database import Tx, Work, locks_rows
+from tidegate.store.database import Tx
 from tidegate.wire import constraints, jobs_data
 from tidegate.wire.errors import WireError
 
@@ -215,7 +215,7 @@ class JobRequests:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._latest: WeakKeyDictionary[Requester, asyncio.Future[Reply]] = WeakKeyDictionary()
+        self._turns: Turns[Reply] = Turns(service.unit)
 
     def request(self, identity: Requester, topic: JobsRequest, payload: bytes) -> Awaitable[Reply]:
         """Carry out one request; the reply is to be sent when it resolves, the change being durable by then."""
@@ -237,21 +237,7 @@ class JobRequests:
                 return _refused(error, timestamp, body.client_token)
             return Reply(accepted=True, payload=encode(shape.reply(response, timestamp, body.client_token)))
 
-        if service.unit.ordered:
-            return service.unit.transact(locks_rows(work))
-        return self._after_the_latest(identity, locks_rows(work))
-
-    def _after_the_latest(self, identity: Requester, work: Work[Reply]) -> asyncio.Future[Reply]:
-        """Requests of one connection are carried out in order even where the store runs several at once."""
-        latest = self._latest.get(identity)
-
-        async def run() -> Reply:
-            if latest is not None:
-                await asyncio.wait([latest])
-            return await self._service.unit.transact(work)
-
-        self._latest[identity] = future = asyncio.ensure_future(run())
-        return future
+        return self._turns.run(identity, work)
 
 
 def _body(payload: bytes) -> _Body:

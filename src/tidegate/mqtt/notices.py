@@ -18,11 +18,13 @@ from tidegate.core import pending as pending_list
 from tidegate.core.lifecycle import ExecutionStatus
 from tidegate.mqtt import jobs, topics
 from tidegate.mqtt.plane import Scope
-from tidegate.ops import device, transitions
+from tidegate.ops import device, documents, transitions
+from tidegate.ops.call import Objects
 from tidegate.ops.effects import ExecutionsQueued, JobShown, PendingChanged, ThingNamed
 from tidegate.runtime.service import Service
 from tidegate.store import executions, scopes, things
 from tidegate.store.database import Tx
+from tidegate.store.executions import Pending
 from tidegate.wire import jobs_data
 
 log = logging.getLogger("tidegate.mqtt")
@@ -185,7 +187,7 @@ class Notices:
         for which, what in due.items():
             known = self._watched.get(which[0]) or _named(tx, which[0])
             if known is not None:
-                found += _about(tx, which, *known, what, timestamp)
+                found += _about(tx, self._service.objects, which, *known, what, timestamp)
         return found
 
     async def _look_up(self, scope: Scope, thing_name: str) -> None:
@@ -223,7 +225,9 @@ def _toggled(tx: Tx, thing_id: int, job_id: int) -> tuple[_List, _Due]:
     return (thing_id, one.namespace), _Due(change.notify, change.notify_next)
 
 
-def _about(tx: Tx, which: _List, scope: Scope, name: str, due: _Due, timestamp: int) -> list[_Message]:
+def _about(
+    tx: Tx, objects: Objects | None, which: _List, scope: Scope, name: str, due: _Due, timestamp: int
+) -> list[_Message]:
     """What to publish about one list."""
     thing_id, namespace = which
     seen = transitions.visible(executions.pending_by_id(tx, thing_id), namespace)
@@ -234,11 +238,18 @@ def _about(tx: Tx, which: _List, scope: Scope, name: str, due: _Due, timestamp: 
             groups.setdefault(one.status.name, []).append(device.summary(one))
         messages.append(_Message(scope, topics.notify(name, namespace), jobs.encode(_Notify(timestamp, groups))))
     if due.notify_next or (seen and seen[0].job_id in due.next_if):
-        now = timestamp * 1000
-        execution = jobs.embedded(device.described(tx, seen[0], None, now)) if seen else None
+        try:
+            execution = _next(tx, objects, seen[0], name, timestamp * 1000) if seen else None
+        except documents.UndeliverableError:  # it is in the log; the device is told when it asks
+            return messages
         payload = jobs.encode(_NotifyNext(timestamp, execution))
         messages.append(_Message(scope, topics.notify_next(name, namespace), payload))
     return messages
+
+
+def _next(tx: Tx, objects: Objects | None, one: Pending, thing_name: str, now: int) -> Any:
+    document = documents.delivered(tx, objects, one, thing_name, now)
+    return jobs.embedded(device.described(tx, one, None, now, document=document))
 
 
 def _named(tx: Tx, thing_id: int) -> tuple[Scope, str] | None:

@@ -29,12 +29,18 @@ class Identity(Protocol):
         """The account and region the certificate belongs to."""
         ...
 
+    def connects(self, client_id: str, *, persistent: bool, will_topic: str | None) -> bool:
+        """Whether the policies allow this CONNECT: ``iot:Connect`` on ``client/…``, with what it alone tells.
+
+        ``persistent``: it asks for a session that outlives it. Asked once, before anything else.
+        """
+        ...
+
     def allows(self, action: str, resource: str, client_id: str) -> bool:
         """Whether the policies allow an action (device reference 8.1).
 
-        ``action`` is ``iot:Connect``, ``iot:Publish``, ``iot:RetainPublish``, ``iot:Subscribe`` or ``iot:Receive``;
-        ``resource`` is the ARN without its prefix: ``client/…``, ``topic/…`` or ``topicfilter/…``. Called for every
-        message: answer from memory.
+        ``action`` is ``iot:Publish``, ``iot:RetainPublish``, ``iot:Subscribe`` or ``iot:Receive``; ``resource`` is the
+        ARN without its prefix: ``topic/…`` or ``topicfilter/…``. Called for every message: answer from memory.
         """
         ...
 

@@ -21,7 +21,7 @@ from tidegate.mqtt import session as sessions
 from tidegate.mqtt.broker import Broker, Interest
 from tidegate.mqtt.codec import Reason
 from tidegate.mqtt.edge import Edge, outcome
-from tidegate.mqtt.plane import Identity, Plane, Reply, Scope
+from tidegate.mqtt.plane import Identity, Plane, Scope
 from tidegate.mqtt.session import Closed, Connection, Ending, Message, State
 from tidegate.mqtt.settings import Settings
 from tidegate.mqtt.wheel import Wheel
@@ -31,7 +31,9 @@ log = logging.getLogger("tidegate.mqtt")
 _LATE = 3.0
 """Seconds the sweep may be late before it gives clients a further turn: their packets may wait unread."""
 
-OnReserved = Callable[[Identity, str, bytes], None]
+OnUnidentified = Callable[[bytes, str | None, str], None]
+OnReserved = Callable[[Identity, str, bytes], asyncio.Future[Any] | None]
+"""Returns what ``Server.drain`` is to wait for, if anything."""
 _EXPECTED = frozenset({Ending.CLIENT_INITIATED, Ending.CONNECTION_LOST, Ending.SERVER_INITIATED})
 
 
@@ -49,19 +51,26 @@ def _drop_reserved(_identity: Identity, _topic: str, _payload: bytes) -> None:
     """Other features' topics are accepted and dropped (device reference 2.5)."""
 
 
+def _forget_unidentified(_certificate_der: bytes, _server_name: str | None, _peer: str) -> None:
+    """Nobody registers certificates."""
+
+
 class Watchers:
     """Hooks a service may set before the server listens.
 
     ``interest(scope, thing_name, wanted)``: job notices of a thing begin or cease to have a subscriber, connected or
     asleep; ``thing_name`` None stands for filters that reach every thing. ``reserved(identity, topic, payload)``: an
-    authorised publish to a reserved topic that is not about jobs, such as a shadow update.
+    authorised publish to a reserved topic that is not about jobs, such as a shadow update. Wills to such topics are
+    not reported: AWS's shadows ignore them too.
+    ``unidentified(certificate_der, server_name, peer)``: a CONNECT was refused because nobody knows the certificate.
     """
 
-    __slots__ = ("interest", "reserved")
+    __slots__ = ("interest", "reserved", "unidentified")
 
     def __init__(self) -> None:
         self.interest: Interest = _ignore_interest
         self.reserved: OnReserved = _drop_reserved
+        self.unidentified: OnUnidentified = _forget_unidentified
 
 
 class Server:
@@ -90,7 +99,7 @@ class Server:
         self.draining = False
         self._edges: set[Edge] = set()
         self._unsettled: set[Edge] = set()
-        self._orphans: set[asyncio.Future[Reply]] = set()
+        self._orphans: set[asyncio.Future[Any]] = set()
         self._dirty: list[Edge] = []
         self._flushing = False
         self._wheel: Wheel[Edge] = Wheel()
@@ -310,23 +319,34 @@ class Server:
         if self._flushing:
             self.loop.call_soon(self._flush)
 
+    def reserved(self, connection: Connection, effect: sessions.Reserved) -> None:
+        """A publish to another feature's topic."""
+        identity = connection.identity
+        assert identity is not None
+        answer = self.watchers.reserved(identity, effect.topic, effect.payload)
+        if answer is not None:
+            self._await_orphan(answer, effect.topic)
+
     def left(self, connection: Connection, effect: sessions.Effect) -> None:
-        """What no subscriber gets: an ending, another feature's topic, a request by will (device reference 3.3.10)."""
+        """What no subscriber gets: an ending, or a job request by will (device reference 3.3.10)."""
         if isinstance(effect, Closed):
             _log_ending(connection, effect)
             return
         identity = connection.identity
         assert identity is not None
-        if isinstance(effect, sessions.Reserved):
-            self.watchers.reserved(identity, effect.topic, effect.payload)
-        elif isinstance(effect, sessions.Request):
+        if isinstance(effect, sessions.Request):
             answer = asyncio.ensure_future(self.plane.request(identity, effect.request, effect.payload))
-            self._orphans.add(answer)
-            answer.add_done_callback(self._orphan_done)
+            self._await_orphan(answer, "request of a will")
 
-    def _orphan_done(self, answer: asyncio.Future[Reply]) -> None:
-        self._orphans.discard(answer)
-        outcome(answer, "request of a will")
+    def _await_orphan(self, answer: asyncio.Future[Any], what: str) -> None:
+        """Have a stop wait for an answer that no connection waits for."""
+        self._orphans.add(answer)
+
+        def done(answer: asyncio.Future[Any]) -> None:
+            self._orphans.discard(answer)
+            outcome(answer, what)
+
+        answer.add_done_callback(done)
 
     def _interest(self, scope: Scope, thing_name: str | None, wanted: bool) -> None:
         self.watchers.interest(scope, thing_name, wanted)

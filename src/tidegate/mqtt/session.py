@@ -531,9 +531,11 @@ class Connection:
         """What the policies forbid about this CONNECT; None if nothing."""
         connect = self._connect
         assert connect is not None
-        if not identity.allows("iot:Connect", f"client/{self.client_id}", self.client_id):
-            return "iot:Connect"
         will = connect.will
+        expiry = connect.properties.session_expiry_interval if connect.properties is not None else None
+        persistent = not connect.clean_start or bool(expiry)
+        if not identity.connects(self.client_id, persistent=persistent, will_topic=will.topic if will else None):
+            return "iot:Connect"
         if will is None:
             return None
         for action in ("iot:Publish", "iot:RetainPublish")[: 1 + will.retain]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 import re
+from typing import Literal
 
 import msgspec
 
@@ -19,6 +20,10 @@ _RULES = "$aws/rules/"
 _NAMESPACE = "namespace-"
 _THING_NAME = re.compile(r"[a-zA-Z0-9:_-]{1,128}")
 _JOB_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_SHADOW = re.compile(
+    r"\$aws/things/(?P<thing>[a-zA-Z0-9:_-]{1,128})/shadow"
+    r"(?:/name/(?P<name>[$a-zA-Z0-9:_-]{1,64}))?/(?P<operation>get|update|delete)"
+)
 _NAMESPACE_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _SHARE_NAME = re.compile(rf"[^/+#]{{1,{MAX_SHARE_NAME}}}")
 _NOTIFY = re.compile(r"notify(-next)?(-namespace-[a-zA-Z0-9_-]{1,64})?")
@@ -50,6 +55,15 @@ class JobsRequest(msgspec.Struct, frozen=True, gc=False):
     operation: Operation
     job_id: str | None = None
     namespace: str | None = None
+
+
+class ShadowRequest(msgspec.Struct, frozen=True, gc=False):
+    """A parsed request topic of a shadow, the classic one being named ``""``."""
+
+    topic: str
+    thing_name: str
+    shadow_name: str
+    operation: Literal["get", "update", "delete"]
 
 
 class InvalidTopic(msgspec.Struct, frozen=True, gc=False):
@@ -199,6 +213,14 @@ def _family(levels: list[str]) -> Kind:
     if family == "events" or (family in _KNOWN_FAMILIES and levels[-1] in _ANSWERS):
         return Kind.SERVER_ONLY
     return Kind.RESERVED if family in _KNOWN_FAMILIES else Kind.UNKNOWN
+
+
+def shadow_request(topic: str) -> ShadowRequest | None:
+    """The shadow request that a publish to ``topic`` is; None if it is none (device reference 9.1)."""
+    found = _SHADOW.fullmatch(topic)
+    if found is None:
+        return None
+    return ShadowRequest(topic, found["thing"], found["name"] or "", found["operation"])  # type: ignore[arg-type]
 
 
 def accepted(request_topic: str) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Literal, NamedTuple, Protocol
 
 from tidegate.clock import Ids
+from tidegate.core import attributes
 from tidegate.core.location import Location
+from tidegate.wire.shapes import Ceilings
 
 
 class Limits(NamedTuple):
@@ -16,22 +18,46 @@ class Limits(NamedTuple):
     job_templates: int = 100
     targets_per_job: int = 100
     document_bytes: int = 32_768
+    """Also the most a server takes in: what is larger does not arrive."""
+    retries_per_execution: int = 10
+    presigned_url_seconds: int = 3600
+    package_versions_per_job: int = 25
     deleting_jobs: int = 10
     active_jobs: int = 100_000
     concurrent_jobs: int = 500
     """Jobs that may be rolled out or canceled at once."""
     tags_per_resource: int = 50
+    attributes_per_thing: int = attributes.OF_UNTYPED_THING
+    """Of a thing without a type."""
+    attributes_per_typed_thing: int = attributes.OF_TYPED_THING
+    attributes_per_group: int = attributes.OF_GROUP
+    groups_per_thing: int = 10
+    thing_group_depth: int = 7
+    children_per_group: int = 100
     policies_per_target: int = 10
     policy_versions: int = 5
     policy_characters: int = 2048
     """White space is not counted."""
+    ca_certificates_per_subject: int = 10
     billing_groups: int = 20_000
     thing_type_rest: int = 5 * 60_000
     """How long (ms) a thing type must have been deprecated before it can be deleted."""
+    packages: int = 100
+    package_versions: int = 10_000
+    """Of all packages of an account together."""
+    attribute_bytes: int = 3072
+    """Of a package version's attributes, names and values."""
+    shadow_bytes: int = 8192
+    """Of a shadow's state as compact JSON; metadata is not counted."""
     schedule_lead: int = 30 * 60_000
     """How far ahead (ms) a job's start and end must be."""
     release_chunk: int = 1000
     """Executions released in one transaction: about two milliseconds, which a device's request may have to wait for."""
+
+    def ceilings(self) -> Ceilings:
+        """Those that differ from AWS's, for the shape constraints that hold quotas."""
+        own = zip(self._fields, self, Limits(), strict=True)
+        return tuple((name, most) for name, most, default in own if most != default)
 
 
 class Endpoints(NamedTuple):
@@ -40,6 +66,8 @@ class Endpoints(NamedTuple):
     data: str = "localhost:8883"
     jobs: str = "localhost:8443"
     credential_provider: str = "localhost:8443"
+    objects: tuple[str, ...] = ()
+    """Where the server's own object storage is reached, as ``host`` or ``host:port``: such URLs name objects too."""
 
 
 class Authority(Protocol):
@@ -47,6 +75,14 @@ class Authority(Protocol):
 
     def issue(self, public_key_pem: str) -> str:
         """A certificate (PEM) for a device's public key (PEM)."""
+        ...
+
+    def issue_for_request(self, csr_pem: str) -> str:
+        """A certificate (PEM) for a signing request (PEM).
+
+        Raises:
+            InvalidCertificateError: it is none, or not one to be signed.
+        """
         ...
 
 

@@ -1,31 +1,26 @@
-"""Certificates and the things they speak for (device reference 8.4, 8.5).
+"""Certificates of devices (device reference 8.5): issued here, registered under a CA, or brought without one.
 
-A certificate is known by its fingerprint. Only an ACTIVE one connects. It may be attached to things: plainly to any
-number, or exclusively to one, and then to nothing else.
+A certificate is known by its fingerprint. Only an ACTIVE one connects.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple, Protocol, TypeVar
+from typing import Final, NamedTuple
 
-from tidegate.core import arn, texts
-from tidegate.ops import things
-from tidegate.ops.call import Call
-from tidegate.ops.effects import CertificateTrusted, PrincipalChanged
-from tidegate.ops.handler import Handler, following, page
+from tidegate.core import texts
+from tidegate.ops import ca_certificates
+from tidegate.ops.call import Authority, Call
+from tidegate.ops.effects import CertificateTrusted, PrincipalChanged, TrustWithdrawn
+from tidegate.ops.handler import Handler, by_age
 from tidegate.pki import certificates as x509
 from tidegate.store import certificates, policies
+from tidegate.store.certificates import CertificateSummary
 from tidegate.store.database import Tx
 from tidegate.wire import iot
 
-EXCLUSIVE: Final = "EXCLUSIVE_THING"
-NON_EXCLUSIVE: Final = "NON_EXCLUSIVE_THING"
-
 _INTERNAL_STATUSES: Final = ("PENDING_TRANSFER", "PENDING_ACTIVATION")
 _PAGE: Final = 25
-"""The page of a ListCertificates that names no size; the one listing for which the model says it."""
-_NO_COGNITO = "certificates only, no Cognito identities"
+"""The page of a listing that names no size, where the model says it."""
 
 
 # --- certificates ---------------------------------------------------------------------------------------------------
@@ -40,24 +35,58 @@ class Issued(NamedTuple):
 
 def prepare_keys_and_certificate(call: Call, _request: iot.CreateKeysAndCertificateRequest) -> Issued:
     """The slow half of CreateKeysAndCertificate: an RSA key of 2048 bits and our signature."""
-    if call.authority is None:
-        raise iot.ServiceUnavailableException(texts.certificates.CERTIFICATE_AUTHORITY_MISSING)
+    authority = _authority(call)
     keys = x509.generate_rsa()
-    return Issued(x509.parse(call.authority.issue(keys.public_pem)), keys)
+    return Issued(x509.parse(authority.issue(keys.public_pem)), keys)
 
 
 def create_keys_and_certificate(
     tx: Tx, call: Call, request: iot.CreateKeysAndCertificateRequest, issued: Issued
 ) -> iot.CreateKeysAndCertificateResponse:
     """The private key leaves with this answer and is kept nowhere."""
-    status = "ACTIVE" if request.set_as_active else "INACTIVE"
     certificate = issued.certificate
-    _keep(tx, call, certificate, status, registered=False)
+    _keep(tx, call, certificate, "ACTIVE" if request.set_as_active else "INACTIVE")
     return iot.CreateKeysAndCertificateResponse(
         certificate_arn=_arn(call, certificate.certificate_id),
         certificate_id=certificate.certificate_id,
         certificate_pem=certificate.pem,
         key_pair=iot.KeyPair(public_key=issued.keys.public_pem, private_key=issued.keys.private_pem),
+    )
+
+
+def prepare_certificate_from_csr(call: Call, request: iot.CreateCertificateFromCsrRequest) -> x509.Certificate:
+    """Our signature on a device's own key; each call makes another certificate."""
+    authority = _authority(call)
+    try:
+        return x509.parse(authority.issue_for_request(request.certificate_signing_request or ""))
+    except x509.InvalidCertificateError as error:
+        raise iot.InvalidRequestException(texts.certificates.CSR_UNREADABLE) from error
+
+
+def create_certificate_from_csr(
+    tx: Tx, call: Call, request: iot.CreateCertificateFromCsrRequest, certificate: x509.Certificate
+) -> iot.CreateCertificateFromCsrResponse:
+    """The private key never left the device."""
+    _keep(tx, call, certificate, "ACTIVE" if request.set_as_active else "INACTIVE")
+    return iot.CreateCertificateFromCsrResponse(
+        certificate_arn=_arn(call, certificate.certificate_id),
+        certificate_id=certificate.certificate_id,
+        certificate_pem=certificate.pem,
+    )
+
+
+def register_certificate(
+    tx: Tx, call: Call, request: iot.RegisterCertificateRequest
+) -> iot.RegisterCertificateResponse:
+    """A certificate that a registered CA has signed, in that CA's mode. ``status`` outranks ``setAsActive``."""
+    status = request.status or ("ACTIVE" if request.set_as_active else "INACTIVE")
+    _refuse_internal(status)
+    certificate = _readable(request.certificate_pem)
+    issuer = ca_certificates.issuer(tx, call, certificate, request.ca_certificate_pem)
+    # The listeners trust the CA, and thereby this certificate.
+    _keep(tx, call, certificate, status, mode=issuer.mode, ca=issuer.certificate_id)
+    return iot.RegisterCertificateResponse(
+        certificate_arn=_arn(call, certificate.certificate_id), certificate_id=certificate.certificate_id
     )
 
 
@@ -67,11 +96,8 @@ def register_certificate_without_ca(
     """A certificate that its owner brings, from any authority or none; inactive unless told otherwise."""
     status = request.status or "INACTIVE"
     _refuse_internal(status)
-    try:
-        certificate = x509.parse(request.certificate_pem or "")
-    except x509.InvalidCertificateError as error:
-        raise iot.CertificateValidationException(texts.certificates.CERTIFICATE_UNREADABLE) from error
-    _keep(tx, call, certificate, status, registered=True)
+    certificate = _readable(request.certificate_pem)
+    _keep(tx, call, certificate, status, mode="SNI_ONLY", registered=True)
     # Not the text of the request: whatever else it holds (the rest of a chain) must not become trusted.
     tx.effects.append(CertificateTrusted(certificate.pem))
     return iot.RegisterCertificateWithoutCAResponse(
@@ -88,13 +114,13 @@ def describe_certificate(
         certificate_description=iot.CertificateDescription(
             certificate_arn=_arn(call, found.certificate_id),
             certificate_id=found.certificate_id,
+            ca_certificate_id=found.ca_certificate_id,
             status=found.status,
             certificate_pem=found.pem,
             owned_by=call.account,
             creation_date=found.created_at / 1000,
             last_modified_date=found.updated_at / 1000,
             customer_version=found.version,
-            transfer_data=iot.TransferData(),
             generation_id=found.uuid,
             validity=iot.CertificateValidity(not_before=found.not_before / 1000, not_after=found.not_after / 1000),
             certificate_mode=found.mode,
@@ -125,6 +151,8 @@ def delete_certificate(tx: Tx, call: Call, request: iot.DeleteCertificateRequest
     policies.detach_all(tx, call.scope, name)
     certificates.delete(tx, found.id)
     tx.effects.append(PrincipalChanged(call.scope, found.certificate_id))
+    if found.registered:
+        tx.effects.append(TrustWithdrawn())
 
 
 def list_certificates(tx: Tx, call: Call, request: iot.ListCertificatesRequest) -> iot.ListCertificatesResponse:
@@ -136,187 +164,24 @@ def list_certificates(tx: Tx, call: Call, request: iot.ListCertificatesRequest) 
         downward=lambda before, limit: certificates.page_newest(tx, call.scope, before, limit),
         size=_PAGE,
     )
-    listed = [
-        iot.Certificate(
-            certificate_arn=_arn(call, row.certificate_id),
-            certificate_id=row.certificate_id,
-            status=row.status,
-            certificate_mode=row.mode,
-            creation_date=row.created_at / 1000,
-        )
-        for row in rows
-    ]
-    return iot.ListCertificatesResponse(certificates=listed, next_marker=marker)
+    return iot.ListCertificatesResponse(certificates=_listed(call, rows), next_marker=marker)
 
 
-# --- attachments to things ------------------------------------------------------------------------------------------
-
-
-def attach_thing_principal(
-    tx: Tx, call: Call, request: iot.AttachThingPrincipalRequest
-) -> iot.AttachThingPrincipalResponse:
-    """Attach a certificate to a thing. Repeating it changes nothing; what contradicts exclusiveness is refused."""
-    name = principal_arn(request.principal)
-    thing = things.found(tx, call, request.thing_name)
-    found = principal(tx, call, name)
-    kind = request.thing_principal_type or NON_EXCLUSIVE
-    known = certificates.attachment(tx, thing.id, found.id)
-    if known is not None and _kind(known) != kind:
-        raise iot.InvalidRequestException(texts.certificates.attached_otherwise(str(name), thing.name, _kind(known)))
-    if known is None:
-        _refuse_second_owner(tx, str(name), found.id, kind)
-        certificates.attach(tx, thing.id, found.id, exclusive=kind == EXCLUSIVE)
-        tx.effects.append(PrincipalChanged(call.scope, found.certificate_id))
-    return iot.AttachThingPrincipalResponse()
-
-
-def detach_thing_principal(
-    tx: Tx, call: Call, request: iot.DetachThingPrincipalRequest
-) -> iot.DetachThingPrincipalResponse:
-    """Undo an attachment; one that is not there is undone already."""
-    name = principal_arn(request.principal)
-    thing = things.found(tx, call, request.thing_name)
-    found = principal(tx, call, name)
-    if certificates.detach(tx, thing.id, found.id):
-        tx.effects.append(PrincipalChanged(call.scope, found.certificate_id))
-    return iot.DetachThingPrincipalResponse()
-
-
-def list_thing_principals(
-    tx: Tx, call: Call, request: iot.ListThingPrincipalsRequest
-) -> iot.ListThingPrincipalsResponse:
-    """The certificates of a thing, by ARN."""
-    rows, token = _principals(tx, call, "ListThingPrincipals", request, None)
-    return iot.ListThingPrincipalsResponse(
-        principals=[_arn(call, row.certificate_id) for row in rows], next_token=token
+def list_certificates_by_ca(
+    tx: Tx, call: Call, request: iot.ListCertificatesByCARequest
+) -> iot.ListCertificatesByCAResponse:
+    """What was registered under a CA; nothing if there is no such CA, for the model knows no error for that."""
+    ca = (request.ca_certificate_id or "").lower()
+    rows, marker = by_age(
+        ["ListCertificatesByCA", call.scope, ca],
+        request,
+        upward=lambda after, limit: certificates.page_of_ca(tx, call.scope, ca, after, limit),
+        downward=lambda before, limit: certificates.page_of_ca_newest(tx, call.scope, ca, before, limit),
     )
-
-
-def list_thing_principals_v2(
-    tx: Tx, call: Call, request: iot.ListThingPrincipalsV2Request
-) -> iot.ListThingPrincipalsV2Response:
-    """The same with the type of attachment, which may be a filter."""
-    rows, token = _principals(tx, call, "ListThingPrincipalsV2", request, request.thing_principal_type)
-    return iot.ListThingPrincipalsV2Response(
-        thing_principal_objects=[
-            iot.ThingPrincipalObject(
-                principal=_arn(call, row.certificate_id), thing_principal_type=_kind(bool(row.exclusive))
-            )
-            for row in rows
-        ],
-        next_token=token,
-    )
-
-
-def list_principal_things(
-    tx: Tx, call: Call, request: iot.ListPrincipalThingsRequest
-) -> iot.ListPrincipalThingsResponse:
-    """The things of a certificate, by name."""
-    rows, token = _things(tx, call, "ListPrincipalThings", request, None)
-    return iot.ListPrincipalThingsResponse(things=[row.name for row in rows], next_token=token)
-
-
-def list_principal_things_v2(
-    tx: Tx, call: Call, request: iot.ListPrincipalThingsV2Request
-) -> iot.ListPrincipalThingsV2Response:
-    """The same with the type of attachment, which may be a filter."""
-    rows, token = _things(tx, call, "ListPrincipalThingsV2", request, request.thing_principal_type)
-    return iot.ListPrincipalThingsV2Response(
-        principal_thing_objects=[
-            iot.PrincipalThingObject(thing_name=row.name, thing_principal_type=_kind(bool(row.exclusive)))
-            for row in rows
-        ],
-        next_token=token,
-    )
-
-
-# --- for both -------------------------------------------------------------------------------------------------------
-
-
-def principal_arn(text: str | None) -> arn.Arn:
-    """A principal as requests name it: the ARN of a certificate. Whether it exists is not looked at."""
-    name = arn.parse(text or "")
-    if name is None or name.service != "iot" or name.resource_type != "cert":
-        raise iot.InvalidRequestException(texts.certificates.NOT_A_CERTIFICATE_ARN)
-    return name
-
-
-def principal(tx: Tx, call: Call, name: arn.Arn) -> certificates.Certificate:
-    """The certificate a principal is. Another scope's is as good as none."""
-    found = certificates.get(tx, call.scope, name.resource_id) if str(name) == call.arn(name.resource) else None
-    if found is None:
-        raise iot.ResourceNotFoundException(texts.certificates.certificate_missing(name.resource_id))
-    return found
-
-
-class _Aged(Protocol):
-    @property
-    def id(self) -> int: ...
-
-
-class _Marked(Protocol):
-    marker: str | None
-    page_size: int | None
-    ascending_order: bool | None
-
-
-_Row = TypeVar("_Row", bound=_Aged)
-_Read = Callable[[int, int], list[_Row]]
-
-
-def by_age(
-    listing: list[str | int], request: _Marked, *, upward: _Read[_Row], downward: _Read[_Row], size: int | None = None
-) -> tuple[list[_Row], str | None]:
-    """One page of a listing that is ordered by age, and the marker of the next.
-
-    ``upward(after, limit)`` and ``downward(before, limit)`` read it by inner id; without ``ascendingOrder`` it runs
-    from new to old. ``size`` is the page of a request that names none. A position that is a number has a token of
-    letters and digits only, which is why it passes the pattern of the model's Marker.
-    """
-    ascending = bool(request.ascending_order)
-    bound = [*listing, ascending]
-    start = 0 if ascending else certificates.NEWEST
-    wanted = page(bound, token=request.marker, size=request.page_size or size, start=[start])
-    rows = (upward if ascending else downward)(int(wanted.position[0]), wanted.size + 1)
-    return rows[: wanted.size], following(bound, rows, wanted.size, lambda row: [row.id])
+    return iot.ListCertificatesByCAResponse(certificates=_listed(call, rows), next_marker=marker)
 
 
 # --- details --------------------------------------------------------------------------------------------------------
-
-
-class _Paged(Protocol):
-    next_token: str | None
-    max_results: int | None
-
-
-class _OfThing(_Paged, Protocol):
-    thing_name: str | None
-
-
-class _OfPrincipal(_Paged, Protocol):
-    principal: str | None
-
-
-def _principals(
-    tx: Tx, call: Call, operation: str, request: _OfThing, kind: str | None
-) -> tuple[Sequence[certificates.Principal], str | None]:
-    thing = things.found(tx, call, request.thing_name)
-    listing = [operation, call.scope, thing.id, kind]
-    wanted = page(listing, token=request.next_token, size=request.max_results, start=[0])
-    after, limit = int(wanted.position[0]), wanted.size + 1
-    rows = certificates.of_thing(tx, thing.id, after=after, limit=limit, exclusive=_exclusive(kind))
-    return rows[: wanted.size], following(listing, rows, wanted.size, lambda row: [row.id])
-
-
-def _things(
-    tx: Tx, call: Call, operation: str, request: _OfPrincipal, kind: str | None
-) -> tuple[Sequence[certificates.AttachedThing], str | None]:
-    found = principal(tx, call, principal_arn(request.principal))
-    listing = [operation, call.scope, found.id, kind]
-    wanted = page(listing, token=request.next_token, size=request.max_results, start=[0])
-    after, limit = int(wanted.position[0]), wanted.size + 1
-    rows = certificates.things(tx, found.id, after=after, limit=limit, exclusive=_exclusive(kind))
-    return rows[: wanted.size], following(listing, rows, wanted.size, lambda row: [row.id])
 
 
 def _certificate(tx: Tx, call: Call, certificate_id: str | None) -> certificates.Certificate:
@@ -327,17 +192,53 @@ def _certificate(tx: Tx, call: Call, certificate_id: str | None) -> certificates
     return found
 
 
-def _keep(tx: Tx, call: Call, certificate: x509.Certificate, status: str, *, registered: bool) -> None:
+def _authority(call: Call) -> Authority:
+    if call.authority is None:
+        raise iot.ServiceUnavailableException(texts.certificates.CERTIFICATE_AUTHORITY_MISSING)
+    return call.authority
+
+
+def _readable(pem: str | None) -> x509.Certificate:
+    try:
+        return x509.parse(pem or "")
+    except x509.InvalidCertificateError as error:
+        raise iot.CertificateValidationException(texts.certificates.CERTIFICATE_UNREADABLE) from error
+
+
+def _listed(call: Call, rows: list[CertificateSummary]) -> list[iot.Certificate]:
+    return [
+        iot.Certificate(
+            certificate_arn=_arn(call, row.certificate_id),
+            certificate_id=row.certificate_id,
+            status=row.status,
+            certificate_mode=row.mode,
+            creation_date=row.created_at / 1000,
+        )
+        for row in rows
+    ]
+
+
+def _keep(
+    tx: Tx,
+    call: Call,
+    certificate: x509.Certificate,
+    status: str,
+    *,
+    mode: str = "DEFAULT",
+    registered: bool = False,
+    ca: str | None = None,
+) -> None:
     new = certificates.NewCertificate(
         certificate_id=certificate.certificate_id,
         uuid=call.ids.uuid(),
         pem=certificate.pem,
         status=status,
-        mode="SNI_ONLY" if registered else "DEFAULT",
+        mode=mode,
         registered=int(registered),
         not_before=certificate.not_before,
         not_after=certificate.not_after,
         created_at=call.now,
+        ca_certificate_id=ca,
     )
     if not certificates.insert(tx, call.scope, new):
         raise iot.ResourceAlreadyExistsException(
@@ -352,38 +253,18 @@ def _refuse_internal(status: str) -> None:
         raise iot.CertificateStateException(texts.certificates.certificate_status_internal(status))
 
 
-def _refuse_second_owner(tx: Tx, name: str, inner_id: int, kind: str) -> None:
-    # Called when the certificate is not attached to the thing in question: whatever it has is another thing.
-    others = certificates.things(tx, inner_id, limit=1)
-    if others and others[0].exclusive:
-        raise iot.InvalidRequestException(texts.certificates.attached_exclusively(name, others[0].name))
-    if others and kind == EXCLUSIVE:
-        raise iot.InvalidRequestException(texts.certificates.attached_elsewhere(name, others[0].name))
-
-
-def _kind(exclusive: bool) -> str:
-    return EXCLUSIVE if exclusive else NON_EXCLUSIVE
-
-
-def _exclusive(kind: str | None) -> bool | None:
-    return None if kind is None else kind == EXCLUSIVE
-
-
 def _arn(call: Call, certificate_id: str) -> str:
     return call.arn(f"cert/{certificate_id}")
 
 
 HANDLERS = {
     ("iot", "CreateKeysAndCertificate"): Handler(create_keys_and_certificate, prepare=prepare_keys_and_certificate),
+    ("iot", "CreateCertificateFromCsr"): Handler(create_certificate_from_csr, prepare=prepare_certificate_from_csr),
+    ("iot", "RegisterCertificate"): Handler(register_certificate),
     ("iot", "RegisterCertificateWithoutCA"): Handler(register_certificate_without_ca),
     ("iot", "DescribeCertificate"): Handler(describe_certificate, reads=True),
     ("iot", "UpdateCertificate"): Handler(update_certificate),
     ("iot", "DeleteCertificate"): Handler(delete_certificate),
     ("iot", "ListCertificates"): Handler(list_certificates, reads=True),
-    ("iot", "AttachThingPrincipal"): Handler(attach_thing_principal, partial=_NO_COGNITO),
-    ("iot", "DetachThingPrincipal"): Handler(detach_thing_principal, partial=_NO_COGNITO),
-    ("iot", "ListThingPrincipals"): Handler(list_thing_principals, reads=True),
-    ("iot", "ListThingPrincipalsV2"): Handler(list_thing_principals_v2, reads=True),
-    ("iot", "ListPrincipalThings"): Handler(list_principal_things, reads=True, partial=_NO_COGNITO),
-    ("iot", "ListPrincipalThingsV2"): Handler(list_principal_things_v2, reads=True, partial=_NO_COGNITO),
+    ("iot", "ListCertificatesByCA"): Handler(list_certificates_by_ca, reads=True),
 }

@@ -7,11 +7,9 @@ from functools import lru_cache
 
 import msgspec
 
-from tidegate.core import abort, checks, cron, retry, rollout, schedule, texts, windows
+from tidegate.core import abort, checks, cron, retry, rollout, schedule, windows
 from tidegate.core.timetable import Timetable
 from tidegate.ops.call import Call
-from tidegate.store import jobs
-from tidegate.store.database import Tx
 from tidegate.wire import iot, jsontext
 from tidegate.wire.shapes import SparseShape
 
@@ -31,6 +29,8 @@ class Configuration(SparseShape):
     destination_package_versions: list[str] | None = None
     scheduling_config: iot.SchedulingConfig | None = None
     document_parameters: dict[str, str] | None = None
+    resolved_package_versions: list[str] | None = None
+    """A job's ``destination_package_versions`` with the versions that ``$default`` stood for; None if it is in none."""
 
 
 _INHERITED = (
@@ -81,11 +81,6 @@ def over(request: Configuration, base: Configuration) -> Configuration:
     return msgspec.structs.replace(request, **inherited)
 
 
-def origin(tx: Tx, job: jobs.Job) -> tuple[str | None, str | None]:
-    """(document, documentSource) that a template made from a job takes: the source if it has one, else its text."""
-    return (None, job.document_source) if job.document_source else (jobs.document(tx, job.id), None)
-
-
 def source_problems(request: iot.CreateJobTemplateRequest | iot.CreateJobRequest, call: Call) -> list[str]:
     """What is wrong with where a request takes its document from."""
     given = {"document": request.document is not None, "document_source": request.document_source is not None}
@@ -93,16 +88,16 @@ def source_problems(request: iot.CreateJobTemplateRequest | iot.CreateJobRequest
         found = checks.job_sources(**given, template=request.job_template_arn is not None)
     else:
         found = checks.template_sources(**given, job=request.job_arn is not None)
-    if request.document is not None:
-        found += checks.job_document(request.document, limit=call.limits.document_bytes)
     if request.document_source is not None:
-        found += checks.document_source(request.document_source)
+        found += checks.document_source(request.document_source, hosts=call.endpoints.objects)
     return found
 
 
 def problems(configured: Configuration, call: Call) -> list[str]:
     """Everything that is wrong with a configuration beyond the shape of each member."""
     found: list[str] = []
+    if configured.presigned_url_config:
+        found += checks.presigned_url_role(configured.presigned_url_config.role_arn)
     if configured.timeout_config:
         found += checks.timeout(configured.timeout_config.in_progress_timeout_in_minutes)
     rate = configured.job_executions_rollout_config
@@ -110,9 +105,10 @@ def problems(configured: Configuration, call: Call) -> list[str]:
         limit = call.limits.rollout_per_minute
         found += checks.rollout_rate(rate.maximum_per_minute, exponential_rate(rate), limit=limit)
     found += checks.abort_criteria(abort_criteria(configured))
-    found += checks.retry_criteria(retry_criteria(configured))
+    found += checks.retry_criteria(retry_criteria(configured), limit=call.limits.retries_per_execution)
     found += checks.maintenance_windows(_window_texts(configured.maintenance_windows or []))
-    found += checks.package_versions(configured.destination_package_versions or [])
+    versions = configured.destination_package_versions or []
+    found += checks.package_versions(versions, limit=call.limits.package_versions_per_job)
     plan = configured.scheduling_config
     if plan:
         found += checks.start_and_end(plan.start_time, plan.end_time, now=call.now, lead=call.limits.schedule_lead)
@@ -191,16 +187,6 @@ def coming_rollouts(configured: Configuration, created_at: int, now: int) -> lis
         return None
     starts = timetable(configured, created_at).coming(now)
     return [iot.ScheduledJobRollout(start_time=schedule.text_of(start)) for start in starts]
-
-
-def require_packages(configured: Configuration) -> None:
-    """Refuse package versions: there is no package catalog yet, so none exists (control reference 6.1).
-
-    Raises:
-        ResourceNotFoundException: naming the first.
-    """
-    for version in configured.destination_package_versions or []:
-        raise iot.ResourceNotFoundException(texts.packages.package_version_missing(version))
 
 
 def updated(base: Configuration, given: Configuration) -> Configuration:

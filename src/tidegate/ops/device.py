@@ -13,7 +13,7 @@ import msgspec
 from tidegate.core import checks, texts, timers
 from tidegate.core import pending as pending_list
 from tidegate.core.lifecycle import DEVICE_REPORTS, EXECUTION_MOVES, Act, ExecutionStatus
-from tidegate.ops import transitions
+from tidegate.ops import documents, package_shadow, transitions
 from tidegate.ops.call import Call
 from tidegate.ops.handler import Handler
 from tidegate.ops.transitions import Move
@@ -54,13 +54,14 @@ def start_next_pending_job_execution(
     if not before:
         return jobs_data.StartNextPendingJobExecutionResponse()
     head = before[0]
+    document = documents.delivered(tx, call.objects, head, request.thing_name, call.now)
     details = None
     if head.status == ExecutionStatus.QUEUED:
         steps = request.step_timeout_in_minutes
         head = _report(tx, call.now, found, head, Act.REPORT_IN_PROGRESS, request.status_details, steps)
         details = request.status_details or {}  # nobody has reported on it before
     return jobs_data.StartNextPendingJobExecutionResponse(
-        execution=described(tx, head, request.thing_name, call.now, details=details)
+        execution=described(tx, head, request.thing_name, call.now, document=document, details=details)
     )
 
 
@@ -81,7 +82,7 @@ def describe_job_execution(
         seen = transitions.visible(found)
         if not seen:
             return jobs_data.DescribeJobExecutionResponse()
-        execution = described(tx, seen[0], request.thing_name, call.now, with_document=with_document)
+        execution = _shown(tx, call, seen[0], request.thing_name, with_document=with_document)
         return jobs_data.DescribeJobExecutionResponse(execution=execution)
     one = _addressed(tx, call, request.thing_name, thing_id, found, request.job_id, request.execution_number)
     if isinstance(one, Execution):
@@ -89,7 +90,7 @@ def describe_job_execution(
             texts.jobs.DEVICE_TERMINAL,
             execution_state=state_of(tx, one),
         )
-    execution = described(tx, one, request.thing_name, call.now, with_document=with_document)
+    execution = _shown(tx, call, one, request.thing_name, with_document=with_document)
     return jobs_data.DescribeJobExecutionResponse(execution=execution)
 
 
@@ -125,13 +126,16 @@ def update_job_execution(
             texts.jobs.device_already_finished(request.thing_name, request.job_id, one.status.name),
             execution_state=state_of(tx, one),
         )
+    document = None
+    if request.include_job_document:
+        document = documents.delivered(tx, call.objects, one, request.thing_name, call.now)
     steps = request.step_timeout_in_minutes
     now_it_is = _report(tx, call.now, found, one, act, request.status_details, steps)
-    response = jobs_data.UpdateJobExecutionResponse()
+    if now_it_is.status == ExecutionStatus.SUCCEEDED:
+        package_shadow.succeeded(tx, call, request.thing_name, one.config)
+    response = jobs_data.UpdateJobExecutionResponse(job_document=document)
     if request.include_job_execution_state:
         response.execution_state = state_of(tx, now_it_is)
-    if request.include_job_document:
-        response.job_document = jobs.document(tx, one.job_id)
     return response
 
 
@@ -153,10 +157,13 @@ def described(
     thing_name: str | None,
     now: int,
     *,
-    with_document: bool = True,
+    document: str | None = None,
     details: Mapping[str, str] | None = None,
 ) -> jobs_data.JobExecution:
-    """An execution as describe, start-next and notify-next show it; ``details`` saves reading what was just written."""
+    """An execution as describe, start-next and notify-next show it.
+
+    ``document`` is what ``documents.delivered`` gave; ``details`` saves reading what was just written.
+    """
     known = dict(details) if details is not None else _details(tx, (one.thing_id, one.job_id, one.number))
     return jobs_data.JobExecution(
         job_id=one.job_name,
@@ -169,8 +176,13 @@ def described(
         approximate_seconds_before_timed_out=timers.approximate_seconds(_timers(one).deadline, now),
         version_number=one.version,
         execution_number=one.number,
-        job_document=jobs.document(tx, one.job_id) if with_document else None,
+        job_document=document,
     )
+
+
+def _shown(tx: Tx, call: Call, one: Pending, thing_name: str, *, with_document: bool) -> jobs_data.JobExecution:
+    document = documents.delivered(tx, call.objects, one, thing_name, call.now) if with_document else None
+    return described(tx, one, thing_name, call.now, document=document)
 
 
 def state_of(tx: Tx, one: Pending | Execution) -> jobs_data.JobExecutionState:

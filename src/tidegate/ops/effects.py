@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tidegate.core.pending import Change
+from tidegate.core.shadow import Message
 
 
 class EngineDue(NamedTuple):
@@ -44,6 +45,14 @@ class EventsWritten(NamedTuple):
     scope: int
 
 
+class ShadowMessages(NamedTuple):
+    """What the subscribers of a scope are told about a shadow, in this order."""
+
+    account: str
+    region: str
+    messages: list[Message]
+
+
 class ThingNamed(NamedTuple):
     """A thing came to exist under this name, or (id None) no longer does."""
 
@@ -67,9 +76,18 @@ class PoliciesChanged(NamedTuple):
 
 
 class CertificateTrusted(NamedTuple):
-    """A certificate from a foreign CA was registered: the TLS listeners must trust it."""
+    """A certificate without a CA was registered, or a CA: the TLS listeners must trust it."""
 
     pem: str
+    authority: bool = False
+
+
+class TrustWithdrawn(NamedTuple):
+    """Something the TLS listeners trust is gone: they must find out anew what they trust."""
+
+
+class AccessChanged(NamedTuple):
+    """An access key, a principal or its policies changed: what is remembered of them is forgotten."""
 
 
 Effect = (
@@ -78,8 +96,11 @@ Effect = (
     | ExecutionsQueued
     | JobShown
     | EventsWritten
+    | ShadowMessages
     | ThingNamed
     | PrincipalChanged
     | PoliciesChanged
     | CertificateTrusted
+    | AccessChanged
+    | TrustWithdrawn
 )

@@ -20,10 +20,6 @@ from tidegate.store import things as thing_store
 from tidegate.store.database import Conflict, Tx
 from tidegate.wire import iot
 
-_DEPTH = 7
-_CHILDREN = 100
-_GROUPS_PER_THING = 10
-
 
 def create_thing_group(tx: Tx, call: Call, request: iot.CreateThingGroupRequest) -> iot.CreateThingGroupResponse:
     """Keep a new group, as a root or below another; the same request again is answered alike."""
@@ -41,9 +37,9 @@ def create_thing_group(tx: Tx, call: Call, request: iot.CreateThingGroupRequest)
     known = groups.find(tx, call.scope, name)
     if known is not None:
         return _created_again(call, known, new)
-    _limit_attributes(name, wanted)
+    _limit_attributes(call, name, wanted)
     if parent:
-        _limit_tree(tx, name, parent)
+        _limit_tree(tx, call, name, parent)
     group_id = groups.insert(tx, call.scope, new, call.now)
     if group_id is None:
         raise Conflict
@@ -77,7 +73,7 @@ def update_thing_group(tx: Tx, call: Call, request: iot.UpdateThingGroupRequest)
     properties = request.thing_group_properties
     assert properties is not None
     wanted = attributes.applied(group.attributes, properties.attribute_payload)
-    _limit_attributes(group.name, wanted)
+    _limit_attributes(call, group.name, wanted)
     description = properties.thing_group_description or None
     version = groups.update(tx, group.id, description, wanted)
     updated = group._replace(description=description, attributes=wanted, version=version)
@@ -250,16 +246,18 @@ def _expect_version(group: groups.Group, expected: int | None) -> None:
         raise iot.VersionConflictException(texts.groups.group_version_differs(group.name))
 
 
-def _limit_attributes(name: str, wanted: dict[str, str]) -> None:
-    if len(wanted) > attributes.OF_GROUP:
-        raise iot.InvalidRequestException(texts.things.too_many_attributes(f"Thing group {name}", attributes.OF_GROUP))
+def _limit_attributes(call: Call, name: str, wanted: dict[str, str]) -> None:
+    most = call.limits.attributes_per_group
+    if len(wanted) > most:
+        raise iot.InvalidRequestException(texts.things.too_many_attributes(f"Thing group {name}", most))
 
 
-def _limit_tree(tx: Tx, name: str, parent: groups.Group) -> None:
-    if len(groups.lineage(tx, parent.id)) + 2 > _DEPTH:
-        raise iot.InvalidRequestException(texts.groups.group_too_deep(name, _DEPTH))
-    if groups.count_children(tx, parent.id) >= _CHILDREN:
-        raise iot.InvalidRequestException(texts.groups.too_many_children(parent.name, _CHILDREN))
+def _limit_tree(tx: Tx, call: Call, name: str, parent: groups.Group) -> None:
+    deepest, most = call.limits.thing_group_depth, call.limits.children_per_group
+    if len(groups.lineage(tx, parent.id)) + 2 > deepest:
+        raise iot.InvalidRequestException(texts.groups.group_too_deep(name, deepest))
+    if groups.count_children(tx, parent.id) >= most:
+        raise iot.InvalidRequestException(texts.groups.too_many_children(parent.name, most))
 
 
 def _named_in(
@@ -291,8 +289,9 @@ def _join(tx: Tx, call: Call, group: groups.Group, thing: thing_store.Thing) -> 
     above = groups.groups_of_thing(tx, thing.id, ancestors=True)
     if any(ancestor.id == root.id for ancestor in above):
         raise iot.InvalidRequestException(texts.groups.thing_in_hierarchy(thing.name, group.name))
-    if len(current) >= _GROUPS_PER_THING:
-        raise iot.InvalidRequestException(texts.groups.thing_in_too_many_groups(thing.name, _GROUPS_PER_THING))
+    most = call.limits.groups_per_thing
+    if len(current) >= most:
+        raise iot.InvalidRequestException(texts.groups.thing_in_too_many_groups(thing.name, most))
     groups.join(tx, group.id, thing.id, call.now)
     registry_events.joined(tx, call, group, thing)
     return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from tidegate.core import pages
 from tidegate.ops.call import Call
@@ -15,15 +15,19 @@ class Handler(NamedTuple):
     """An operation: ``run(tx, call, request)``, or ``run(tx, call, request, prepared)`` if it has a ``prepare``.
 
     ``prepare(call, request)`` is what must not happen inside a transaction (making keys, fetching a document); it
-    runs on a thread of its own, before. ``reads`` marks an operation that changes nothing. ``locks_rows`` marks one
-    that guards itself with row locks and version checks instead of relying on running alone. ``partial`` says, for
-    docs/parity.md, what is still missing.
+    runs on a thread of its own, before. If the store decides what there is to prepare, ``look(tx, call, request)``
+    reads it in a transaction before that and ``prepare(call, request, found)`` gets it; where it finds None, there is
+    nothing to prepare, and ``prepared`` is None. By the time of ``run`` the store may say otherwise.
+
+    ``reads`` marks an operation that changes nothing. ``locks_rows`` marks one that guards itself with row locks and
+    version checks instead of relying on running alone. ``partial`` says, for docs/parity.md, what is still missing.
     """
 
     run: Callable[..., Any]
     reads: bool = False
     locks_rows: bool = False
-    prepare: Callable[[Call, Any], Any] | None = None
+    prepare: Callable[..., Any] | None = None
+    look: Callable[[Any, Call, Any], Any] | None = None
     partial: str | None = None
 
 
@@ -64,6 +68,39 @@ def following(
 ) -> str | None:
     """The token after a page, given rows fetched with one more than ``size``; None on the last page."""
     return pages.token(listing, key(rows[size - 1])) if len(rows) > size else None
+
+
+class _Aged(Protocol):
+    @property
+    def id(self) -> int: ...
+
+
+class _Marked(Protocol):
+    marker: str | None
+    page_size: int | None
+    ascending_order: bool | None
+
+
+_Row = TypeVar("_Row", bound=_Aged)
+_Read = Callable[[int, int], list[_Row]]
+_NEWEST: Final = 1 << 62
+
+
+def by_age(
+    listing: list[str | int], request: _Marked, *, upward: _Read[_Row], downward: _Read[_Row], size: int | None = None
+) -> tuple[list[_Row], str | None]:
+    """One page of a listing that is ordered by age, and the marker of the next.
+
+    ``upward(after, limit)`` and ``downward(before, limit)`` read it by inner id; without ``ascendingOrder`` it runs
+    from new to old. ``size`` is the page of a request that names none. A position that is a number has a token of
+    letters and digits only, which is why it passes the pattern of the model's Marker.
+    """
+    ascending = bool(request.ascending_order)
+    bound = [*listing, ascending]
+    start = 0 if ascending else _NEWEST
+    wanted = page(bound, token=request.marker, size=request.page_size or size, start=[start])
+    rows = (upward if ascending else downward)(int(wanted.position[0]), wanted.size + 1)
+    return rows[: wanted.size], following(bound, rows, wanted.size, lambda row: [row.id])
 
 
 def seconds(instant: int | None) -> float | None:

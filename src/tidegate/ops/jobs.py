@@ -6,8 +6,9 @@ from tidegate.core import arn, texts
 from tidegate.core.events import JobOperation
 from tidegate.core.lifecycle import JOB_MOVES, ExecutionStatus, JobAct, JobStatus, Stage
 from tidegate.core.timetable import Phase
-from tidegate.ops import configuration, events, sweeps, tags, templates, transitions
+from tidegate.ops import configuration, documents, events, origins, sweeps, tags, templates, transitions
 from tidegate.ops.call import Call
+from tidegate.ops.documents import Fetched
 from tidegate.ops.effects import EngineDue
 from tidegate.ops.handler import Handler, following, page, seconds
 from tidegate.store import executions, groups, jobs, things
@@ -19,8 +20,11 @@ from tidegate.wire import iot
 _NEWEST = 1 << 62
 
 
-def create_job(tx: Tx, call: Call, request: iot.CreateJobRequest) -> iot.CreateJobResponse:
-    """Create a job from a document or a template. Its first executions come with it, the engine rolls out the rest.
+def create_job(
+    tx: Tx, call: Call, request: iot.CreateJobRequest, fetched: Fetched | None = None
+) -> iot.CreateJobResponse:
+    """Create a job from a document or a template. Its document is frozen here (5.1), its first executions come with
+    it; the engine rolls out the rest.
 
     Raises:
         InvalidRequestException: the members do not fit together; every problem is named.
@@ -30,21 +34,15 @@ def create_job(tx: Tx, call: Call, request: iot.CreateJobRequest) -> iot.CreateJ
     """
     name = request.job_id
     assert name is not None
-    _check(call, request)
-    configured = configuration.requested(request)
-    document, source, description = request.document, request.document_source, request.description
-    if request.job_template_arn is not None:
-        template, base = templates.inherited(tx, call, request.job_template_arn)
-        configured = configuration.over(configured, base)
-        if document is None and source is None:
-            document, source = template.document, template.document_source
-        description = description if description is not None else template.description
+    _check(call, request, fetched)
+    origin = origins.of_job(tx, call, request, fetched)
+    configured, description = origin.configured, origin.description
     if configured.maintenance_windows and request.target_selection != "CONTINUOUS":
         raise iot.InvalidRequestException(texts.settings.WINDOWS_NEED_CONTINUOUS)
-    if document is None:
-        raise iot.InvalidRequestException(texts.documents.document_source_unreachable(source or ""))
+    versions = documents.package_versions(tx, call, configured)
+    frozen = documents.freeze(origin.text, call, configured, versions, origin.parameters)
+    configured = documents.with_versions(configured, versions)
     targets = _targets(tx, call, request.targets or [])
-    configuration.require_packages(configured)
     resource = call.arn(f"job/{name}")
     exists = iot.ResourceAlreadyExistsException(texts.jobs.job_exists(name), resource_id=name, resource_arn=resource)
     if jobs.get(tx, call.scope, name) is not None:
@@ -67,7 +65,7 @@ def create_job(tx: Tx, call: Call, request: iot.CreateJobRequest) -> iot.CreateJ
             namespace=request.namespace_id,
             description=description,
             template_arn=request.job_template_arn,
-            document_source=source,
+            document_source=origin.source,
             config=configuration.encode(configured),
             timeout_minutes=configuration.timeout_minutes(configured),
             created_at=call.now,
@@ -76,7 +74,7 @@ def create_job(tx: Tx, call: Call, request: iot.CreateJobRequest) -> iot.CreateJ
     )
     if job_id is None:
         raise exists
-    jobs.put_document(tx, job_id, document)
+    jobs.put_document(tx, job_id, frozen.document, before=frozen.before, delivery=frozen.delivery)
     jobs.put_targets(tx, job_id, targets)
     stored_tags.put(tx, call.scope, resource, tags.as_map(request.tags))
     _begin(tx, call, job_id, wake_at, waits=waits)
@@ -91,18 +89,17 @@ def _begin(tx: Tx, call: Call, job_id: int, wake_at: int | None, *, waits: bool)
         tx.effects.append(EngineDue(wake_at))
 
 
-def _check(call: Call, request: iot.CreateJobRequest) -> None:
+def _check(call: Call, request: iot.CreateJobRequest, fetched: Fetched | None) -> None:
     """What can be said of a request without looking anything up: every problem at once."""
     configured = configuration.requested(request)
     problems = configuration.problems(configured, call) + tags.problems(request.tags, None)
-    problems += configuration.source_problems(request, call)
+    problems += configuration.source_problems(request, call) + documents.brought_problems(request, fetched, call)
     if request.job_template_arn is not None and not templates.is_template_arn(call, request.job_template_arn):
         problems.append(texts.templates.not_a_template_arn(request.job_template_arn))
-    if request.document_parameters is not None:
-        problems.append(texts.documents.DOCUMENT_PARAMETERS_NEED_MANAGED)
+    problems += origins.managed_problems(call, request)
     problems += [texts.jobs.not_a_target(target) for target in request.targets or [] if _named_by(call, target) is None]
     if problems:
-        raise iot.InvalidRequestException(" ".join(problems))
+        raise iot.InvalidRequestException(" ".join(dict.fromkeys(problems)))
     tags.require_room(request.tags, call.limits.tags_per_resource)
     if len(set(request.targets or [])) > call.limits.targets_per_job:
         raise iot.LimitExceededException(texts.requests.limit_exceeded("targets per job", call.limits.targets_per_job))
@@ -138,10 +135,14 @@ def _targets(tx: Tx, call: Call, requested: list[str]) -> list[Target]:
 
 
 def describe_job(tx: Tx, call: Call, request: iot.DescribeJobRequest) -> iot.DescribeJobResponse:
-    """A job as it stands: effective configuration, counters of attempts, targets still being rolled out."""
+    """A job as it stands: effective configuration, counters of attempts, targets still being rolled out.
+
+    ``beforeSubstitution`` shows package versions as they were named, ``$default`` included (control reference 5.1).
+    """
     job = _job(tx, call, request.job_id)
     configured = configuration.decode(job.config)
     targets = jobs.targets(tx, job.id)
+    resolved = None if request.before_substitution else configured.resolved_package_versions
     return iot.DescribeJobResponse(
         document_source=job.document_source,
         job=iot.Job(
@@ -169,7 +170,7 @@ def describe_job(tx: Tx, call: Call, request: iot.DescribeJobRequest) -> iot.Des
             is_concurrent=is_concurrent(job.status, job.stage),
             scheduling_config=configuration.schedule_shown(configured),
             scheduled_job_rollouts=configuration.coming_rollouts(configured, job.created_at, call.now),
-            destination_package_versions=configured.destination_package_versions,
+            destination_package_versions=resolved or configured.destination_package_versions,
         ),
     )
 
@@ -196,8 +197,13 @@ def is_concurrent(status: str, stage: str) -> bool:
 
 
 def get_job_document(tx: Tx, call: Call, request: iot.GetJobDocumentRequest) -> iot.GetJobDocumentResponse:
-    """The document, byte for byte as it was given."""
-    return iot.GetJobDocumentResponse(document=jobs.document(tx, _job(tx, call, request.job_id).id))
+    """The document, byte for byte as it was given but for what was put in place of placeholders at creation.
+
+    ``beforeSubstitution`` gives it without that. Signed URLs are never shown (control reference 5.1).
+    """
+    job = _job(tx, call, request.job_id)
+    text = jobs.document_before(tx, job.id) if request.before_substitution else jobs.document(tx, job.id)
+    return iot.GetJobDocumentResponse(document=text)
 
 
 def list_jobs(tx: Tx, call: Call, request: iot.ListJobsRequest) -> iot.ListJobsResponse:
@@ -285,6 +291,8 @@ def update_job(tx: Tx, call: Call, request: iot.UpdateJobRequest) -> None:
     _require_namespace(job, request.namespace_id)
     if job.status not in (JobStatus.SCHEDULED, JobStatus.IN_PROGRESS):
         raise iot.InvalidRequestException(texts.jobs.job_not_updatable(job.name, job.status))
+    if not documents.keeps_role(tx, job, request.presigned_url_config):
+        raise iot.InvalidRequestException(texts.placeholders.ROLE_REQUIRED)
     configured = configuration.updated(configuration.decode(job.config), given)
     description = job.description if request.description is None else request.description
     if description == job.description and configuration.encode(configured) == job.config:
@@ -383,7 +391,8 @@ def _locked(tx: Tx, call: Call, job_id: str | None) -> Job:
 HANDLERS = {
     ("iot", "CreateJob"): Handler(
         create_job,
-        partial="no package catalog, managed templates or documentSource yet",
+        look=origins.source_of_job,
+        prepare=documents.fetch,
     ),
     ("iot", "DescribeJob"): Handler(describe_job, reads=True),
     ("iot", "GetJobDocument"): Handler(get_job_document, reads=True),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from tidegate.ops import (
+    authorization,
     billing_groups,
+    ca_certificates,
     certificates,
     device,
     endpoints,
@@ -11,7 +13,15 @@ from tidegate.ops import (
     executions,
     groups,
     jobs,
+    managed_templates,
+    package_configuration,
+    package_versions,
+    packages,
     policies,
+    policy_targets,
+    principals,
+    sboms,
+    shadows,
     tags,
     templates,
     thing_types,
@@ -26,11 +36,14 @@ TAGGABLE = {
     **thing_types.TAGGABLE,
     **billing_groups.TAGGABLE,
     **policies.TAGGABLE,
+    **ca_certificates.TAGGABLE,
+    **packages.TAGGABLE,
 }
 """What can be tagged, by the type in its ARN."""
 
 HANDLERS: dict[tuple[str, str], Handler] = {
     **templates.HANDLERS,
+    **managed_templates.HANDLERS,
     **jobs.HANDLERS,
     **executions.HANDLERS,
     **device.HANDLERS,
@@ -39,7 +52,16 @@ HANDLERS: dict[tuple[str, str], Handler] = {
     **groups.HANDLERS,
     **billing_groups.HANDLERS,
     **certificates.HANDLERS,
+    **ca_certificates.HANDLERS,
+    **principals.HANDLERS,
     **policies.HANDLERS,
+    **policy_targets.HANDLERS,
+    **authorization.HANDLERS,
+    **packages.HANDLERS,
+    **package_versions.HANDLERS,
+    **package_configuration.HANDLERS,
+    **sboms.HANDLERS,
+    **shadows.HANDLERS,
     **tags.handlers(TAGGABLE),
     **endpoints.HANDLERS,
     **events.HANDLERS,

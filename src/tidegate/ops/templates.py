@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from tidegate.core import arn, texts
-from tidegate.ops import configuration, tags
+from tidegate.ops import configuration, documents, tags
 from tidegate.ops.call import Call
 from tidegate.ops.configuration import Configuration
+from tidegate.ops.documents import Fetched
 from tidegate.ops.handler import Handler, following, page, seconds
 from tidegate.store import jobs, templates
 from tidegate.store import tags as stored_tags
@@ -14,8 +15,17 @@ from tidegate.store.templates import Template
 from tidegate.wire import iot
 
 
-def create_job_template(tx: Tx, call: Call, request: iot.CreateJobTemplateRequest) -> iot.CreateJobTemplateResponse:
+def source_of_template(_tx: Tx, _call: Call, request: iot.CreateJobTemplateRequest) -> str | None:
+    """The ``documentSource`` to fetch before a template is created. One made from a job takes over what was fetched."""
+    return request.document_source if request.document is None else None
+
+
+def create_job_template(
+    tx: Tx, call: Call, request: iot.CreateJobTemplateRequest, fetched: Fetched | None = None
+) -> iot.CreateJobTemplateResponse:
     """Create a template from a document or from a job.
+
+    A ``documentSource`` is only tried here: each job fetches it again.
 
     Raises:
         InvalidRequestException: the members do not fit together; every problem is named.
@@ -28,10 +38,10 @@ def create_job_template(tx: Tx, call: Call, request: iot.CreateJobTemplateReques
     assert description is not None
     configured = configuration.requested(request)
     problems = configuration.problems(configured, call) + tags.problems(request.tags, None)
-    problems += configuration.source_problems(request, call)
+    problems += configuration.source_problems(request, call) + documents.brought_problems(request, fetched, call)
     job_id = _job_of(call, request.job_arn, problems)
     if problems:
-        raise iot.InvalidRequestException(" ".join(problems))
+        raise iot.InvalidRequestException(" ".join(dict.fromkeys(problems)))
     document, source = request.document, request.document_source
     if job_id is not None:
         job = jobs.get(tx, call.scope, job_id)
@@ -39,7 +49,7 @@ def create_job_template(tx: Tx, call: Call, request: iot.CreateJobTemplateReques
             raise iot.ResourceNotFoundException(texts.jobs.job_missing(job_id))
         configured = configuration.over(configured, configuration.decode(job.config))
         if document is None and source is None:
-            document, source = configuration.origin(tx, job)
+            document, source = documents.origin(tx, job)
     template = Template(name, description, document, source, configuration.encode(configured), call.now)
     if templates.get(tx, call.scope, name) is not None:
         raise iot.ConflictException(texts.templates.template_exists(name), resource_id=name)
@@ -106,16 +116,21 @@ def delete_job_template(tx: Tx, call: Call, request: iot.DeleteJobTemplateReques
     stored_tags.delete_all(tx, call.scope, call.arn(f"jobtemplate/{request.job_template_id}"))
 
 
+def find(tx: Tx, call: Call, template_arn: str) -> Template | None:
+    """A custom template of this scope by its ARN."""
+    name = arn.Names(call.partition, call.region, call.account).id_of("jobtemplate", template_arn)
+    return templates.get(tx, call.scope, name) if name else None
+
+
 def inherited(tx: Tx, call: Call, template_arn: str) -> tuple[Template, Configuration]:
-    """The template a job is created from, and its configuration.
+    """The custom template a job is created from, and its configuration.
 
     Raises:
         ResourceNotFoundException: there is none.
     """
-    name = arn.Names(call.partition, call.region, call.account).id_of("jobtemplate", template_arn)
-    template = templates.get(tx, call.scope, name) if name else None
+    template = find(tx, call, template_arn)
     if template is None:
-        raise iot.ResourceNotFoundException(texts.templates.template_missing(name or template_arn.rpartition("/")[2]))
+        raise iot.ResourceNotFoundException(texts.templates.template_missing(template_arn.rpartition("/")[2]))
     return template, configuration.decode(template.config)
 
 
@@ -140,7 +155,7 @@ def _job_of(call: Call, job_arn: str | None, problems: list[str]) -> str | None:
 
 
 HANDLERS = {
-    ("iot", "CreateJobTemplate"): Handler(create_job_template),
+    ("iot", "CreateJobTemplate"): Handler(create_job_template, look=source_of_template, prepare=documents.fetch),
     ("iot", "DescribeJobTemplate"): Handler(describe_job_template, reads=True),
     ("iot", "ListJobTemplates"): Handler(list_job_templates, reads=True),
     ("iot", "DeleteJobTemplate"): Handler(delete_job_template),

@@ -28,7 +28,7 @@ def create_thing(tx: Tx, call: Call, request: iot.CreateThingRequest) -> iot.Cre
         return _created_again(call, known, new)
     if thing_type and thing_type.deprecated_at is not None:
         raise iot.InvalidRequestException(texts.thing_types.deprecated_for_new_thing(thing_type.name))
-    _limit_attributes(name, new.type_name, wanted)
+    _limit_attributes(call, name, new.type_name, wanted)
     thing_id = things.insert(tx, call.scope, new, call.now)
     if thing_id is None:
         raise Conflict
@@ -63,7 +63,7 @@ def update_thing(tx: Tx, call: Call, request: iot.UpdateThingRequest) -> iot.Upd
     _expect_version(thing, request.expected_version)
     type_name = None if request.remove_thing_type else _type_after(thing, given)
     wanted = attributes.applied(thing.attributes, request.attribute_payload)
-    _limit_attributes(thing.name, type_name, wanted)
+    _limit_attributes(call, thing.name, type_name, wanted)
     things.update(tx, call.scope, thing, wanted, type_name)
     updated = thing._replace(attributes=wanted, type_name=type_name, version=thing.version + 1)
     _tell(tx, call, Change.UPDATED, updated, type_before=thing.type_name)
@@ -75,7 +75,10 @@ def update_thing(tx: Tx, call: Call, request: iot.UpdateThingRequest) -> iot.Upd
 
 
 def delete_thing(tx: Tx, call: Call, request: iot.DeleteThingRequest) -> iot.DeleteThingResponse:
-    """Remove a thing, its memberships and its pending executions; one that is not there is no error."""
+    """Remove a thing, its memberships and pending executions; one that is not there is no error.
+
+    Its shadows outlive it, as AWS's guide says; they have to be deleted by themselves.
+    """
     assert request.thing_name is not None
     thing = things.find(tx, call.scope, request.thing_name)
     if thing is None:
@@ -175,9 +178,9 @@ def _expect_version(thing: things.Thing, expected: int | None) -> None:
         raise iot.VersionConflictException(texts.things.thing_version_differs(thing.name))
 
 
-def _limit_attributes(name: str, type_name: str | None, wanted: dict[str, str]) -> None:
+def _limit_attributes(call: Call, name: str, type_name: str | None, wanted: dict[str, str]) -> None:
     # AWS also limits a thing to 47 KB: fifty attributes of the greatest length are smaller.
-    limit = attributes.OF_TYPED_THING if type_name else attributes.OF_UNTYPED_THING
+    limit = call.limits.attributes_per_typed_thing if type_name else call.limits.attributes_per_thing
     if len(wanted) > limit:
         owner = f"Thing {name}" if type_name else f"Thing {name} without a thing type"
         raise iot.InvalidRequestException(texts.things.too_many_attributes(owner, limit))

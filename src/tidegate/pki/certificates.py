@@ -47,7 +47,11 @@ class InvalidCertificateError(ValueError):
 
 
 class Certificate(msgspec.Struct, frozen=True):
-    """What the service needs to know of a certificate. Instants are epoch milliseconds, ``not_after`` inclusive."""
+    """What the service needs to know of a certificate. Instants are epoch milliseconds, ``not_after`` inclusive.
+
+    ``subject_key`` and ``issuer_key`` stand for the two whole names: an issuer's subject key is the issuer key of what
+    it signed.
+    """
 
     certificate_id: str
     pem: str
@@ -56,6 +60,8 @@ class Certificate(msgspec.Struct, frozen=True):
     not_before: Millis
     not_after: Millis
     is_ca: bool
+    subject_key: str
+    issuer_key: str
     subject: Fields
     issuer: Fields
     subject_alternative: Fields
@@ -107,11 +113,27 @@ def _describe(certificate: x509.Certificate) -> Certificate:
         not_before=int(certificate.not_valid_before_utc.timestamp()) * 1000,
         not_after=int(certificate.not_valid_after_utc.timestamp()) * 1000,
         is_ca=_is_ca(extensions),
+        subject_key=_name_key(certificate.subject),
+        issuer_key=_name_key(certificate.issuer),
         subject=_name_fields(certificate.subject),
         issuer=_name_fields(certificate.issuer),
         subject_alternative=_alternative_fields(extensions, x509.SubjectAlternativeName),
         issuer_alternative=_alternative_fields(extensions, x509.IssuerAlternativeName),
     )
+
+
+def signed_by(certificate: Certificate, authority: Certificate) -> bool:
+    """Whether an authority's key has signed a certificate, and the certificate says so."""
+    return verified(x509.load_der_x509_certificate(certificate.der), x509.load_der_x509_certificate(authority.der))
+
+
+def verified(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
+    """The same of certificates that are read already."""
+    try:
+        certificate.verify_directly_issued_by(authority)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
 
 
 def to_pem(certificate: x509.Certificate) -> str:
@@ -124,6 +146,10 @@ def _is_ca(extensions: x509.Extensions) -> bool:
         return extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     except x509.ExtensionNotFound:
         return False
+
+
+def _name_key(name: x509.Name) -> str:
+    return hashlib.sha256(name.public_bytes()).hexdigest()
 
 
 def _name_fields(name: x509.Name) -> Fields:

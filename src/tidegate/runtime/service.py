@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from tidegate.clock import Clock, Ids
 from tidegate.ops.call import Authority, Call, Endpoints, Limits, Objects
 from tidegate.ops.handler import Handler
+from tidegate.pki.vault import Vault
+from tidegate.runtime.access import Access
 from tidegate.runtime.unit import Unit
 from tidegate.store import scopes
 from tidegate.store.database import Tx, Work, locks_rows
@@ -36,6 +38,7 @@ class Service:
         settings: Settings,
         authority: Authority | None = None,
         objects: Objects | None = None,
+        vault: Vault | None = None,
     ) -> None:
         self.unit = unit
         self.clock = clock
@@ -43,6 +46,7 @@ class Service:
         self.settings = settings
         self.authority = authority
         self.objects = objects
+        self.access = Access(unit, vault)
         self._scopes: dict[tuple[str, str], int] = {}
 
     async def invoke(self, handler: Handler, request: Any, *, account: str, region: str, principal: str) -> Any:
@@ -53,7 +57,7 @@ class Service:
             StoreError: the store could not take it; nothing was kept.
         """
         call = await self.call(account, region, principal)
-        prepared = () if handler.prepare is None else (await asyncio.to_thread(handler.prepare, call, request),)
+        prepared = () if handler.prepare is None else (await self._prepared(handler, call, request),)
 
         def work(tx: Tx) -> Any:
             return handler.run(tx, call, request, *prepared)
@@ -61,6 +65,15 @@ class Service:
         if handler.reads:
             return await self.unit.read(work)
         return await self.unit.transact(locks_rows(work) if handler.locks_rows else work)
+
+    async def _prepared(self, handler: Handler, call: Call, request: Any) -> Any:
+        """What a handler does before its transaction; None if it finds nothing to do."""
+        prepare, look = handler.prepare, handler.look
+        assert prepare is not None
+        if look is None:
+            return await asyncio.to_thread(prepare, call, request)
+        found = await self.unit.read(lambda tx: look(tx, call, request))
+        return None if found is None else await asyncio.to_thread(prepare, call, request, found)
 
     async def call(self, account: str, region: str, principal: str) -> Call:
         """What a handler is told about a call that arrives now."""
@@ -96,3 +109,4 @@ class Service:
         """Empty the store."""
         await self.unit.reset()
         self._scopes.clear()
+        self.access.forget()

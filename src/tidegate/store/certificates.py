@@ -13,7 +13,10 @@ ALL = 1 << 31
 
 
 class NewCertificate(NamedTuple):
-    """What a certificate starts with. Instants are epoch ms; ``registered`` is 1 if its owner brought it."""
+    """What a certificate starts with. Instants are epoch ms.
+
+    ``registered`` is 1 if its owner brought it and it is not vouched for by ``ca_certificate_id``, a registered CA.
+    """
 
     certificate_id: str
     uuid: str
@@ -24,6 +27,7 @@ class NewCertificate(NamedTuple):
     not_before: int
     not_after: int
     created_at: int
+    ca_certificate_id: str | None = None
 
 
 class Certificate(NamedTuple):
@@ -40,6 +44,8 @@ class Certificate(NamedTuple):
     created_at: int
     updated_at: int
     version: int
+    registered: int
+    ca_certificate_id: str | None
 
 
 class CertificateSummary(NamedTuple):
@@ -61,6 +67,7 @@ class Owner(NamedTuple):
     id: int
     pem: str
     status: str
+    mode: str
 
 
 class AttachedThing(NamedTuple):
@@ -112,6 +119,23 @@ def page_newest(tx: Tx, scope: int, before: int, limit: int) -> list[Certificate
 def registered(tx: Tx, after: int, limit: int) -> list[tuple[int, str]]:
     """(inner id, PEM) of what owners brought, in every scope: the certificates TLS listeners trust by themselves."""
     return [(row[0], row[1]) for row in tx.all("certificate_registered", {"after": after, "limit": limit})]
+
+
+def page_of_ca(tx: Tx, scope: int, ca_certificate_id: str, after: int, limit: int) -> list[CertificateSummary]:
+    """Certificates registered under a CA, in the order of their creation, after an inner id."""
+    values = {"scope": scope, "ca_certificate_id": ca_certificate_id, "after": after, "limit": limit}
+    return [CertificateSummary(*row) for row in tx.all("certificate_of_ca", values)]
+
+
+def page_of_ca_newest(tx: Tx, scope: int, ca_certificate_id: str, before: int, limit: int) -> list[CertificateSummary]:
+    """The same from new to old, before an inner id (first ``NEWEST``)."""
+    values = {"scope": scope, "ca_certificate_id": ca_certificate_id, "before": before, "limit": limit}
+    return [CertificateSummary(*row) for row in tx.all("certificate_of_ca_newest", values)]
+
+
+def outlive_ca(tx: Tx, scope: int, ca_certificate_id: str) -> None:
+    """A CA is going away: TLS listeners must trust what was registered under it by itself."""
+    tx.run("certificate_outlive_ca", {"scope": scope, "ca_certificate_id": ca_certificate_id})
 
 
 def set_status(tx: Tx, inner_id: int, status: str, *, now: int) -> None:

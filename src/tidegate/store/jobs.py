@@ -199,17 +199,41 @@ def delete(tx: Tx, job_id: int) -> None:
     tx.run("job_delete", {"id": job_id})
 
 
-def put_document(tx: Tx, job_id: int, document: str) -> None:
-    """Keep the document a job was created with."""
-    tx.run("job_document_insert", {"job": job_id, "document": document})
+def put_document(tx: Tx, job_id: int, document: str, *, before: str | None = None, delivery: str | None = None) -> None:
+    """Keep the document a job was created with.
+
+    Args:
+        tx: where to write.
+        job_id: the job's inner id.
+        document: what the control plane shows.
+        before: what it was before placeholders were replaced, if any were.
+        delivery: its pieces around the URLs that each device gets, if it has any.
+    """
+    tx.run("job_document_insert", {"job": job_id, "document": document, "before": before, "delivery": delivery})
 
 
 def document(tx: Tx, job_id: int) -> str:
     """A job's document."""
-    row = tx.one("job_document_get", {"job": job_id})
-    assert row is not None, f"job {job_id} has no document"
-    text: str = row[0]
+    text: str = _document("job_document_get", tx, job_id)[0]
     return text
+
+
+def document_before(tx: Tx, job_id: int) -> str:
+    """A job's document before placeholders were replaced."""
+    text: str = _document("job_document_before", tx, job_id)[0]
+    return text
+
+
+def document_delivery(tx: Tx, job_id: int) -> tuple[str, str | None]:
+    """A job's document and, if devices get URLs in it, its pieces around them."""
+    row = _document("job_document_delivery", tx, job_id)
+    return row[0], row[1]
+
+
+def _document(statement: str, tx: Tx, job_id: int) -> Row:
+    row = tx.one(statement, {"job": job_id})
+    assert row is not None, f"job {job_id} has no document"
+    return row
 
 
 def put_targets(tx: Tx, job_id: int, targets: Iterable[Target]) -> None:

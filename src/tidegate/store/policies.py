@@ -1,4 +1,4 @@
-"""Policies, their versions, and what they are attached to: certificates and thing groups, by ARN."""
+"""Policies, their versions, and what they are attached to: certificates, thing groups, Cognito identities, by name."""
 
 from __future__ import annotations
 
@@ -46,10 +46,11 @@ class Target(NamedTuple):
 
 
 class InForce(NamedTuple):
-    """A policy's name and the document of its default version."""
+    """A policy's name, and number and document of its default version."""
 
     name: str
     document: str
+    version: int
 
 
 def insert(tx: Tx, scope: int, name: str, *, uuid: str, now: int) -> int | None:
@@ -130,6 +131,12 @@ def detach_all(tx: Tx, scope: int, target_arn: str) -> bool:
     return tx.run("policy_target_forget", {"scope": scope, "target": target_arn}) > 0
 
 
+def named_in_force(tx: Tx, scope: int, name: str) -> InForce | None:
+    """A policy with its default version, whatever it is attached to."""
+    row = tx.one("policy_named_in_force", {"scope": scope, "name": name})
+    return InForce(*row) if row else None
+
+
 def count_of_target(tx: Tx, scope: int, target_arn: str) -> int:
     """How many policies a target has."""
     row = tx.one("policy_target_count", {"scope": scope, "target": target_arn})
@@ -141,15 +148,15 @@ def is_attached(tx: Tx, policy_id: int) -> bool:
     return tx.one("policy_target_any", {"policy": policy_id}) is not None
 
 
-def targets(tx: Tx, policy_id: int, after: int, limit: int, *, prefix: str = "") -> list[Target]:
-    """What a policy is attached to, in the order of attaching; ``prefix`` is that of the ARNs wanted."""
-    values = {"policy": policy_id, "after": after, "limit": limit, "size": len(prefix), "prefix": prefix}
+def targets(tx: Tx, policy_id: int, after: int, limit: int, *, without: str = "") -> list[Target]:
+    """What a policy is attached to, in the order of attaching; not what begins with ``without``."""
+    values = {"policy": policy_id, "after": after, "limit": limit, "size": len(without), "without": without}
     return [Target(*row) for row in tx.all("policy_target_list", values)]
 
 
-def targets_newest(tx: Tx, policy_id: int, before: int, limit: int, *, prefix: str = "") -> list[Target]:
+def targets_newest(tx: Tx, policy_id: int, before: int, limit: int, *, without: str = "") -> list[Target]:
     """The same from the latest attachment to the first, before one (first ``NEWEST``)."""
-    values = {"policy": policy_id, "before": before, "limit": limit, "size": len(prefix), "prefix": prefix}
+    values = {"policy": policy_id, "before": before, "limit": limit, "size": len(without), "without": without}
     return [Target(*row) for row in tx.all("policy_target_list_newest", values)]
 
 
@@ -174,6 +181,12 @@ def of_group_line(tx: Tx, scope: int, prefix: str, group: str, after: int, limit
 def in_force(tx: Tx, scope: int, target_arn: str) -> list[InForce]:
     """The documents that apply to a target by itself."""
     return [InForce(*row) for row in tx.all("policy_in_force", {"scope": scope, "target": target_arn})]
+
+
+def in_force_for_group(tx: Tx, scope: int, prefix: str, group: str) -> list[InForce]:
+    """The documents of a group and of its ancestors; ``prefix`` begins a group's ARN."""
+    values = {"scope": scope, "prefix": prefix, "group": group}
+    return [InForce(*row) for row in tx.all("policy_in_force_for_group", values)]
 
 
 def in_force_for_thing(tx: Tx, scope: int, prefix: str, thing_id: int) -> list[InForce]:

@@ -19,21 +19,24 @@ import msgspec
 
 from tidegate.wire import fastpath, patterns, plans
 from tidegate.wire.plans import Entries, Items, Plan, Scalar
-from tidegate.wire.shapes import Number, Size, Text
+from tidegate.wire.shapes import Ceilings, Number, Size, Text
 
 
-def violations(request: msgspec.Struct) -> list[str]:
-    """Every violated constraint of a generated struct, a sentence each; empty when there is none."""
-    if fastpath.accepts(request):
+def violations(request: msgspec.Struct, ceilings: Ceilings = ()) -> list[str]:
+    """Every violated constraint of a generated struct, a sentence each; empty when there is none.
+
+    ``ceilings`` are the quotas of a server that differ from AWS's.
+    """
+    if fastpath.accepts(request, ceilings):
         return []
     found: list[str] = []
-    explain(request, found)
+    explain(request, found, ceilings)
     return found
 
 
-def explain(request: msgspec.Struct, found: list[str]) -> None:
+def explain(request: msgspec.Struct, found: list[str], ceilings: Ceilings = ()) -> None:
     """Appends the sentences without asking first whether there are any."""
-    _explain_struct(request, "", found)
+    _explain_struct(request, "", found, ceilings)
 
 
 def message(found: Sequence[str]) -> str:
@@ -42,39 +45,45 @@ def message(found: Sequence[str]) -> str:
     return f"{len(found)} validation {noun} detected: {'; '.join(found)}"
 
 
-def _explain_struct(value: msgspec.Struct, path: str, found: list[str]) -> None:
-    for member in plans.of(type(value)):
+def _explain_struct(value: msgspec.Struct, path: str, found: list[str], ceilings: Ceilings) -> None:
+    for member in plans.of(type(value), ceilings):
         inner = getattr(value, member.attribute)
         at = f"{path}.{member.name}" if path else member.name
         if inner is not None:
-            _explain(member.plan, inner, at, found)
+            _explain(member.plan, inner, at, found, ceilings)
         elif member.required:
             found.append(f"Value null at '{at}' failed to satisfy constraint: Member must not be null")
 
 
-def _explain(plan: Plan | None, value: Any, path: str, found: list[str]) -> None:
+def _explain(plan: Plan | None, value: Any, path: str, found: list[str], ceilings: Ceilings) -> None:
     if isinstance(plan, Scalar):
         found += [_sentence(value, path, clause) for clause in reversed(_failed(plan.rule, value))]
     elif isinstance(plan, Items):
         found += [_sentence(value, path, clause) for clause in _failed(plan.size, value)]
         inner = [(f"{path}.{number}.member", item) for number, item in enumerate(value, 1)]
-        _explain_inner(plan.element, inner, "Member", value, path, found)
+        _explain_inner(plan.element, inner, "Member", value, path, found, ceilings)
     elif isinstance(plan, Entries):
         found += [_sentence(value, path, clause) for clause in _failed(plan.size, value)]
-        _explain_inner(plan.key, [(path, key) for key in value], "Map keys", value, path, found)
+        _explain_inner(plan.key, [(path, key) for key in value], "Map keys", value, path, found, ceilings)
         inner = [(f"{path}.{key}.member", item) for key, item in value.items()]
-        _explain_inner(plan.value, inner, "Map value", value, path, found)
+        _explain_inner(plan.value, inner, "Map value", value, path, found, ceilings)
     elif plan is not None:
-        _explain_struct(value, path, found)
+        _explain_struct(value, path, found, ceilings)
 
 
 def _explain_inner(
-    plan: Plan | None, inner: list[tuple[str, Any]], noun: str, whole: Any, path: str, found: list[str]
+    plan: Plan | None,
+    inner: list[tuple[str, Any]],
+    noun: str,
+    whole: Any,
+    path: str,
+    found: list[str],
+    ceilings: Ceilings,
 ) -> None:
     """What stands in a list or map: scalars are reported with all their constraints, on the whole of it."""
     if not isinstance(plan, Scalar):
         for at, item in inner:
-            _explain(plan, item, at, found)
+            _explain(plan, item, at, found, ceilings)
     elif any(_failed(plan.rule, item) for _, item in inner):
         clauses = ", ".join(clause for clause, _ in _tests(plan.rule))
         found.append(_sentence(whole, path, f"{noun} must satisfy constraint: [{clauses}]"))

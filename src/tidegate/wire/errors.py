@@ -57,6 +57,13 @@ class UnrecognizedClientException(WireError):
     http_status = 403
 
 
+class ExpiredTokenException(WireError):
+    """The session token was good once."""
+
+    code = "ExpiredTokenException"
+    http_status = 403
+
+
 class InvalidSignatureException(WireError):
     """The signature does not match the request."""
 

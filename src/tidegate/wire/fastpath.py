@@ -14,41 +14,43 @@ import msgspec
 
 from tidegate.wire import patterns, plans
 from tidegate.wire.plans import Entries, Items, Plan, Scalar
-from tidegate.wire.shapes import Number, Size, Text
+from tidegate.wire.shapes import Ceilings, Number, Size, Text
 
 Accepts = Callable[[Any], bool]
 
-_functions: dict[type[msgspec.Struct], Accepts] = {}
+_functions: dict[Ceilings, dict[type[msgspec.Struct], Accepts]] = {(): {}}
 
 
-def accepts(value: msgspec.Struct) -> bool:
-    """True when a generated struct violates no constraint."""
-    function = _functions.get(type(value))
-    return (function or _compile(type(value)))(value)
+def accepts(value: msgspec.Struct, ceilings: Ceilings = ()) -> bool:
+    """True when a generated struct violates no constraint, under the quotas of a server."""
+    known = _functions.get(ceilings)
+    function = known.get(type(value)) if known is not None else None
+    return (function or _compile(type(value), ceilings))(value)
 
 
-def source(struct: type[msgspec.Struct]) -> tuple[str, dict[str, object]]:
+def source(struct: type[msgspec.Struct], ceilings: Ceilings = ()) -> tuple[str, dict[str, object]]:
     """The text of the function for a struct type, and the values its names stand for."""
-    writer = _Writer()
+    writer = _Writer(ceilings)
     lines = ["def function(value):", *writer.members(struct), "    return True", ""]
     return "\n".join(lines), writer.names
 
 
-def _compile(struct: type[msgspec.Struct]) -> Accepts:
-    text, names = source(struct)
+def _compile(struct: type[msgspec.Struct], ceilings: Ceilings) -> Accepts:
+    text, names = source(struct, ceilings)
     exec(text, names)  # noqa: S102 - the text is written above from our own annotations
     function: Accepts = names["function"]  # type: ignore[assignment]
-    _functions[struct] = function
+    _functions.setdefault(ceilings, {})[struct] = function
     return function
 
 
 class _Writer:
-    def __init__(self) -> None:
-        self.names: dict[str, object] = {"accepts": accepts}
+    def __init__(self, ceilings: Ceilings) -> None:
+        self.names: dict[str, object] = {"accepts": accepts, "ceilings": ceilings}
+        self.ceilings = ceilings
         self.depth = 0
 
     def members(self, struct: type[msgspec.Struct]) -> Iterator[str]:
-        for member in plans.of(struct):
+        for member in plans.of(struct, self.ceilings):
             body = list(self.lines(member.plan, "v", 8))
             if not body and not member.required:
                 continue
@@ -68,7 +70,7 @@ class _Writer:
         elif isinstance(plan, (Items, Entries)):
             conditions = list(self.bounds(plan.size, f"len({variable})"))
         elif plan is not None:
-            conditions = [f"accepts({variable})"]
+            conditions = [f"accepts({variable}, ceilings)"]
         if conditions:
             yield f"{' ' * indent}if not ({' and '.join(conditions)}):"
             yield f"{' ' * indent}    return False"

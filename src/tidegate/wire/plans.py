@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from types import NoneType
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from tidegate.wire.shapes import Number, Shape, Size, SparseShape, Text
+from tidegate.wire.shapes import Ceilings, Number, Shape, Size, SparseShape, Text
 
 
 class Scalar(NamedTuple):
@@ -47,12 +48,17 @@ class Member(NamedTuple):
 
 
 @cache
-def of(struct: type[msgspec.Struct]) -> tuple[Member, ...]:
-    """The members of a generated struct."""
+def of(struct: type[msgspec.Struct], ceilings: Ceilings = ()) -> tuple[Member, ...]:
+    """The members of a generated struct, with the quotas of a server."""
     hints = get_type_hints(struct, include_extras=True)
     required: tuple[str, ...] = getattr(struct, "__required__", ())
     return tuple(
-        Member(_lower_camel(field.encode_name), field.name, field.name in required, _plan(hints[field.name]))
+        Member(
+            _lower_camel(field.encode_name),
+            field.name,
+            field.name in required,
+            _plan(hints[field.name], dict(ceilings)),
+        )
         for field in msgspec.structs.fields(struct)
     )
 
@@ -61,10 +67,11 @@ def _lower_camel(wire_name: str) -> str:
     return wire_name[0].lower() + wire_name[1:]
 
 
-def _plan(annotation: Any) -> Plan | None:
+def _plan(annotation: Any, ceilings: Mapping[str, int]) -> Plan | None:
     bare, marks = _unwrapped(annotation)
+    marks = tuple(_under(mark, ceilings) for mark in marks)
     size = next((mark for mark in marks if isinstance(mark, Size)), Size())
-    inner = [_plan(argument) for argument in get_args(bare)]
+    inner = [_plan(argument, ceilings) for argument in get_args(bare)]
     if get_origin(bare) is list:
         return Items(size, inner[0]) if inner[0] or size != Size() else None
     if get_origin(bare) is dict:
@@ -72,6 +79,12 @@ def _plan(annotation: Any) -> Plan | None:
     if isinstance(bare, type) and issubclass(bare, (Shape, SparseShape)):
         return bare
     return next((Scalar(mark) for mark in marks if isinstance(mark, (Text, Number))), None)
+
+
+def _under(mark: Any, ceilings: Mapping[str, int]) -> Any:
+    if isinstance(mark, (Text, Number, Size)) and mark.quota is not None and mark.quota in ceilings:
+        return msgspec.structs.replace(mark, max=ceilings[mark.quota])
+    return mark
 
 
 def _unwrapped(annotation: Any) -> tuple[Any, tuple[Any, ...]]:

@@ -19,7 +19,7 @@ import msgspec
 from tidegate.wire import constraints, jsontext
 from tidegate.wire.errors import SerializationException, WireError
 from tidegate.wire.routes import OPERATIONS, route, unescaped
-from tidegate.wire.shapes import Binding, Operation
+from tidegate.wire.shapes import Binding, Ceilings, Operation
 
 __all__ = ["OPERATIONS", "decode", "encode", "encode_error", "route"]
 
@@ -39,20 +39,21 @@ def decode(
     query_string: bytes,
     headers: Iterable[tuple[bytes, bytes]],
     body: bytes,
+    ceilings: Ceilings = (),
 ) -> Any:
     """The request struct of an operation (an instance of ``operation.request``).
 
     ``query_string`` is raw, without the ``?``; ``headers`` are pairs of raw name (any case) and value.
     SerializationException: malformed JSON, wrong JSON types, unreadable values. The operation's family error: violated
     constraints, all of them; a NUL in any value. Unknown members and parameters and explicit nulls are ignored; of a
-    repeated name the last counts.
+    repeated name the last counts. ``ceilings`` are the server's quotas that differ from AWS's.
     """
     request = _read_body(operation, body)
     if operation.outside:
         query = _query(query_string) if query_string else {}
         for binding in operation.outside:
             setattr(request, binding.attribute, _outside(binding, labels, query, headers))
-    found = constraints.violations(request)
+    found = constraints.violations(request, ceilings)
     if found:
         raise operation.invalid(constraints.message(found))
     if _may_hold_nul(labels, query_string, body) and _holds_nul(request):

@@ -44,6 +44,8 @@ class Text(msgspec.Struct, frozen=True):
     """The empty string passes the pattern all the same (package descriptions, control reference 1.6)."""
     multiline: bool = False
     r"""``\n``, ``\r`` and ``\t`` pass the pattern all the same (device statusDetails, device reference 3.2)."""
+    quota: str | None = None
+    """The quota that ``max`` is: a server may have another (``Ceilings``)."""
 
 
 class Number(msgspec.Struct, frozen=True):
@@ -51,6 +53,7 @@ class Number(msgspec.Struct, frozen=True):
 
     min: int | Decimal | None = None
     max: int | Decimal | None = None
+    quota: str | None = None
 
 
 class Size(msgspec.Struct, frozen=True):
@@ -58,6 +61,11 @@ class Size(msgspec.Struct, frozen=True):
 
     min: int | None = None
     max: int | None = None
+    quota: str | None = None
+
+
+Ceilings = tuple[tuple[str, int], ...]
+"""Quotas of a server that differ from AWS's: (name, most), each in place of the ``max`` of what bears the name."""
 
 
 class Binding(msgspec.Struct, frozen=True):

@@ -12,15 +12,20 @@ Not here: the sentences of shape constraints ("1 validation error detected: ..."
 from __future__ import annotations
 
 from tidegate.core.texts import (
+    access,
+    authorization,
     billing_groups,
+    ca_certificates,
     certificates,
     documents,
     groups,
     jobs,
     packages,
+    placeholders,
     policies,
     requests,
     settings,
+    shadows,
     tags,
     templates,
     thing_types,
@@ -28,15 +33,20 @@ from tidegate.core.texts import (
 )
 
 __all__ = [
+    "access",
+    "authorization",
     "billing_groups",
+    "ca_certificates",
     "certificates",
     "documents",
     "groups",
     "jobs",
     "packages",
+    "placeholders",
     "policies",
     "requests",
     "settings",
+    "shadows",
     "tags",
     "templates",
     "thing_types",

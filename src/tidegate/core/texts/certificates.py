@@ -10,8 +10,14 @@ CERTIFICATE_EXISTS: Final = "The certificate is already provisioned or registere
 CERTIFICATE_UNREADABLE: Final = "certificatePem is not an X.509 certificate in PEM format."
 """[R]"""
 
+CSR_UNREADABLE: Final = (
+    "certificateSigningRequest is not a signing request in PEM format that is signed with its own key, which must be"
+    " RSA of at least 2048 bits or ECC NIST P-256, P-384 or P-521."
+)
+"""[R] CreateCertificateFromCsr."""
+
 CERTIFICATE_AUTHORITY_MISSING: Final = "This server has no certificate authority."
-"""[R] CreateKeysAndCertificate."""
+"""[R] CreateKeysAndCertificate, CreateCertificateFromCsr."""
 
 NOT_A_CERTIFICATE_ARN: Final = "The given ARN does not represent a cert"
 """Reported by users of the live service. A principal that is something else."""

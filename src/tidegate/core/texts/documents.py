@@ -48,3 +48,59 @@ def document_source_too_long(length: int, limit: int) -> str:
 def document_source_unreachable(source: str) -> str:
     """[R] No object storage is configured that the document could be read from."""
     return f"Job document source {source} cannot be read: this server has no object storage."
+
+
+def document_source_too_large(source: str, limit: int) -> str:
+    """[R] ``limit`` in bytes."""
+    return f"Job document located at {source} is longer than the limit of {limit} bytes."
+
+
+def document_source_missing(source: str) -> str:
+    """[R]"""
+    return f"Job document source {source} cannot be found."
+
+
+def document_source_denied(source: str) -> str:
+    """[R] Where no role is named; with one, AWS's sentence about the role."""
+    return f"Access to job document source {source} is denied."
+
+
+SOURCE_CHANGED: Final = "The job template changed while its document was being fetched. Try again."
+"""[R] CreateJob; the template was deleted and made anew."""
+
+
+def document_source_unread(source: str) -> str:
+    """[R] The object storage does not answer."""
+    return f"Job document source {source} cannot be read at the moment."
+
+
+# --- parameters of managed templates (4.3) ----------------------------------------------------------------------------
+
+
+MANAGED_HAS_DOCUMENT: Final = "Job document and job document source cannot be specified with a managed job template."
+"""[R]"""
+
+
+def parameter_missing(template: str, key: str) -> str:
+    """[R]"""
+    return f"Document parameter {key} is required by managed job template {template}."
+
+
+def parameter_unknown(template: str, key: str) -> str:
+    """[R]"""
+    return f"Document parameter {key} is not a parameter of managed job template {template}."
+
+
+def parameter_invalid(key: str, value: str, regex: str) -> str:
+    """[R] ``regex`` as DescribeManagedJobTemplate shows it."""
+    return f"Document parameter {key} with value {value} does not match {regex}."
+
+
+# --- delivery ---------------------------------------------------------------------------------------------------------
+
+
+NO_OBJECTS: Final = "The presigned URLs of the job document cannot be generated: this server has no object storage."
+"""[R] CreateJob."""
+
+DOCUMENT_UNDELIVERABLE: Final = "The presigned URLs of the job document cannot be generated."
+"""[R] What a device is told; the log knows why."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-NOT_A_POLICY_TARGET: Final = "The given target is not the ARN of a certificate or thing group"
+NOT_A_POLICY_TARGET: Final = (
+    "The given target is not the ARN of a certificate or thing group, nor the id of a Cognito identity"
+)
 """[R] AttachPolicy, DetachPolicy, ListAttachedPolicies."""
 
 POLICY_MISSING: Final = "Policy not found"

@@ -1,16 +1,17 @@
 -- name: certificate_insert
 INSERT INTO certificate (scope_id, certificate_id, uuid, pem, status, mode, registered, not_before, not_after,
-  created_at, updated_at, version)
+  created_at, updated_at, version, ca_certificate_id)
 VALUES (:scope, :certificate_id, :uuid, :pem, :status, :mode, :registered, :not_before, :not_after,
-  :created_at, :created_at, 1)
+  :created_at, :created_at, 1, :ca_certificate_id)
 ON CONFLICT DO NOTHING RETURNING id;
 
 -- name: certificate_get
-SELECT id, certificate_id, uuid, pem, status, mode, not_before, not_after, created_at, updated_at, version
+SELECT id, certificate_id, uuid, pem, status, mode, not_before, not_after, created_at, updated_at, version,
+  registered, ca_certificate_id
 FROM certificate WHERE scope_id = :scope AND certificate_id = :certificate_id;
 
 -- name: certificate_owners
-SELECT c.scope_id, s.account, s.region, c.id, c.pem, c.status
+SELECT c.scope_id, s.account, s.region, c.id, c.pem, c.status, c.mode
 FROM certificate c JOIN scope s ON s.id = c.scope_id
 WHERE c.certificate_id = :certificate_id ORDER BY c.id;
 
@@ -21,6 +22,20 @@ FROM certificate WHERE scope_id = :scope AND id > :after ORDER BY id LIMIT :limi
 -- name: certificate_list_newest
 SELECT id, certificate_id, status, mode, created_at
 FROM certificate WHERE scope_id = :scope AND id < :before ORDER BY id DESC LIMIT :limit;
+
+-- name: certificate_of_ca
+SELECT id, certificate_id, status, mode, created_at
+FROM certificate WHERE scope_id = :scope AND ca_certificate_id = :ca_certificate_id AND id > :after
+ORDER BY id LIMIT :limit;
+
+-- name: certificate_of_ca_newest
+SELECT id, certificate_id, status, mode, created_at
+FROM certificate WHERE scope_id = :scope AND ca_certificate_id = :ca_certificate_id AND id < :before
+ORDER BY id DESC LIMIT :limit;
+
+-- name: certificate_outlive_ca
+UPDATE certificate SET registered = 1
+WHERE scope_id = :scope AND ca_certificate_id = :ca_certificate_id AND registered = 0;
 
 -- name: certificate_registered
 SELECT id, pem FROM certificate WHERE registered = 1 AND id > :after ORDER BY id LIMIT :limit;

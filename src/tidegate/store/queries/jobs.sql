@@ -85,10 +85,16 @@ SELECT count(*) FROM job WHERE scope_id = :scope AND status = 'DELETION_IN_PROGR
 DELETE FROM job WHERE id = :id;
 
 -- name: job_document_insert
-INSERT INTO job_document (job_id, document) VALUES (:job, :document);
+INSERT INTO job_document (job_id, document, before, delivery) VALUES (:job, :document, :before, :delivery);
 
 -- name: job_document_get
 SELECT document FROM job_document WHERE job_id = :job;
+
+-- name: job_document_before
+SELECT coalesce(before, document) FROM job_document WHERE job_id = :job;
+
+-- name: job_document_delivery
+SELECT document, delivery FROM job_document WHERE job_id = :job;
 
 -- name: job_document_delete
 DELETE FROM job_document WHERE job_id = :job;

@@ -56,12 +56,12 @@ SELECT 1 FROM policy_target WHERE policy_id = :policy LIMIT 1;
 
 -- name: policy_target_list
 SELECT id, target_arn FROM policy_target
-WHERE policy_id = :policy AND id > :after AND substr(target_arn, 1, CAST(:size AS INTEGER)) = :prefix
+WHERE policy_id = :policy AND id > :after AND (CAST(:size AS INTEGER) = 0 OR substr(target_arn, 1, CAST(:size AS INTEGER)) <> :without)
 ORDER BY id LIMIT :limit;
 
 -- name: policy_target_list_newest
 SELECT id, target_arn FROM policy_target
-WHERE policy_id = :policy AND id < :before AND substr(target_arn, 1, CAST(:size AS INTEGER)) = :prefix
+WHERE policy_id = :policy AND id < :before AND (CAST(:size AS INTEGER) = 0 OR substr(target_arn, 1, CAST(:size AS INTEGER)) <> :without)
 ORDER BY id DESC LIMIT :limit;
 
 -- name: policy_of_target
@@ -83,17 +83,33 @@ JOIN policy p ON p.id = t.policy_id
 WHERE p.id > :after ORDER BY p.id LIMIT :limit;
 
 -- name: policy_in_force
-SELECT p.name, v.document FROM policy_target t
+SELECT p.name, v.document, p.default_version FROM policy_target t
 JOIN policy p ON p.id = t.policy_id
 JOIN policy_version v ON v.policy_id = p.id AND v.version = p.default_version
 WHERE t.scope_id = :scope AND t.target_arn = :target ORDER BY p.name;
+
+-- name: policy_named_in_force
+SELECT p.name, v.document, p.default_version FROM policy p
+JOIN policy_version v ON v.policy_id = p.id AND v.version = p.default_version
+WHERE p.scope_id = :scope AND p.name = :name;
+
+-- name: policy_in_force_for_group
+WITH RECURSIVE line (id, name, parent_id) AS (
+  SELECT id, name, parent_id FROM thing_group WHERE scope_id = :scope AND name = :group
+  UNION
+  SELECT g.id, g.name, g.parent_id FROM thing_group g JOIN line ON g.id = line.parent_id)
+SELECT DISTINCT p.name, v.document, p.default_version FROM line
+JOIN policy_target t ON t.scope_id = :scope AND t.target_arn = CAST(:prefix AS TEXT) || line.name
+JOIN policy p ON p.id = t.policy_id
+JOIN policy_version v ON v.policy_id = p.id AND v.version = p.default_version
+ORDER BY p.name;
 
 -- name: policy_in_force_for_thing
 WITH RECURSIVE line (id, name, parent_id) AS (
   SELECT g.id, g.name, g.parent_id FROM group_member m JOIN thing_group g ON g.id = m.group_id WHERE m.thing_id = :thing
   UNION
   SELECT g.id, g.name, g.parent_id FROM thing_group g JOIN line ON g.id = line.parent_id)
-SELECT DISTINCT p.name, v.document FROM line
+SELECT DISTINCT p.name, v.document, p.default_version FROM line
 JOIN policy_target t ON t.scope_id = :scope AND t.target_arn = CAST(:prefix AS TEXT) || line.name
 JOIN policy p ON p.id = t.policy_id
 JOIN policy_version v ON v.policy_id = p.id AND v.version = p.default_version

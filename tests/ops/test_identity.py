@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from tests.conftest import Run
-from tests.ops.x509_samples import self_signed
+from tests.ops.test_ca_certificates import enroll
+from tests.ops.x509_samples import MakerCA, self_signed
+from tidegate.ops import identity
 from tidegate.ops.call import Call
-from tidegate.runtime import identity
 from tidegate.store import scopes
 from tidegate.store.database import Database, transact
 from tidegate.wire import iot
@@ -124,6 +125,24 @@ def test_a_certificate_of_several_scopes(run: Run, call: Call, database: Databas
     assert region_of("prefix-ats.iot.US-EAST-1.amazonaws.com") == "us-east-1"
     run("UpdateCertificate", certificate_id=made.certificate_id, new_status="REVOKED", call=calls["eu-west-1"])
     assert region_of(None) == "us-east-1"
+
+
+def test_an_account_that_proved_its_key_comes_first(run: Run, call: Call, database: Database) -> None:
+    """Who registers somebody else's public certificate first does not get the device."""
+    ca = MakerCA()
+    leaf = ca.leaf()
+    scope = transact(database, lambda tx: scopes.ensure(tx, "210987654321", "eu-west-1"))
+    theirs = call._replace(scope=scope, account="210987654321")
+    made = run("RegisterCertificateWithoutCA", certificate_pem=leaf, status="ACTIVE", call=theirs)
+    enroll(run, ca)
+    run("RegisterCertificate", certificate_pem=leaf, status="ACTIVE")
+
+    def account_of(server_name: str | None) -> str | None:
+        device = database.read(lambda tx: identity.load(tx, made.certificate_id, server_name=server_name))
+        return device.account if device else None
+
+    assert account_of(None) == account_of("localhost") == "123456789012"
+    assert account_of("210987654321.iot.example") == "210987654321"
 
 
 # --- which thing (8.4) ----------------------------------------------------------------------------------------------
@@ -305,6 +324,56 @@ def test_keys_of_one_request(fleet: Fleet) -> None:
     assert device is not None
     assert device.bind("c", IP, {"iot:LastWillTopic": "will"}).allows("iot:Connect", "client/c")
     assert not device.bind("c", IP).allows("iot:Connect", "client/c")
+
+
+@pytest.mark.parametrize(
+    ("condition", "allowed"),
+    [
+        # The three examples of AWS's documents: a will only, persistent only, nothing but what is listed.
+        ({"ForAnyValue:StringEquals": {"iot:ConnectAttributes": ["LastWill"]}}, ["w", "pw"]),
+        ({"ForAnyValue:StringEquals": {"iot:ConnectAttributes": ["PersistentConnect"]}}, ["p", "pw"]),
+        ({"ForAllValues:StringEquals": {"iot:ConnectAttributes": []}}, [""]),
+        ({"ForAllValues:StringEquals": {"iot:ConnectAttributes": ["LastWill"]}}, ["", "w"]),
+        (
+            {"ForAllValues:StringEquals": {"iot:ConnectAttributes": ["PersistentConnect", "LastWill"]}},
+            ["", "p", "w", "pw"],
+        ),
+        ({"ForAnyValue:StringLike": {"iot:LastWillTopic": ["gone/*"]}}, ["w", "pw"]),
+        ({"StringEquals": {"iot:LastWillTopic": "other"}}, []),
+    ],
+)
+def test_how_a_client_connects(fleet: Fleet, condition: dict[str, Any], allowed: list[str]) -> None:
+    fleet.policy("p", fleet.arn, allow("iot:Connect", "client/c", Condition=condition))
+    device = fleet.load(client_id="c")
+    assert device is not None
+    assert device.judges_connect
+
+    def connects(how: str) -> bool:
+        extra = identity.of_connect(persistent="p" in how, will_topic="gone/c" if "w" in how else None)
+        return device.bind("c", IP, extra).allows("iot:Connect", "client/c")
+
+    assert [how for how in ("", "p", "w", "pw") if connects(how)] == allowed
+
+
+def test_few_policies_look_at_how_a_client_connects(fleet: Fleet) -> None:
+    fleet.policy(
+        "p", fleet.arn, allow("iot:Connect", "*", Condition={"Bool": {"iot:Connection.Thing.IsAttached": "true"}})
+    )
+    device = fleet.load(client_id="c")
+    assert device is not None
+    assert not device.judges_connect
+
+
+def test_an_empty_list_of_connect_attributes_denies_nothing_else(fleet: Fleet) -> None:
+    """A quarantine for clients with a will must not catch those without one."""
+    will = {"ForAnyValue:StringEquals": {"iot:ConnectAttributes": ["LastWill"]}}
+    fleet.policy("p", fleet.arn, allow("iot:*", "*"), {**deny("iot:Connect", "*"), "Condition": will})
+    device = fleet.load(client_id="c")
+    assert device is not None
+    plain = device.bind("c", IP, identity.of_connect(persistent=True, will_topic=None))
+    assert plain.allows("iot:Connect", "client/c")
+    with_will = device.bind("c", IP, identity.of_connect(persistent=False, will_topic="gone"))
+    assert not with_will.allows("iot:Connect", "client/c")
 
 
 def test_partition(fleet: Fleet) -> None:

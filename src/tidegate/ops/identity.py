@@ -11,8 +11,8 @@ The client id decides which thing it is, thereby which variables have values and
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -21,6 +21,8 @@ from tidegate.pki import certificates as x509
 from tidegate.store import certificates, policies
 from tidegate.store.database import Tx
 
+_OF_CONNECT: Final = frozenset({"iot:connectattributes", "iot:lastwilltopic"})
+"""Condition keys that have a value at CONNECT alone, in lower case."""
 _ATTRIBUTES: msgspec.json.Decoder[dict[str, str]] = msgspec.json.Decoder(dict[str, str])
 
 
@@ -53,11 +55,23 @@ class Bound:
         """The same with the statement that decided."""
         return self._policies.decide(action, self._prefix + resource)
 
+    def explain(self, action: str, arn: str) -> policy.Explanation:
+        """All that bears on an action on a resource, given by its whole ARN."""
+        return self._policies.explain(action, arn)
+
+
+def of_connect(*, persistent: bool, will_topic: str | None) -> dict[str, str | list[str]]:
+    """The condition keys that one CONNECT alone has (device reference 8.2)."""
+    attributes = [name for name, given in (("PersistentConnect", persistent), ("LastWill", will_topic)) if given]
+    keys: dict[str, str | list[str]] = {"iot:ConnectAttributes": attributes}
+    return keys if will_topic is None else {**keys, "iot:LastWillTopic": will_topic}
+
 
 class Device(NamedTuple):
-    """The holder of an ACTIVE certificate under a client id (None: over HTTPS).
+    """The holder of a certificate under a client id (None: over HTTPS).
 
-    ``things`` are those that the client id can mean; a certificate shared by a whole fleet has many more.
+    ``things`` are those that the client id can mean; a certificate shared by a whole fleet has many more. ``variables``
+    are those of the certificate. Of a principal that is none, ``certificate_id`` is its name.
     """
 
     scope: int
@@ -76,29 +90,41 @@ class Device(NamedTuple):
         """The thing it is. There are never two: an exclusive one has none beside it."""
         return self.things[0] if self.things else None
 
-    def bind(self, client_id: str | None, source_ip: str, extra: Mapping[str, str | list[str]] | None = None) -> Bound:
+    @property
+    def applying(self) -> tuple[policy.Policy, ...]:
+        """Every policy that has a say: its own, and those of its thing's groups."""
+        return self.policies + (self.thing.policies if self.thing else ())
+
+    @property
+    def judges_connect(self) -> bool:
+        """Whether a policy looks at how a client connects, so that CONNECT needs a binding of its own."""
+        return any(entry.conditions_on(_OF_CONNECT) for entry in self.applying)
+
+    def bind(
+        self, client_id: str | None, source_ip: str | None, extra: Mapping[str, str | list[str]] | None = None
+    ) -> Bound:
         """What a connection may do.
 
         Args:
             client_id: the one the device was loaded for; None over HTTPS.
-            source_ip: the peer's address.
-            extra: condition keys that one request alone has (``iot:LastWillTopic``, ``iot:ConnectAttributes``): bind
-                with them to judge the CONNECT and without them for what follows.
+            source_ip: the peer's address; None if there is none.
+            extra: condition keys that one request alone has (``of_connect``): bind with them to judge the CONNECT and
+                without them for what follows.
 
         Raises:
             ValueError: the device was loaded for another client id.
         """
         if client_id != self.client_id:
             raise ValueError(f"loaded for client id {self.client_id!r}, not for {client_id!r}")
-        thing = self.thing
-        context = {**self.variables, "aws:SourceIp": source_ip, **(extra or {})}
+        context = {**self.variables, **(extra or {})}
+        if source_ip is not None:
+            context["aws:SourceIp"] = source_ip
         if self.server_name is not None:
             context["iot:DomainName"] = self.server_name
         if client_id is not None:
-            context |= {"iot:ClientId": client_id, **_thing_variables(thing)}
-        applying = self.policies + (thing.policies if thing else ())
+            context |= {"iot:ClientId": client_id, **_thing_variables(self.thing)}
         prefix = f"arn:{self.partition}:iot:{self.region}:{self.account}:"
-        return Bound(policy.bind(applying, context), prefix, thing.name if thing else None)
+        return Bound(policy.bind(self.applying, context), prefix, self.thing.name if self.thing else None)
 
 
 def load(
@@ -114,14 +140,27 @@ def load(
     Args:
         tx: where to read.
         certificate_id: lower-case hex SHA-256 of the certificate.
-        server_name: the host name the client asked for (SNI). If several scopes know the certificate, the one whose
-            region or account it names is meant; else the one that knew it first.
+        server_name: the host name the client asked for (SNI), by which it says which of several scopes it means.
         client_id: MQTT's; None over HTTPS.
         partition: of the ARNs.
     """
-    owner = _owner(certificates.owners(tx, certificate_id), server_name)
+    active = [owner for owner in certificates.owners(tx, certificate_id) if owner.status == "ACTIVE"]
+    owner = meant(active, server_name)
     if owner is None:
         return None
+    return held(tx, owner, certificate_id, server_name=server_name, client_id=client_id, partition=partition)
+
+
+def held(
+    tx: Tx,
+    owner: certificates.Owner,
+    certificate_id: str,
+    *,
+    server_name: str | None = None,
+    client_id: str | None = None,
+    partition: str = "aws",
+) -> Device:
+    """The device that holds a certificate of a scope, whatever the certificate's status."""
     head = f"arn:{partition}:iot:{owner.region}:{owner.account}:"
     attached = certificates.things_for_client(tx, owner.scope, owner.id, client_id)
     return Device(
@@ -134,31 +173,53 @@ def load(
         client_id=client_id,
         variables=x509.policy_variables(x509.parse(owner.pem)),
         things=tuple(_thing(tx, owner.scope, f"{head}thinggroup/", row) for row in attached),
-        policies=_parsed(policies.in_force(tx, owner.scope, f"{head}cert/{certificate_id}")),
+        policies=parsed(policies.in_force(tx, owner.scope, f"{head}cert/{certificate_id}")),
     )
 
 
-def _owner(owners: list[certificates.Owner], server_name: str | None) -> certificates.Owner | None:
+class _Scoped(Protocol):
+    @property
+    def account(self) -> str: ...
+
+    @property
+    def region(self) -> str: ...
+
+    @property
+    def mode(self) -> str: ...
+
+
+_S = TypeVar("_S", bound=_Scoped)
+
+
+def meant(found: Sequence[_S], server_name: str | None) -> _S | None:
+    """Which of several scopes a client means: the one whose region or account it names.
+
+    Else one in DEFAULT mode, which takes a key to get, before those in SNI_ONLY mode, which anybody may claim by
+    registering what is public; else the first.
+    """
     labels = set((server_name or "").lower().split("."))
-    active = [owner for owner in owners if owner.status == "ACTIVE"]
-    # max keeps the first of equals, and owners come oldest first.
-    return max(active, key=lambda owner: (owner.region in labels) + (owner.account in labels), default=None)
+
+    def fits(each: _S) -> tuple[int, bool]:
+        return (each.region in labels) + (each.account in labels), each.mode == "DEFAULT"
+
+    return max(found, key=fits, default=None)  # max keeps the first of equals
 
 
 def _thing(tx: Tx, scope: int, groups: str, row: certificates.AttachedThing) -> Thing:
     in_force = policies.in_force_for_thing(tx, scope, groups, row.id)
     attributes = _ATTRIBUTES.decode(row.attributes)
-    return Thing(row.name, attributes, bool(row.exclusive), _parsed(in_force), row.type_name)
+    return Thing(row.name, attributes, bool(row.exclusive), parsed(in_force), row.type_name)
 
 
-def _parsed(documents: list[policies.InForce]) -> tuple[policy.Policy, ...]:
-    return tuple(_parse(entry.document, entry.name) for entry in documents)
+def parsed(documents: Iterable[policies.InForce]) -> tuple[policy.Policy, ...]:
+    """Policies as they are evaluated. Raises ``MalformedPolicyError`` for what an earlier version took."""
+    return tuple(_parse(entry.document, entry.name, entry.version) for entry in documents)
 
 
 @functools.lru_cache(maxsize=1024)
-def _parse(document: str, name: str) -> policy.Policy:
+def _parse(document: str, name: str, version: int) -> policy.Policy:
     # Many devices share few documents. One that no longer parses refuses its devices: it might have been a Deny.
-    return policy.parse(document, name)
+    return policy.parse(document, name, version)
 
 
 def _thing_variables(thing: Thing | None) -> dict[str, str | list[str]]:

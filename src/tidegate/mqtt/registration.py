@@ -1,0 +1,53 @@
+"""Certificates that register themselves: what the endpoint does about a CONNECT of nobody it knows.
+
+The connection is refused meanwhile; nothing waits for this.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from tidegate.ops import just_in_time
+from tidegate.ops.just_in_time import Attempt
+from tidegate.pki import certificates
+from tidegate.pki.certificates import InvalidCertificateError
+from tidegate.runtime.service import Service
+from tidegate.store.database import StoreError
+
+log = logging.getLogger("tidegate.mqtt")
+
+_MOST = 64
+"""Attempts looked into at once. A device whose attempt is passed over tries again."""
+
+
+class Registration:
+    """Lives on the event loop."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._loop = asyncio.get_running_loop()
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    def attempt(self, certificate_der: bytes, server_name: str | None, peer: str) -> None:
+        """A client was refused for its certificate; see whether that is to be registered."""
+        if len(self._under_way) >= _MOST:
+            return
+        task = self._loop.create_task(self._register(certificate_der, server_name, peer))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def settled(self) -> None:
+        """Wait for the attempts under way."""
+        while self._under_way:
+            await asyncio.wait(set(self._under_way))
+
+    async def _register(self, certificate_der: bytes, server_name: str | None, peer: str) -> None:
+        service = self._service
+        try:
+            attempt = Attempt(certificates.from_der(certificate_der), server_name, peer)
+            if await service.unit.read(lambda tx: just_in_time.is_awaited(tx, attempt)):
+                now = service.clock.now()
+                await service.unit.transact(lambda tx: just_in_time.register(tx, attempt, now=now, ids=service.ids))
+        except (InvalidCertificateError, StoreError) as error:
+            log.error("a certificate from %s could not be registered: %s; its device will try again", peer, error)

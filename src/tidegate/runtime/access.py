@@ -1,0 +1,219 @@
+"""Who an access key is and what it may do: read from the store, remembered for a second.
+
+A busy caller's key is thus read once a second and not for every request. What another process changes (``tidegate
+keys``, ``tidegate access``) counts a second later at most, what this one changes at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from tidegate.clock import Millis, monotonic, wall_now
+from tidegate.core import arn
+from tidegate.core.iam import decisions, documents
+from tidegate.core.iam.decisions import Asked, Decision
+from tidegate.core.iam.documents import Policy
+from tidegate.ops.access import name_of, token_digest
+from tidegate.ops.effects import AccessChanged
+from tidegate.pki.vault import Vault, VaultError
+from tidegate.runtime.unit import Unit
+from tidegate.store import keys, principals
+from tidegate.store.database import Tx
+from tidegate.store.keys import AccessKey
+
+log = logging.getLogger("tidegate.access")
+
+_REMEMBERED_S = 1.0
+_NOTED_MS = 10 * 60_000
+"""How old the note of a key's last use may become before it is written again."""
+_TAGS: msgspec.json.Decoder[dict[str, str]] = msgspec.json.Decoder(dict[str, str])
+_DENY_ALL = '{"Statement": {"Effect": "Deny", "Action": "*", "Resource": "*"}}'
+
+
+class Identity(NamedTuple):
+    """The holder of an access key.
+
+    ``keys`` are the condition keys that its policies look at, ``variables`` those whose values are its own.
+    ``unlimited`` is true if its policies allow everything, so that nothing need be asked. ``session`` is None for a
+    lasting key.
+    """
+
+    key_id: str
+    secret: str
+    principal: str
+    policies: tuple[Policy, ...]
+    session: tuple[Policy, ...] | None
+    keys: frozenset[str]
+    variables: Mapping[str, tuple[str, ...]]
+    unlimited: bool
+    token_digest: str | None
+    expires_at: Millis | None
+    last_used_at: Millis | None
+
+    def decide(self, asked: Asked) -> Decision:
+        """Put a question to its policies."""
+        return decisions.decide(self.policies, self.session, asked)
+
+    def allows(self, action: str, resource: str, context: Mapping[str, tuple[str, ...]] | None = None) -> bool:
+        """Whether it may do something; ``context`` are the condition keys of the request, in lower case."""
+        return self.unlimited or self.decide(Asked((action,), resource, {**self.variables, **(context or {})})).allowed
+
+    def expired(self, now: Millis) -> bool:
+        """Whether its credentials counted until some time before ``now`` (the wall clock)."""
+        return self.expires_at is not None and self.expires_at <= now
+
+
+class Unknown(NamedTuple):
+    """A key nobody may sign with; ``reason`` is for the log."""
+
+    reason: str
+
+
+class Access:
+    """The access keys of a store. Lives on one event loop."""
+
+    def __init__(self, unit: Unit, vault: Vault | None) -> None:
+        self._unit = unit
+        self._vault = vault
+        self._known: dict[str, tuple[float, Identity]] = {}
+        unit.subscribe(self._changed)
+
+    def _changed(self, effects: list[Any]) -> None:
+        if any(isinstance(effect, AccessChanged) for effect in effects):
+            self._known.clear()
+
+    def forget(self) -> None:
+        """Read everything again: the store was emptied."""
+        self._known.clear()
+
+    async def find(self, key_id: str, token: str | None = None) -> Identity | Unknown:
+        """Who holds a key: whoever proves to know its secret, if it has not ``expired``.
+
+        ``token`` is the session token that came with the key id. Raises ``StoreError`` if the store cannot be read.
+        """
+        found = await self._holder(key_id)
+        if isinstance(found, Identity) and not _token_fits(found.token_digest, token):
+            return Unknown("its session token is not the one of its access key")
+        return found
+
+    async def _holder(self, key_id: str) -> Identity | Unknown:
+        known = self._known.get(key_id)
+        if known is not None and known[0] > monotonic():
+            return known[1]
+        if not key_id.isprintable():  # a NUL out of a query string is nothing a store could look for
+            return Unknown("its access key id is none")
+        if self._vault is None:
+            return Unknown("this server has no master key")
+        vault = self._vault
+        found = await self._unit.read(lambda tx: load(tx, vault, key_id))
+        self._known.pop(key_id, None)
+        if isinstance(found, Identity):
+            self._known[key_id] = monotonic() + _REMEMBERED_S, found
+        return found
+
+    def used(self, identity: Identity) -> None:
+        """Note that a key was used, now and then. Does not wait for the store."""
+        now = wall_now()
+        if identity.last_used_at is not None and now - identity.last_used_at < _NOTED_MS:
+            return
+        key_id = identity.key_id
+        known = self._known.get(key_id)
+        if known is not None:
+            self._known[key_id] = known[0], identity._replace(last_used_at=now)
+        self._unit.transact(lambda tx: keys.used(tx, key_id, now)).add_done_callback(_noted)
+
+
+def _token_fits(digest: str | None, token: str | None) -> bool:
+    """Temporary credentials come with their token, lasting ones with none."""
+    if digest is None or token is None:
+        return digest is None and not token
+    return hmac.compare_digest(digest, token_digest(token))
+
+
+def _noted(future: asyncio.Future[None]) -> None:
+    if not future.cancelled() and future.exception() is not None:
+        log.info("the last use of an access key could not be noted: %s", future.exception())
+
+
+def load(tx: Tx, vault: Vault, key_id: str) -> Identity | Unknown:
+    """Who holds a key, from committed state."""
+    key = keys.get(tx, key_id)
+    if key is None:
+        return Unknown("its access key does not exist")
+    if key.status != keys.ACTIVE:
+        return Unknown(f"its access key is {key.status}")
+    try:
+        secret = vault.open(key_id, key.secret)
+    except VaultError as error:
+        return Unknown(str(error))
+    return _identity(key_id, key, secret, *_attached(tx, key.principal))
+
+
+def _attached(tx: Tx, principal: str) -> tuple[dict[str, str], tuple[Policy, ...]]:
+    """Tags and policies of a principal; one that does not exist has none, and may do nothing."""
+    found = principals.find(tx, principal)
+    if found is None:
+        return {}, ()
+    return _TAGS.decode(found.tags), tuple(_parsed(*entry) for entry in principals.policies(tx, found.id))
+
+
+def identity_of(tx: Tx, principal: str) -> Identity:
+    """What a principal may do, whatever its keys: for asking ahead."""
+    return _identity("", AccessKey("", principal), "", *_attached(tx, principal))
+
+
+def _identity(key_id: str, key: AccessKey, secret: str, tags: dict[str, str], policies: tuple[Policy, ...]) -> Identity:
+    session = None if key.session_policy is None else (_parsed("session", key.session_policy),)
+    looked_at = frozenset[str]().union(*[policy.keys for policy in (*policies, *(session or ()))])
+    return Identity(
+        key_id=key_id,
+        secret=secret,
+        principal=key.principal,
+        policies=policies,
+        session=session,
+        keys=looked_at,
+        variables=_variables(key.principal, tags),
+        unlimited=session is None and _allow_everything(policies),
+        token_digest=key.token_digest,
+        expires_at=key.expires_at,
+        last_used_at=key.last_used_at,
+    )
+
+
+def _parsed(name: str, document: str) -> Policy:
+    try:
+        return documents.parse(document, name)
+    except documents.MalformedError as error:
+        # It might have been a Deny.
+        log.error("policy %s is none and denies everything: %s", name, error)
+        return documents.parse(_DENY_ALL, name)
+
+
+def _allow_everything(policies: tuple[Policy, ...]) -> bool:
+    statements = [statement for policy in policies for statement in policy.statements]
+    everything = documents.parse(_DENY_ALL).statements[0]
+    whole = everything.actions, everything.resources
+    return all(statement.effect == "Allow" for statement in statements) and any(
+        (statement.actions, statement.resources) == whole
+        and not (statement.conditions or statement.not_actions or statement.not_resources)
+        for statement in statements
+    )
+
+
+def _variables(principal: str, tags: dict[str, str]) -> dict[str, tuple[str, ...]]:
+    named = arn.parse(principal)
+    own = {
+        "aws:principalarn": principal,
+        "aws:principalaccount": named.account if named else "",
+        "aws:principaltype": "User",
+        "aws:username": name_of(principal),
+        "aws:userid": name_of(principal),
+    }
+    own |= {f"aws:principaltag/{key.lower()}": value for key, value in tags.items()}
+    return {key: (value,) for key, value in own.items() if value}

@@ -1,0 +1,49 @@
+"""Device shadows, by the name of their thing; the classic shadow's name is the empty one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from tidegate.store.database import Tx
+
+
+class Key(NamedTuple):
+    """Which shadow."""
+
+    scope: int
+    thing: str
+    name: str
+
+
+class Shadow(NamedTuple):
+    """A stored shadow; ``document`` is JSON text (``state`` and ``metadata``), None of one that was deleted."""
+
+    version: int
+    document: str | None
+
+
+def get(tx: Tx, key: Key) -> Shadow | None:
+    """A shadow, or what is remembered of a deleted one."""
+    row = tx.one("shadow_get", key._asdict())
+    return Shadow(*row) if row else None
+
+
+def put(tx: Tx, key: Key, former: Shadow | None, after: Shadow, now: int) -> bool:
+    """Set a shadow that is still as it was read; False if somebody else was faster. ``former`` None: there was none."""
+    values = {**key._asdict(), **after._asdict(), "now": now}
+    if former is None:
+        return tx.one("shadow_insert", values) is not None
+    existed = int(former.document is not None)
+    return tx.one("shadow_put", {**values, "former": former.version, "existed": existed}) is not None
+
+
+def page(tx: Tx, scope: int, thing: str, after: str, limit: int) -> list[str]:
+    """The names of a thing's named shadows, after a name."""
+    rows = tx.all("shadow_list", {"scope": scope, "thing": thing, "after": after, "limit": limit})
+    return [row[0] for row in rows]
+
+
+def shadows_of(tx: Tx, thing_id: int) -> Mapping[str, str]:
+    """The documents (``{"state": …, "metadata": …}``) of a registered thing's shadows by name; ``""``: the classic."""
+    return dict(tx.all("shadow_of_thing", {"thing": thing_id}))

@@ -1,0 +1,126 @@
+"""Shadow requests over MQTT when the store is slow, full or gone (device reference 9.4)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
+from typing import Any
+
+from tests.mqtt.rig import SCOPE
+from tidegate.mqtt.shadows import IN_FLIGHT, Shadows
+from tidegate.mqtt.turns import Turns
+from tidegate.store.database import StoreUnavailable
+
+UPDATE = "$aws/things/lamp/shadow/update"
+
+
+class SlowStore:
+    """Works that end when the test says so."""
+
+    def __init__(self, *, ordered: bool = True) -> None:
+        self.ordered = ordered
+        self.waiting: list[tuple[Any, asyncio.Future[Any]]] = []
+
+    def transact(self, work: Any) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.waiting.append((work, future))
+        return future
+
+
+class Client:
+    """Who sends requests."""
+
+    def __init__(self) -> None:
+        self.principal, self.scope, self.scope_id = "cert", SCOPE, 1
+
+
+class Scene:
+    """Shadows over a slow store, and what they published."""
+
+    def __init__(self) -> None:
+        self.store = SlowStore()
+        self.published: list[tuple[str, Any]] = []
+        call = SimpleNamespace(now=5000, account=SCOPE[0], region=SCOPE[1])
+        service: Any = SimpleNamespace(unit=self.store, call_at=lambda *_where: call)
+        self.shadows = Shadows(service, self)
+
+    def publish(self, topic: str, payload: bytes, _qos: int, **_options: Any) -> None:
+        self.published.append((topic, json.loads(payload)))
+
+    def ask(self, client: Any, token: str) -> Any:
+        return self.shadows.request(client, UPDATE, json.dumps({"state": {}, "clientToken": token}).encode())
+
+
+def carried_out(scenario: Callable[[], Awaitable[None]]) -> None:
+    async def run() -> None:
+        await scenario()
+
+    asyncio.run(run())
+
+
+def test_ten_requests_of_a_connection_may_be_under_way() -> None:
+    async def scenario() -> None:
+        scene, one, other = Scene(), Client(), Client()
+        for number in range(IN_FLIGHT):
+            assert scene.ask(one, str(number)) is not None
+        assert scene.ask(one, "late") is None
+        ((topic, body),) = scene.published
+        assert topic == f"{UPDATE}/rejected"
+        assert (body["code"], body["clientToken"], body["timestamp"]) == (429, "late", 5)
+        assert scene.ask(other, "0") is not None
+        scene.store.waiting[0][1].set_result(None)
+        await asyncio.sleep(0)
+        assert scene.ask(one, "again") is not None
+        assert scene.ask(one, "late") is None
+
+    carried_out(scenario)
+
+
+def test_a_store_that_fails_is_an_internal_failure() -> None:
+    async def scenario() -> None:
+        scene, client = Scene(), Client()
+        future = scene.ask(client, "c")
+        scene.store.waiting[0][1].set_exception(StoreUnavailable("disk full"))
+        await asyncio.wait([future])
+        assert scene.published == [
+            (
+                f"{UPDATE}/rejected",
+                {"code": 500, "message": "Internal service failure", "timestamp": 5, "clientToken": "c"},
+            )
+        ]
+        assert future.exception() is not None
+        assert scene.ask(client, "d") is not None
+
+    carried_out(scenario)
+
+
+def test_other_topics_are_left_alone() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        assert scene.shadows.request(Client(), "$aws/things/lamp/defender/metrics/json", b"{}") is None
+        assert (scene.store.waiting, scene.published) == ([], [])
+
+    carried_out(scenario)
+
+
+def test_turns_of_one_connection_wait_for_each_other() -> None:
+    async def scenario() -> None:
+        store, one, other = SlowStore(ordered=False), Client(), Client()
+        turns: Turns[None] = Turns(store)  # type: ignore[arg-type]
+        first, second = turns.run(one, lambda _tx: None), turns.run(one, lambda _tx: None)
+        third = turns.run(other, lambda _tx: None)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert len(store.waiting) == 2
+        store.waiting[0][1].set_exception(StoreUnavailable("gone"))  # a failure lets the next go on
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert len(store.waiting) == 3
+        for _, future in store.waiting[1:]:
+            future.set_result(None)
+        await asyncio.wait([first, second, third])
+        assert [future.exception() is None for future in (first, second, third)] == [False, True, True]
+
+    carried_out(scenario)

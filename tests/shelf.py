@@ -1,0 +1,47 @@
+"""An object storage of a test's own: what lies on it can be fetched, and its URLs tell everything they were made of."""
+
+from __future__ import annotations
+
+from typing import Literal
+from urllib.parse import parse_qs, quote, urlsplit
+
+from tidegate.core.location import Fault, Location, ObjectFaultError
+
+
+class Shelf:
+    """``on`` holds objects by location, or why one cannot be had; ``fetched`` is what was asked for."""
+
+    def __init__(self) -> None:
+        self.on: dict[Location, bytes | Fault] = {}
+        self.fetched: list[Location] = []
+        self.broken = False
+
+    def fetch(self, location: Location, *, limit: int) -> bytes:
+        self.fetched.append(location)
+        found = self.on.get(location, Fault.MISSING)
+        if isinstance(found, Fault):
+            raise ObjectFaultError(found, "as the test wants it")
+        if len(found) > limit:
+            raise ObjectFaultError(Fault.TOO_LARGE)
+        return found
+
+    def presign(self, method: Literal["GET", "PUT"], location: Location, *, signed_at: int, expires_s: int) -> str:
+        if self.broken:
+            raise RuntimeError("the key is lost")
+        version = f"&versionId={location.version_id}" if location.version_id else ""
+        path = f"{location.bucket}/{quote(location.key)}"
+        return f"https://shelf.example/{path}?method={method}&signed={signed_at}&expires={expires_s}{version}"
+
+
+class Signed:
+    """What a URL of the shelf was made of."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        assert parts.hostname == "shelf.example", url
+        members = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        self.path = parts.path
+        self.method = members["method"]
+        self.signed_at = int(members["signed"])
+        self.expires_s = int(members["expires"])
+        self.version = members.get("versionId")
