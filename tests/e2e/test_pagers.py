@@ -55,6 +55,9 @@ class Filled:
         self.make("CreateThing", [{"thing_name": name, **kind} for name in NAMES])
         self.make("CreateThingGroup", [{"thing_group_name": name} for name in ["one", *NAMES]])
         self.make("AddThingToThingGroup", [{"thing_group_name": "one", "thing_name": name} for name in NAMES])
+        on = iot.ThingIndexingConfiguration(thing_indexing_mode="REGISTRY")
+        self.make("UpdateIndexingConfiguration", [{"thing_indexing_configuration": on}])
+        self.make("CreateDynamicThingGroup", [{"thing_group_name": "found", "query_string": "thingName:n*"}])
         self.make("CreateJobTemplate", [{"job_template_id": n, "description": "d", "document": "{}"} for n in NAMES])
         self.make("CreatePolicy", [{"policy_name": name, "policy_document": POLICY} for name in ["one", *NAMES]])
         self.make("AttachPolicy", [{"policy_name": "one", "target": arn} for arn in self.certificates])
@@ -100,6 +103,7 @@ def listings(filled: Filled) -> list[Listing]:
         Listing("list_things_in_billing_group", {"billingGroupName": NAMES[0]}, "things", "", NAMES),
         Listing("list_thing_groups", {"namePrefixFilter": "n"}, "thingGroups", "groupName", NAMES),
         Listing("list_things_in_thing_group", {"thingGroupName": "one"}, "things", "", NAMES),
+        Listing("list_things_in_thing_group", {"thingGroupName": "found"}, "things", "", NAMES),
         Listing("list_job_templates", {}, "jobTemplates", "jobTemplateId", NAMES),
         Listing("list_jobs", {}, "jobs", "jobId", ["one", *NAMES]),
         Listing("list_job_executions_for_job", {"jobId": "one"}, "executionSummaries", "thingArn", things),
@@ -123,6 +127,22 @@ def test_every_list_comes_whole_and_in_pages(filled: Filled) -> None:
         assert sorted(name for page in found for name in page) == sorted(listing.expected), listing.paginator
         assert max(len(page) for page in found) <= 99
         assert len(found) >= ENTRIES // 99, listing.paginator
+
+
+def test_a_search_comes_whole_and_in_pages(filled: Filled) -> None:
+    """SearchIndex has no paginator; its token stands in the body."""
+    client = filled.server.client("iot")
+    found: list[list[str]] = []
+    members: dict[str, Any] = {"queryString": "thingName:n* AND thingGroupNames:found", "maxResults": 99}
+    while True:
+        page = client.search_index(**members)
+        found.append([thing["thingName"] for thing in page["things"]])
+        if "nextToken" not in page:
+            break
+        members["nextToken"] = page["nextToken"]
+    assert [name for names in found for name in names] == NAMES
+    assert [len(names) for names in found] == [99] * 10 + [10]
+    assert len(client.search_index(queryString="*")["things"]) == 100
 
 
 def test_a_list_without_a_page_size_comes_whole_too(filled: Filled) -> None:

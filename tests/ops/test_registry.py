@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -25,7 +26,12 @@ def changed(run: Run, database: Database, call: Call, monkeypatch: pytest.Monkey
         names[thing_id] = known[1] if known else names[thing_id]
         found.append(names[thing_id] + ("" if known else " is gone"))
 
+    def remember_all(tx: Tx, call: Call, thing_ids: Sequence[int]) -> None:
+        for thing_id in thing_ids:
+            remember(tx, call, thing_id)
+
     monkeypatch.setattr(registry, "thing_changed", remember)
+    monkeypatch.setattr(registry, "things_changed", remember_all)
     run("CreateThingType", thing_type_name="lamp")
     for name in "gh":
         run("CreateThingGroup", thing_group_name=name)

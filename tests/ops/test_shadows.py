@@ -254,7 +254,8 @@ def test_documents_for_the_index(run: Any, device: Device, database: Database, c
     thing = transact(database, lambda tx: things.find(tx, call.scope, "t"))
     assert thing is not None
     found = transact(database, lambda tx: shadows.shadows_of(tx, thing.id))
-    assert {name: json.loads(text) for name, text in found.items()} == {
+    assert {name: one.version for name, one in found.items()} == {"": 1, "n": 1}
+    assert {name: json.loads(one.document or "") for name, one in found.items()} == {
         "": {"state": {"desired": {"a": 1}}, "metadata": {"desired": {"a": {"timestamp": SECONDS}}}},
         "n": {"state": {"reported": {"b": 1}}, "metadata": {"reported": {"b": {"timestamp": SECONDS}}}},
     }

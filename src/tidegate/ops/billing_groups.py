@@ -68,8 +68,7 @@ def delete_billing_group(tx: Tx, call: Call, request: iot.DeleteBillingGroupRequ
     _expect_version(group, request.expected_version)
     left = billing_groups.delete(tx, call.scope, group)
     stored_tags.delete_all(tx, call.scope, arn(call, group.name))
-    for thing_id in left:
-        registry.thing_changed(tx, call, thing_id)
+    registry.things_changed(tx, call, left)
     return iot.DeleteBillingGroupResponse()
 
 

@@ -27,6 +27,7 @@ class Limits(NamedTuple):
     concurrent_jobs: int = 500
     """Jobs that may be rolled out or canceled at once."""
     tags_per_resource: int = 50
+    dynamic_groups: int = 100
     attributes_per_thing: int = attributes.OF_UNTYPED_THING
     """Of a thing without a type."""
     attributes_per_typed_thing: int = attributes.OF_TYPED_THING
@@ -105,6 +106,34 @@ class Objects(Protocol):
         ...
 
 
+class Where(Protocol):
+    """Where and when something happens: what a ``Call`` knows, and the engine as well."""
+
+    @property
+    def scope(self) -> int:
+        """The stored id of (account, region)."""
+        ...
+
+    @property
+    def account(self) -> str:
+        """The account's number."""
+        ...
+
+    @property
+    def now(self) -> int:
+        """The only present there is, epoch ms."""
+        ...
+
+    @property
+    def limits(self) -> Limits:
+        """What a server sets."""
+        ...
+
+    def arn(self, resource: str) -> str:
+        """The ARN of a resource of this scope, ``resource`` being ``type/name``."""
+        ...
+
+
 class Call(NamedTuple):
     """Who calls, where, and when.
 
@@ -125,4 +154,19 @@ class Call(NamedTuple):
 
     def arn(self, resource: str) -> str:
         """The ARN of a resource of this scope, ``resource`` being ``type/name`` (control reference 1.8)."""
+        return f"arn:{self.partition}:iot:{self.region}:{self.account}:{resource}"
+
+
+class Sweep(NamedTuple):
+    """Where and when the engine does something."""
+
+    scope: int
+    account: str
+    region: str
+    now: int
+    limits: Limits
+    partition: str
+
+    def arn(self, resource: str) -> str:
+        """As a call's."""
         return f"arn:{self.partition}:iot:{self.region}:{self.account}:{resource}"

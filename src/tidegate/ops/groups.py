@@ -1,23 +1,25 @@
-"""Static thing groups (control reference 17.3): trees of groups, and which things are in them.
+"""Thing groups (control reference 17.3): trees of static groups, and which things are in them.
 
 A thing may be in several groups but only once below any root, so a walk through a tree never meets it twice. Dynamic
-groups are not known here yet, therefore ``overrideDynamicGroups`` has nothing to override.
+groups (``dynamic_groups``) are described and listed here too; nobody is put into them by hand, and they are in no tree.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tidegate.core import attributes, texts
+from tidegate.core import attributes, index_configuration, texts
 from tidegate.core.registry_events import Change, Tie
 from tidegate.ops import handler, membership, naming, registry, registry_events, tags, things
 from tidegate.ops.call import Call
 from tidegate.ops.effects import PoliciesChanged
 from tidegate.ops.handler import Handler
+from tidegate.store import dynamic_groups as stored_dynamic
 from tidegate.store import groups
 from tidegate.store import tags as stored_tags
 from tidegate.store import things as thing_store
 from tidegate.store.database import Conflict, Tx
+from tidegate.store.dynamic_groups import DynamicGroup
 from tidegate.wire import iot
 
 
@@ -32,12 +34,12 @@ def create_thing_group(tx: Tx, call: Call, request: iot.CreateThingGroupRequest)
     properties = request.thing_group_properties or iot.ThingGroupProperties()
     wanted = attributes.applied({}, properties.attribute_payload)
     description = properties.thing_group_description or None
-    parent = found(tx, call, request.parent_group_name) if request.parent_group_name else None
+    parent = _static(tx, call, found(tx, call, request.parent_group_name)) if request.parent_group_name else None
     new = groups.NewGroup(name, call.ids.uuid(), parent.id if parent else None, description, wanted)
     known = groups.find(tx, call.scope, name)
     if known is not None:
-        return _created_again(call, known, new)
-    _limit_attributes(call, name, wanted)
+        return _created_again(tx, call, known, new)
+    limit_attributes(call, name, wanted)
     if parent:
         _limit_tree(tx, call, name, parent)
     group_id = groups.insert(tx, call.scope, new, call.now)
@@ -54,6 +56,7 @@ def describe_thing_group(tx: Tx, call: Call, request: iot.DescribeThingGroupRequ
     """A group, its properties and its place in the tree."""
     group = found(tx, call, request.thing_group_name)
     payload = iot.AttributePayload(attributes=group.attributes) if group.attributes else None
+    dynamic = stored_dynamic.find(tx, group.id)
     return iot.DescribeThingGroupResponse(
         thing_group_name=group.name,
         thing_group_id=group.uuid,
@@ -63,17 +66,21 @@ def describe_thing_group(tx: Tx, call: Call, request: iot.DescribeThingGroupRequ
             thing_group_description=group.description, attribute_payload=payload
         ),
         thing_group_metadata=_metadata(tx, call, group),
+        index_name=index_configuration.THINGS if dynamic else None,
+        query_string=dynamic.query if dynamic else None,
+        query_version=index_configuration.QUERY_VERSION if dynamic else None,
+        status=dynamic.status if dynamic else None,
     )
 
 
 def update_thing_group(tx: Tx, call: Call, request: iot.UpdateThingGroupRequest) -> iot.UpdateThingGroupResponse:
     """Replace a group's description and, if given, replace or merge its attributes; its parent is for ever."""
-    group = found(tx, call, request.thing_group_name)
-    _expect_version(group, request.expected_version)
+    group = _static(tx, call, found(tx, call, request.thing_group_name))
+    expect_version(group, request.expected_version)
     properties = request.thing_group_properties
     assert properties is not None
     wanted = attributes.applied(group.attributes, properties.attribute_payload)
-    _limit_attributes(call, group.name, wanted)
+    limit_attributes(call, group.name, wanted)
     description = properties.thing_group_description or None
     version = groups.update(tx, group.id, description, wanted)
     updated = group._replace(description=description, attributes=wanted, version=version)
@@ -87,7 +94,8 @@ def delete_thing_group(tx: Tx, call: Call, request: iot.DeleteThingGroupRequest)
     group = groups.find(tx, call.scope, request.thing_group_name)
     if group is None:
         return iot.DeleteThingGroupResponse()
-    _expect_version(group, request.expected_version)
+    _static(tx, call, group)
+    expect_version(group, request.expected_version)
     if groups.count_children(tx, group.id):
         raise iot.InvalidRequestException(texts.groups.group_has_children(group.name))
     where = arn(call, group.name)
@@ -98,8 +106,7 @@ def delete_thing_group(tx: Tx, call: Call, request: iot.DeleteThingGroupRequest)
         membership.changed(tx, call.now, each, joined=False)
     stored_tags.delete_all(tx, call.scope, where)
     tx.effects.append(PoliciesChanged(call.scope))
-    for thing_id in members:
-        registry.thing_changed(tx, call, thing_id)
+    registry.things_changed(tx, call, members)
     return iot.DeleteThingGroupResponse()
 
 
@@ -156,8 +163,9 @@ def add_thing_to_thing_group(
 ) -> iot.AddThingToThingGroupResponse:
     """Put a thing into a group; one that is there already is no error."""
     group, thing = _named_in(tx, call, request)
-    targets = membership.before(tx, thing.id, [group.id])
-    if _join(tx, call, group, thing):
+    gives_way = _gives_way(tx, thing, override=bool(request.override_dynamic_groups))
+    targets = membership.before(tx, thing.id, [group.id, *(one.id for one in gives_way)])
+    if _join(tx, call, group, thing, gives_way):
         tx.effects.append(PoliciesChanged(call.scope))
         membership.changed(tx, call.now, targets, joined=True)
         registry.thing_changed(tx, call, thing.id)
@@ -187,11 +195,13 @@ def update_thing_groups_for_thing(
     if not request.thing_name:
         raise iot.InvalidRequestException(texts.groups.THING_UNNAMED)
     thing = things.found(tx, call, request.thing_name)
-    left = [found(tx, call, name) for name in request.thing_groups_to_remove or []]
-    joined = [found(tx, call, name) for name in request.thing_groups_to_add or []]
-    targets = membership.before(tx, thing.id, [group.id for group in (*left, *joined)])
+    left = [_static(tx, call, found(tx, call, name)) for name in request.thing_groups_to_remove or []]
+    joined = [_static(tx, call, found(tx, call, name)) for name in request.thing_groups_to_add or []]
+    gives_way = _gives_way(tx, thing, override=bool(request.override_dynamic_groups))
+    concerned = [*(group.id for group in (*left, *joined)), *(group.id for group in gives_way)]
+    targets = membership.before(tx, thing.id, concerned)
     has_left = [_leave(tx, call, group, thing) for group in left]
-    has_joined = [_join(tx, call, group, thing) for group in joined]
+    has_joined = [_join(tx, call, group, thing, gives_way) for group in joined]
     if any(has_left) or any(has_joined):
         tx.effects.append(PoliciesChanged(call.scope))
         membership.changed(tx, call.now, targets, joined=any(has_joined))
@@ -221,10 +231,16 @@ def _created(call: Call, name: str, uuid: str) -> iot.CreateThingGroupResponse:
     return iot.CreateThingGroupResponse(thing_group_name=name, thing_group_arn=arn(call, name), thing_group_id=uuid)
 
 
-def _created_again(call: Call, known: groups.Group, new: groups.NewGroup) -> iot.CreateThingGroupResponse:
-    if known[3:6] != new[2:5]:  # parent, description, attributes
-        message = texts.groups.group_exists(known.name)
-        raise iot.ResourceAlreadyExistsException(message, resource_id=known.uuid, resource_arn=arn(call, known.name))
+def already_exists(call: Call, known: groups.Group) -> iot.ResourceAlreadyExistsException:
+    """The error for a name that another group has."""
+    message = texts.groups.group_exists(known.name)
+    return iot.ResourceAlreadyExistsException(message, resource_id=known.uuid, resource_arn=arn(call, known.name))
+
+
+def _created_again(tx: Tx, call: Call, known: groups.Group, new: groups.NewGroup) -> iot.CreateThingGroupResponse:
+    same = known[3:6] == new[2:5]  # parent, description, attributes
+    if not same or stored_dynamic.find(tx, known.id):
+        raise already_exists(call, known)
     return _created(call, known.name, known.uuid)
 
 
@@ -241,12 +257,14 @@ def _named(call: Call, rows: Sequence[groups.Named | groups.Group]) -> list[iot.
     return [iot.GroupNameAndArn(group_name=row.name, group_arn=arn(call, row.name)) for row in rows]
 
 
-def _expect_version(group: groups.Group, expected: int | None) -> None:
+def expect_version(group: groups.Group, expected: int | None) -> None:
+    """Refuse a request that was meant for another version of a group."""
     if expected is not None and expected != group.version:
         raise iot.VersionConflictException(texts.groups.group_version_differs(group.name))
 
 
-def _limit_attributes(call: Call, name: str, wanted: dict[str, str]) -> None:
+def limit_attributes(call: Call, name: str, wanted: dict[str, str]) -> None:
+    """Refuse more attributes than a group may have."""
     most = call.limits.attributes_per_group
     if len(wanted) > most:
         raise iot.InvalidRequestException(texts.things.too_many_attributes(f"Thing group {name}", most))
@@ -265,7 +283,18 @@ def _named_in(
 ) -> tuple[groups.Group, thing_store.Thing]:
     group = naming.name_of(call, naming.THING_GROUP, request.thing_group_name, request.thing_group_arn)
     thing = naming.name_of(call, naming.THING_OF_GROUP, request.thing_name, request.thing_arn)
-    return found(tx, call, group), things.found(tx, call, thing)
+    return _static(tx, call, found(tx, call, group)), things.found(tx, call, thing)
+
+
+def _static(tx: Tx, call: Call, group: groups.Group) -> groups.Group:
+    """A group that must be a static one.
+
+    Raises:
+        InvalidRequestException: it is dynamic.
+    """
+    if stored_dynamic.find(tx, group.id):
+        raise iot.InvalidRequestException(texts.fleet_index.group_is_dynamic(arn(call, group.name)))
+    return group
 
 
 def _tell_of_deletion(tx: Tx, call: Call, group: groups.Group) -> None:
@@ -275,13 +304,21 @@ def _tell_of_deletion(tx: Tx, call: Call, group: groups.Group) -> None:
     registry_events.group(tx, call, Change.DELETED, group)
 
 
-def _leave(tx: Tx, call: Call, group: groups.Group, thing: thing_store.Thing) -> bool:
+def _leave(tx: Tx, call: Call, group: groups.Group | DynamicGroup, thing: thing_store.Thing) -> bool:
     registry_events.leaves(tx, call, group, thing)
     return groups.leave(tx, group.id, thing.id)
 
 
-def _join(tx: Tx, call: Call, group: groups.Group, thing: thing_store.Thing) -> bool:
-    """Put a thing into a group unless it is there; True if it joined."""
+def _gives_way(tx: Tx, thing: thing_store.Thing, *, override: bool) -> list[DynamicGroup]:
+    """The dynamic groups that static ones may push a thing out of, the newest last."""
+    return stored_dynamic.of_thing(tx, thing.id) if override else []
+
+
+def _join(tx: Tx, call: Call, group: groups.Group, thing: thing_store.Thing, gives_way: list[DynamicGroup]) -> bool:
+    """Put a thing into a group unless it is there; True if it joined.
+
+    At the limit the newest of the dynamic groups that give way loses the thing (control reference 17.3).
+    """
     current = groups.groups_of_thing(tx, thing.id)
     if any(member.id == group.id for member in current):
         return False
@@ -291,7 +328,9 @@ def _join(tx: Tx, call: Call, group: groups.Group, thing: thing_store.Thing) -> 
         raise iot.InvalidRequestException(texts.groups.thing_in_hierarchy(thing.name, group.name))
     most = call.limits.groups_per_thing
     if len(current) >= most:
-        raise iot.InvalidRequestException(texts.groups.thing_in_too_many_groups(thing.name, most))
+        if not gives_way:
+            raise iot.InvalidRequestException(texts.groups.thing_in_too_many_groups(thing.name, most))
+        _leave(tx, call, gives_way.pop(), thing)
     groups.join(tx, group.id, thing.id, call.now)
     registry_events.joined(tx, call, group, thing)
     return True
@@ -305,8 +344,8 @@ HANDLERS = {
     ("iot", "ListThingGroups"): Handler(list_thing_groups, reads=True),
     ("iot", "ListThingGroupsForThing"): Handler(list_thing_groups_for_thing, reads=True),
     ("iot", "ListThingsInThingGroup"): Handler(list_things_in_thing_group, reads=True),
-    ("iot", "AddThingToThingGroup"): Handler(add_thing_to_thing_group, partial="dynamic groups"),
+    ("iot", "AddThingToThingGroup"): Handler(add_thing_to_thing_group),
     ("iot", "RemoveThingFromThingGroup"): Handler(remove_thing_from_thing_group),
-    ("iot", "UpdateThingGroupsForThing"): Handler(update_thing_groups_for_thing, partial="dynamic groups"),
+    ("iot", "UpdateThingGroupsForThing"): Handler(update_thing_groups_for_thing),
 }
 TAGGABLE = {"thinggroup": tags.named(groups.find)}

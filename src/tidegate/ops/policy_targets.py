@@ -15,7 +15,7 @@ from tidegate.ops import principals
 from tidegate.ops.call import Call
 from tidegate.ops.effects import PoliciesChanged, PrincipalChanged
 from tidegate.ops.handler import Handler, by_age, following, page
-from tidegate.store import groups, policies
+from tidegate.store import dynamic_groups, groups, policies
 from tidegate.store.database import Tx
 from tidegate.wire import iot
 
@@ -55,6 +55,13 @@ def _existing(tx: Tx, call: Call, target: Target) -> str:
     return str(target)
 
 
+def _refuse_dynamic(tx: Tx, call: Call, target: Target) -> None:
+    """Dynamic groups have no policies (control reference 17.4)."""
+    group = None if isinstance(target, str) else groups.find(tx, call.scope, target.resource_id)
+    if group and str(target) == call.arn(f"thinggroup/{group.name}") and dynamic_groups.find(tx, group.id):
+        raise iot.InvalidRequestException(texts.fleet_index.group_is_dynamic(str(target)))
+
+
 # --- attachments ----------------------------------------------------------------------------------------------------
 
 
@@ -62,7 +69,9 @@ def attach_policy(tx: Tx, call: Call, request: iot.AttachPolicyRequest) -> None:
     """To a certificate or a thing group; once is enough, repeating it changes nothing."""
     target = target_of(request.target)
     found = policy_documents.named(tx, call, request.policy_name)
-    _attach(tx, call, found, _existing(tx, call, target))
+    name = _existing(tx, call, target)
+    _refuse_dynamic(tx, call, target)
+    _attach(tx, call, found, name)
 
 
 def attach_principal_policy(tx: Tx, call: Call, request: iot.AttachPrincipalPolicyRequest) -> None:

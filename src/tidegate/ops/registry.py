@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from tidegate.ops import dynamic_membership
 from tidegate.ops.call import Call
 from tidegate.store.database import Tx
 
 
 def thing_changed(tx: Tx, call: Call, thing_id: int) -> None:
-    """A thing's registry data changed: it came or went, or its attributes, type, groups or billing group are others.
+    """A thing came or went, or its attributes, type, groups, billing group, shadows or connection are others.
 
-    Called at the end of each such operation, once for each thing (inner id), when everything is written; a thing that
-    went is not found any more. Nothing follows yet: whoever derives something from the registry does it here, in the
-    same transaction.
+    Called at the end of each such operation, once for each thing (inner id), when everything is written: its dynamic
+    groups, and through them continuous jobs, follow in the same transaction.
     """
+    dynamic_membership.follow(tx, call, thing_id)
+
+
+def things_changed(tx: Tx, call: Call, thing_ids: Sequence[int]) -> None:
+    """The same for things that changed together, as when a group is deleted. They may be many."""
+    dynamic_membership.follow_all(tx, call, thing_ids)

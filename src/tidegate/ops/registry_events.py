@@ -6,12 +6,14 @@ away are called before it does.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import msgspec
 
 from tidegate.core import events as wording
 from tidegate.core import registry_events
 from tidegate.core.registry_events import Change, Tie
-from tidegate.ops.call import Call
+from tidegate.ops.call import Where
 from tidegate.ops.effects import EventsWritten
 from tidegate.store import events, groups
 from tidegate.store.database import Tx
@@ -21,7 +23,26 @@ from tidegate.store.things import Thing
 from tidegate.wire import iot
 
 
-def thing(tx: Tx, call: Call, change: Change, it: Thing) -> None:
+class Named(Protocol):
+    """What is told of a group and of a thing when one joins or leaves the other."""
+
+    @property
+    def id(self) -> int:
+        """Its inner id."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def uuid(self) -> str:
+        """The API's thingGroupId or thingId."""
+        ...
+
+
+def thing(tx: Tx, call: Where, change: Change, it: Thing) -> None:
     """A thing was created or updated, or is about to be deleted."""
     if not events.is_on(tx, call.scope, wording.THING):
         return
@@ -38,7 +59,7 @@ def thing(tx: Tx, call: Call, change: Change, it: Thing) -> None:
     _put(tx, call, registry_events.thing_topic(it.name, change), message)
 
 
-def thing_type(tx: Tx, call: Call, change: Change, it: ThingType) -> None:
+def thing_type(tx: Tx, call: Where, change: Change, it: ThingType) -> None:
     """A type was created or updated, deprecation and its undoing included, or is about to be deleted."""
     if not events.is_on(tx, call.scope, wording.THING_TYPE):
         return
@@ -56,7 +77,7 @@ def thing_type(tx: Tx, call: Call, change: Change, it: ThingType) -> None:
     _put(tx, call, registry_events.thing_type_topic(it.name, change), message)
 
 
-def typed(tx: Tx, call: Call, it: Thing, before: str | None, after: str | None) -> None:
+def typed(tx: Tx, call: Where, it: Thing, before: str | None, after: str | None) -> None:
     """A thing's type has changed: it had one or none before, and has one or none now."""
     if before == after or not events.is_on(tx, call.scope, wording.THING_TYPE_ASSOCIATION):
         return
@@ -68,7 +89,7 @@ def typed(tx: Tx, call: Call, it: Thing, before: str | None, after: str | None) 
             _put(tx, call, registry_events.association_topic(it.name, name, tie), message)
 
 
-def group(tx: Tx, call: Call, change: Change, it: Group, *, dynamic_id: str | None = None) -> None:
+def group(tx: Tx, call: Where, change: Change, it: Group, *, dynamic_id: str | None = None) -> None:
     """A group was created or updated, or is about to be deleted; ``dynamic_id`` is a dynamic one's."""
     if not events.is_on(tx, call.scope, wording.THING_GROUP):
         return
@@ -89,7 +110,7 @@ def group(tx: Tx, call: Call, change: Change, it: Group, *, dynamic_id: str | No
     _put(tx, call, registry_events.group_topic(it.name, change), message)
 
 
-def tied(tx: Tx, call: Call, tie: Tie, parent: Group | None, child: Group) -> None:
+def tied(tx: Tx, call: Where, tie: Tie, parent: Group | None, child: Group) -> None:
     """A group came to be below its parent or no longer is; nothing is told of a root."""
     if parent is None or not events.is_on(tx, call.scope, wording.THING_GROUP_HIERARCHY):
         return
@@ -105,13 +126,13 @@ def tied(tx: Tx, call: Call, tie: Tie, parent: Group | None, child: Group) -> No
     _put(tx, call, registry_events.hierarchy_topic(parent.name, child.name, tie), message)
 
 
-def joined(tx: Tx, call: Call, it: Group, thing: Thing) -> None:
+def joined(tx: Tx, call: Where, it: Named, thing: Named) -> None:
     """A thing has just joined a group."""
     if _tells_of_members(tx, call):
         _membership(tx, call, Tie.ADDED, (it.name, it.uuid), (thing.name, thing.uuid), call.now)
 
 
-def leaves(tx: Tx, call: Call, it: Group, thing: Thing) -> None:
+def leaves(tx: Tx, call: Where, it: Named, thing: Named) -> None:
     """A thing is about to leave a group; nothing is told if it is not in it."""
     if _tells_of_members(tx, call):
         joined_at = groups.joined_at(tx, it.id, thing.id)
@@ -119,25 +140,25 @@ def leaves(tx: Tx, call: Call, it: Group, thing: Thing) -> None:
             _membership(tx, call, Tie.REMOVED, (it.name, it.uuid), (thing.name, thing.uuid), joined_at)
 
 
-def leaves_all(tx: Tx, call: Call, thing: Thing) -> None:
+def leaves_all(tx: Tx, call: Where, thing: Thing) -> None:
     """A thing is about to leave all its groups."""
     if _tells_of_members(tx, call):
         for it in groups.groups_of_thing(tx, thing.id):
             leaves(tx, call, it, thing)
 
 
-def all_leave(tx: Tx, call: Call, it: Group) -> None:
+def all_leave(tx: Tx, call: Where, it: Named) -> None:
     """All its things are about to leave a group."""
     if _tells_of_members(tx, call):
         for row in groups.all_members(tx, it.id):
             _membership(tx, call, Tie.REMOVED, (it.name, it.uuid), (row.thing_name, row.thing_uuid), row.joined_at)
 
 
-def _tells_of_members(tx: Tx, call: Call) -> bool:
+def _tells_of_members(tx: Tx, call: Where) -> bool:
     return events.is_on(tx, call.scope, wording.THING_GROUP_MEMBERSHIP)
 
 
-def _membership(tx: Tx, call: Call, tie: Tie, group: tuple[str, str], thing: tuple[str, str], joined_at: int) -> None:
+def _membership(tx: Tx, call: Where, tie: Tie, group: tuple[str, str], thing: tuple[str, str], joined_at: int) -> None:
     message = registry_events.membership_message(
         tie,
         account=call.account,
@@ -157,6 +178,6 @@ def _propagating(mqtt5: str | None) -> list[dict[str, str]]:
     return [{name: value for name, value in one.items() if value is not None} for one in given]
 
 
-def _put(tx: Tx, call: Call, topic: str, message: str) -> None:
+def _put(tx: Tx, call: Where, topic: str, message: str) -> None:
     events.put(tx, call.scope, topic, message)
     tx.effects.append(EventsWritten(call.scope))

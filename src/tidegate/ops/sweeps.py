@@ -5,6 +5,7 @@ where it was. What a step decides, it decides from the stored state and ``now`` 
 
 A job is looked at when ``wake_at`` has come. What it does then depends on its stage: ROLLOUT queues executions,
 CANCEL and END take them away, DELETE removes them; a job in stage NONE only follows its timetable and completes.
+Dynamic groups that a step of its own would take too long to fill are filled here too (``dynamic_membership``).
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from tidegate.core import rollout, schedule
 from tidegate.core.events import JobOperation
 from tidegate.core.lifecycle import EXECUTION_MOVES, JOB_MOVES, Act, ExecutionStatus, JobAct, JobStatus, Stage
 from tidegate.core.timetable import Moment, Phase
-from tidegate.ops import configuration, events, transitions
+from tidegate.ops import configuration, dynamic_membership, events, transitions
 from tidegate.ops.call import Limits
 from tidegate.ops.effects import ExecutionsQueued, JobShown
 from tidegate.ops.transitions import Move
-from tidegate.store import executions, groups, jobs, scopes, tags, things
+from tidegate.store import dynamic_groups, executions, groups, jobs, scopes, tags, things
 from tidegate.store.database import Tx
 from tidegate.store.jobs import Job
 
@@ -39,15 +40,24 @@ def sweep(tx: Tx, now: int, limits: Limits, partition: str = "aws") -> int | Non
     Returns:
         When (epoch ms) the engine must look again: ``now`` or earlier if more is due, None if nothing is foreseen.
     """
-    deadline, wake = executions.next_deadline(tx), jobs.next_wake(tx)
-    if deadline is not None and deadline <= now and (wake is None or deadline <= wake):
+    deadline, wake, build = _due(tx)
+    held = False
+    if build is not None and build <= now and all(other is None or build < other for other in (deadline, wake)):
+        held = not dynamic_membership.step(tx, now, limits, partition)
+    elif deadline is not None and deadline <= now and (wake is None or deadline <= wake):
         _expire(tx, now, until=now if wake is None else min(now, wake))
     elif wake is not None and wake <= now:
         job = jobs.claim_due(tx, now)
         if job is not None:
             _look_at(tx, job, now, limits, partition)
-    times = (executions.next_deadline(tx), jobs.next_wake(tx))
+    deadline, wake, build = _due(tx)
+    times = (deadline, wake, now + dynamic_membership.LATER if held else build)
     return min((time for time in times if time is not None), default=None)
+
+
+def _due(tx: Tx) -> tuple[int | None, int | None, int | None]:
+    """When the next execution times out, job wants to be looked at, and dynamic group is to be filled further."""
+    return executions.next_deadline(tx), jobs.next_wake(tx), dynamic_groups.next_due(tx)
 
 
 def _look_at(tx: Tx, job: Job, now: int, limits: Limits, partition: str) -> None:

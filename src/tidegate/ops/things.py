@@ -8,7 +8,7 @@ from tidegate.ops import handler, membership, registry, registry_events, thing_t
 from tidegate.ops.call import Call
 from tidegate.ops.effects import PrincipalChanged, ThingNamed
 from tidegate.ops.handler import Handler
-from tidegate.store import billing_groups, executions, groups, things
+from tidegate.store import billing_groups, connectivity, executions, groups, things
 from tidegate.store.database import Conflict, Tx
 from tidegate.store.thing_types import ThingType
 from tidegate.wire import iot
@@ -92,6 +92,7 @@ def delete_thing(tx: Tx, call: Call, request: iot.DeleteThingRequest) -> iot.Del
     registry_events.thing(tx, call, Change.DELETED, thing)
     # No certificate is attached, so nobody's policies change with the memberships.
     groups.leave_all(tx, thing.id)
+    connectivity.delete(tx, thing.id)
     if executions.any_of_thing(tx, thing.id):
         things.bury(tx, call.scope, thing, call.now)
     else:

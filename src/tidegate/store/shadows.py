@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from tidegate.store.database import Tx
@@ -44,6 +43,6 @@ def page(tx: Tx, scope: int, thing: str, after: str, limit: int) -> list[str]:
     return [row[0] for row in rows]
 
 
-def shadows_of(tx: Tx, thing_id: int) -> Mapping[str, str]:
-    """The documents (``{"state": …, "metadata": …}``) of a registered thing's shadows by name; ``""``: the classic."""
-    return dict(tx.all("shadow_of_thing", {"thing": thing_id}))
+def shadows_of(tx: Tx, thing_id: int) -> dict[str, Shadow]:
+    """The shadows of a registered thing by name, but for deleted ones; ``""`` is the classic."""
+    return {name: Shadow(version, text) for name, version, text in tx.all("shadow_of_thing", {"thing": thing_id})}

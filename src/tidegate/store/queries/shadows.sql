@@ -18,6 +18,6 @@ WHERE scope_id = :scope AND thing_name = :thing AND name > :after AND document I
 ORDER BY name LIMIT :limit;
 
 -- name: shadow_of_thing
-SELECT s.name, s.document FROM thing t JOIN shadow s ON s.scope_id = t.scope_id AND s.thing_name = t.name
+SELECT s.name, s.version, s.document FROM thing t JOIN shadow s ON s.scope_id = t.scope_id AND s.thing_name = t.name
 WHERE t.id = :thing AND t.deleted_at IS NULL AND s.document IS NOT NULL ORDER BY s.name;
 

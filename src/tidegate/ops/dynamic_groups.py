@@ -1,0 +1,151 @@
+"""Dynamic thing groups (control reference 17.4): made, changed and deleted here; the rest is as for static groups."""
+
+from __future__ import annotations
+
+from tidegate.core import attributes, index_configuration, query, texts
+from tidegate.core.registry_events import Change
+from tidegate.ops import dynamic_membership, fleet_index, groups, membership, registry, registry_events, searches, tags
+from tidegate.ops.call import Call
+from tidegate.ops.handler import Handler
+from tidegate.store import dynamic_groups
+from tidegate.store import groups as stored_groups
+from tidegate.store import tags as stored_tags
+from tidegate.store.database import Conflict, Tx
+from tidegate.store.dynamic_groups import DynamicGroup
+from tidegate.store.groups import Group, NewGroup
+from tidegate.wire import iot
+
+
+def create_dynamic_thing_group(
+    tx: Tx, call: Call, request: iot.CreateDynamicThingGroupRequest
+) -> iot.CreateDynamicThingGroupResponse:
+    """Keep a new group and find its members; the same request again is answered alike."""
+    name, text = request.thing_group_name, request.query_string
+    assert name is not None
+    assert text is not None
+    wrong = tags.problems(request.tags, call.limits.tags_per_resource)
+    if wrong:
+        raise iot.InvalidRequestException(" ".join(wrong))
+    _require_index(tx, call, request.index_name)
+    searches.parsed(text, request.query_version, query.MOST_TERMS_OF_GROUP)
+    new = _new(call, name, request.thing_group_properties)
+    known = stored_groups.find(tx, call.scope, name)
+    if known is not None:
+        return _created_again(tx, call, known, new, text)
+    groups.limit_attributes(call, name, new.attributes)
+    limit = call.limits.dynamic_groups
+    if dynamic_groups.count(tx, call.scope) >= limit:
+        raise iot.LimitExceededException(texts.requests.limit_exceeded("dynamic thing groups", limit))
+    group_id = stored_groups.insert(tx, call.scope, new, call.now)
+    if group_id is None:
+        raise Conflict
+    dynamic_groups.insert(tx, group_id, call.scope, text)
+    stored_tags.put(tx, call.scope, groups.arn(call, name), tags.as_map(request.tags))
+    registry_events.group(tx, call, Change.CREATED, Group(group_id, *new, 1, call.now), dynamic_id=new.uuid)
+    dynamic_membership.fill(tx, call, [_dynamic(tx, group_id)], "BUILDING")
+    return _created(call, name, new.uuid, text)
+
+
+def update_dynamic_thing_group(
+    tx: Tx, call: Call, request: iot.UpdateDynamicThingGroupRequest
+) -> iot.UpdateDynamicThingGroupResponse:
+    """Change a group's description, attributes or query; with another query its members are found anew."""
+    group = groups.found(tx, call, request.thing_group_name)
+    dynamic = _known(tx, call, group)
+    groups.expect_version(group, request.expected_version)
+    _require_index(tx, call, request.index_name)
+    text = request.query_string or dynamic.query
+    searches.parsed(text, request.query_version, query.MOST_TERMS_OF_GROUP)
+    properties = request.thing_group_properties
+    assert properties is not None
+    wanted = attributes.applied(group.attributes, properties.attribute_payload)
+    groups.limit_attributes(call, group.name, wanted)
+    description = properties.thing_group_description or None
+    version = stored_groups.update(tx, group.id, description, wanted)
+    updated = group._replace(description=description, attributes=wanted, version=version)
+    registry_events.group(tx, call, Change.UPDATED, updated, dynamic_id=group.uuid)
+    if text != dynamic.query:
+        dynamic_groups.update(tx, group.id, text)
+        dynamic_membership.fill(tx, call, [_dynamic(tx, group.id)], "REBUILDING")
+    return iot.UpdateDynamicThingGroupResponse(version=version)
+
+
+def delete_dynamic_thing_group(
+    tx: Tx, call: Call, request: iot.DeleteDynamicThingGroupRequest
+) -> iot.DeleteDynamicThingGroupResponse:
+    """Remove a group; one that is not there is no error."""
+    assert request.thing_group_name is not None
+    group = stored_groups.find(tx, call.scope, request.thing_group_name)
+    if group is None:
+        return iot.DeleteDynamicThingGroupResponse()
+    _known(tx, call, group)
+    groups.expect_version(group, request.expected_version)
+    where = groups.arn(call, group.name)
+    targets, members = membership.before_all(tx, group.id), stored_groups.member_ids(tx, group.id)
+    registry_events.all_leave(tx, call, group)
+    registry_events.group(tx, call, Change.DELETED, group, dynamic_id=group.uuid)
+    dynamic_groups.delete(tx, group.id)
+    stored_groups.delete(tx, call.scope, group.id, where)
+    for each in targets:
+        membership.changed(tx, call.now, each, joined=False)
+    stored_tags.delete_all(tx, call.scope, where)
+    registry.things_changed(tx, call, members)  # each has a place free, which another group may have waited for
+    return iot.DeleteDynamicThingGroupResponse()
+
+
+def _new(call: Call, name: str, properties: iot.ThingGroupProperties | None) -> NewGroup:
+    given = properties or iot.ThingGroupProperties()
+    wanted = attributes.applied({}, given.attribute_payload)
+    return NewGroup(name, call.ids.uuid(), None, given.thing_group_description or None, wanted)
+
+
+def _require_index(tx: Tx, call: Call, name: str | None) -> None:
+    if name is not None and name != index_configuration.THINGS:
+        problem = texts.fleet_index.index_unsupported(name, index_configuration.THINGS)
+        raise iot.InvalidRequestException(problem)
+    if not index_configuration.is_on(fleet_index.configured(tx, call.scope)):
+        raise iot.ResourceNotFoundException(texts.fleet_index.INDEXING_OFF)
+
+
+def _created(call: Call, name: str, uuid: str, text: str) -> iot.CreateDynamicThingGroupResponse:
+    return iot.CreateDynamicThingGroupResponse(
+        thing_group_name=name,
+        thing_group_arn=groups.arn(call, name),
+        thing_group_id=uuid,
+        index_name=index_configuration.THINGS,
+        query_string=text,
+        query_version=index_configuration.QUERY_VERSION,
+    )
+
+
+def _created_again(tx: Tx, call: Call, known: Group, new: NewGroup, text: str) -> iot.CreateDynamicThingGroupResponse:
+    dynamic = dynamic_groups.find(tx, known.id)
+    same = (known.description, known.attributes) == (new.description, new.attributes)
+    if dynamic is None or dynamic.query != text or not same:
+        raise groups.already_exists(call, known)
+    return _created(call, known.name, known.uuid, text)
+
+
+def _known(tx: Tx, call: Call, group: Group) -> DynamicGroup:
+    """What is dynamic about a group.
+
+    Raises:
+        InvalidRequestException: it is a static one.
+    """
+    dynamic = dynamic_groups.find(tx, group.id)
+    if dynamic is None:
+        raise iot.InvalidRequestException(texts.fleet_index.group_is_static(groups.arn(call, group.name)))
+    return dynamic
+
+
+def _dynamic(tx: Tx, group_id: int) -> DynamicGroup:
+    found = dynamic_groups.find(tx, group_id)
+    assert found is not None
+    return found
+
+
+HANDLERS = {
+    ("iot", "CreateDynamicThingGroup"): Handler(create_dynamic_thing_group),
+    ("iot", "UpdateDynamicThingGroup"): Handler(update_dynamic_thing_group),
+    ("iot", "DeleteDynamicThingGroup"): Handler(delete_dynamic_thing_group),
+}

@@ -1,0 +1,146 @@
+"""Questions to the fleet index: a search, and statistics over what it finds (control reference 18.2, 18.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tidegate.core import aggregation, index_configuration, indexing, pages, query, texts
+from tidegate.core.indexing import IndexedGroup, IndexedThing
+from tidegate.core.query import Value
+from tidegate.ops import fleet_index, handler
+from tidegate.ops.call import Call
+from tidegate.ops.handler import Handler
+from tidegate.store.database import Tx
+from tidegate.wire import iot
+
+PAGE = 100
+MOST_EXAMINED = 10_000
+"""Things one SearchIndex looks at; a page that is not full by then is short, and the next one goes on from there."""
+
+
+class _Index(NamedTuple):
+    """An index that is on: its fields by type, and the one that is aggregated when none is named."""
+
+    name: str
+    managed: index_configuration.Fields
+    custom: list[iot.Field] | None
+    counted: str
+
+
+def search_index(tx: Tx, call: Call, request: iot.SearchIndexRequest) -> iot.SearchIndexResponse:
+    """The things or thing groups that a query finds, by name."""
+    tree = parsed(request.query_string, request.query_version)
+    index = _index(tx, call, request.index_name)
+    listing = ("SearchIndex", call.account, call.region, index.name, request.query_string)
+    page = handler.page(listing, token=request.next_token, size=request.max_results or PAGE, start=[""])
+    found: list[IndexedThing | IndexedGroup] = []
+    last = str(page.position[0])
+    for examined, one in enumerate(_documents(tx, call, index, tree, after=last)):
+        if examined == MOST_EXAMINED:
+            return _answer(index, found, pages.token(listing, [last]))
+        if query.matches(tree, one.fields):
+            if len(found) == page.size:
+                return _answer(index, found, pages.token(listing, [_name(found[-1])]))
+            found.append(one)
+        last = _name(one)
+    return _answer(index, found, None)
+
+
+def _answer(index: _Index, found: list[IndexedThing | IndexedGroup], token: str | None) -> iot.SearchIndexResponse:
+    """The list of the index that was searched, empty or not; the other is left out."""
+    things = [one.shown for one in found if isinstance(one, IndexedThing)]
+    groups = [one.shown for one in found if isinstance(one, IndexedGroup)]
+    if index.name == index_configuration.GROUPS:
+        return iot.SearchIndexResponse(next_token=token, thing_groups=groups)
+    return iot.SearchIndexResponse(next_token=token, things=things)
+
+
+def _name(one: IndexedThing | IndexedGroup) -> str:
+    shown = one.shown
+    name = shown.thing_name if isinstance(shown, iot.ThingDocument) else shown.thing_group_name
+    assert name is not None
+    return name
+
+
+def get_statistics(tx: Tx, call: Call, request: iot.GetStatisticsRequest) -> iot.GetStatisticsResponse:
+    """Count, average and so on of a field's values."""
+    kind, values = _aggregated(tx, call, request)
+    return iot.GetStatisticsResponse(statistics=aggregation.statistics(kind, aggregation.numbers(kind, values)))
+
+
+def get_cardinality(tx: Tx, call: Call, request: iot.GetCardinalityRequest) -> iot.GetCardinalityResponse:
+    """How many different values a field has; exact, where AWS promises an approximation."""
+    kind, values = _aggregated(tx, call, request)
+    distinct = {value.words for value in values} if kind == "String" else set(aggregation.numbers(kind, values))
+    return iot.GetCardinalityResponse(cardinality=len(distinct))
+
+
+def _aggregated(
+    tx: Tx, call: Call, request: iot.GetStatisticsRequest | iot.GetCardinalityRequest
+) -> tuple[str, Iterator[Value]]:
+    """The type of the field that is asked for, and its values in what the query finds."""
+    tree = parsed(request.query_string, request.query_version)
+    index = _index(tx, call, request.index_name)
+    field = request.aggregation_field or index.counted
+    kind = index_configuration.type_of(field, index.managed, index.custom)
+    if kind is None:
+        raise iot.InvalidAggregationException(texts.fleet_index.not_aggregated(field))
+    return kind, _values(tx, call, index, tree, index_configuration.searched_name(field))
+
+
+def _values(tx: Tx, call: Call, index: _Index, tree: query.Node, field: str) -> Iterator[Value]:
+    for one in _documents(tx, call, index, tree):
+        if query.matches(tree, one.fields):
+            yield from one.fields.get(field, ())
+            if field in one.versions:
+                yield query.value(one.versions[field])
+
+
+def parsed(text: str | None, version: str | None, most_terms: int = query.MOST_TERMS) -> query.Node:
+    """The tree of a request's query.
+
+    Raises:
+        InvalidQueryException: it is none.
+        InvalidRequestException: the version is not known.
+    """
+    known = index_configuration.QUERY_VERSION
+    if version is not None and version != known:
+        raise iot.InvalidRequestException(texts.fleet_index.query_version_unknown(version, known))
+    try:
+        return query.parse(text or "", most_terms)
+    except query.InvalidQueryError as error:
+        raise iot.InvalidQueryException(str(error)) from error
+
+
+def _index(tx: Tx, call: Call, name: str | None) -> _Index:
+    """The index a request names.
+
+    Raises:
+        ResourceNotFoundException: it is off, or there is no such index.
+    """
+    things, groups = fleet_index.configured(tx, call.scope), fleet_index.groups_configured(tx, call.scope)
+    if name in (None, index_configuration.THINGS) and index_configuration.is_on(things):
+        managed = index_configuration.managed_fields(things)
+        return _Index(index_configuration.THINGS, managed, things.custom_fields, "registry.version")
+    if name == index_configuration.GROUPS and index_configuration.groups_on(groups):
+        managed = index_configuration.group_managed_fields(groups)
+        return _Index(index_configuration.GROUPS, managed, groups.custom_fields, "version")
+    raise iot.ResourceNotFoundException(texts.fleet_index.index_missing(name or index_configuration.THINGS))
+
+
+def _documents(
+    tx: Tx, call: Call, index: _Index, tree: query.Node, after: str = ""
+) -> Iterator[IndexedThing | IndexedGroup]:
+    """What is in an index, by name; of things only those that the store cannot rule out."""
+    if index.name == index_configuration.GROUPS:
+        return fleet_index.thing_groups(tx, call.scope, after)
+    configuration = fleet_index.configured(tx, call.scope)
+    return fleet_index.things(tx, call.scope, configuration, after=after, narrowed=indexing.narrowed(tree))
+
+
+HANDLERS = {
+    ("iot", "SearchIndex"): Handler(search_index, reads=True, partial="Device Defender data and geographic queries"),
+    ("iot", "GetStatistics"): Handler(get_statistics, reads=True),
+    ("iot", "GetCardinality"): Handler(get_cardinality, reads=True),
+}

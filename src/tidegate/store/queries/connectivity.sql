@@ -1,0 +1,13 @@
+-- name: connectivity_put
+INSERT INTO thing_connectivity
+  (thing_id, connected, at, disconnect_reason, keep_alive, clean_session, session_expiry, client_id)
+VALUES (:thing, :connected, :at, :reason, :keep_alive, :clean_session, :session_expiry, :client_id)
+ON CONFLICT (thing_id) DO UPDATE SET connected = :connected, at = :at, disconnect_reason = :reason,
+  keep_alive = coalesce(:keep_alive, thing_connectivity.keep_alive),
+  clean_session = coalesce(:clean_session, thing_connectivity.clean_session),
+  session_expiry = coalesce(:session_expiry, thing_connectivity.session_expiry),
+  client_id = coalesce(:client_id, thing_connectivity.client_id)
+WHERE thing_connectivity.at <= :at;
+
+-- name: connectivity_delete
+DELETE FROM thing_connectivity WHERE thing_id = :thing;
