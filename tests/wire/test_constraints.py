@@ -88,6 +88,14 @@ ONE = [
             "Member must have value less than or equal to 100",
         ),
     ),
+    (
+        abort(threshold_percentage=Decimal("1e400")),
+        failed(
+            "'Infinity'",
+            "abortConfig.criteriaList.1.member.thresholdPercentage",
+            "Member must have value less than or equal to 100",
+        ),
+    ),
     (abort(action=None), failed("null", "abortConfig.criteriaList.1.member.action", "Member must not be null")),
     (
         job(document_parameters={"a b": "c"}),

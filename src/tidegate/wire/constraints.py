@@ -131,7 +131,7 @@ def java(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Decimal):
-        return repr(float(value))
+        return repr(float(value)).replace("inf", "Infinity")
     if isinstance(value, list):
         return f"[{', '.join(map(java, value))}]"
     if isinstance(value, dict):
