@@ -43,8 +43,10 @@ bench: $(VENV)/dev ## Measure against baselines in the same run (minutes)
 simulate: $(VENV)/dev ## Simulate ten thousand device-days; SEED=n runs one seed again
 	@$(BIN)/python -m tools.simulate $(if $(SEED),--seed $(SEED)) $(if $(STEPS),--steps $(STEPS))
 
-fuzz: $(VENV)/dev ## Send each operation a thousand requests, from sensible to hostile, from a fresh seed
+fuzz: $(VENV)/dev ## Send operations a thousand requests each, and MQTT bytes for SECONDS, from sensible to hostile
 	@TIDEGATE_FUZZ_EXAMPLES=$(or $(EXAMPLES),1000) $(BIN)/python -m pytest tests/fuzz
+	@$(BIN)/python -m pip install -q -e '.[fuzz]'
+	@for target in codec session; do $(BIN)/python -m tools.fuzz $$target --seconds $(or $(SECONDS),60) || exit 1; done
 
 regen: $(VENV)/dev ## Rewrite generated files: wire modules, docs/parity.md, docs/lifecycle.md
 	@$(BIN)/python -m tools.regen

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import connections, devices, endpoint, engine, growth, http_requests, lists, release, report
+from bench import connections, devices, endpoint, engine, growth, http_requests, lists, objects, release, report
 from bench.measure import Figure
 
 BENCHMARKS: dict[str, Callable[..., list[Figure]]] = {
@@ -19,6 +19,7 @@ BENCHMARKS: dict[str, Callable[..., list[Figure]]] = {
     "engine": engine.run,
     "lists": lists.run,
     "endpoint": endpoint.run,
+    "objects": objects.run,
 }
 
 

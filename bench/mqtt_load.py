@@ -39,6 +39,7 @@ class _Device(mqtt_client.Client):
         self._step = b""
         self._stepping = False
         self._stopping = False
+        self._starts = False
         self._sent_at = 0.0
 
     # -- what a run asks --
@@ -51,9 +52,13 @@ class _Device(mqtt_client.Client):
         self.write(self._start)
         return self.ended
 
-    def step(self, pause: float) -> None:
-        """Report progress on the running job again and again, ``pause`` seconds after each answer, until stopped."""
+    def step(self, pause: float, *, starts: bool = False) -> None:
+        """Report progress on the running job again and again, ``pause`` seconds after each answer, until stopped.
+
+        With ``starts`` it asks for its next job again and again instead.
+        """
         self.pause = pause
+        self._starts, self._step, self._sent_at = starts, self._start, time.perf_counter()
         self._stepping, self._stopping = True, False
         self.latencies = []
         self.write(self._start)
@@ -88,7 +93,7 @@ class _Device(mqtt_client.Client):
             self.write(self._publish(job + b"/update", _REPORT))
 
     def _next_step(self, started: bool, payload: bytes) -> None:
-        if started:
+        if started and not self._starts:
             job = self._job_of(payload)
             assert job is not None, "there is no job to report on"
             self._step = self._publish(job + b"/update", _STEP)
@@ -172,10 +177,10 @@ class _Load:
         cycles = sum(device.cycles for device in self._devices) - before
         return {"elapsed": elapsed, "cycles": cycles, "refused": sum(device.refused for device in self._devices)}
 
-    async def begin_steps(self, pause: float) -> None:
-        """Have every device report progress again and again; with a pause they begin one after another."""
+    async def begin_steps(self, pause: float, starts: bool = False) -> None:
+        """Have every device report progress (or start) again and again; with a pause they begin one after another."""
         for device in self._devices:
-            device.step(pause)
+            device.step(pause, starts=starts)
             await asyncio.sleep(pause / len(self._devices))
 
     async def end_steps(self) -> dict[str, Any]:

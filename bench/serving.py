@@ -185,7 +185,14 @@ async def _main() -> None:
     _prepare(data)
     anywhere = Address("127.0.0.1", 0)
     chosen = Options(
-        data=data, http=anywhere, https=anywhere, mqtts=anywhere, auth=given.get("auth", False), rollout_ceiling=10**8
+        data=data,
+        http=anywhere,
+        https=anywhere,
+        mqtts=anywhere,
+        objects_listen=anywhere,
+        objects_apart=given.get("objects_apart", True),
+        auth=given.get("auth", False),
+        rollout_ceiling=10**8,
     )
     async with server.running(chosen) as running:
         settings = running.service.settings
@@ -196,7 +203,9 @@ async def _main() -> None:
         _, port = await running.devices.server.listen("127.0.0.1", 0, None)
         serving = Serving(running, plain)
         at = running.addresses
-        processes.say({"http": _port(at.http), "mqtts": _port(at.mqtts), "mqtt": port, "ca": at.ca})
+        processes.say(
+            {"http": _port(at.http), "mqtts": _port(at.mqtts), "mqtt": port, "ca": at.ca, "objects": _port(at.objects)}
+        )
         await processes.obey(
             {
                 "fleet": serving.fleet,

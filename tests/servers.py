@@ -26,7 +26,8 @@ ANY = Address("127.0.0.1", 0)
 
 def options(data: Path, **changes: Any) -> Options:
     """Options of a server that disturbs nobody."""
-    return Options(data=data, http=ANY, https=ANY, mqtts=ANY)._replace(**changes)
+    alone = Options(data=data, http=ANY, https=ANY, mqtts=ANY, shared=ANY, objects_listen=ANY, objects_apart=False)
+    return alone._replace(**changes)
 
 
 class Started:
@@ -48,7 +49,7 @@ class Started:
     def client(self, service: str, **changes: Any) -> Any:
         """A boto3 client that does not retry and signs with made-up credentials unless told otherwise."""
         settings = {
-            "endpoint_url": self.addresses.http,
+            "endpoint_url": self.addresses.objects if service == "s3" else self.addresses.http,
             "region_name": "eu-west-1",
             "aws_access_key_id": "test",
             "aws_secret_access_key": "test",

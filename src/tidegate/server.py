@@ -16,7 +16,7 @@ import logging
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -29,12 +29,17 @@ from tidegate.core.throttle import Rates
 from tidegate.engine.loop import Engine, Step
 from tidegate.engine.pace import Pace
 from tidegate.http.app import App
+from tidegate.http.callers import Caller
 from tidegate.http.connections import Limits as ConnectionLimits
 from tidegate.http.control import Control
 from tidegate.http.listeners import Listener
 from tidegate.http.throttle import Throttle
+from tidegate.http.websocket import Handshakes
 from tidegate.mqtt.endpoint import Endpoint
+from tidegate.mqtt.plane import Signer
+from tidegate.mqtt.server import Server as MqttServer
 from tidegate.mqtt.settings import Settings as MqttSettings
+from tidegate.mqtt.shared import Doorman
 from tidegate.ops import access, sweeps
 from tidegate.ops.call import Endpoints, Limits
 from tidegate.ops.table import HANDLERS
@@ -47,6 +52,8 @@ from tidegate.runtime.service import Service, Settings
 from tidegate.runtime.timeline import Timeline
 from tidegate.runtime.trust import Trust
 from tidegate.runtime.unit import Unit
+from tidegate.s3 import assembly
+from tidegate.s3.assembly import Choice, Place
 from tidegate.store.database import Database, StoreError, Tx
 from tidegate.store.sqlite import SqliteDatabase
 
@@ -82,6 +89,7 @@ class Address(NamedTuple):
 HTTP = Address("127.0.0.1", 8080)
 HTTPS = Address("127.0.0.1", 8443)
 MQTTS = Address("127.0.0.1", 8883)
+OBJECTS = Address("127.0.0.1", 9000)
 
 
 class Options(NamedTuple):
@@ -91,6 +99,8 @@ class Options(NamedTuple):
     http: Address = HTTP
     https: Address = HTTPS
     mqtts: Address = MQTTS
+    shared: Address | None = None
+    """MQTT, WebSocket and HTTPS for devices on one port, told apart by ALPN: AWS's 443."""
     account: str = "000000000000"
     region: str = "us-east-1"
     auth: bool = False
@@ -106,6 +116,17 @@ class Options(NamedTuple):
     master_key: Path | None = None
     """The file of the key that seals the secrets of access keys; None: ``master.key`` in the data directory."""
     strict_aws: bool = False
+    objects: tuple[str, ...] = ()
+    """A directory, or ``s3://bucket[/prefix]`` once or more; nothing: ``objects`` in the data directory."""
+    objects_listen: Address = OBJECTS
+    """Where the embedded object storage is served (S3)."""
+    objects_tls: bool = False
+    objects_url: str = ""
+    """What presigned URLs begin with; empty: where the object storage listens."""
+    objects_apart: bool = True
+    """Serve objects from a process of its own, so that downloads and jobs do not wait for each other."""
+    s3_endpoint: str = ""
+    """The S3 that holds ``s3://`` buckets; empty: AWS's."""
     names: tuple[str, ...] = ()
     """Further host names and addresses of this server: they go into its certificate, the first one to devices."""
     enforce_expiry: bool = True
@@ -120,11 +141,13 @@ class Addresses(msgspec.Struct, frozen=True):
     http: str
     https: str
     mqtts: str
+    shared: str | None
     ca: str
     account: str
     region: str
     auth: bool
     clock: str
+    objects: str = ""
 
 
 class Running(NamedTuple):
@@ -152,6 +175,8 @@ async def running(options: Options) -> AsyncIterator[Running]:
         StoreError: the store cannot be opened.
         VaultError: the master key cannot be used, or access keys need another.
         InvalidCertificateError: the authority's files are damaged.
+        IndexFaultError: the objects' index cannot be opened.
+        EndpointFaultError: the objects cannot be served.
         OSError: an address cannot be bound.
     """
     options.data.mkdir(parents=True, exist_ok=True)
@@ -162,11 +187,14 @@ async def running(options: Options) -> AsyncIterator[Running]:
         engine = Engine(service.unit, service.clock, _step(service.settings, Pace(service.unit)), metrics)
         engine.start()
         stack.push_async_callback(engine.stop)
-        devices = Endpoint(service, MqttSettings(strict_aws=options.strict_aws))
+        node = _node(options.data, service.ids) if service.unit.shared else 0
+        devices = Endpoint(service, MqttSettings.strict() if options.strict_aws else MqttSettings(), node=node)
         stack.push_async_callback(devices.drain, options.grace_s)
+        await devices.open()
         timeline = Timeline(service.clock, engine.settle, devices.published)
+        objects = await _objects(options, stack, service, metrics)
         edges = await _edges(options, stack, service, devices, timeline, metrics, trust)
-        addresses = _addresses(options, edges)
+        addresses = _addresses(options, edges, objects.base)
         _publish(options.data, addresses)
         yield Running(addresses, service, engine, metrics, timeline, devices, trust)
 
@@ -206,6 +234,14 @@ async def _adopt_keys(work: Unit, sealed: Vault, *, auth: bool) -> None:
         )
 
 
+def _node(data: Path, ids: Ids) -> int:
+    """This server's number among those on a shared store: its MQTT sessions are kept under it."""
+    path = data / "node"
+    if not path.exists():
+        path.write_text(f"{int(ids.uuid().replace('-', '')[:15], 16)}\n")
+    return int(path.read_text())
+
+
 def _step(settings: Settings, pace: Pace) -> Step:
     large = settings.limits._replace(release_chunk=_LARGE_RELEASE)
 
@@ -215,12 +251,42 @@ def _step(settings: Settings, pace: Pace) -> Step:
     return step
 
 
+async def _objects(options: Options, stack: AsyncExitStack, service: Service, metrics: Metrics) -> Place:
+    """Give the service its object storage; where that is."""
+    host, port = options.objects_listen
+    choice = Choice(
+        options.objects,
+        options.s3_endpoint,
+        host,
+        port,
+        options.objects_tls,
+        options.objects_url,
+        options.objects_apart,
+    )
+    files = assembly.Certificate(options.data / "server.pem", options.data / "server.key")
+    serving = assembly.serving(
+        choice,
+        options.data,
+        files,
+        service,
+        metrics,
+        auth=options.auth,
+        names=options.names,
+        grace_s=options.grace_s,
+    )
+    place = await stack.enter_async_context(serving)
+    endpoints = service.settings.endpoints._replace(objects=place.hosts)
+    service.settings = service.settings._replace(endpoints=endpoints)
+    return place
+
+
 class _Edges(NamedTuple):
     """Where the sockets are bound."""
 
     http: Address
     https: Address
     mqtts: Address
+    shared: Address | None
 
 
 async def _edges(
@@ -241,37 +307,47 @@ async def _edges(
     )
     throttle = None if options.throttles is None else Throttle(options.throttles)
     app = App(service, HANDLERS, control, metrics, auth=options.auth, throttle=throttle)
+    handshakes = Handshakes(service, lambda caller: devices.server.tunnel(_signer(caller)), auth=options.auth)
     context = trust.store.listener("optional", enforce_expiry=options.enforce_expiry)
-    https = await _listen(app, options.https, stack, metrics, context, options.grace_s, ConnectionLimits())
-    service.settings = service.settings._replace(endpoints=_endpoints(options, https, mqtts))
-    body = max(ConnectionLimits().body, _BODY_OF_DOCUMENT * options.limits.document_bytes)
-    http = await _listen(
-        app, options.http, stack, metrics, None, options.grace_s, ConnectionLimits()._replace(body=body)
+
+    def listener(name: str, *, device: bool, limits: ConnectionLimits = ConnectionLimits()) -> Listener:  # noqa: B008
+        made = Listener(app.respond, limits, device=device, upgrade=handshakes.upgrade)
+        stack.push_async_callback(made.close, options.grace_s)
+        metrics.connections(name, made.connections)
+        return made
+
+    https = Address(*await listener("https", device=True).open(*options.https, context))
+    shared = await _shared(options.shared, devices.server, listener, context) if options.shared else None
+    service.settings = service.settings._replace(
+        endpoints=_endpoints(options, https, mqtts)._replace(objects=service.settings.endpoints.objects)
     )
-    return _Edges(http, https, mqtts)
+    body = max(ConnectionLimits().body, _BODY_OF_DOCUMENT * options.limits.document_bytes)
+    limits = ConnectionLimits()._replace(body=body)
+    http = Address(*await listener("http", device=False, limits=limits).open(*options.http))
+    return _Edges(http, https, mqtts, shared)
 
 
-async def _listen(
-    app: App,
-    address: Address,
-    stack: AsyncExitStack,
-    metrics: Metrics,
-    context: ssl.SSLContext | None,
-    grace_s: float,
-    limits: ConnectionLimits,
+async def _shared(
+    address: Address, devices: MqttServer, listener: Callable[..., Listener], context: ssl.SSLContext
 ) -> Address:
-    """Open a listener, with TLS for devices and without for operators; where it is bound."""
-    listener = Listener(app.respond, limits, device=context is not None)
-    stack.push_async_callback(listener.close, grace_s)
-    bound = await listener.open(address.host, address.port, context)
-    metrics.connections("https" if context else "http", listener.connections)
-    return Address(*bound)
+    """Open the listener that serves devices in every way."""
+    http = listener("shared", device=True)
+    http.watch()
+    return Address(*await devices.listen(*address, context, lambda ticket: Doorman(devices, http.protocol, ticket)))
+
+
+def _signer(caller: Caller | None) -> Signer | None:
+    if caller is None:
+        return None
+    key_id = caller.identity.key_id if caller.identity is not None else None
+    return Signer(caller.principal, (caller.account, caller.region), key_id)
 
 
 async def _reset(service: Service, timeline: Timeline, devices: Endpoint, trust: Trust) -> None:
+    await devices.journal.settled()
     await service.reset()
     await trust.reload()
-    devices.server.refresh()  # nobody who is connected exists any more
+    devices.reset()
     await timeline.present()
 
 
@@ -282,16 +358,18 @@ def _endpoints(options: Options, https: Address, mqtts: Address) -> Endpoints:
     return Endpoints(data=data, jobs=jobs, credential_provider=jobs)
 
 
-def _addresses(options: Options, edges: _Edges) -> Addresses:
+def _addresses(options: Options, edges: _Edges, objects: str) -> Addresses:
     return Addresses(
         http=f"http://{edges.http}",
         https=f"https://{edges.https}",
         mqtts=f"mqtts://{edges.mqtts}",
+        shared=f"https://{edges.shared}" if edges.shared else None,
         ca=str((options.data / "ca.pem").resolve()),
         account=options.account,
         region=options.region,
         auth=options.auth,
         clock=options.clock,
+        objects=objects,
     )
 
 

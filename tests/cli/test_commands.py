@@ -25,7 +25,7 @@ COMMAND = [sys.executable, "-m", "tidegate.cli"]
 
 def listeners(**changed: str) -> list[str]:
     """Options that put every listener on a free port of loopback, or where the caller wants one."""
-    places = dict.fromkeys(("http", "https", "mqtts"), "127.0.0.1:0") | changed
+    places = dict.fromkeys(("http", "https", "mqtts", "objects-listen"), "127.0.0.1:0") | changed
     return [part for name, place in places.items() for part in (f"--{name}", place)]
 
 

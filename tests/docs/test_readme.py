@@ -41,7 +41,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
 
 
 def test_every_marked_snippet_is_run_here() -> None:
-    assert set(SNIPPETS) == {"boto3", "cli", "certificate", "device", "time travel", "pytest"}
+    assert set(SNIPPETS) == {"boto3", "cli", "certificate", "device", "objects", "time travel", "pytest"}
 
 
 def test_an_operator_and_a_device(server: Started, tmp_path: Path) -> None:
@@ -60,6 +60,11 @@ def test_the_command_line_and_curl(server: Started, tmp_path: Path) -> None:
     assert '"status": "QUEUED"' in shown
     assert '"jobTemplateId":"blink"' in shown
     assert '"jobId": "reboot-1"' in shown.partition("queuedJobs")[2]
+
+
+def test_object_storage(server: Started, tmp_path: Path) -> None:
+    shown = output(["bash", "-euc", SNIPPETS["objects"]], tmp_path, environment(server))
+    assert shown.endswith("image\n")
 
 
 def test_time_travel(tmp_path: Path) -> None:
@@ -86,6 +91,6 @@ def test_the_table_of_options_is_that_of_the_command() -> None:
 
 
 def _shown(default: object) -> str:
-    if default in ((), None):
+    if default in ((), "", None):
         return "none"
     return str(default).lower() if isinstance(default, bool) else str(default)

@@ -40,6 +40,7 @@ INTERRUPTED_STARTS = 3
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
 GROUP, MEMBERS = "fleet", 12
+_LISTENERS = ("http", "https", "mqtts", "objects-listen")
 DEVICES = ("device-0", "device-1")
 WRITERS = 3
 
@@ -55,7 +56,7 @@ class Server:
     """A ``tidegate serve`` process on a data directory."""
 
     def __init__(self, data: Path, store: str) -> None:
-        any_port = [part for name in ("http", "https", "mqtts") for part in (f"--{name}", "127.0.0.1:0")]
+        any_port = [part for name in _LISTENERS for part in (f"--{name}", "127.0.0.1:0")]
         command = [sys.executable, "-m", "tidegate.cli", "serve", "--data", str(data), "--store", store, *any_port]
         data.mkdir(parents=True, exist_ok=True)
         self._data = data

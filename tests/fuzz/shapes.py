@@ -89,6 +89,7 @@ PLAUSIBLE: dict[str, list[Any]] = {
     "versionName": VERSIONS,
     "defaultVersionName": VERSIONS,
     "certificateId": [CERTIFICATE, "f" * 64],
+    "caCertificateId": [CERTIFICATE, "f" * 64],
     "principal": [_arn(f"cert/{CERTIFICATE}"), "none"],
     "target": [_arn(f"cert/{CERTIFICATE}"), *TARGETS],
     "resourceArn": _RESOURCES,

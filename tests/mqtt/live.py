@@ -30,7 +30,7 @@ from paho.mqtt.properties import Properties as PahoProperties
 from tests.mqtt.rig import SCOPE, Someone
 from tidegate import clock
 from tidegate.mqtt import codec, topics
-from tidegate.mqtt.plane import Identity, Reply
+from tidegate.mqtt.plane import Identity, Reply, Signer
 from tidegate.mqtt.server import Server
 from tidegate.mqtt.settings import Settings
 from tidegate.pki.tls import SERVER_NAME
@@ -117,6 +117,14 @@ class FakePlane:
         if self.gate is not None:
             await self.gate.wait()
         return None if certificate_der is None else self.known.get(hashlib.sha256(certificate_der).hexdigest())
+
+    async def identify_signer(self, signer: Signer, client_id: str, peer: str) -> Identity | None:
+        return Someone(scope=signer.scope, principal=signer.principal)
+
+    async def authenticate(
+        self, username: str | None, password: bytes | None, client_id: str, server_name: str | None, peer: str
+    ) -> Identity | None:
+        return Someone() if (username, password) == ("user?x-amz-customauthorizer-name=a", b"right") else None
 
     def request(self, identity: Identity, request: topics.JobsRequest, payload: bytes) -> Awaitable[Reply]:
         self.requests.append((identity.principal, request, payload))

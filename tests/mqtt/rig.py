@@ -8,7 +8,7 @@ from tidegate import clock
 from tidegate.mqtt import codec
 from tidegate.mqtt.broker import Broker
 from tidegate.mqtt.codec import Filter, Properties, Will
-from tidegate.mqtt.session import Connection, Effect, Identify, Message, State
+from tidegate.mqtt.session import Connection, Effect, FiltersChanged, Identify, Message, State
 from tidegate.mqtt.settings import Settings
 
 SCOPE = ("123456789012", "eu-west-1")
@@ -28,6 +28,8 @@ class Someone:
     def connects(self, client_id: str, *, persistent: bool, will_topic: str | None) -> bool:
         self.connected = (persistent, will_topic)
         return self._allows("iot:Connect", f"client/{client_id}")
+
+    exclusive_thing: str | None = None
 
     def allows(self, action: str, resource: str, client_id: str) -> bool:
         return self._allows(action, resource)
@@ -93,7 +95,8 @@ class Device:
 
     def raw(self, data: bytes) -> None:
         effects = self.connection.receive(data, self.rig.now)
-        self.effects += self.rig.broker.carry_out(self.connection, effects, self.rig.now)
+        rest = self.rig.broker.carry_out(self.connection, effects, self.rig.now)
+        self.effects += [each for each in rest if not isinstance(each, FiltersChanged)]
 
     def send(self, *packets: codec.Packet) -> list[codec.Packet]:
         self.raw(b"".join(codec.encode(packet, self.level) for packet in packets))

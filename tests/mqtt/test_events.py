@@ -34,11 +34,14 @@ class Node:
         self.notices.set()
         self.beat = 0.0
         service = Service(shared, MovableClock(NOW), SequentialIds(), Settings())
-        self.events = Events(service, self, self._notices, beat=lambda: self.beat)
+        self.events = Events(service, self, self._notices, self._kept, beat=lambda: self.beat)
         shared.subscribe(self.events.effects)
 
     async def _notices(self) -> None:
         await self.notices.wait()
+
+    async def _kept(self) -> None:
+        """Nobody is away."""
 
     def publish(self, topic: str, payload: bytes, qos: int, *, scope: Scope) -> None:
         assert qos == 1

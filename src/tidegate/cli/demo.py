@@ -170,7 +170,16 @@ class _Demo:
     def _serve(self, stack: contextlib.ExitStack) -> Addresses:
         with self._view.step("server") as found:
             data = self._folder / "server"
-            options = Options(data=data, http=_ANY, https=_ANY, mqtts=_ANY, region=_REGION, clock=self._wishes.clock)
+            options = Options(
+                data=data,
+                http=_ANY,
+                https=_ANY,
+                mqtts=_ANY,
+                objects_listen=_ANY,
+                objects_apart=False,
+                region=_REGION,
+                clock=self._wishes.clock,
+            )
             addresses = stack.enter_context(process.served(options))
             found += [f"{addresses.http} and {addresses.mqtts}, SQLite in {data}"]
         return addresses

@@ -34,11 +34,13 @@ def _defaults(data: options.Data) -> Addresses:
         http=f"http://{server.HTTP}",
         https=f"https://{server.HTTPS}",
         mqtts=f"mqtts://{server.MQTTS}",
+        shared=None,
         ca=str((data / "ca.pem").resolve()),
         account="000000000000",
         region="us-east-1",
         auth=False,
         clock="system",
+        objects=f"http://{server.OBJECTS}",
     )
 
 
@@ -55,12 +57,27 @@ def _variables(addresses: Addresses) -> dict[str, str]:
     if not addresses.auth:
         # Any credentials are taken, and twelve digits as the key id name the account.
         variables |= {"AWS_ACCESS_KEY_ID": addresses.account, "AWS_SECRET_ACCESS_KEY": "tidegate"}
-    return variables | {
-        "TIDEGATE_ENDPOINT": endpoint,
-        "TIDEGATE_CA_FILE": addresses.ca,
-        "TIDEGATE_MQTT_HOST": host.strip("[]"),
-        "TIDEGATE_MQTT_PORT": str(mqtts.port),
-    }
+    return (
+        variables
+        | _object_variables(addresses)
+        | {
+            "TIDEGATE_ENDPOINT": endpoint,
+            "TIDEGATE_CA_FILE": addresses.ca,
+            "TIDEGATE_MQTT_HOST": host.strip("[]"),
+            "TIDEGATE_MQTT_PORT": str(mqtts.port),
+        }
+    )
+
+
+def _object_variables(addresses: Addresses) -> dict[str, str]:
+    if not addresses.objects:  # written by an older server
+        return {}
+    parts = urlsplit(addresses.objects)
+    port = f":{parts.port}" if parts.port else ""
+    found = {"AWS_ENDPOINT_URL_S3": f"{parts.scheme}://{_reachable(parts.hostname)}{port}"}
+    if parts.scheme == "https" and parts.hostname in (*_ANYWHERE, *_ANYWHERE.values(), "localhost"):
+        found["AWS_CA_BUNDLE"] = addresses.ca  # it is this server that listens there, with its own certificate
+    return found
 
 
 def _reachable(host: str | None) -> str:

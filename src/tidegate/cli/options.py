@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from cyclopts import Parameter
 
@@ -21,6 +22,7 @@ from tidegate.store.database import Database
 from tidegate.wire.routes import OPERATIONS
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
+_PLACE = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?", re.ASCII)
 _STORE = re.compile(r"sqlite|postgres(ql)?://.+")
 
 DATA = Path("tidegate-data")
@@ -40,8 +42,9 @@ def address(text: str) -> Address:
     return Address(host, int(port))
 
 
-def _check_address(_type: Any, text: str) -> None:
-    address(text)
+def _check_address(_type: Any, text: str | None) -> None:
+    if text is not None:
+        address(text)
 
 
 def _check_account(_type: Any, text: str) -> None:
@@ -59,6 +62,36 @@ Account = Annotated[str, Parameter(help="The account of callers that name none."
 Store = Annotated[
     str, Parameter(help="sqlite (a file in the data directory) or postgresql://…", validator=_check_store)
 ]
+
+
+def _check_objects(_type: Any, places: tuple[str, ...]) -> None:
+    remote = [place for place in places if place.startswith("s3://")]
+    if remote and len(remote) < len(places):
+        raise ValueError("objects are in s3:// buckets or in a directory, not in both")
+    if not remote and len(places) > 1:
+        raise ValueError("objects are in one directory")
+    wrong = [place for place in remote if not _PLACE.fullmatch(place)]
+    if wrong:
+        raise ValueError(f"{', '.join(wrong)}: not s3://bucket or s3://bucket/prefix")
+
+
+OBJECTS = Parameter(
+    help="Where objects are kept: a directory (by default `objects` in the data directory), or s3://bucket[/prefix] "
+    "once or more.",
+    validator=_check_objects,
+)
+
+
+def _check_base_url(_type: Any, text: str) -> None:
+    parts = urlsplit(text)
+    whole = parts.scheme in ("http", "https") and parts.hostname and not parts.query and parts.path in ("", "/")
+    if text and (not whole or parts.username or parts.fragment):
+        raise ValueError(f"{text!r} is not http(s)://HOST[:PORT]")
+
+
+def base_url(text: str) -> Parameter:
+    """An http(s)://HOST[:PORT] option; ``text`` says of what."""
+    return Parameter(help=text, validator=_check_base_url)
 
 
 @contextmanager

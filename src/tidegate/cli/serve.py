@@ -29,6 +29,9 @@ def serve(
     http: Annotated[str, options.listen("operators and SDKs (HTTP)")] = str(server.HTTP),
     https: Annotated[str, options.listen("devices (HTTPS, client certificates)")] = str(server.HTTPS),
     mqtts: Annotated[str, options.listen("devices (MQTT, client certificates)")] = str(server.MQTTS),
+    shared: Annotated[
+        str | None, options.listen("devices, all protocols on one port by ALPN (MQTT, WebSocket, HTTPS), as AWS's 443")
+    ] = None,
     account: options.Account = "000000000000",
     region: Annotated[str, Parameter(help="The region of callers that name none.")] = "us-east-1",
     auth: Annotated[Literal["on", "off"], Parameter(help="Verify signatures; off takes any credentials.")] = "off",
@@ -40,7 +43,16 @@ def serve(
     rollout_ceiling: Annotated[
         int | None, Parameter(help="Highest rollout rate per minute, whatever the quotas say.", validator=Number(gte=1))
     ] = None,
-    strict_aws: Annotated[bool, Parameter(help="Close MQTT connections silently where AWS does.")] = False,
+    strict_aws: Annotated[
+        bool, Parameter(help="Hold MQTT clients to AWS's rates, and close silently where AWS does.")
+    ] = False,
+    objects: Annotated[tuple[str, ...], options.OBJECTS] = (),
+    objects_listen: Annotated[str, options.listen("objects (S3)")] = str(server.OBJECTS),
+    objects_tls: Annotated[bool, Parameter(help="Serve objects over TLS, with the server's certificate.")] = False,
+    objects_url: Annotated[
+        str, options.base_url("Scheme, host and port in presigned URLs, if not where it listens.")
+    ] = "",
+    s3_endpoint: Annotated[str, options.base_url("Base URL of the S3 that holds s3:// buckets, if not AWS's.")] = "",
     name: Annotated[
         tuple[str, ...], Parameter(help="Further host name or address of this server; the first is told to devices.")
     ] = (),
@@ -54,6 +66,7 @@ def serve(
         http=options.address(http),
         https=options.address(https),
         mqtts=options.address(mqtts),
+        shared=options.address(shared) if shared else None,
         account=account,
         region=region,
         auth=auth == "on",
@@ -64,9 +77,15 @@ def serve(
         throttles=options.rates(throttles),
         master_key=master_key,
         strict_aws=strict_aws,
+        objects=objects,
+        objects_listen=options.address(objects_listen),
+        objects_tls=objects_tls,
+        objects_url=objects_url.rstrip("/"),
+        s3_endpoint=s3_endpoint.rstrip("/"),
         names=name,
     )
-    open_to_others = [str(address) for address in (chosen.http, chosen.https, chosen.mqtts) if not address.loopback]
+    places = (chosen.http, chosen.https, chosen.mqtts, chosen.shared, chosen.objects_listen)
+    open_to_others = [str(address) for address in places if address and not address.loopback]
     if open_to_others and not chosen.auth:
         print(
             f"tidegate: {', '.join(open_to_others)} can be reached from other machines, and without authentication "
@@ -106,6 +125,8 @@ def banner(running: Running, chosen: Options, *, has_keys: bool) -> str:
         f"  HTTP     {addresses.http}  (iot, iot-jobs-data, iot-data)",
         f"  HTTPS    {addresses.https}  (devices)",
         f"  MQTT     {addresses.mqtts}  (devices)",
+        *([f"  shared   {addresses.shared.removeprefix('https://')}  (devices, by ALPN)"] if addresses.shared else []),
+        f"  S3       {addresses.objects}  (objects)",
         f"  account  {addresses.account}, region {addresses.region}",
         f"  auth     {auth}",
         f"  clock    {clock}",

@@ -27,8 +27,10 @@ from typing import Final, NamedTuple, Protocol, cast
 import httptools
 
 from tidegate.http.request import Answer, Headers, Peer, Request
+from tidegate.http.websocket import Switch
 
 Respond = Callable[[Request], Awaitable[Answer]]
+Upgrade = Callable[[Request], Awaitable[Answer | Switch | None]]
 
 HEAD_LIMIT: Final = 64 * 1024
 """Bytes of request line and headers."""
@@ -56,6 +58,7 @@ class Owner(Protocol):
 
     limits: Limits
     respond: Respond
+    upgrade: Upgrade | None
     device: bool
     date: bytes
     """The Date header line of this second."""
@@ -84,6 +87,7 @@ class _Waiting(NamedTuple):
 
     request: Request
     keep: bool
+    upgrade: bool = False
 
 
 class Connection(asyncio.Protocol):
@@ -111,6 +115,7 @@ class Connection(asyncio.Protocol):
         "_stopping",
         "_task",
         "_transport",
+        "_tunnelled",
         "_url",
     )
 
@@ -138,6 +143,7 @@ class Connection(asyncio.Protocol):
         self._refused = False  # nothing that arrives from now on is a request
         self._last = False  # an answer that closes has been written
         self._stopping = False
+        self._tunnelled: bytearray | None = None  # what came after a request for another protocol
 
     # -- the transport's side ----------------------------------------------------------------------------------------
 
@@ -160,6 +166,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
+            self._keep_for_tunnel(data)
             return
         if self._in_head:
             self._head_bytes += len(data)
@@ -167,9 +174,12 @@ class Connection(asyncio.Protocol):
             self._body_bytes += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
+        except httptools.HttpParserUpgrade as upgrade:
             self._refused = True  # the request itself is served; what follows is not HTTP
             self._stopping = True
+            if self._owner.upgrade is not None and self._queue and isinstance(self._queue[-1], _Waiting):
+                self._queue[-1] = self._queue[-1]._replace(upgrade=True)
+                self._tunnelled = bytearray(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             self._refuse(_Refusal(400, "SerializationException", "The request is not valid HTTP/1.1."))
         else:
@@ -188,6 +198,12 @@ class Connection(asyncio.Protocol):
         else:
             return
         self._refuse(_Refusal(431, "RequestHeaderFieldsTooLargeException", message))
+
+    def _keep_for_tunnel(self, data: bytes) -> None:
+        if self._tunnelled is not None:
+            self._tunnelled += data
+            if len(self._tunnelled) > HEAD_LIMIT:  # nobody sends that much before the answer
+                self._transport.abort()
 
     def eof_received(self) -> bool:
         if self._begun:
@@ -292,12 +308,21 @@ class Connection(asyncio.Protocol):
         self._deadline = 0.0
         self._task = self._loop.create_task(self._serve(waiting))
 
-    async def _serve(self, waiting: _Waiting) -> None:
+    async def _ask(self, waiting: _Waiting) -> Answer | Switch:
         try:
-            answer = await self._owner.respond(waiting.request)
+            found = None
+            if waiting.upgrade and self._owner.upgrade is not None:
+                found = await self._owner.upgrade(waiting.request)
+            return found or await self._owner.respond(waiting.request)
         except BaseException:
             self._transport.abort()  # nobody is left to answer: a reset rather than silence
             raise
+
+    async def _serve(self, waiting: _Waiting) -> None:
+        answer = await self._ask(waiting)
+        if isinstance(answer, Switch):
+            self._switch(answer)
+            return
         self._task = None
         if self._last:
             return
@@ -310,6 +335,20 @@ class Connection(asyncio.Protocol):
             self._reading = True
             self._transport.resume_reading()
         self._next()
+
+    def _switch(self, switch: Switch) -> None:
+        """Give the connection away."""
+        self._task = None
+        if self._last or self._transport.is_closing():
+            return
+        self._last = True
+        transport, protocol, after = self._transport, switch.protocol(), bytes(self._tunnelled or b"")
+        transport.write(switch.head)
+        self._owner.closed(self)
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+        if after:
+            protocol.data_received(after)
 
     def _rest(self) -> None:
         """Nothing is being served and nothing waits."""

@@ -9,7 +9,7 @@ from email.utils import formatdate
 from typing import Any
 
 from tidegate.clock import wall_now
-from tidegate.http.connections import Connection, Limits, Respond
+from tidegate.http.connections import Connection, Limits, Respond, Upgrade
 
 log = logging.getLogger("tidegate.http")
 
@@ -25,8 +25,10 @@ class Listener:
     A ``device`` listener serves the data planes; the other one everything.
     """
 
-    def __init__(self, respond: Respond, limits: Limits, *, device: bool) -> None:
+    def __init__(self, respond: Respond, limits: Limits, *, device: bool, upgrade: Upgrade | None = None) -> None:
+        """``upgrade`` answers requests for another protocol; without it they are requests like any other."""
         self.respond = respond
+        self.upgrade = upgrade
         self.limits = limits
         self.device = device
         self._loop = asyncio.get_running_loop()
@@ -48,16 +50,24 @@ class Listener:
             timeouts["ssl_handshake_timeout"] = self.limits.request
             timeouts["ssl_shutdown_timeout"] = _FAREWELL_SECONDS
         self._server = await self._loop.create_server(
-            lambda: Connection(self, self._loop),
+            self.protocol,
             host,
             port,
             ssl=context,
             backlog=_BACKLOG,
             **timeouts,
         )
-        self._sweep()
+        self.watch()
         bound = self._server.sockets[0].getsockname()
         return str(bound[0]), int(bound[1])
+
+    def protocol(self) -> Connection:
+        """A protocol for one accepted connection; for sockets that others accept."""
+        return Connection(self, self._loop)
+
+    def watch(self) -> None:
+        """Begin to look after times; ``open`` does it."""
+        self._sweep()
 
     def connections(self) -> int:
         """How many connections are open."""

@@ -5,17 +5,21 @@ No sockets and no clock. The edge hands it the effects of connections; what it c
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tidegate import clock
+from tidegate.mqtt import codec, subscriptions, topics
 from tidegate.mqtt import session as sessions
-from tidegate.mqtt import subscriptions, topics
 from tidegate.mqtt.codec import Reason
 from tidegate.mqtt.plane import Identity, Scope
-from tidegate.mqtt.session import Closed, Connection, Effect, Ending, Message, Publication, Session
+from tidegate.mqtt.retention import Retention
+from tidegate.mqtt.session import Closed, Connection, Effect, Ending, Message, Publication, Retained, Session
+from tidegate.mqtt.session.keeping import Forgetful, Journal, Stored
 from tidegate.mqtt.settings import Settings
 from tidegate.mqtt.wheel import Wheel
+from tidegate.mqtt.wills import Wills
 
 Interest = Callable[[Scope, str | None, bool], None]
 """Called with (scope, thing name, wanted) when a thing's job notices begin or cease to have a subscriber; with thing
@@ -28,12 +32,12 @@ Left = Callable[[Connection, Effect], None]
 class Realm:
     """The sessions, subscriptions and retained messages of one scope."""
 
-    __slots__ = ("index", "interest", "retained", "sessions")
+    __slots__ = ("index", "interest", "retention", "sessions")
 
-    def __init__(self) -> None:
+    def __init__(self, retention: Retention) -> None:
         self.sessions: dict[str, Session] = {}
         self.index: subscriptions.Index[Session] = subscriptions.Index()
-        self.retained: dict[str, Message] = {}
+        self.retention = retention
         self.interest: dict[str, int] = {}
 
 
@@ -44,14 +48,20 @@ def _nobody_asks(_scope: Scope, _thing_name: str | None, _wanted: bool) -> None:
 class Broker:
     """Routes messages and keeps sessions."""
 
-    def __init__(self, settings: Settings, left: Left, interest: Interest = _nobody_asks) -> None:
+    def __init__(
+        self, settings: Settings, left: Left, interest: Interest = _nobody_asks, journal: Journal | None = None
+    ) -> None:
         self._settings = settings
+        self._journal = journal or Forgetful()
         self._left = left
         self._interest = interest
         self._realms: dict[Scope, Realm] = {}
         self._asleep: Wheel[Session] = Wheel()
+        self._connects: Counter[tuple[Scope, str]] = Counter()
+        self.wills = Wills(self._publish_will)
         self._handlers: dict[type, Callable[[Connection, Any, clock.Millis], None]] = {
             Publication: self._publication,
+            sessions.Answer: self._answer,
             sessions.Subscribed: self._subscribed,
             sessions.Unsubscribed: self._unsubscribed,
             Closed: self._closed,
@@ -72,6 +82,9 @@ class Broker:
 
     def admit(self, connection: Connection, identity: Identity, now: clock.Millis) -> list[Effect]:
         """Let an identified client in, or refuse it (device reference 2.1, 2.2)."""
+        connection.identity = identity
+        if self._too_often(identity.scope, connection.client_id):
+            return [connection.refuse(Reason.QUOTA_EXCEEDED, "connects too often", now)]
         denied = connection.authorise(identity)
         if denied is not None:
             silent = self._settings.strict_aws and not connection.v5
@@ -83,15 +96,23 @@ class Broker:
             held = realm.sessions.get(connection.client_id)
         present = held is not None and held.v5 is connection.v5 and not connection.wants_clean_start
         if held is not None and not present:
-            self._forget(held)
+            self._forget(held, now)
         session = held if held is not None and present else None
         if session is None:
-            session = Session(identity.scope, connection.client_id, connection.v5, self._settings)
+            session = Session(identity.scope, connection.client_id, connection.v5, self._settings, self._journal)
             realm.sessions[connection.client_id] = session
         elif session.expires_at is not None:
             self._asleep.discard(session, session.expires_at / 1000)
+            self.wills.returned(session)
         connection.accept(identity, session, present, now)
         return connection.advance(now)
+
+    def _too_often(self, scope: Scope, client_id: str) -> bool:
+        """Whether a client id has connected more often in this second than it may."""
+        if not self._settings.connect_rate:
+            return False
+        self._connects[scope, client_id] += 1
+        return self._connects[scope, client_id] > self._settings.connect_rate
 
     def end(
         self,
@@ -107,48 +128,94 @@ class Broker:
         self.carry_out(connection, connection.shut(ending, code, message, now, will=will), now)
 
     def sweep(self, now: clock.Millis) -> None:
-        """End the sessions whose time without a connection is over."""
+        """Once a second: end the sessions whose time without a connection is over."""
+        self._connects.clear()
+        self.wills.sweep(now)
         for session in self._asleep.due(now / 1000):
             if session.connection is None and session.expires_at is not None:
-                self._forget(session)
+                self._forget(session, now)
 
     def session(self, scope: Scope, client_id: str) -> Session | None:
         """The session of a client id, connected or not."""
         realm = self._realms.get(scope)
         return None if realm is None else realm.sessions.get(client_id)
 
+    def restore(self, stored: Iterable[Stored], now: clock.Millis) -> None:
+        """Take over the sessions of an earlier server; the time of those that were connected begins now."""
+        for each in stored:
+            state = each.state
+            realm = self._realm(state.scope)
+            session = Session(state.scope, state.client_id, state.level == codec.V5, self._settings, self._journal)
+            session.expiry = state.expiry
+            session.expires_at = now + 1000 * state.expiry if state.expires_at is None else state.expires_at
+            realm.sessions[state.client_id] = session
+            for name, options in each.filters:
+                subscription, _ = session.subscribe(name, options)
+                realm.index.add(subscription)
+                self._count(realm, state.scope, name, 1)
+            session.restored(each.number, each.waiting)
+            if state.expires_at is None:
+                session.rest()
+            self._asleep.add(session, session.expires_at / 1000)
+        self.sweep(now)
+
+    def restore_retained(self, stored: Iterable[tuple[Scope, str, Retained]]) -> None:
+        """Take over the retained messages of an earlier server."""
+        for scope, topic, retained in stored:
+            self._realm(scope).retention.restore(topic, retained)
+
+    def reset(self, now: clock.Millis) -> None:
+        """The store was emptied: forget sessions without a connection, and all retained messages."""
+        for realm in self._realms.values():
+            realm.retention.clear()
+            for session in list(realm.sessions.values()):
+                session.number = 0
+                if session.connection is None:
+                    self._forget(session, now)
+
     def _realm(self, scope: Scope) -> Realm:
         realm = self._realms.get(scope)
         if realm is None:
-            realm = self._realms[scope] = Realm()
+            realm = self._realms[scope] = Realm(Retention(scope, self._settings, self._journal))
         return realm
 
     def _closed(self, connection: Connection, effect: Closed, now: clock.Millis) -> None:
         session = connection.session
         if session is not None and session.connection is connection:
-            session.detach()
-            if session.expiry:
-                session.expires_at = now + 1000 * session.expiry
+            session.detach(now)
+            self.wills.take(connection, effect, session, now)
+            if session.expires_at is not None:
                 self._asleep.add(session, session.expires_at / 1000)
             else:
-                self._forget(session)
-        will = effect.will
-        if isinstance(will, Publication):
-            self._publication(connection, will, now)
-        elif will is not None:
-            self._left(connection, will)
+                self._forget(session, now)
         self._left(connection, effect)
 
-    def _forget(self, session: Session) -> None:
+    def _publish_will(self, connection: Connection, will: Effect, now: clock.Millis) -> None:
+        if isinstance(will, Publication):
+            self._publication(connection, will, now)
+        else:
+            self._left(connection, will)
+
+    def _forget(self, session: Session, now: clock.Millis) -> None:
         realm = self._realm(session.scope)
         if session.expires_at is not None:
             self._asleep.discard(session, session.expires_at / 1000)
         for subscription in session.subscriptions.values():
             self._drop(realm, session.scope, subscription)
         session.subscriptions.clear()
+        session.erase()
         del realm.sessions[session.client_id]
+        self.wills.ended(session, now)
 
     # -- subscriptions --
+
+    def forget(self, scope: Scope, client_id: str, now: clock.Millis) -> bool:
+        """End a session nobody is connected to; False if there is none."""
+        session = self.session(scope, client_id)
+        if session is None or session.connection is not None:
+            return False
+        self._forget(session, now)
+        return True
 
     def _subscribed(self, connection: Connection, effect: sessions.Subscribed, now: clock.Millis) -> None:
         session, subscription = connection.session, effect.subscription
@@ -164,11 +231,8 @@ class Broker:
         self, realm: Realm, session: Session, subscription: subscriptions.Subscription[Session], now: clock.Millis
     ) -> None:
         """Only a filter that equals the topic brings its retained message (device reference 2.6)."""
-        message = realm.retained.get(subscription.filter)
+        message = realm.retention.get(subscription.filter, now)
         if message is None:
-            return
-        if message.expires_at is not None and message.expires_at <= now:
-            del realm.retained[subscription.filter]
             return
         session.deliver(message, min(message.qos, subscription.qos), True, now)
 
@@ -213,7 +277,7 @@ class Broker:
                 return
             realm = self._realm(scope)
         if message.retain:
-            self._retain(realm, message)
+            realm.retention.retain(message, now)
         found, groups = realm.index.match(message.topic)
         for subscription in found:
             if not (subscription.options & subscriptions.NO_LOCAL and subscription.session is origin):
@@ -223,21 +287,38 @@ class Broker:
             if member is not None:
                 _hand_over(message, member, now)
 
-    def retained(self, scope: Scope) -> dict[str, Message]:
-        """The retained messages of a scope by topic; not to be changed."""
+    def retained(self, scope: Scope) -> Mapping[str, Retained]:
+        """The retained messages of a scope by topic."""
         realm = self._realms.get(scope)
-        return {} if realm is None else realm.retained
-
-    def _retain(self, realm: Realm, message: Message) -> None:
-        if not message.payload:
-            realm.retained.pop(message.topic, None)  # [MQTT-3.3.1-6]
-        elif message.topic in realm.retained or len(realm.retained) < self._settings.max_retained:
-            realm.retained[message.topic] = message
+        return {} if realm is None else realm.retention.messages
 
     def _publication(self, connection: Connection, effect: Publication, now: clock.Millis) -> None:
         session = connection.session
         assert session is not None
+        before = self._journal.changes
         self.publish(session.scope, effect.message, now, session)
+        ack = effect.ack
+        if ack is None:
+            return
+        if self._journal.changes == before:
+            connection.pay(ack)
+        else:  # somebody who is away waits for it now: it is acknowledged when that is on disk
+            self._journal.when_written(
+                lambda written: self._written(connection, written, now, lambda: connection.pay(ack))
+            )
+
+    def _answer(self, connection: Connection, effect: sessions.Answer, now: clock.Millis) -> None:
+        self._journal.when_written(
+            lambda written: self._written(connection, written, now, lambda: connection.answer(effect.data))
+        )
+
+    def _written(self, connection: Connection, written: bool, now: clock.Millis, answer: Callable[[], None]) -> None:
+        """What cannot be kept is not acknowledged: the client is sent away and will try again."""
+        if written:
+            answer()
+        else:
+            message = "the store does not take it"
+            self.end(connection, Ending.SERVER_ERROR, Reason.UNSPECIFIED_ERROR, message, now)
 
 
 def _hand_over(message: Message, subscription: subscriptions.Subscription[Session], now: clock.Millis) -> None:

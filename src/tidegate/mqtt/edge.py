@@ -8,18 +8,19 @@ the second when it exceeds a rate.
 from __future__ import annotations
 
 import asyncio
-import collections
-import logging
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, cast
 
 from tidegate import clock
-from tidegate.mqtt import answers, topics
 from tidegate.mqtt.codec import Reason
-from tidegate.mqtt.plane import Identity, Reply
+from tidegate.mqtt.door import Ticket
+from tidegate.mqtt.plane import Identity, Reply, Signer
+from tidegate.mqtt.replies import Replies, outcome
 from tidegate.mqtt.session import (
     Connection,
     Effect,
     Ending,
+    FiltersChanged,
     Identify,
     Misaddressed,
     Request,
@@ -31,28 +32,10 @@ from tidegate.pki.tls import SERVER_NAME
 if TYPE_CHECKING:
     from tidegate.mqtt.server import Server
 
-log = logging.getLogger("tidegate.mqtt")
-T = TypeVar("T")
 
 _TURNS = 3
 """Turns of the loop a PUBACK waits for its reply: one to decide, one to commit, one to hand the outcome over."""
-_IDENTIFYING, _STALLED, _PENDING, _RATE = 1, 2, 4, 8
-
-
-class _Pending:
-    """A request whose reply is due, in the order of arrival."""
-
-    __slots__ = ("answer", "payload", "qos", "topic")
-
-    def __init__(self, topic: str, payload: bytes, qos: int, answer: asyncio.Future[Reply] | None) -> None:
-        self.topic = topic
-        self.payload = payload
-        self.qos = qos
-        self.answer = answer
-
-    @property
-    def due(self) -> bool:
-        return self.answer is None or self.answer.done()
+_IDENTIFYING, _STALLED, _PENDING, _RATE, _OWED = 1, 2, 4, 8, 16
 
 
 class Edge(asyncio.Protocol):
@@ -60,30 +43,53 @@ class Edge(asyncio.Protocol):
 
     __slots__ = (
         "_asking",
+        "_custom",
         "_dirty",
+        "_framed",
         "_held",
-        "_pending",
+        "_replies",
         "_revision",
         "_server",
+        "_signer",
         "_stalled_at",
+        "_ticket",
         "_turns",
         "connection",
         "deadline",
         "heard",
+        "last_second",
+        "peer",
         "transport",
     )
 
-    def __init__(self, server: Server) -> None:
+    def __init__(
+        self,
+        server: Server,
+        ticket: Ticket | None = None,
+        *,
+        framed: bool = False,
+        signer: Signer | None = None,
+        custom: bool = False,
+    ) -> None:
+        """``framed``: the transport wants packets one by one. ``signer``: who signed the WebSocket handshake.
+        ``custom``: a custom authorizer is to judge.
+        """
         self._server = server
+        self._ticket = ticket
+        self._framed = framed
+        self._signer = signer
+        self._custom = custom
+        self.peer = ""  # the client's address
+        self.last_second = 0.0
         self.connection = Connection(server.settings, server.ids, self._wake)
         self.transport: asyncio.Transport | None = None
-        self.heard = server.second
+        self.heard = server.deadlines.second
         self.deadline = 0.0
         self._asking: asyncio.Task[Identity | None] | None = None
         self._dirty = False
         self._turns = 0
         self._held = 0
-        self._pending: collections.deque[_Pending] | None = None
+        self._replies: Replies | None = None  # only while there are some
         self._revision = 0
         self._stalled_at = 0.0
 
@@ -92,16 +98,19 @@ class Edge(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
         self.transport.set_write_buffer_limits(high=self._server.settings.write_high_water)
-        self.heard = self._server.second
+        self.heard = self._server.deadlines.second
+        name = self.transport.get_extra_info("peername")
+        self.peer = self.connection.address = str(name[0]) if isinstance(name, tuple) else ""
         self._server.opened(self)
 
     def data_received(self, data: bytes) -> None:
         connection, server = self.connection, self._server
         if connection.state is State.CLOSED:
             return
-        if self.heard != server.second:
-            self.heard = server.second
-            connection.publishes = connection.subscribes = 0
+        if self.heard != server.deadlines.second:
+            self.heard = server.deadlines.second
+            if not connection.over_rate:
+                connection.may_send_again()
         now = server.clock.now()
         effects = connection.receive(data, now)
         if effects:
@@ -112,7 +121,14 @@ class Edge(asyncio.Protocol):
         if self.connection.state is not State.IDENTIFYING:  # else what it sent along with CONNECT is still to be done
             self._lost()
         self.transport = None
+        self._known()
         self._server.gone(self)
+
+    def _known(self) -> None:
+        """No stranger any more: known, or gone."""
+        if self._ticket is not None:
+            self._ticket.release()
+            self._ticket = None
 
     def _lost(self) -> None:
         now = self._server.clock.now()
@@ -139,7 +155,7 @@ class Edge(asyncio.Protocol):
 
     def awaits_reply(self) -> bool:
         """Whether writing may wait a turn: a quick reply then shares one write, and one TLS record, with its PUBACK."""
-        if self._pending is None or self._turns >= _TURNS or self.connection.state is State.CLOSED:
+        if self._replies is None or self._turns >= _TURNS or self.connection.state is State.CLOSED:
             return False
         self._turns += 1
         return True
@@ -149,10 +165,16 @@ class Edge(asyncio.Protocol):
         self._dirty = False
         self._turns = 0
         connection, transport = self.connection, self.transport
-        data = connection.take_output()
+        if connection.counted:
+            self._server.counted.add(self)
+        if self._held & _OWED and connection.owed is None:
+            self._release(_OWED)
         if transport is None or transport.is_closing():
+            connection.take_output()
             return
-        if data:
+        if self._framed:
+            transport.writelines(connection.take_packets())
+        elif data := connection.take_output():
             transport.write(data)
         if connection.state is State.CLOSED:
             self._release(self._held)  # a closing TLS connection reads the peer's farewell
@@ -193,18 +215,26 @@ class Edge(asyncio.Protocol):
 
     def _limit(self) -> None:
         settings, connection = self._server.settings, self.connection
-        if self._pending is not None and len(self._pending) >= settings.max_pending_requests:
+        if self._replies is not None and len(self._replies) >= settings.max_pending_requests:
             self._hold(_PENDING)
-        if (0 < settings.publish_rate <= connection.publishes) or (
-            0 < settings.subscribe_rate <= connection.subscribes
-        ):
-            connection.publishes = connection.subscribes = 0
+        if connection.owed is not None and len(connection.owed) >= settings.max_unacknowledged:
+            self._hold(_OWED)
+        if connection.over_rate and not self._held & _RATE:
             self._hold(_RATE)
             self._server.throttled.append(self)
 
     def unthrottle(self) -> None:
         """The second is over."""
         self._release(_RATE)
+        self.connection.may_send_again()
+        if not self._held & _IDENTIFYING:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Go on with what has arrived, then with what comes."""
+        now = self._server.clock.now()
+        self._carry_out(self.connection.advance(now), now)
+        self._limit()
 
     def hold_for_drain(self) -> None:
         """Take no more requests."""
@@ -220,56 +250,38 @@ class Edge(asyncio.Protocol):
         identity = self.connection.identity
         assert identity is not None
         answer = asyncio.ensure_future(self._server.plane.request(identity, effect.request, effect.payload))
-        self._await(_Pending(effect.request.topic, effect.payload, effect.qos, answer))
-        answer.add_done_callback(self._settle)
+        self._awaited().await_answer(effect, answer)
 
     def _misaddressed(self, effect: Misaddressed) -> None:
-        self._await(_Pending(effect.topic, effect.payload, effect.qos, None))
-        self._settle()
+        self._awaited().misaddressed(effect)
 
-    def _await(self, pending: _Pending) -> None:
-        if self._pending is None:
-            self._pending = collections.deque()
-        self._pending.append(pending)
+    def _awaited(self) -> Replies:
+        if self._replies is None:
+            self._replies = Replies(self.connection, self._server.clock, self._settled)
+        return self._replies
 
-    def _settle(self, _answer: asyncio.Future[Reply] | None = None) -> None:
-        """Send the replies that are due, none before its predecessor."""
-        queue = self._pending
-        if queue is None:
-            return
-        now = self._server.clock.now()
-        while queue and queue[0].due:
-            self._reply(queue.popleft(), now)
-        if len(queue) <= self._server.settings.max_pending_requests // 2 and not self._server.draining:
+    def _settled(self) -> None:
+        """Some requests were answered."""
+        left = len(self._replies) if self._replies is not None else 0
+        if left <= self._server.settings.max_pending_requests // 2 and not self._server.draining:
             self._release(_PENDING)
-        if not queue:
-            self._pending = None
+        if not left:
+            self._replies = None
             self._server.settled(self)
-
-    def _reply(self, pending: _Pending, now: clock.Millis) -> None:
-        if pending.answer is None:
-            payload = answers.invalid_topic(pending.payload, now)
-            self.connection.reply(topics.rejected(pending.topic), payload, pending.qos, now)
-            return
-        reply = outcome(pending.answer, pending.topic) or Reply(False, answers.internal_error(pending.payload, now))
-        topic = topics.accepted(pending.topic) if reply.accepted else topics.rejected(pending.topic)
-        self.connection.reply(topic, reply.payload, pending.qos, now)
 
     @property
     def answers_due(self) -> list[asyncio.Future[Reply]]:
         """The requests not yet answered."""
-        return [each.answer for each in self._pending or () if each.answer is not None]
+        return self._replies.due if self._replies is not None else []
+
+    def _filters(self, effect: FiltersChanged) -> None:
+        kind = "subscribed" if effect.subscribed else "unsubscribed"
+        self._server.lifecycle.subscriptions(self.connection, kind, effect.filters)
 
     def _reserved(self, effect: Reserved) -> None:
         self._server.reserved(self.connection, effect)
 
     # -- who it is --
-
-    @property
-    def peer(self) -> str:
-        """The client's address."""
-        name = self.transport.get_extra_info("peername") if self.transport is not None else None
-        return str(name[0]) if isinstance(name, tuple) else ""
 
     def _identify(self, _effect: Identify) -> None:
         self._hold(_IDENTIFYING)
@@ -284,12 +296,25 @@ class Edge(asyncio.Protocol):
             self._hold(_IDENTIFYING)
             self._ask().add_done_callback(self._refreshed)
 
+    @property
+    def signed(self) -> bool:
+        """Whether an access key stands for the client."""
+        return self._signer is not None
+
     def _ask(self) -> asyncio.Task[Identity | None]:
-        certificate, server_name = self._tls_facts()
-        asked = self._server.plane.identify(certificate, self.connection.client_id, server_name, self.peer)
         self._revision = self._server.revision
-        self._asking = self._server.loop.create_task(asked)
+        self._asking = self._server.loop.create_task(self._who())
         return self._asking
+
+    def _who(self) -> Coroutine[Any, Any, Identity | None]:
+        plane, connection = self._server.plane, self.connection
+        if self._signer is not None:
+            return plane.identify_signer(self._signer, connection.client_id, self.peer)
+        certificate, server_name = self._tls_facts()
+        if self._custom:
+            shown = connection.username, connection.password
+            return plane.authenticate(*shown, connection.client_id, server_name, self.peer)
+        return plane.identify(certificate, connection.client_id, server_name, self.peer)
 
     def _identified(self, task: asyncio.Task[Identity | None]) -> None:
         self._asking = None
@@ -300,12 +325,20 @@ class Edge(asyncio.Protocol):
             self._ask().add_done_callback(self._identified)
             return
         identity, now = outcome(task, "identify"), server.clock.now()
+        if identity is None and self._custom:
+            refusal = connection.refuse(Reason.BAD_USERNAME_OR_PASSWORD, "no authorizer accepts it", now)
+            self._carry_out([refusal], now)
+            return
         if identity is None:
             if not task.cancelled() and task.exception() is None:
                 self._report_unidentified()
             server.broker.end(connection, Ending.AUTH_ERROR, Reason.NOT_AUTHORIZED, "not identified", now)
             return
-        self._carry_out(server.broker.admit(connection, identity, now), now)
+        effects = server.broker.admit(connection, identity, now)
+        if connection.session is not None:
+            server.lifecycle.connected(connection, self.peer)
+        self._carry_out(effects, now)
+        self._known()
         if self.transport is None:
             self._lost()
             return
@@ -336,17 +369,7 @@ class Edge(asyncio.Protocol):
         else:
             connection.identity = identity
             self._release(_IDENTIFYING)
-
-
-def outcome(future: asyncio.Future[T], what: str) -> T | None:
-    """The result of a call on the service; None, and a log record, if it failed."""
-    if future.cancelled():
-        return None
-    error = future.exception()
-    if error is not None:
-        log.error("%s failed", what, exc_info=error)
-        return None
-    return future.result()
+            self._go_on()
 
 
 _HANDLERS: dict[type, Any] = {
@@ -354,4 +377,5 @@ _HANDLERS: dict[type, Any] = {
     Request: Edge._request,
     Misaddressed: Edge._misaddressed,
     Reserved: Edge._reserved,
+    FiltersChanged: Edge._filters,
 }

@@ -11,23 +11,27 @@ from collections.abc import Awaitable
 from typing import Any
 
 from tidegate.mqtt import topics
+from tidegate.mqtt.connectivity import Recorder
 from tidegate.mqtt.events import Events
 from tidegate.mqtt.jobs import JobRequests
+from tidegate.mqtt.journal import Written
+from tidegate.mqtt.lifecycle import Record
 from tidegate.mqtt.notices import Notices
-from tidegate.mqtt.plane import Identity, Reply, Scope
+from tidegate.mqtt.plane import Identity, Reply, Scope, Signer
 from tidegate.mqtt.registration import Registration
 from tidegate.mqtt.server import Server
 from tidegate.mqtt.settings import Settings
 from tidegate.mqtt.shadows import Shadows
+from tidegate.mqtt.signers import Authorise, SignerIdentity, by_policies
 from tidegate.ops import identity
-from tidegate.ops.effects import PoliciesChanged, PrincipalChanged
+from tidegate.ops.effects import AccessChanged, PoliciesChanged, PrincipalChanged
 from tidegate.runtime.service import Service
 
 
 class DeviceIdentity:
     """The holder of an ACTIVE certificate on one connection; permissions are in memory until they change."""
 
-    __slots__ = ("__weakref__", "_bound", "_device", "_peer", "principal", "scope", "scope_id")
+    __slots__ = ("__weakref__", "_bound", "_device", "_peer", "exclusive_thing", "principal", "scope", "scope_id")
 
     def __init__(self, device: identity.Device, bound: identity.Bound, peer: str = "") -> None:
         # Few policies look at how a client connects; no other connection has to carry what they look at.
@@ -36,6 +40,8 @@ class DeviceIdentity:
         self.principal = device.certificate_id
         self.scope: Scope = (device.account, device.region)
         self.scope_id = device.scope
+        thing = device.thing
+        self.exclusive_thing = thing.name if thing is not None and thing.exclusive else None
         self._bound = bound
 
     def connects(self, client_id: str, *, persistent: bool, will_topic: str | None) -> bool:
@@ -53,8 +59,9 @@ class DeviceIdentity:
 class Devices:
     """The service as the endpoint sees it (``plane.Plane``)."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, authorise: Authorise | None = None) -> None:
         self._service = service
+        self._authorise = authorise or by_policies(service)
         self._requests = JobRequests(service)
 
     async def identify(
@@ -71,26 +78,70 @@ class Devices:
         )
         return None if device is None else DeviceIdentity(device, device.bind(client_id, peer), peer)
 
+    async def identify_signer(self, signer: Signer, client_id: str, peer: str) -> Identity | None:
+        allowed = await self._authorise(signer, client_id, peer)
+        if allowed is None:
+            return None
+        call = await self._service.call(*signer.scope, signer.principal)
+        return SignerIdentity(signer, call.scope, allowed)
+
+    async def authenticate(
+        self, username: str | None, password: bytes | None, client_id: str, server_name: str | None, peer: str
+    ) -> Identity | None:
+        return None  # there are no authorizers
+
     def request(self, identity: Identity, request: topics.JobsRequest, payload: bytes) -> Awaitable[Reply]:
-        assert isinstance(identity, DeviceIdentity)
+        assert isinstance(identity, DeviceIdentity | SignerIdentity)
         return self._requests.request(identity, request, payload)
 
 
 class Endpoint:
     """An endpoint for the devices of a service; open its listeners with ``server.listen``."""
 
-    def __init__(self, service: Service, settings: Settings | None = None) -> None:
-        self.server = Server(Devices(service), clock=service.clock, ids=service.ids, settings=settings)
+    def __init__(
+        self,
+        service: Service,
+        settings: Settings | None = None,
+        *,
+        node: int = 0,
+        authorise: Authorise | None = None,
+        connectivity: Record | None = None,
+    ) -> None:
+        """``node`` tells servers on one store apart: each has the sessions of its own clients. ``authorise`` says what
+        clients with an access key may do; by default their policies say it. ``connectivity`` is called, on the loop,
+        whenever a client comes or goes; by default it is written down for the fleet index.
+        """
+        self.journal = Written(service.unit, node)
+        devices, ids = Devices(service, authorise), service.ids
+        self.server = Server(devices, clock=service.clock, ids=ids, settings=settings, journal=self.journal)
+        self._recorder = Recorder(service)
+        self.server.lifecycle.record = connectivity or self._recorder.record
         self._service = service
         self._notices = Notices(service, self.server)
-        self.events = Events(service, self.server, self._notices.settled)
+        self.events = Events(service, self.server, self._notices.settled, self.journal.settled)
         self._shadows = Shadows(service, self.server)
         self.server.watchers.interest = self._notices.interest
         self._registration = Registration(service)
         self.server.watchers.unidentified = self._registration.attempt
         self.server.watchers.reserved = self._reserved
         service.unit.subscribe(self._act)
+
+    async def open(self) -> None:
+        """Take over what an earlier server left: sessions, retained messages, events. To be awaited before listening.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        sessions, retained = await self.journal.load()
+        self.server.broker.restore_retained(retained)
+        self.server.broker.restore(sessions, self._service.clock.now())
         self.events.start()
+
+    def reset(self) -> None:
+        """The store was emptied: nobody who is connected exists any more, and nothing is kept."""
+        self.journal.clear()
+        self.server.broker.reset(self._service.clock.now())
+        self.server.refresh()
 
     def _act(self, effects: list[Any]) -> None:
         self._notices.effects(effects)
@@ -101,21 +152,28 @@ class Endpoint:
                 self.server.refresh(effect.certificate_id)
             elif isinstance(effect, PoliciesChanged):
                 self.server.refresh()
+            elif isinstance(effect, AccessChanged):
+                self.server.refresh_signers()
 
     def _reserved(self, identity: Identity, topic: str, payload: bytes) -> asyncio.Future[None] | None:
-        assert isinstance(identity, DeviceIdentity)
+        assert isinstance(identity, DeviceIdentity | SignerIdentity)
         return self._shadows.request(identity, topic, payload)
 
     async def published(self) -> None:
         """Wait until devices and subscribers have been sent all that follows from what is committed by now."""
         self.server.broker.sweep(self._service.clock.now())
+        self.server.lifecycle.sweep()
         await self._registration.settled()
+        await self._recorder.settled()
         await self._service.unit.delivered()
         await self._notices.settled()
         await self.events.settled()
+        await self.journal.settled()
 
     async def drain(self, grace: float) -> None:
         """Stop, as ``Server.drain`` does. Events of this time are published by the next server."""
         await self.events.stop()
         await self.server.drain(grace)
+        await self._recorder.settled()
+        await self.journal.settled()
         await self._registration.settled()

@@ -51,13 +51,17 @@ class Events:
         service: Service,
         publisher: Publisher,
         notices: Callable[[], Awaitable[None]],
+        kept: Callable[[], Awaitable[None]],
         *,
         beat: Callable[[], float] = clock.monotonic,
     ) -> None:
-        """``notices`` waits until the notifications of what is committed are out; ``beat`` counts seconds."""
+        """Wait with ``notices`` until the notifications of what is committed are out, with ``kept`` until what was
+        published is on disk for those who are away. ``beat`` counts seconds.
+        """
         self._service = service
         self._publisher = publisher
         self._notices = notices
+        self._kept = kept
         self._beat = beat
         self._loop = asyncio.get_running_loop()
         self._linger = LINGER_S if service.unit.shared else 0.0
@@ -165,6 +169,7 @@ class Events:
         ids = [each for each, at in self._published.items() if at <= before]
         if not ids:
             return
+        await self._kept()
 
         def work(tx: Tx) -> None:
             events.delete(tx, ids)

@@ -44,12 +44,28 @@ class Identity(Protocol):
         """
         ...
 
+    @property
+    def exclusive_thing(self) -> str | None:
+        """The thing the certificate is attached to exclusively: lifecycle events name it (device reference 7.4)."""
+        ...
+
 
 class Reply(msgspec.Struct, frozen=True, gc=False):
     """The outcome of a job request; ``payload`` is the JSON to be sent on the accepted or rejected topic."""
 
     accepted: bool
     payload: bytes
+
+
+class Signer(msgspec.Struct, frozen=True):
+    """Who opened a WebSocket: the principal of the key that signed the handshake, in the scope it signed for.
+
+    With authentication off, who the client says it is, and no key.
+    """
+
+    principal: str
+    scope: Scope
+    key_id: str | None = None
 
 
 class Plane(Protocol):
@@ -63,6 +79,16 @@ class Plane(Protocol):
         ``server_name`` is the TLS server name the client asked for, if any. Asked at every CONNECT and again after
         ``Server.refresh``; None closes the connection without an answer (device reference 2.1).
         """
+        ...
+
+    async def identify_signer(self, signer: Signer, client_id: str, peer: str) -> Identity | None:
+        """The same for a client that came through a signed WebSocket handshake."""
+        ...
+
+    async def authenticate(
+        self, username: str | None, password: bytes | None, client_id: str, server_name: str | None, peer: str
+    ) -> Identity | None:
+        """The same for a client that a custom authorizer is to judge (device reference 2.10)."""
         ...
 
     def request(self, identity: Identity, request: topics.JobsRequest, payload: bytes) -> Awaitable[Reply]:

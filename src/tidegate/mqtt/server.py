@@ -11,6 +11,7 @@ All of it runs on one event loop, uvloop by preference: stock asyncio spends 256
 from __future__ import annotations
 
 import asyncio
+import collections
 import logging
 import ssl
 from collections.abc import Callable
@@ -19,17 +20,19 @@ from typing import Any
 from tidegate import clock
 from tidegate.mqtt import session as sessions
 from tidegate.mqtt.broker import Broker, Interest
-from tidegate.mqtt.codec import Reason
-from tidegate.mqtt.edge import Edge, outcome
-from tidegate.mqtt.plane import Identity, Plane, Scope
+from tidegate.mqtt.codec import Properties, Reason
+from tidegate.mqtt.deadlines import Deadlines
+from tidegate.mqtt.door import Door, Make, Ticket
+from tidegate.mqtt.edge import Edge
+from tidegate.mqtt.lifecycle import Lifecycle
+from tidegate.mqtt.plane import Identity, Plane, Scope, Signer
+from tidegate.mqtt.replies import outcome
 from tidegate.mqtt.session import Closed, Connection, Ending, Message, State
+from tidegate.mqtt.session.keeping import Journal
 from tidegate.mqtt.settings import Settings
-from tidegate.mqtt.wheel import Wheel
+from tidegate.mqtt.websocket import Tunnel
 
 log = logging.getLogger("tidegate.mqtt")
-
-_LATE = 3.0
-"""Seconds the sweep may be late before it gives clients a further turn: their packets may wait unread."""
 
 OnUnidentified = Callable[[bytes, str | None, str], None]
 OnReserved = Callable[[Identity, str, bytes], asyncio.Future[Any] | None]
@@ -84,6 +87,7 @@ class Server:
         ids: clock.Ids,
         settings: Settings | None = None,
         beat: Callable[[], float] = clock.monotonic,
+        journal: Journal | None = None,
     ) -> None:
         self.plane = plane
         self.clock = clock
@@ -91,40 +95,47 @@ class Server:
         self.settings = settings or Settings()
         self.beat = beat
         self.watchers = Watchers()
-        self.broker = Broker(self.settings, self.left, self._interest)
+        self.broker = Broker(self.settings, self.left, self._interest, journal)
         self.loop = asyncio.get_running_loop()
-        self.second = int(beat())
+        self.lifecycle = Lifecycle(self, clock, ids)
+        self.deadlines = Deadlines(self.settings, beat, self.end)
         self.revision = 0
         self.throttled: list[Edge] = []
+        self.counted: set[Edge] = set()
         self.draining = False
         self._edges: set[Edge] = set()
         self._unsettled: set[Edge] = set()
         self._orphans: set[asyncio.Future[Any]] = set()
         self._dirty: list[Edge] = []
         self._flushing = False
-        self._wheel: Wheel[Edge] = Wheel()
-        self._listeners: list[asyncio.Server] = []
+        self._addresses: collections.Counter[str] = collections.Counter()
+        self._doors: list[Door] = []
         self._empty: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = self.loop.call_later(1, self._tick)
 
     # -- listening and stopping --
 
-    def protocol(self) -> Edge:
-        """A protocol for one accepted connection; for listeners the caller opens itself."""
-        return Edge(self)
+    def protocol(self, ticket: Ticket | None = None, *, custom: bool = False) -> Edge:
+        """A protocol for one accepted connection; for listeners the caller opens itself.
+
+        ``custom``: user name and password are for a custom authorizer.
+        """
+        return Edge(self, ticket, custom=custom)
+
+    def tunnel(self, signer: Signer | None) -> Tunnel:
+        """A protocol for a connection after its WebSocket handshake; None: its client certificate tells who it is."""
+        return Tunnel(self, signer)
 
     async def listen(
-        self, host: str | None, port: int, context: ssl.SSLContext | None, *, backlog: int = 1024
+        self, host: str | None, port: int, context: ssl.SSLContext | None, make: Make | None = None
     ) -> tuple[str, int]:
-        """Accept clients; returns the address bound. May be called for several ports."""
-        timeouts: dict[str, Any] = {}
-        if context is not None:
-            timeouts["ssl_handshake_timeout"] = self.settings.handshake_timeout
-            timeouts["ssl_shutdown_timeout"] = self.settings.close_timeout
-        listener = await self.loop.create_server(self.protocol, host, port, ssl=context, backlog=backlog, **timeouts)
-        self._listeners.append(listener)
-        address = listener.sockets[0].getsockname()
-        return str(address[0]), int(address[1])
+        """Accept clients; returns the address bound. May be called for several ports.
+
+        ``make`` makes other protocols than ``protocol``.
+        """
+        door = Door(make or self.protocol, self.settings, context)
+        self._doors.append(door)
+        return await door.open(host, port)
 
     async def drain(self, grace: float) -> None:
         """Stop: no new clients and requests, answer those under way, take leave of every client, close.
@@ -133,8 +144,8 @@ class Server:
         """
         self.draining = True
         deadline = self.loop.time() + grace
-        for listener in self._listeners:
-            listener.close()
+        for door in self._doors:
+            await door.close()
         for edge in self._edges:
             edge.hold_for_drain()
         due = [answer for edge in self._unsettled | self._edges for answer in edge.answers_due] + list(self._orphans)
@@ -142,6 +153,7 @@ class Server:
             await asyncio.wait(due, timeout=max(0.0, deadline - self.loop.time()))
         for edge in list(self._edges):
             self.end(edge.connection, Ending.SERVER_INITIATED, Reason.SERVER_SHUTTING_DOWN, "server shutting down")
+        self.broker.wills.publish_all(self.clock.now())
         if self._edges:
             self._empty = self.loop.create_future()
             await asyncio.wait([self._empty], timeout=max(0.0, deadline - self.loop.time()))
@@ -167,12 +179,14 @@ class Server:
         scope: Scope,
         newest_only: bool = False,
         retain: bool = False,
+        properties: Properties | None = None,
+        expires_at: clock.Millis | None = None,
     ) -> None:
-        """Deliver a message of the service to the subscribers of a scope that may receive it.
+        """Deliver a message of the service, or of a caller over HTTPS, to those who subscribe and may receive it.
 
         ``newest_only``: a client that is away gets only the last one on this topic (notify, notify-next).
         """
-        message = Message(topic, payload, qos, retain, newest_only=newest_only)
+        message = Message(topic, payload, qos, retain, properties, expires_at, newest_only)
         self.broker.publish(scope, message, self.clock.now())
 
     def watches(self, scope: Scope, thing_name: str) -> bool:
@@ -207,6 +221,16 @@ class Server:
         for edge in self._chosen(principal if principal is not None else lambda _identity, _client_id: True):
             edge.refresh()
 
+    def refresh_signers(self) -> None:
+        """Access keys or their policies changed: ask again who the clients are that signed with one."""
+        self.revision += 1
+        for edge in [each for each in self._edges if each.signed]:
+            edge.refresh()
+
+    def edge_of(self, connection: Connection) -> Edge | None:
+        """The socket of a connection."""
+        return next((edge for edge in self._edges if edge.connection is connection), None)
+
     def _chosen(self, chosen: str | Callable[[Identity, str], bool]) -> list[Edge]:
         def fits(edge: Edge) -> bool:
             identity = edge.connection.identity
@@ -226,68 +250,40 @@ class Server:
 
     def sweep(self) -> None:
         """Once a second: enforce keep-alive, connect and stall times, end expired sessions, lift throttling."""
-        at = self.beat()
-        late = at - self.second > _LATE
-        self.second = int(at)
         throttled, self.throttled = self.throttled, []
         for edge in throttled:
             edge.unthrottle()
-        for edge in self._wheel.due(at):
-            self._expire(edge, at, late)
-        self.broker.sweep(self.clock.now())
-
-    def _expire(self, edge: Edge, at: float, late: bool) -> None:
-        """A deadline has come: the client was silent for too long, or is given the next one."""
-        connection = edge.connection
-        if edge.stalled(at) or connection.state is State.CLOSED:
-            log.info("client %r does not take what it is sent", connection.client_id)
-            edge.abort()
-            return
-        if late or edge.held:
-            edge.heard = self.second
-        elif edge.heard + 1 + self._patience(connection) <= at:
-            if connection.state is State.CONNECTED:
-                self.end(edge.connection, Ending.KEEP_ALIVE_TIMEOUT, Reason.KEEP_ALIVE_TIMEOUT, "keep alive")
-            else:
-                self.end(edge.connection, Ending.CLIENT_ERROR, Reason.UNSPECIFIED_ERROR, "no CONNECT in time")
-            return
-        self._schedule(edge)
-
-    def _patience(self, connection: Connection) -> float:
-        """Seconds a client may be silent: 1.5 times its keep alive [MQTT-3.1.2-22], less until it has connected."""
-        if connection.state is State.CONNECTED:
-            return 1.5 * connection.keep_alive
-        return self.settings.connect_timeout
-
-    def _schedule(self, edge: Edge) -> None:
-        """Set the next deadline; one second is added because ``heard`` is a whole second."""
-        if edge.connection.state is State.CLOSED:
-            edge.deadline = self.second + 1 + self.settings.close_timeout
-        elif edge.held:
-            edge.deadline = self.second + 1 + self.settings.write_stall
-        else:
-            edge.deadline = edge.heard + 1 + self._patience(edge.connection)
-        self._wheel.add(edge, edge.deadline)
+        self.deadlines.look()
+        now = self.clock.now()
+        counted, self.counted = self.counted, set()
+        for edge in counted:
+            edge.connection.deliver_again(now)
+        self.broker.sweep(now)
+        self.lifecycle.sweep()
 
     # -- what edges report --
 
     def opened(self, edge: Edge) -> None:
         """A socket is there."""
         self._edges.add(edge)
-        self._schedule(edge)
-        if self.draining:
+        self.deadlines.opened(edge)
+        self._addresses[edge.peer] += 1
+        limit = self.settings.max_connections_per_address
+        if self.draining or 0 < limit < self._addresses[edge.peer]:
             edge.abort()
 
     def rescheduled(self, edge: Edge) -> None:
         """What may happen to an edge has changed: it connected, stalled or is closing."""
         if edge in self._edges:
-            self._wheel.discard(edge, edge.deadline)
-            self._schedule(edge)
+            self.deadlines.changed(edge)
 
     def gone(self, edge: Edge) -> None:
         """A socket is gone; its requests may still be under way."""
         self._edges.discard(edge)
-        self._wheel.discard(edge, edge.deadline)
+        self.deadlines.gone(edge)
+        self._addresses[edge.peer] -= 1
+        if not self._addresses[edge.peer]:
+            del self._addresses[edge.peer]
         if edge.answers_due:
             self._unsettled.add(edge)
         if not self._edges and self._empty is not None and not self._empty.done():
@@ -331,6 +327,7 @@ class Server:
         """What no subscriber gets: an ending, or a job request by will (device reference 3.3.10)."""
         if isinstance(effect, Closed):
             _log_ending(connection, effect)
+            self.lifecycle.closed(connection, effect, connection.address)
             return
         identity = connection.identity
         assert identity is not None

@@ -20,6 +20,16 @@ class Settings:
     connect_timeout: float = 20.0
     """From the accepted socket to a complete CONNECT."""
     handshake_timeout: float = 20.0
+    websocket_lifetime: float = 86_400.0
+    """The longest life of a WebSocket connection (2.9)."""
+    strangers: int = 1024
+    """Connections dealt with at once before it is known who they are; then nothing is accepted for a while."""
+    strangers_per_address: int = 128
+    """The same for one address; further ones wait without costing a handshake."""
+    waiting: int = 4096
+    """Sockets that wait so; further ones are closed."""
+    max_connections_per_address: int = 0
+    """Connections from one address, known or not; further ones are closed. 0: a gateway has many behind one."""
     close_timeout: float = 5.0
     """How long a closing TLS connection waits for the peer's farewell."""
 
@@ -40,11 +50,21 @@ class Settings:
     max_queued_bytes: int = 4_194_304
     max_retained: int = 100_000
     """Retained messages of one scope."""
+    max_retained_bytes: int = 268_435_456
+    """What they weigh together; what exceeds either limit is delivered but not retained."""
 
     max_pending_requests: int = 256
     """Job requests of one connection awaiting their reply before reading from it stops."""
     publish_rate: int = 0
     """Publishes per second and connection; AWS has 100. A faster client is read from again in the next second."""
+    publish_bytes: int = 0
+    """Bytes of their payloads likewise; AWS has 512 KiB."""
+    deliver_rate: int = 0
+    """Messages per second to a connection; AWS has 100. Beyond it QoS 1 messages wait, QoS 0 ones are dropped."""
+    replay_rate: int = 0
+    """Of the messages that waited for a client, so many per second when it returns; AWS has 10 (2.2)."""
+    connect_rate: int = 0
+    """Connects per second of a client id; AWS has 1. Further ones are refused."""
     subscribe_rate: int = 40
     """SUBSCRIBEs per second and connection: some clients repeat a refused one for ever without a pause (2.3)."""
     write_high_water: int = 65_536
@@ -53,3 +73,15 @@ class Settings:
     """Bytes unsent to a client above which QoS 0 messages to it are dropped."""
     write_stall: float = 15.0
     """How long a client may stay above the high water mark before it is disconnected."""
+
+    @classmethod
+    def strict(cls) -> Settings:
+        """As AWS is, where others had better be milder: its rates, its silence."""
+        return cls(
+            strict_aws=True,
+            publish_rate=100,
+            publish_bytes=524_288,
+            deliver_rate=100,
+            replay_rate=10,
+            connect_rate=1,
+        )

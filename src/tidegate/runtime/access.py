@@ -97,12 +97,13 @@ class Access:
 
         ``token`` is the session token that came with the key id. Raises ``StoreError`` if the store cannot be read.
         """
-        found = await self._holder(key_id)
+        found = await self.holder(key_id)
         if isinstance(found, Identity) and not _token_fits(found.token_digest, token):
             return Unknown("its session token is not the one of its access key")
         return found
 
-    async def _holder(self, key_id: str) -> Identity | Unknown:
+    async def holder(self, key_id: str) -> Identity | Unknown:
+        """Who holds a key whose secret and token were proved before."""
         known = self._known.get(key_id)
         if known is not None and known[0] > monotonic():
             return known[1]

@@ -48,7 +48,7 @@ class Server:
         self._clients: dict[tuple[str, str], Any] = {}
 
     def client(self, service: str, region: str | None = None) -> Any:
-        """A boto3 client for ``iot``, ``iot-jobs-data`` or ``iot-data``; it does not retry.
+        """A boto3 client for ``iot``, ``iot-jobs-data``, ``iot-data`` or ``s3``; it does not retry.
 
         Raises:
             ModuleNotFoundError: boto3 is not installed.
@@ -64,7 +64,8 @@ class Server:
 
         session = boto3.session.Session(*_ANY_CREDENTIALS, region_name=region)
         config = Config(retries={"total_max_attempts": 1})
-        return session.client(service, endpoint_url=self.addresses.http, config=config)
+        endpoint = self.addresses.objects if service == "s3" else self.addresses.http
+        return session.client(service, endpoint_url=endpoint, config=config)
 
     def device(self, thing_name: str, *groups: str) -> Device:
         """A device for a test to play. Its thing and the thing groups are created if need be, and it joins them."""
@@ -90,7 +91,9 @@ class Server:
     async def _reset(self) -> None:
         clock = self._running.service.clock
         assert isinstance(clock, MovableClock)
+        await self._running.devices.journal.settled()
         await self._running.service.reset()
+        self._running.devices.reset()
         clock.freeze()
         clock.set(wall_now())
         await self._running.timeline.present()
@@ -111,7 +114,15 @@ def serving(data: Path, **changes: Any) -> Iterator[Server]:
     Raises:
         Exception: what kept it from starting, or from stopping in order.
     """
-    options = Options(data, http=_ANY_PORT, https=_ANY_PORT, mqtts=_ANY_PORT, clock="movable")._replace(**changes)
+    options = Options(
+        data,
+        http=_ANY_PORT,
+        https=_ANY_PORT,
+        mqtts=_ANY_PORT,
+        objects_listen=_ANY_PORT,
+        objects_apart=False,  # a process more would take longer to start than most tests
+        clock="movable",
+    )._replace(**changes)
     started: Future[tuple[Server, asyncio.Event]] = Future()
     ended: Future[None] = Future()
     thread = threading.Thread(target=_run, args=(options, started, ended), name="tidegate-server", daemon=True)

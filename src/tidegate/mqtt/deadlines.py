@@ -1,0 +1,97 @@
+"""What happens to connections when nothing arrives: keep alive, connect and stall times, the end of a WebSocket's life.
+
+One wheel for all of them, looked at once a second.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from tidegate.mqtt.codec import Reason
+from tidegate.mqtt.edge import Edge
+from tidegate.mqtt.session import Connection, Ending, State
+from tidegate.mqtt.settings import Settings
+from tidegate.mqtt.wheel import Wheel
+
+log = logging.getLogger("tidegate.mqtt")
+
+_LATE = 3.0
+"""Seconds a look may be late before it gives clients a further turn: their packets may wait unread."""
+
+End = Callable[[Connection, Ending, Reason, str], None]
+
+
+class Deadlines:
+    """The deadline of each connection. ``second`` is the whole second of the last look."""
+
+    def __init__(self, settings: Settings, beat: Callable[[], float], end: End) -> None:
+        self._settings = settings
+        self._beat = beat
+        self._end = end
+        self.second = int(beat())
+        self._wheel: Wheel[Edge] = Wheel()
+        self._lives: Wheel[Edge] = Wheel()
+
+    def look(self) -> None:
+        """Once a second: end what has to end."""
+        at = self._beat()
+        late = at - self.second > _LATE
+        self.second = int(at)
+        for edge in self._lives.due(at):
+            message = "the connection has lived long enough"
+            self._end(edge.connection, Ending.WEBSOCKET_TTL, Reason.ADMINISTRATIVE_ACTION, message)
+        for edge in self._wheel.due(at):
+            self._due(edge, at, late)
+
+    def opened(self, edge: Edge) -> None:
+        """A connection is there."""
+        self._schedule(edge)
+
+    def changed(self, edge: Edge) -> None:
+        """What may happen to it has changed: it connected, stalled or is closing."""
+        self._wheel.discard(edge, edge.deadline)
+        self._schedule(edge)
+
+    def gone(self, edge: Edge) -> None:
+        """A connection is no more."""
+        self._wheel.discard(edge, edge.deadline)
+        self._lives.discard(edge, edge.last_second)
+
+    def live_until(self, edge: Edge, seconds: float) -> None:
+        """End a connection after some time, whatever it does."""
+        edge.last_second = self._beat() + seconds
+        self._lives.add(edge, edge.last_second)
+
+    def _due(self, edge: Edge, at: float, late: bool) -> None:
+        """A deadline has come: the client was silent for too long, or is given the next one."""
+        connection = edge.connection
+        if edge.stalled(at) or connection.state is State.CLOSED:
+            self._end(connection, Ending.THROTTLED, Reason.QUOTA_EXCEEDED, "it does not take what it is sent")
+            edge.abort()
+            return
+        if late or edge.held:
+            edge.heard = self.second
+        elif edge.heard + 1 + self._patience(connection) <= at:
+            if connection.state is State.CONNECTED:
+                self._end(connection, Ending.KEEP_ALIVE_TIMEOUT, Reason.KEEP_ALIVE_TIMEOUT, "keep alive")
+            else:
+                self._end(connection, Ending.CLIENT_ERROR, Reason.UNSPECIFIED_ERROR, "no CONNECT in time")
+            return
+        self._schedule(edge)
+
+    def _patience(self, connection: Connection) -> float:
+        """Seconds a client may be silent: 1.5 times its keep alive [MQTT-3.1.2-22], less until it has connected."""
+        if connection.state is State.CONNECTED:
+            return 1.5 * connection.keep_alive
+        return self._settings.connect_timeout
+
+    def _schedule(self, edge: Edge) -> None:
+        """Set the next deadline; one second is added because ``heard`` is a whole second."""
+        if edge.connection.state is State.CLOSED:
+            edge.deadline = self.second + 1 + self._settings.close_timeout
+        elif edge.held:
+            edge.deadline = self.second + 1 + self._settings.write_stall
+        else:
+            edge.deadline = edge.heard + 1 + self._patience(edge.connection)
+        self._wheel.add(edge, edge.deadline)

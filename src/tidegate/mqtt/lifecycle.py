@@ -1,0 +1,159 @@
+"""Presence and subscription events, and who is connected (device reference 7.4).
+
+``$aws/events/presence/{connected,disconnected,connect_failed}/{clientId}`` and
+``$aws/events/subscriptions/{subscribed,unsubscribed}/{clientId}`` are always on, like any message of the service at
+QoS 1; nothing is built for topics nobody subscribes to. Client ids with ``+`` or ``#`` get none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+
+from tidegate import clock
+from tidegate.mqtt.plane import Identity, Scope
+from tidegate.mqtt.session import Closed, Connection, Ending
+from tidegate.mqtt.wheel import Wheel
+
+REMEMBERED_S = 3600
+"""How long a client id that is away keeps its version number."""
+
+
+class Publisher(Protocol):
+    """Sends service messages to those who subscribed and may receive them."""
+
+    def publish(self, topic: str, payload: bytes, qos: int, *, scope: Scope) -> None: ...
+
+    def wanted(self, scope: Scope, topic: str) -> bool: ...
+
+
+class Connectivity(NamedTuple):
+    """A client came or went. ``at`` in epoch ms; ``reason`` of device reference 2.8 when it went.
+
+    ``thing_name`` is the thing it is known to be: that of an exclusively attached certificate.
+    """
+
+    scope: Scope
+    client_id: str
+    thing_name: str | None
+    principal: str
+    connected: bool
+    at: clock.Millis
+    reason: str | None = None
+
+
+class Presence(msgspec.Struct):
+    """What is known of a client id that is or was connected; instants in epoch ms."""
+
+    version: int
+    session_identifier: str
+    since: clock.Millis
+    address: str
+    left_at: clock.Millis | None = None
+    reason: str | None = None
+
+
+Record = Callable[[Connectivity], None]
+
+
+def _nobody_records(_what: Connectivity) -> None:
+    """No interest in who is connected."""
+
+
+class Lifecycle:
+    """Tells the comings and goings of clients."""
+
+    def __init__(self, publisher: Publisher, time: clock.Clock, ids: clock.Ids) -> None:
+        self.record: Record = _nobody_records
+        self._publisher = publisher
+        self._clock = time
+        self._ids = ids
+        self._known: dict[tuple[Scope, str], Presence] = {}
+        self._gone: Wheel[tuple[Scope, str]] = Wheel()
+
+    def presence(self, scope: Scope, client_id: str) -> Presence | None:
+        """What is known of a client id that is connected, or was within the last hour."""
+        return self._known.get((scope, client_id))
+
+    def connected(self, connection: Connection, address: str) -> None:
+        """A client was let in."""
+        identity, now = _identity(connection), self._clock.now()
+        key = identity.scope, connection.client_id
+        former = self._known.get(key)
+        version = 0 if former is None else former.version + 1
+        if former is not None and former.left_at is not None:
+            self._gone.discard(key, former.left_at / 1000 + REMEMBERED_S)
+        presence = self._known[key] = Presence(version, self._ids.uuid(), now, address)
+        self._event(connection, presence, "presence", "connected", ipAddress=address, versionNumber=version)
+        self._record(connection, True, now, None)
+
+    def closed(self, connection: Connection, effect: Closed, address: str) -> None:
+        """A connection is over: one that was let in has left, one that may not connect has failed."""
+        if connection.session is not None:
+            self._disconnected(connection, effect)
+        elif connection.identity is not None and effect.ending is Ending.AUTH_ERROR:
+            failed = Presence(0, self._ids.uuid(), self._clock.now(), address)
+            reason = "AUTHORIZATION_FAILED"
+            self._event(
+                connection, failed, "presence", "connect_failed", ipAddress=address, connectFailureReason=reason
+            )
+
+    def _disconnected(self, connection: Connection, effect: Closed) -> None:
+        key = _identity(connection).scope, connection.client_id
+        presence, now, reason = self._known.get(key), self._clock.now(), effect.ending.value
+        if presence is None:
+            return
+        presence.left_at, presence.reason = now, reason
+        self._gone.add(key, now / 1000 + REMEMBERED_S)
+        self._event(
+            connection,
+            presence,
+            "presence",
+            "disconnected",
+            clientInitiatedDisconnect=effect.ending is Ending.CLIENT_INITIATED,
+            disconnectReason=reason,
+            versionNumber=presence.version,
+        )
+        self._record(connection, False, now, reason)
+
+    def subscriptions(self, connection: Connection, kind: str, filters: Sequence[str]) -> None:
+        """Filters of one packet took effect (``subscribed``) or are gone (``unsubscribed``)."""
+        presence = self._known.get((_identity(connection).scope, connection.client_id))
+        if presence is not None and filters:
+            self._event(connection, presence, "subscriptions", kind, topics=list(filters))
+
+    def sweep(self) -> None:
+        """Forget client ids that have been away for long."""
+        for key in self._gone.due(self._clock.now() / 1000):
+            presence = self._known.get(key)
+            if presence is not None and presence.left_at is not None:
+                del self._known[key]
+
+    def _record(self, connection: Connection, connected: bool, at: clock.Millis, reason: str | None) -> None:
+        identity = _identity(connection)
+        thing = identity.exclusive_thing
+        what = Connectivity(identity.scope, connection.client_id, thing, identity.principal, connected, at, reason)
+        self.record(what)
+
+    def _event(self, connection: Connection, presence: Presence, family: str, kind: str, **members: Any) -> None:
+        identity, client_id = _identity(connection), connection.client_id
+        topic = f"$aws/events/{family}/{kind}/{client_id}"
+        if "+" in client_id or "#" in client_id or not self._publisher.wanted(identity.scope, topic):
+            return
+        body: dict[str, Any] = {
+            "clientId": client_id,
+            "timestamp": self._clock.now(),
+            "eventType": kind,
+            "sessionIdentifier": presence.session_identifier,
+            "principalIdentifier": identity.principal,
+        }
+        if identity.exclusive_thing is not None:
+            body["thingName"] = identity.exclusive_thing
+        self._publisher.publish(topic, msgspec.json.encode(body | members), 1, scope=identity.scope)
+
+
+def _identity(connection: Connection) -> Identity:
+    assert connection.identity is not None
+    return connection.identity

@@ -1,0 +1,85 @@
+"""The replies a connection waits for, sent in the order of its requests, each as soon as those before it are out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+
+from tidegate import clock
+from tidegate.mqtt import answers, topics
+from tidegate.mqtt.plane import Reply
+from tidegate.mqtt.session import Connection, Misaddressed, Request
+
+log = logging.getLogger("tidegate.mqtt")
+T = TypeVar("T")
+
+
+class _Pending(NamedTuple):
+    topic: str
+    payload: bytes
+    qos: int
+    answer: asyncio.Future[Reply] | None
+
+    @property
+    def due(self) -> bool:
+        return self.answer is None or self.answer.done()
+
+
+class Replies:
+    """The requests of one connection that are not answered yet. ``settled`` is called when some were answered."""
+
+    __slots__ = ("_clock", "_connection", "_pending", "_settled")
+
+    def __init__(self, connection: Connection, time: clock.Clock, settled: Callable[[], None]) -> None:
+        self._connection = connection
+        self._clock = time
+        self._settled = settled
+        self._pending: deque[_Pending] = deque()
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    def await_answer(self, request: Request, answer: asyncio.Future[Reply]) -> None:
+        """Send the reply to a request when the service has it."""
+        self._pending.append(_Pending(request.request.topic, request.payload, request.qos, answer))
+        answer.add_done_callback(self._settle)
+
+    def misaddressed(self, effect: Misaddressed) -> None:
+        """Answer, in its turn, a publish that is no operation."""
+        self._pending.append(_Pending(effect.topic, effect.payload, effect.qos, None))
+        self._settle()
+
+    @property
+    def due(self) -> list[asyncio.Future[Reply]]:
+        """The answers of the service that are still to come."""
+        return [each.answer for each in self._pending if each.answer is not None]
+
+    def _settle(self, _answer: asyncio.Future[Reply] | None = None) -> None:
+        """Send the replies that are due, none before its predecessor."""
+        queue, now = self._pending, self._clock.now()
+        while queue and queue[0].due:
+            self._reply(queue.popleft(), now)
+        self._settled()
+
+    def _reply(self, pending: _Pending, now: clock.Millis) -> None:
+        if pending.answer is None:
+            payload = answers.invalid_topic(pending.payload, now)
+            self._connection.reply(topics.rejected(pending.topic), payload, pending.qos, now)
+            return
+        reply = outcome(pending.answer, pending.topic) or Reply(False, answers.internal_error(pending.payload, now))
+        topic = topics.accepted(pending.topic) if reply.accepted else topics.rejected(pending.topic)
+        self._connection.reply(topic, reply.payload, pending.qos, now)
+
+
+def outcome(future: asyncio.Future[T], what: str) -> T | None:
+    """The result of a call on the service; None, and a log record, if it failed."""
+    if future.cancelled():
+        return None
+    error = future.exception()
+    if error is not None:
+        log.error("%s failed", what, exc_info=error)
+        return None
+    return future.result()

@@ -1,0 +1,157 @@
+"""CONNECT: what may enter, under which terms (device reference 2.1, 2.2, 2.7)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tidegate import clock
+from tidegate.mqtt import codec, topics
+from tidegate.mqtt.codec import Properties, Reason
+from tidegate.mqtt.plane import Identity
+from tidegate.mqtt.session.effects import (
+    Closed,
+    Identify,
+)
+from tidegate.mqtt.session.messages import Ending, State
+from tidegate.mqtt.session.session import Session
+
+if TYPE_CHECKING:
+    from tidegate.mqtt.session.connection import Connection
+
+_CONNACK_V3 = {
+    Reason.UNSUPPORTED_PROTOCOL_VERSION: 1,
+    Reason.CLIENT_IDENTIFIER_NOT_VALID: 2,
+    Reason.QUOTA_EXCEEDED: 3,
+    Reason.SERVER_UNAVAILABLE: 3,
+    Reason.BAD_USERNAME_OR_PASSWORD: 4,
+    Reason.NOT_AUTHORIZED: 5,
+}
+"""Reasons a 3.1.1 client can be told; for every other it sees a closed socket (device reference 2.1)."""
+
+
+_ENDINGS = {
+    Reason.NOT_AUTHORIZED: Ending.AUTH_ERROR,
+    Reason.BAD_USERNAME_OR_PASSWORD: Ending.AUTH_ERROR,
+    Reason.QUOTA_EXCEEDED: Ending.THROTTLED,
+}
+
+
+def on_connect(connection: Connection, packet: codec.Connect, now: clock.Millis) -> None:
+    connection.level = packet.level
+    refusal = _refusal(connection, packet)
+    if refusal is not None:
+        code, message = refusal
+        connection.effects.append(refuse(connection, code, message, now))
+        return
+    connection.client_id = packet.client_id or connection.ids.uuid()
+    connection.connect = packet
+    connection.state = State.IDENTIFYING
+    connection.effects.append(Identify(connection.client_id))
+
+
+def _refusal(connection: Connection, packet: codec.Connect) -> tuple[Reason, str] | None:
+    """What is wrong with a CONNECT in itself (device reference 2.1)."""
+    client_id, will = packet.client_id, packet.will
+    if client_id.startswith("$") or len(client_id.encode()) > connection.settings.max_client_id:
+        return Reason.CLIENT_IDENTIFIER_NOT_VALID, "client id reserved or too long"
+    if not client_id and not connection.v5 and not packet.clean_start:
+        return Reason.CLIENT_IDENTIFIER_NOT_VALID, "empty client id with a persistent session"
+    if packet.properties is not None and packet.properties.authentication_method is not None:
+        return Reason.BAD_AUTHENTICATION_METHOD, "enhanced authentication"
+    if will is not None and will.qos > 1:
+        return Reason.QOS_NOT_SUPPORTED, "will QoS 2"
+    if will is not None and (len(will.payload) > connection.settings.max_payload or not _open_to_clients(will.topic)):
+        return Reason.TOPIC_NAME_INVALID, "will topic"
+    return None
+
+
+def authorise(connection: Connection, identity: Identity) -> str | None:
+    """What the policies forbid about this CONNECT; None if nothing."""
+    connect = connection.connect
+    assert connect is not None
+    will = connect.will
+    will_topic = will.topic if will is not None else None
+    if not identity.connects(connection.client_id, persistent=_persistent(connect), will_topic=will_topic):
+        return "iot:Connect"
+    if will is None:
+        return None
+    for action in ("iot:Publish", "iot:RetainPublish")[: 1 + will.retain]:
+        if not identity.allows(action, f"topic/{will.topic}", connection.client_id):
+            return f"{action} for the will"
+    return None
+
+
+def _persistent(connect: codec.Connect) -> bool:
+    """Whether the client wants a session that outlives its connection."""
+    expiry = connect.properties.session_expiry_interval if connect.properties is not None else None
+    return not connect.clean_start or bool(expiry)
+
+
+def refuse(connection: Connection, code: Reason, message: str, now: clock.Millis, *, silent: bool = False) -> Closed:
+    """Answer a CONNECT with a refusal, if this client has one for it and ``silent`` is not set, and close."""
+    if not silent:
+        write_refusal(connection, code)
+    return connection.close(_ENDINGS.get(code, Ending.CLIENT_ERROR), code, message, now)
+
+
+def write_refusal(connection: Connection, code: Reason) -> None:
+    if connection.v5:
+        connection.write(codec.encode(codec.Connack(code), codec.V5))
+    elif code in _CONNACK_V3:
+        connection.write(codec.encode(codec.Connack(_CONNACK_V3[code]), codec.V311))
+
+
+def accept(connection: Connection, identity: Identity, session: Session, present: bool, now: clock.Millis) -> None:
+    """Enter the session: CONNACK, then what the session has for the client."""
+    connect = connection.connect
+    assert connect is not None
+    asked = connect.properties or Properties()
+    connection.identity, connection.session = identity, session
+    connection.connect, connection.will = None, connect.will
+    connection.state = State.CONNECTED
+    _agree(connection, connect, asked, session)
+    session.connection, session.expires_at = connection, None
+    session.keep()
+    properties = _offer(connection, connect, asked, session) if connection.v5 else None
+    connection.write(codec.encode(codec.Connack(0, present, properties), connection.level))
+    session.resume(now)
+
+
+def _agree(connection: Connection, connect: codec.Connect, asked: Properties, session: Session) -> None:
+    settings = connection.settings
+    wanted = connect.keep_alive or settings.max_keep_alive
+    connection.keep_alive = min(max(wanted, settings.min_keep_alive), settings.max_keep_alive)
+    if not connection.v5:
+        session.expiry = 0 if connect.clean_start else settings.max_session_expiry
+        return
+    session.expiry = min(asked.session_expiry_interval or 0, settings.max_session_expiry)
+    connection.window = min(asked.receive_maximum or 0xFFFF, settings.max_unacknowledged)
+    connection.max_packet = asked.maximum_packet_size or 0
+    connection.max_aliases_out = min(asked.topic_alias_maximum or 0, settings.max_topic_aliases)
+
+
+def _offer(connection: Connection, connect: codec.Connect, asked: Properties, session: Session) -> Properties:
+    """The CONNACK properties of device reference 2.7."""
+    settings = connection.settings
+    return Properties(
+        session_expiry_interval=None if asked.session_expiry_interval is None else session.expiry,
+        receive_maximum=settings.max_unacknowledged,
+        maximum_qos=1,
+        retain_available=1,
+        maximum_packet_size=settings.max_packet,
+        assigned_client_identifier=None if connect.client_id else connection.client_id,
+        topic_alias_maximum=settings.max_topic_aliases,
+        wildcard_subscription_available=1,
+        subscription_identifier_available=0,
+        shared_subscription_available=1,
+        server_keep_alive=connection.keep_alive,
+    )
+
+
+def _open_to_clients(topic: str) -> bool:
+    """Whether a client may publish here at all."""
+    return (
+        topics.valid_topic(topic)
+        and not isinstance(topics.classify(topic), topics.InvalidTopic)
+        and (topics.classify(topic) not in (topics.Kind.SERVER_ONLY, topics.Kind.UNKNOWN))
+    )

@@ -1,0 +1,350 @@
+"""One network connection, fed bytes and ``now``; it answers with bytes in its output and with effects.
+
+    CONNECTING --CONNECT--> IDENTIFYING --accept--> CONNECTED --DISCONNECT, error, loss--> CLOSED
+
+A packet that has no handler in the present state is a protocol error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tidegate import clock
+from tidegate.mqtt import codec
+from tidegate.mqtt.codec import ProtocolError, Reason
+from tidegate.mqtt.plane import Identity
+from tidegate.mqtt.session import connecting, publishing, sending, subscribing
+from tidegate.mqtt.session.effects import Closed, Effect
+from tidegate.mqtt.session.messages import Ack, Ending, Message, State
+from tidegate.mqtt.session.session import Session
+from tidegate.mqtt.settings import Settings
+
+_ENDINGS = {
+    Reason.NOT_AUTHORIZED: Ending.FORBIDDEN_ACCESS,
+    Reason.QUOTA_EXCEEDED: Ending.THROTTLED,
+}
+
+
+def _idle() -> None:
+    """Nobody waits for output."""
+
+
+class Connection:
+    """One network connection. ``wake`` is called when output appears or the connection closes."""
+
+    __slots__ = (
+        "_wake",
+        "address",
+        "aliases_in",
+        "aliases_out",
+        "backlog",
+        "client_id",
+        "connect",
+        "deliveries",
+        "effects",
+        "identity",
+        "ids",
+        "keep_alive",
+        "level",
+        "max_aliases_out",
+        "max_packet",
+        "output",
+        "over_rate",
+        "owed",
+        "publish_bytes",
+        "publishes",
+        "rated",
+        "reader",
+        "replays",
+        "session",
+        "settings",
+        "state",
+        "subscribes",
+        "unseen",
+        "unsent",
+        "will",
+        "window",
+    )
+
+    def __init__(self, settings: Settings, ids: clock.Ids, wake: Callable[[], None] = _idle) -> None:
+        self.reader = codec.Reader(settings.max_packet)
+        self.state = State.CONNECTING
+        self.level = codec.V311
+        self.client_id = ""
+        self.address = ""  # the client's, as far as the edge knows it
+        self.keep_alive = settings.max_keep_alive
+        self.identity: Identity | None = None
+        self.session: Session | None = None
+        self.window = settings.max_unacknowledged
+        self.backlog = 0
+        self.publishes = 0
+        self.publish_bytes = 0
+        self.rated = settings.publish_rate > 0 or settings.publish_bytes > 0
+        self.over_rate = False  # nothing more is taken from it in this second
+        self.deliveries = 0  # PUBLISHes sent since the last look, counted if there is a limit
+        self.replays = 0  # those of them that had waited for the client
+        self.owed: list[Ack] | None = None
+        self.unseen = 0  # PUBACKs written that the client cannot have seen yet
+        self.subscribes = 0
+        self.settings = settings
+        self.ids = ids
+        self._wake = wake
+        self.output: list[bytes] = []
+        self.unsent = 0
+        self.effects: list[Effect] = []
+        self.connect: codec.Connect | None = None
+        self.will: codec.Will | None = None
+        self.max_packet = 0
+        self.aliases_in: dict[int, str] | None = None
+        self.aliases_out: dict[str, int] | None = None
+        self.max_aliases_out = 0
+
+    @property
+    def v5(self) -> bool:
+        """Whether the client speaks MQTT 5."""
+        return self.level == codec.V5
+
+    @property
+    def full(self) -> bool:
+        """Whether QoS 1 messages had better wait. ``backlog`` is what the network has not taken, kept by the edge."""
+        return self.backlog + self.unsent > self.settings.write_high_water or self._exhausted
+
+    @property
+    def flooded(self) -> bool:
+        """Whether QoS 0 messages are to be dropped."""
+        return self.backlog + self.unsent > self.settings.write_limit or self._exhausted
+
+    @property
+    def _exhausted(self) -> bool:
+        """Whether the client got as many messages in this second as it may."""
+        return 0 < self.settings.deliver_rate <= self.deliveries
+
+    @property
+    def replayed(self) -> bool:
+        """Whether it got as many of those that had waited."""
+        return 0 < self.settings.replay_rate <= self.replays
+
+    @property
+    def counted(self) -> bool:
+        """Whether something was counted that has to be forgotten when the second is over."""
+        return self.deliveries > 0 or self.replays > 0
+
+    def count_in(self, publishes: int, size: int, subscribes: int) -> None:
+        """Count what the client sends; beyond a rate the rest of it waits for ``may_send_again``."""
+        settings = self.settings
+        self.publishes += publishes
+        self.publish_bytes += size
+        self.subscribes += subscribes
+        self.over_rate = (
+            0 < settings.publish_rate <= self.publishes
+            or 0 < settings.publish_bytes <= self.publish_bytes
+            or 0 < settings.subscribe_rate <= self.subscribes
+        )
+
+    def may_send_again(self) -> None:
+        """The client may send again."""
+        self.publishes = self.publish_bytes = self.subscribes = 0
+        self.over_rate = False
+
+    def deliver_again(self, now: clock.Millis) -> None:
+        """Forget what was counted, and send what waited for that."""
+        self.deliveries = self.replays = 0
+        if self.session is not None and self.state is State.CONNECTED:
+            self.session.pump(now)
+
+    # -- bytes --
+
+    def receive(self, data: bytes, now: clock.Millis) -> list[Effect]:
+        """Take bytes from the client."""
+        self.reader.feed(data)
+        return self.advance(now)
+
+    def advance(self, now: clock.Millis) -> list[Effect]:
+        """Handle the whole packets that have arrived, as far as the state permits."""
+        effects: list[Effect] = []
+        self.effects = effects
+        try:
+            while not self.over_rate and (handlers := _HANDLERS.get(self.state)) is not None:
+                packet = self.reader.next_packet()
+                if packet is None:
+                    break
+                handler = handlers.get(type(packet))
+                if handler is None:
+                    raise ProtocolError(Reason.PROTOCOL_ERROR, f"{type(packet).__name__} while {self.state.value}")
+                handler(self, packet, now)
+        except ProtocolError as error:
+            self._broken(error, now)
+        self.effects = []
+        return effects
+
+    def take_output(self) -> bytes:
+        """The bytes to be written now."""
+        output = self.output
+        data = output[0] if len(output) == 1 else b"".join(output)
+        output.clear()
+        self.unsent = self.unseen = 0
+        return data
+
+    def take_packets(self) -> list[bytes]:
+        """The same, packet by packet."""
+        packets, self.output = self.output, []
+        self.unsent = self.unseen = 0
+        return packets
+
+    def write(self, data: bytes) -> None:
+        if not self.output:
+            self._wake()
+        self.output.append(data)
+        self.unsent += len(data)
+
+    # -- the end --
+
+    def shut(self, ending: Ending, code: Reason, message: str, now: clock.Millis, *, will: bool = True) -> list[Effect]:
+        """End the connection from this side: tell an MQTT 5 client why, publish the will unless told otherwise."""
+        if self.state is State.CLOSED:
+            return []
+        if self.state is State.CONNECTED and self.v5:
+            self.write(codec.encode(codec.Disconnect(code), codec.V5))
+        return [self.close(ending, code, message, now, will=will)]
+
+    def lost(self, now: clock.Millis) -> list[Effect]:
+        """The network connection is gone."""
+        if self.state is State.CLOSED:
+            return []
+        return [self.close(Ending.CONNECTION_LOST, 0, "connection lost", now)]
+
+    def close(self, ending: Ending, code: int, message: str, now: clock.Millis, *, will: bool = True) -> Closed:
+        published, delay = None, 0
+        if will and self.will is not None and self.state is State.CONNECTED:
+            published = publishing.will_publication(self, self.will, now)
+            delay = (self.will.properties.will_delay_interval or 0) if self.will.properties is not None else 0
+        self.state = State.CLOSED
+        self.will = self.connect = None
+        self._wake()
+        return Closed(ending, code, message, published, delay)
+
+    def _broken(self, error: ProtocolError, now: clock.Millis) -> None:
+        ending = _ENDINGS.get(error.code, Ending.CLIENT_ERROR)
+        if self.state is State.CONNECTING:
+            if error.code is Reason.UNSUPPORTED_PROTOCOL_VERSION:
+                connecting.write_refusal(self, error.code)  # [MQTT-3.1.2-2]
+            self.effects.append(self.close(ending, error.code, str(error), now))
+            return
+        self.effects.extend(self.shut(ending, error.code, str(error), now))
+
+    # -- PINGREQ and DISCONNECT --
+
+    def _on_pingreq(self, _packet: codec.Pingreq, _now: clock.Millis) -> None:
+        self.write(codec.PINGRESP)
+
+    def _on_disconnect(self, packet: codec.Disconnect, now: clock.Millis) -> None:
+        session = self.session
+        assert session is not None
+        expiry = packet.properties.session_expiry_interval if packet.properties is not None else None
+        if expiry is not None:
+            if expiry and not session.expiry:  # [MQTT-3.14.2-2]
+                raise ProtocolError(Reason.PROTOCOL_ERROR, "session expiry raised from 0")
+            session.expiry = min(expiry, self.settings.max_session_expiry)
+        will = packet.code == Reason.DISCONNECT_WITH_WILL
+        self.effects.append(self.close(Ending.CLIENT_INITIATED, packet.code, "", now, will=will))
+
+    # -- entering --
+
+    @property
+    def wants_clean_start(self) -> bool:
+        """Whether the client wants no earlier session."""
+        return self.connect is None or self.connect.clean_start
+
+    def authorise(self, identity: Identity) -> str | None:
+        """What the policies forbid about this CONNECT; None if nothing."""
+        return connecting.authorise(self, identity)
+
+    def refuse(self, code: Reason, message: str, now: clock.Millis, *, silent: bool = False) -> Closed:
+        """Answer a CONNECT with a refusal, if this client has one for it and ``silent`` is not set, and close."""
+        return connecting.refuse(self, code, message, now, silent=silent)
+
+    def accept(self, identity: Identity, session: Session, present: bool, now: clock.Millis) -> None:
+        """Enter the session: CONNACK, then what the session has for the client."""
+        connecting.accept(self, identity, session, present, now)
+
+    @property
+    def username(self) -> str | None:
+        """What the CONNECT that is being judged says; ignored but for custom authorizers."""
+        return self.connect.username if self.connect is not None else None
+
+    @property
+    def password(self) -> bytes | None:
+        """Likewise."""
+        return self.connect.password if self.connect is not None else None
+
+    # -- acknowledgements --
+
+    @property
+    def unacknowledged(self) -> int:
+        """QoS 1 publishes of the client for which it can have seen no PUBACK."""
+        return self.unseen + (len(self.owed) if self.owed else 0)
+
+    def owes(self, packet_id: int) -> bool:
+        """Whether a publish with this packet id still awaits its PUBACK."""
+        return packet_id > 0 and any(each.packet_id == packet_id for each in self.owed or ())
+
+    def owe(self, packet_id: int) -> Ack:
+        """A PUBACK that must wait, and with it those that come after."""
+        ack = Ack(packet_id)
+        if self.owed is None:
+            self.owed = [ack]
+        else:
+            self.owed.append(ack)
+        return ack
+
+    def acknowledge(self, packet_id: int, code: int) -> None:
+        """Write a PUBACK, in the order in which the publishes came [MQTT-4.6.0-2]."""
+        if self.owed:
+            self.owed.append(Ack(packet_id, code, ready=True))
+        else:
+            self._write_puback(packet_id, code)
+
+    def pay(self, ack: Ack) -> None:
+        """A PUBACK that had to wait may go, unless an earlier one still waits."""
+        ack.ready = True
+        owed = self.owed
+        while owed and owed[0].ready:
+            first = owed.pop(0)
+            if self.state is State.CONNECTED:
+                self._write_puback(first.packet_id, first.code)
+        if not owed:
+            self.owed = None
+
+    def answer(self, data: bytes) -> None:
+        """Write an answer that had to wait, if there is still somebody to read it."""
+        if self.state is State.CONNECTED:
+            self.write(data)
+
+    def _write_puback(self, packet_id: int, code: int) -> None:
+        self.unseen += 1
+        self.write(codec.encode_puback(self.level, packet_id, code))
+
+    # -- messages to the client --
+
+    def reply(self, topic: str, payload: bytes, request_qos: int, now: clock.Millis) -> None:
+        """Answer a job request on the connection that made it, subscribed or not (device reference 3.3)."""
+        sending.reply(self, topic, payload, request_qos, now)
+
+    def send(self, message: Message, qos: int, packet_id: int, retain: bool, dup: bool, now: clock.Millis) -> bool:
+        """Write a PUBLISH; False if it must not be sent: expired, not to be received, or too large for the client."""
+        return sending.send(self, message, qos, packet_id, retain, dup, now)
+
+
+_Handler = Callable[[Connection, Any, clock.Millis], None]
+_HANDLERS: dict[State, dict[type, _Handler]] = {
+    State.CONNECTING: {codec.Connect: connecting.on_connect},
+    State.CONNECTED: {
+        codec.Publish: publishing.on_publish,
+        codec.Puback: publishing.on_puback,
+        codec.Subscribe: subscribing.on_subscribe,
+        codec.Unsubscribe: subscribing.on_unsubscribe,
+        codec.Pingreq: Connection._on_pingreq,
+        codec.Disconnect: Connection._on_disconnect,
+    },
+}

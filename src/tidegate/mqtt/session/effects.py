@@ -1,0 +1,101 @@
+"""What only others can do for a connection: ask who the client is, hand a message to other clients.
+
+A ``Connection`` returns these from ``receive``; the broker and the edge carry them out in order.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from tidegate.mqtt import topics
+from tidegate.mqtt.session.messages import Ack, Ending, Message
+from tidegate.mqtt.session.session import Subscription
+
+
+class Identify(msgspec.Struct):
+    """A proper CONNECT arrived: find out who it is, then ``Broker.admit`` or ``Connection.shut``."""
+
+    client_id: str
+
+
+class Request(msgspec.Struct):
+    """A job request to be carried out."""
+
+    request: topics.JobsRequest
+    payload: bytes
+    qos: int
+
+
+class Misaddressed(msgspec.Struct):
+    """A publish under a thing's jobs topics that is no operation; answered with InvalidTopic."""
+
+    topic: str
+    payload: bytes
+    qos: int
+
+
+class Reserved(msgspec.Struct):
+    """A publish to a reserved topic of another AWS feature; carried to no subscriber."""
+
+    topic: str
+    payload: bytes
+
+
+class Publication(msgspec.Struct):
+    """A message for the subscribers of the client's scope. ``ack``: what the client is owed for it at QoS 1."""
+
+    message: Message
+    ack: Ack | None = None
+
+
+class Answer(msgspec.Struct):
+    """Bytes for the client as soon as what its packet changed is on disk."""
+
+    data: bytes
+
+
+class Subscribed(msgspec.Struct):
+    """A filter took effect; ``fresh`` if the session did not have it. ``replay``: send the retained message."""
+
+    subscription: Subscription
+    fresh: bool
+    replay: bool
+
+
+class Unsubscribed(msgspec.Struct):
+    """A filter is gone."""
+
+    subscription: Subscription
+
+
+class FiltersChanged(msgspec.Struct):
+    """The filters of one packet took effect (``subscribed``) or are gone."""
+
+    subscribed: bool
+    filters: list[str]
+
+
+class Closed(msgspec.Struct):
+    """The connection is over. ``will`` is what the client asked to have published for this case, so many seconds
+    later, unless it has come back to its session by then.
+    """
+
+    ending: Ending
+    code: int
+    message: str
+    will: Publication | Request | Reserved | None = None
+    will_delay: int = 0
+
+
+Effect = (
+    Identify
+    | Request
+    | Misaddressed
+    | Reserved
+    | Publication
+    | Answer
+    | Subscribed
+    | Unsubscribed
+    | FiltersChanged
+    | Closed
+)

@@ -1,0 +1,153 @@
+"""PUBLISH and PUBACK from a client: what a publish is worth (device reference 2.4, 2.5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tidegate import clock
+from tidegate.mqtt import codec, topics
+from tidegate.mqtt.codec import Properties, ProtocolError, Reason
+from tidegate.mqtt.session.effects import (
+    Effect,
+    Misaddressed,
+    Publication,
+    Request,
+    Reserved,
+)
+from tidegate.mqtt.session.messages import Message
+
+if TYPE_CHECKING:
+    from tidegate.mqtt.session.connection import Connection
+
+
+def on_publish(connection: Connection, packet: codec.Publish, now: clock.Millis) -> None:
+    if connection.rated:
+        connection.count_in(1, len(packet.payload), 0)
+    if packet.qos == 2:
+        if connection.v5:
+            raise ProtocolError(Reason.QOS_NOT_SUPPORTED, "PUBLISH at QoS 2")
+        return  # a 3.1.1 client never gets an answer to it (2.4)
+    _check(connection, packet)
+    if connection.owed and connection.v5 and connection.owes(packet.packet_id):
+        connection.acknowledge(packet.packet_id, Reason.PACKET_IDENTIFIER_IN_USE)
+        return
+    code, effect = _judge(connection, packet, now)
+    if packet.qos and type(effect) is Publication:
+        effect.ack = connection.owe(packet.packet_id)
+    elif packet.qos and (code is Reason.SUCCESS or connection.v5):
+        connection.acknowledge(packet.packet_id, code)
+    elif code is not Reason.SUCCESS:
+        raise ProtocolError(code, f"PUBLISH to {packet.topic}")
+    if effect is not None:
+        connection.effects.append(effect)
+
+
+def _check(connection: Connection, packet: codec.Publish) -> None:
+    """What ends the connection; a topic alias is replaced by its topic on the way."""
+    if len(packet.payload) > connection.settings.max_payload:
+        raise ProtocolError(Reason.PACKET_TOO_LARGE, "payload larger than permitted")
+    if connection.v5:
+        if packet.qos and connection.unacknowledged >= connection.settings.max_unacknowledged:
+            raise ProtocolError(Reason.RECEIVE_MAXIMUM_EXCEEDED, "more unacknowledged publishes than permitted")
+        _resolve(connection, packet)
+
+
+def _resolve(connection: Connection, packet: codec.Publish) -> None:
+    """Topic aliases and the properties a client must not send [MQTT-3.3.2-7] to [MQTT-3.3.4-6]."""
+    properties = packet.properties
+    alias = properties.topic_alias if properties is not None else None
+    if properties is not None:
+        _check_message_properties(properties)
+    if alias is None:
+        return
+    if alias > connection.settings.max_topic_aliases:
+        raise ProtocolError(Reason.TOPIC_ALIAS_INVALID, "topic alias above the maximum")
+    if connection.aliases_in is None:
+        connection.aliases_in = {}
+    if packet.topic:
+        connection.aliases_in[alias] = packet.topic
+    elif alias in connection.aliases_in:
+        packet.topic = connection.aliases_in[alias]
+    else:
+        raise ProtocolError(Reason.PROTOCOL_ERROR, "unknown topic alias")
+
+
+def _judge(connection: Connection, packet: codec.Publish, now: clock.Millis) -> tuple[Reason, Effect | None]:
+    """What a publish is worth: a reason code and, if it is carried out, what is to be done."""
+    topic = packet.topic
+    if not topics.valid_topic(topic):
+        return Reason.TOPIC_NAME_INVALID, None
+    identity = connection.identity
+    assert identity is not None
+    resource = f"topic/{topic}"
+    if not identity.allows("iot:Publish", resource, connection.client_id):
+        return Reason.NOT_AUTHORIZED, None
+    effect = _meaning(connection, topic, packet.payload, packet.qos, packet.retain, packet.properties, now)
+    if effect is None:
+        return Reason.NOT_AUTHORIZED, None
+    retained = packet.retain and type(effect) is Publication
+    if retained and not identity.allows("iot:RetainPublish", resource, connection.client_id):
+        return Reason.NOT_AUTHORIZED, None
+    return Reason.SUCCESS, effect
+
+
+def _meaning(
+    connection: Connection,
+    topic: str,
+    payload: bytes,
+    qos: int,
+    retain: bool,
+    properties: Properties | None,
+    now: clock.Millis,
+) -> Request | Misaddressed | Reserved | Publication | None:
+    """The effect of a permitted publish; None where only the service may. RETAIN has no effect below ``$``."""
+    found = topics.classify(topic)
+    if type(found) is topics.JobsRequest:
+        return Request(found, payload, qos)
+    if found is topics.Kind.ORDINARY:
+        forwarded, expires_at = _forwarded(connection, properties, now)
+        return Publication(Message(topic, payload, qos, retain, forwarded, expires_at))
+    if type(found) is topics.InvalidTopic:
+        return Misaddressed(topic, payload, qos)
+    return Reserved(topic, payload) if found is topics.Kind.RESERVED else None
+
+
+def _forwarded(
+    connection: Connection, properties: Properties | None, now: clock.Millis
+) -> tuple[Properties | None, clock.Millis | None]:
+    """What of a publisher's properties travels on, and when the message expires (2.7)."""
+    if properties is None:
+        return None, None
+    kept = Properties(
+        payload_format_indicator=properties.payload_format_indicator,
+        content_type=properties.content_type,
+        response_topic=properties.response_topic,
+        correlation_data=properties.correlation_data,
+        user_property=properties.user_property,
+    )
+    interval = properties.message_expiry_interval
+    expires_at = None
+    if interval is not None:
+        expires_at = now + 1000 * min(max(interval, 1), connection.settings.max_message_expiry)
+    return (None if kept == Properties() else kept), expires_at
+
+
+def will_publication(
+    connection: Connection, will: codec.Will, now: clock.Millis
+) -> Publication | Request | Reserved | None:
+    found = _meaning(connection, will.topic, will.payload, will.qos, will.retain, will.properties, now)
+    assert not isinstance(found, Misaddressed)  # refused at CONNECT
+    return found
+
+
+def on_puback(connection: Connection, packet: codec.Puback, now: clock.Millis) -> None:
+    assert connection.session is not None
+    connection.session.acknowledged(packet.packet_id, now)
+
+
+def _check_message_properties(properties: Properties) -> None:
+    if properties.subscription_identifier is not None:  # [MQTT-3.3.4-6]
+        raise ProtocolError(Reason.PROTOCOL_ERROR, "subscription identifier from a client")
+    response = properties.response_topic
+    if response is not None and topics.is_wildcard(response):  # [MQTT-3.3.2-14]
+        raise ProtocolError(Reason.PROTOCOL_ERROR, "wildcard in the response topic")

@@ -1,0 +1,56 @@
+"""The objects of this server's own folder, as operations ask for them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from tidegate.clock import Millis
+from tidegate.core.location import Fault, Location, ObjectFaultError
+from tidegate.objects import presign
+from tidegate.objects.folder import Folder
+from tidegate.objects.presign import Method, Site
+from tidegate.objects.sigv4 import Key
+from tidegate.objects.versions import Segment
+
+
+class Embedded:
+    """Reads the folder by itself and never over the network; signs URLs of the server's own endpoint."""
+
+    def __init__(self, folder: Folder, site: Site, key: Key) -> None:
+        self._folder = folder
+        self._site = site
+        self._key = key
+
+    def fetch(self, location: Location, *, limit: int) -> bytes:
+        """An object of at most ``limit`` bytes. Blocks.
+
+        Raises:
+            ObjectFaultError: it is not there, or larger.
+        """
+        found = self._folder.find(location.bucket, location.key, location.version_id)
+        if found is None or found[0].marker:
+            raise ObjectFaultError(Fault.MISSING, str(location))
+        version, segments = found
+        if version.size > limit:
+            raise ObjectFaultError(Fault.TOO_LARGE, f"{version.size} bytes, at most {limit}")
+        try:
+            return self._read(segments)
+        except FileNotFoundError:
+            raise ObjectFaultError(Fault.MISSING, f"{location} was deleted just now") from None
+        except OSError as error:
+            raise ObjectFaultError(Fault.UNREACHABLE, str(error)) from error
+
+    def _read(self, segments: Sequence[Segment]) -> bytes:
+        descriptors = self._folder.open(segments)
+        try:
+            return b"".join(
+                [os.pread(file, segment.size, 0) for file, segment in zip(descriptors, segments, strict=True)]
+            )
+        finally:
+            for file in descriptors:
+                os.close(file)
+
+    def presign(self, method: Method, location: Location, *, signed_at: Millis, expires_s: int) -> str:
+        """A URL of the server's own endpoint, judged there by the service's clock. Pure."""
+        return presign.url(self._site, self._key, method, location, signed_at=signed_at, expires_s=expires_s)

@@ -1,0 +1,147 @@
+"""Any S3, as operations ask for it: a client that fetches from what was configured and from nowhere else.
+
+No location can name a host: the endpoint is fixed, buckets and prefixes are a list, redirects are faults. Path style.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
+
+from tidegate.clock import Millis, monotonic, wall_now
+from tidegate.core.location import Fault, Location, ObjectFaultError
+from tidegate.objects import presign, sigv4
+from tidegate.objects.presign import Method, Site
+from tidegate.objects.sigv4 import Key, Scope
+
+_STEP: Final = 64 * 1024
+
+
+class Allowed(NamedTuple):
+    """A bucket, and the beginning of the keys in it, that may be read and presigned."""
+
+    bucket: str
+    prefix: str = ""
+
+
+class Patience(NamedTuple):
+    """Seconds: for a connection and for each answer of it, and for an object as a whole."""
+
+    step: float = 10.0
+    whole: float = 30.0
+
+
+PATIENCE: Final = Patience()
+
+
+class RemoteS3:
+    """An S3-compatible store elsewhere."""
+
+    def __init__(
+        self,
+        site: Site,
+        key: Key | None,
+        allowed: Sequence[Allowed],
+        *,
+        context: ssl.SSLContext | None = None,
+        patience: Patience = PATIENCE,
+    ) -> None:
+        """``key`` None reads without signing; ``context`` verifies the endpoint, by default with the system's CAs."""
+        self._site = site
+        self._key = key
+        self._allowed = tuple(allowed)
+        self._context = context
+        self._patience = patience
+
+    def fetch(self, location: Location, *, limit: int) -> bytes:
+        """An object of at most ``limit`` bytes. Blocks.
+
+        Raises:
+            ObjectFaultError: it cannot be had, or not by this server.
+        """
+        self._check(location)
+        connection = self._connection()
+        try:
+            return self._get(connection, location, limit)
+        except (OSError, http.client.HTTPException) as error:
+            raise ObjectFaultError(Fault.UNREACHABLE, f"{self._site.base}: {error!r}") from error
+        finally:
+            connection.close()
+
+    def presign(self, method: Method, location: Location, *, signed_at: Millis, expires_s: int) -> str:
+        """A URL of that S3. Pure. Its server judges it by its own clock.
+
+        Raises:
+            ObjectFaultError: the bucket is not one of ours, or there is no key to sign with.
+        """
+        self._check(location)
+        if self._key is None:
+            raise ObjectFaultError(Fault.DENIED, "no credentials to presign with")
+        return presign.url(self._site, self._key, method, location, signed_at=signed_at, expires_s=expires_s)
+
+    def _check(self, location: Location) -> None:
+        for bucket, prefix in self._allowed:
+            if location.bucket == bucket and location.key.startswith(prefix):
+                return
+        raise ObjectFaultError(Fault.DENIED, f"{location.bucket}/{location.key} is in no bucket this server may use")
+
+    def _connection(self) -> http.client.HTTPConnection:
+        parts = urlsplit(self._site.base)
+        assert parts.hostname is not None
+        if parts.scheme == "http":
+            return http.client.HTTPConnection(parts.hostname, parts.port, timeout=self._patience.step)
+        context = self._context or ssl.create_default_context()
+        return http.client.HTTPSConnection(parts.hostname, parts.port, timeout=self._patience.step, context=context)
+
+    def _get(self, connection: http.client.HTTPConnection, location: Location, limit: int) -> bytes:
+        deadline = monotonic() + self._patience.whole
+        path = sigv4.path_of(location.bucket, location.key)
+        query = f"versionId={sigv4.escaped(location.version_id)}" if location.version_id is not None else ""
+        connection.request("GET", f"{path}?{query}" if query else path, headers=self._headers(path, query))
+        with connection.getresponse() as response:
+            return self._read(response, limit, deadline)
+
+    def _read(self, response: http.client.HTTPResponse, limit: int, deadline: float) -> bytes:
+        if response.status != 200:
+            raise ObjectFaultError(_fault(response.status), f"status {response.status}: {response.read(500)!r}")
+        length = response.getheader("content-length")
+        expected = int(length) if length is not None and length.isascii() and length.isdigit() else None
+        if expected is not None and expected > limit:
+            raise ObjectFaultError(Fault.TOO_LARGE, f"{expected} bytes, at most {limit}")
+        body = bytearray()
+        while data := response.read1(_STEP):
+            body += data
+            if len(body) > limit:
+                raise ObjectFaultError(Fault.TOO_LARGE, f"more than {limit} bytes")
+            if monotonic() > deadline:
+                raise ObjectFaultError(Fault.UNREACHABLE, f"not read within {self._patience.whole:.0f} s")
+        if expected is not None and len(body) != expected:
+            raise ObjectFaultError(Fault.UNREACHABLE, f"{len(body)} bytes of {expected} arrived")
+        return bytes(body)
+
+    def _headers(self, path: str, query: str) -> dict[str, str]:
+        """The headers of a GET, signed if there is a key."""
+        if self._key is None:
+            return {"host": self._site.host}
+        at = sigv4.stamp(wall_now())
+        scope = Scope(at[:8], self._site.region)
+        headers = {"host": self._site.host, "x-amz-content-sha256": sigv4.EMPTY_SHA256, "x-amz-date": at}
+        if self._key.token is not None:
+            headers["x-amz-security-token"] = self._key.token
+        names = sorted(headers)
+        canonical = sigv4.canonical_request("GET", path, query, headers, names, sigv4.EMPTY_SHA256)
+        signature = sigv4.signature(self._key.secret, scope, sigv4.string_to_sign(at, scope, canonical))
+        headers["authorization"] = (
+            f"{sigv4.ALGORITHM} Credential={self._key.key_id}/{scope}, SignedHeaders={';'.join(names)}, "
+            f"Signature={signature}"
+        )
+        return headers
+
+
+def _fault(status: int) -> Fault:
+    if status in (401, 403):
+        return Fault.DENIED
+    return Fault.MISSING if status in (404, 405) else Fault.UNREACHABLE

@@ -1,0 +1,282 @@
+"""The path of every request: place, caller, operation, permission, answer. Errors of any origin become S3's XML."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import re
+import sqlite3
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Final, NamedTuple
+from urllib.parse import unquote_plus
+
+from tidegate.clock import Ids, monotonic, wall_now
+from tidegate.objects import sigv4
+from tidegate.objects.refusals import RefusedError
+from tidegate.s3 import addressing, buckets, chunked, dates, listings, multipart, objects, segments
+from tidegate.s3.asking import Gate
+from tidegate.s3.callers import Caller, Callers
+from tidegate.s3.connections import Exchange, Peer
+from tidegate.s3.errors import S3Error
+from tidegate.s3.outlet import GoneError
+from tidegate.s3.request import Answer, Body, Request, Span
+from tidegate.s3.work import Call, Work
+
+log = logging.getLogger("tidegate.s3")
+
+Run = Callable[[Work, Call, Request], Awaitable[Answer]]
+Observe = Callable[[str, int, float], None]
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+class Operation(NamedTuple):
+    """An operation: its name, the permission it needs, what does it."""
+
+    name: str
+    action: str
+    run: Run
+
+
+def _op(run: Run, action: str | None = None) -> Operation:
+    name = "".join(word.capitalize() for word in run.__name__.split("_"))
+    return Operation(name, f"s3:{action or name}", run)
+
+
+_SERVICE: Final = {"GET": _op(buckets.list_buckets, "ListAllMyBuckets")}
+_BUCKET: Final = {
+    ("PUT", ""): _op(buckets.create_bucket),
+    ("HEAD", ""): _op(buckets.head_bucket, "ListBucket"),
+    ("DELETE", ""): _op(buckets.delete_bucket),
+    ("GET", ""): _op(listings.list_objects, "ListBucket"),
+    ("GET", "list-type"): _op(listings.list_objects_v2, "ListBucket"),
+    ("GET", "location"): _op(buckets.get_bucket_location),
+    ("GET", "versioning"): _op(buckets.get_bucket_versioning),
+    ("PUT", "versioning"): _op(buckets.put_bucket_versioning),
+    ("GET", "versions"): _op(listings.list_object_versions, "ListBucketVersions"),
+    ("GET", "uploads"): _op(multipart.list_multipart_uploads, "ListBucketMultipartUploads"),
+    ("POST", "delete"): _op(objects.delete_objects, "DeleteObject"),
+}
+_OBJECT: Final = {
+    ("PUT", ""): _op(objects.put_object),
+    ("PUT", "copy"): _op(objects.copy_object, "PutObject"),
+    ("GET", ""): _op(objects.get_object),
+    ("HEAD", ""): _op(objects.head_object, "GetObject"),
+    ("DELETE", ""): _op(objects.delete_object),
+    ("POST", "uploads"): _op(multipart.create_multipart_upload, "PutObject"),
+    ("PUT", "uploadId"): _op(multipart.upload_part, "PutObject"),
+    ("PUT", "uploadId copy"): _op(multipart.upload_part_copy, "PutObject"),
+    ("GET", "uploadId"): _op(multipart.list_parts, "ListMultipartUploadParts"),
+    ("POST", "uploadId"): _op(multipart.complete_multipart_upload, "PutObject"),
+    ("DELETE", "uploadId"): _op(multipart.abort_multipart_upload),
+}
+_PLAIN_PARAMETERS: Final = frozenset(
+    {
+        "prefix",
+        "delimiter",
+        "marker",
+        "max-keys",
+        "encoding-type",
+        "continuation-token",
+        "start-after",
+        "fetch-owner",
+        "key-marker",
+        "max-uploads",
+        "upload-id-marker",
+        "version-id-marker",
+        "versionId",
+        "partNumber",
+        "max-parts",
+        "part-number-marker",
+        "x-id",
+        "AWSAccessKeyId",
+        "Signature",
+        "Expires",
+        "x-amz-security-token",
+    }
+)
+"""Parameters that do not choose the operation."""
+
+
+class App:
+    """The application of one endpoint."""
+
+    def __init__(
+        self,
+        work: Work,
+        callers: Callers,
+        gate: Gate,
+        ids: Ids,
+        domains: Sequence[str],
+        observe: Observe,
+    ) -> None:
+        self._work, self._callers, self._gate, self._ids = work, callers, gate, ids
+        self._domains, self._observe = domains, observe
+
+    async def respond(self, exchange: Exchange) -> None:
+        """Answer an exchange.
+
+        Raises:
+            GoneError: the client is no longer there.
+        """
+        started, request_id = monotonic(), self._ids.uuid().replace("-", "")[:16].upper()
+        name = "unknown"
+        try:
+            operation, request, call = await self._understood(exchange)
+            name = operation.name
+            answer = await operation.run(self._work, call, request)
+            if answer.span is not None:
+                await self._stream(exchange, answer, answer.span, request_id)
+            else:
+                await self._send(exchange, answer, request_id)
+            status = answer.status
+        except GoneError:
+            self._observe(name, 499, monotonic() - started)
+            raise
+        except Exception as error:
+            refusal = _refusal(error, name, request_id)
+            status = refusal.status
+            if status == 403:
+                head, peer = exchange.head, exchange.peer.address
+                log.warning(
+                    "refused %s %.200r from %s: %s: %.500r Request %s.",
+                    *(head.method, head.path, peer, refusal.code, refusal.message, request_id),
+                )
+            if exchange.answered:
+                raise GoneError from error
+            await self._refuse(exchange, refusal, request_id)
+        self._observe(name, status, monotonic() - started)
+
+    async def _understood(self, exchange: Exchange) -> tuple[Operation, Request, Call]:
+        head = exchange.head
+        try:
+            place = addressing.place(head.headers.get("host", ""), head.path, self._domains)
+        except addressing.Unreadable:
+            raise S3Error("InvalidURI", URI=head.path) from None
+        caller = await self._callers.caller(head)
+        request = Request(head.method, *place, _query(head.query), dict(head.headers), _body(exchange, caller))
+        operation = route(request)
+        call = Call(caller.account, wall_now(), caller.bounded, partial(self._permit, caller, exchange.peer))
+        if operation.run is not objects.delete_objects:  # which asks for each key
+            versioned = request.flag("versionId") and operation.action in ("s3:GetObject", "s3:DeleteObject")
+            await call.permit(operation.action + ("Version" if versioned else ""), request.bucket, request.key)
+        if "x-amz-copy-source" in request.headers:
+            bucket, key, version_id = objects.source(request)
+            await call.permit("s3:GetObjectVersion" if version_id else "s3:GetObject", bucket, key)
+        return operation, request, call
+
+    async def _permit(self, caller: Caller, peer: Peer, action: str, bucket: str, key: str) -> None:
+        holder = caller.holder
+        if holder is None:
+            return
+        context = {
+            "aws:sourceip": peer.address,
+            "aws:securetransport": "true" if peer.tls else "false",
+            "aws:requestedregion": holder.region or self._work.region,
+        }
+        told = await self._gate.authorise(holder.key_id, holder.token, action, _arn(bucket, key), context)
+        if told is not None:
+            raise S3Error("AccessDenied", told)
+
+    async def _stream(self, exchange: Exchange, answer: Answer, span: Span, request_id: str) -> None:
+        try:
+            files = self._work.folder.open(span.segments)
+        except FileNotFoundError:  # deleted for good since it was found
+            raise S3Error("NoSuchKey") from None
+        try:
+            async with self._work.downloads.turn():
+                await exchange.begin(answer.status, _headers(answer.headers, request_id), span.length)
+                for index, start, length in segments.pieces(span.segments, span.start, span.length):
+                    await exchange.send(files[index], start, length)
+        finally:
+            for file in files:
+                os.close(file)
+
+    @staticmethod
+    async def _send(exchange: Exchange, answer: Answer, request_id: str) -> None:
+        length = None if answer.status in (204, 304) else answer.length or len(answer.body)
+        await exchange.begin(answer.status, _headers(answer.headers, request_id), length)
+        if answer.body and exchange.head.method != "HEAD":
+            await exchange.write(answer.body)
+
+    async def _refuse(self, exchange: Exchange, error: S3Error, request_id: str) -> None:
+        head = exchange.head
+        body = error.xml(head.path, request_id) if error.status != 304 else b""
+        headers = {"content-type": "application/xml", **error.headers}
+        exchange.keep = exchange.keep and exchange.little_left
+        await exchange.begin(error.status, _headers(headers, request_id), len(body) if head.method != "HEAD" else 0)
+        if head.method != "HEAD":
+            await exchange.write(body)
+
+
+def route(request: Request) -> Operation:
+    """The operation a request is.
+
+    Raises:
+        S3Error: there is none, or not here.
+    """
+    if not request.bucket:
+        operation = _SERVICE.get(request.method) if not request.key else None
+        if operation is None:
+            raise S3Error("MethodNotAllowed", Method=request.method)
+        return operation
+    chosen = [name for name in request.query if name not in _PLAIN_PARAMETERS and not _signs(name)]
+    copies = "x-amz-copy-source" in request.headers and request.method == "PUT"
+    if request.key and copies:
+        chosen.append("copy")
+    table = _OBJECT if request.key else _BUCKET
+    operation = table.get((request.method, " ".join(chosen)))
+    if operation is None:
+        if chosen:
+            raise S3Error("NotImplemented", Query="&".join(chosen))
+        raise S3Error("MethodNotAllowed", Method=request.method)
+    return operation
+
+
+def _signs(name: str) -> bool:
+    return name.startswith(("X-Amz-", "response-"))
+
+
+def _query(text: str) -> dict[str, str]:
+    """Parameters, the first of a name; what is not UTF-8 is left as it can be read."""
+    found: dict[str, str] = {}
+    for pair in text.split("&"):
+        if pair:
+            name, _, value = pair.partition("=")
+            found.setdefault(unquote_plus(name), unquote_plus(value).replace("\0", ""))
+    return found
+
+
+def _body(exchange: Exchange, caller: Caller) -> Body:
+    form = exchange.head.headers.get("x-amz-content-sha256", "")
+    if form in chunked.FORMS:
+        return chunked.Decoded(exchange, caller.seal)
+    if form.startswith("STREAMING-"):
+        raise S3Error("NotImplemented", Header="x-amz-content-sha256")
+    if form and form != sigv4.UNSIGNED_PAYLOAD and not _SHA256.fullmatch(form):
+        raise S3Error("InvalidArgument", "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-…, or a SHA-256.")
+    return exchange
+
+
+def _arn(bucket: str, key: str) -> str:
+    return f"arn:aws:s3:::{bucket}/{key}" if key else f"arn:aws:s3:::{bucket or '*'}"
+
+
+def _headers(headers: dict[str, str], request_id: str) -> dict[str, str]:
+    return {"x-amz-request-id": request_id, "x-amz-id-2": "tidegate", "date": dates.http(wall_now()), **headers}
+
+
+def _refusal(error: Exception, name: str, request_id: str) -> S3Error:
+    """What the client is told of an error."""
+    if isinstance(error, S3Error):
+        return error
+    if isinstance(error, RefusedError):
+        return S3Error(error.code)
+    full = isinstance(error, OSError) and error.errno in _FULL
+    if full or (isinstance(error, sqlite3.Error) and error.sqlite_errorcode == sqlite3.SQLITE_FULL):
+        log.error("%s failed, request %s: the disk is full", name, request_id)
+        return S3Error("InsufficientStorage")
+    log.error("%s failed, request %s", name, request_id, exc_info=error)
+    return S3Error("InternalError")

@@ -1,0 +1,148 @@
+"""Questions across the socket between the endpoint's process and the server's: a JSON array a line, answered by number.
+
+    endpoint -> server   [7, "credential", ["AKIA…", null]]
+    server -> endpoint   [7, ["secret", "arn:…", "0000…", null], null]
+
+Under the number 0 the endpoint tells what it has answered, and the server tells it to stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+
+from tidegate.clock import Millis
+
+
+class Credential(NamedTuple):
+    """The secret of an access key, and whose it is."""
+
+    secret: str
+    principal: str
+    account: str
+    expires_at: Millis | None = None
+    """Of temporary credentials, by the wall clock."""
+
+
+class Gate(Protocol):
+    """What the endpoint asks."""
+
+    async def credential(self, key_id: str, token: str | None) -> Credential | None:
+        """The secret and the owner of an access key."""
+        ...
+
+    async def authorise(
+        self, key_id: str, token: str | None, action: str, resource: str, context: Mapping[str, str]
+    ) -> str | None:
+        """None if a key's holder may do something to a resource (an ARN), else the sentence that refuses it."""
+        ...
+
+    async def now(self) -> Millis:
+        """The service's clock."""
+        ...
+
+
+class Line:
+    """The endpoint's end of the socket; a ``Gate``.
+
+    Raises ``ConnectionError`` where the server is gone, ``RuntimeError`` where it could not answer.
+    """
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.told_to_stop = asyncio.get_running_loop().create_future()
+        """True once the server says so, False once it is gone without a word."""
+        self._reader, self._writer = reader, writer
+        self._numbers = itertools.count(1)
+        self._open: dict[int, asyncio.Future[Any]] = {}
+        self._ended = False
+
+    async def run(self) -> None:
+        """Take in answers until the server is gone."""
+        try:
+            while line := await self._reader.readline():
+                self._take(*msgspec.json.decode(line))
+        except ConnectionError:
+            pass
+        self._ended = True
+        for waiting in self._open.values():
+            if not waiting.done():
+                waiting.set_exception(ConnectionResetError("the server is gone"))
+        if not self.told_to_stop.done():
+            self.told_to_stop.set_result(False)
+
+    def _take(self, number: int, value: Any, fault: str | None) -> None:
+        waiting = self._open.pop(number, None) if number else self.told_to_stop
+        if waiting is None or waiting.done():
+            return
+        if fault is None:
+            waiting.set_result(value)
+        else:
+            waiting.set_exception(RuntimeError(fault))
+
+    async def _ask(self, name: str, *arguments: Any) -> Any:
+        if self._ended:
+            raise ConnectionResetError("the server is gone")
+        number = next(self._numbers)
+        waiting = asyncio.get_running_loop().create_future()
+        self._open[number] = waiting
+        self._writer.write(msgspec.json.encode([number, name, arguments]) + b"\n")
+        return await waiting
+
+    def tell(self, name: str, *arguments: Any) -> None:
+        """Say something that needs no answer."""
+        self._writer.write(msgspec.json.encode([0, name, arguments]) + b"\n")
+
+    async def credential(self, key_id: str, token: str | None) -> Credential | None:
+        found = await self._ask("credential", key_id, token)
+        return None if found is None else Credential(*found)
+
+    async def authorise(
+        self, key_id: str, token: str | None, action: str, resource: str, context: Mapping[str, str]
+    ) -> str | None:
+        told: str | None = await self._ask("authorise", key_id, token, action, resource, context)
+        return told
+
+    async def now(self) -> Millis:
+        return int(await self._ask("now"))
+
+
+STOP = msgspec.json.encode([0, True, None]) + b"\n"
+"""What the server says when the endpoint shall finish what is under way, and end."""
+
+
+async def answer(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    gate: Gate,
+    told: Mapping[str, Callable[..., None]],
+    failed: Callable[[Exception], None],
+) -> None:
+    """The server's end: answer until the endpoint is gone. ``failed`` hears of questions that could not be answered."""
+    known: dict[str, Callable[..., Awaitable[Any]]] = {
+        "credential": gate.credential,
+        "authorise": gate.authorise,
+        "now": gate.now,
+    }
+    under_way: set[asyncio.Task[None]] = set()
+
+    async def one(number: int, name: str, arguments: list[Any]) -> None:
+        value = fault = None
+        try:
+            value = await known[name](*arguments)
+        except Exception as error:  # noqa: BLE001 - the endpoint must not wait for ever
+            failed(error)
+            fault = "the server could not answer"
+        writer.write(msgspec.json.encode([number, value, fault]) + b"\n")
+
+    while line := await reader.readline():
+        number, name, arguments = msgspec.json.decode(line)
+        if number == 0:
+            told[name](*arguments)
+            continue
+        task = asyncio.get_running_loop().create_task(one(number, name, arguments))
+        under_way.add(task)
+        task.add_done_callback(under_way.discard)

@@ -1,0 +1,104 @@
+"""Who a request comes from, and what that lets them do.
+
+* URLs that this server presigned itself are verified whatever ``--auth`` says: signature, and time by the service's
+  clock. Each allows what it was signed for and nothing else, so no permission is asked.
+* With ``--auth on`` everything else is signed with an access key, and the gate is asked for permission.
+* With ``--auth off`` everybody may do everything; of a presigned URL the end of its time is heeded all the same.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from tidegate.clock import wall_now
+from tidegate.objects.sigv4 import Key
+from tidegate.s3 import chunked, signature
+from tidegate.s3.asking import Gate
+from tidegate.s3.chunked import Seal
+from tidegate.s3.errors import S3Error
+from tidegate.s3.signature import Head, Signed
+
+_ACCOUNT = re.compile(r"[0-9]{12}", re.ASCII)
+
+
+class Holder(NamedTuple):
+    """Whoever signed with an access key."""
+
+    key_id: str
+    token: str | None
+    region: str
+
+
+class Caller(NamedTuple):
+    """Who calls. ``holder`` None: nobody's permission needs to be asked."""
+
+    account: str
+    holder: Holder | None = None
+    seal: Seal | None = None
+    """What the chunks of the body are signed with."""
+    bounded: bool = False
+    """Other accounts' buckets are out of reach."""
+
+
+class Callers:
+    """Tells who calls."""
+
+    def __init__(
+        self, gate: Gate, own: Key, *, account: str, auth: bool, hosts: tuple[str, ...], movable: bool
+    ) -> None:
+        """``own`` is the key of the server's own URLs, ``hosts`` the host they name; ``movable``: ask for the time."""
+        self._gate, self._own, self._account, self._auth = gate, own, account, auth
+        self._hosts, self._movable = hosts, movable
+
+    async def caller(self, head: Head) -> Caller:
+        """Whose request this is.
+
+        Raises:
+            S3Error: it is not signed as it must be, or no longer good.
+        """
+        signed = signature.parse(head) if self._auth else _perhaps(head)
+        if signed is not None and signed.key_id == self._own.key_id:
+            return await self._own_url(signed, head)
+        if not self._auth:
+            if signed is not None and signed.presigned:
+                signature.check_time(signed, wall_now())
+            return Caller(_claimed(self._account, signed))
+        if signed is None:
+            raise S3Error("AccessDenied")
+        return await self._keyholder(signed, head)
+
+    async def _own_url(self, signed: Signed, head: Head) -> Caller:
+        if not signed.presigned or signed.old:
+            raise S3Error("InvalidAccessKeyId", AWSAccessKeyId=signed.key_id)
+        signature.verify(signed, self._own.secret, head, hosts=self._hosts)
+        signature.check_time(signed, await self._gate.now() if self._movable else wall_now())
+        return Caller(self._account)
+
+    async def _keyholder(self, signed: Signed, head: Head) -> Caller:
+        found = await self._gate.credential(signed.key_id, signed.token)
+        if found is None:
+            if signed.token is not None:
+                raise S3Error("InvalidToken")
+            raise S3Error("InvalidAccessKeyId", AWSAccessKeyId=signed.key_id)
+        # Clients sign with the real time even while a movable clock stands still.
+        signature.check_time(signed, wall_now())
+        signature.verify(signed, found.secret, head)
+        if found.expires_at is not None and found.expires_at <= wall_now():
+            raise S3Error("ExpiredToken")
+        sealed = signed.payload.startswith(chunked.SIGNED)
+        seal = Seal(found.secret, signed.scope, signed.at, signed.value) if sealed else None
+        holder = Holder(signed.key_id, signed.token, signed.scope.region)
+        return Caller(found.account, holder, seal, bounded=True)
+
+
+def _perhaps(head: Head) -> Signed | None:
+    """The signature where none is needed: one that cannot be read is none."""
+    try:
+        return signature.parse(head)
+    except S3Error:
+        return None
+
+
+def _claimed(own: str, signed: Signed | None) -> str:
+    return signed.key_id if signed is not None and _ACCOUNT.fullmatch(signed.key_id) else own

@@ -1,0 +1,369 @@
+"""HTTP/1.1 with bodies that stream both ways, on one connection.
+
+The other listeners take requests whole (``http/connections.py``); objects are too large for that. Parser: httptools.
+
+* An exchange begins with its head. Its body is read by whom it concerns; the client is held back while nobody does.
+* ``100 Continue`` is sent when somebody begins to read, so that a refusal costs the client no upload.
+* One exchange at a time. What is left of a body that nobody wanted is passed over if it is small; otherwise the answer
+  closes the connection, after a while in which what still comes is dropped, because a reset would overtake the answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Final, NamedTuple, Protocol, cast
+
+import httptools
+
+from tidegate.s3.errors import S3Error
+from tidegate.s3.outlet import Encrypted, GoneError, Outlet, Plain
+from tidegate.s3.signature import Head
+from tidegate.s3.work import Limits
+
+HEAD_LIMIT: Final = 64 * 1024
+_AHEAD: Final = 1024 * 1024
+"""Bytes of a body that wait before the client has to."""
+_PASSED_OVER: Final = 256 * 1024
+_LINGER_S: Final = 5.0
+_PIPELINED: Final = 4
+_STATUS: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in http.HTTPStatus}
+
+
+class Peer(NamedTuple):
+    """The other end of a connection."""
+
+    address: str
+    tls: bool
+
+
+class Exchange:
+    """A request as it arrives, and the way back."""
+
+    def __init__(self, connection: Connection, head: Head, *, keep: bool) -> None:
+        self.head = head
+        self.peer = connection.peer
+        self.keep = keep
+        self.answered = False
+        """Whether the head of an answer has been sent."""
+        self._connection = connection
+        self._chunks: deque[bytes] = deque()
+        self._waiting = 0
+        self._complete = False
+        self._broken = False
+        self._arrival: asyncio.Future[None] | None = None
+        self._continue = head.headers.get("expect", "").lower() == "100-continue"
+
+    # -- the body, as ``request.Body`` --
+
+    async def read(self) -> bytes:
+        """Some more of the body; empty at the end.
+
+        Raises:
+            S3Error: it does not arrive.
+        """
+        if self._continue:
+            self._continue = False
+            if not self._chunks and not self._complete:
+                await self._connection.outlet.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        while not self._chunks:
+            if self._complete:
+                return b""
+            if self._broken:
+                raise S3Error("IncompleteBody")
+            await self._arrive()
+        data = self._chunks.popleft()
+        self._waiting -= len(data)
+        if self._waiting < _AHEAD // 2:
+            self._connection.resume()
+        return data
+
+    async def _arrive(self) -> None:
+        self._arrival = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(self._connection.limits.stall_s):
+                await self._arrival
+        except TimeoutError:
+            raise S3Error("RequestTimeout") from None
+        finally:
+            self._arrival = None
+
+    @property
+    def little_left(self) -> bool:
+        """Whether what is left of the body can be passed over."""
+        if self._complete:
+            return True
+        length = self.head.headers.get("content-length", "")
+        # A client that waits for our word may send its body or not: there is no telling what comes next.
+        return not self._continue and len(length) < 18 and length.isdigit() and int(length) <= _PASSED_OVER
+
+    async def pass_over(self) -> bool:
+        """Let go of what is left of the body; False if that is too much to wait for."""
+        if not self.little_left:
+            return False
+        passed = 0
+        try:
+            while data := await self.read():
+                passed += len(data)
+                if passed > _PASSED_OVER:
+                    return False
+        except S3Error:
+            return False
+        return True
+
+    # -- the connection's side --
+
+    def feed(self, data: bytes) -> bool:
+        """More has arrived; whether that is enough for now."""
+        self._chunks.append(data)
+        self._waiting += len(data)
+        self._wake()
+        return self._waiting >= _AHEAD
+
+    def complete(self) -> None:
+        """All has arrived."""
+        self._complete = True
+        self._wake()
+
+    def broken(self) -> None:
+        """Nothing more will come."""
+        self._broken = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._arrival is not None and not self._arrival.done():
+            self._arrival.set_result(None)
+
+    # -- the answer --
+
+    async def begin(self, status: int, headers: dict[str, str], length: int | None) -> None:
+        """Send the head of the answer; ``length`` None where an answer has no body by nature."""
+        self.answered = True
+        lines = [_STATUS[status]]
+        lines += [f"{name}: {_one_line(value)}\r\n" for name, value in headers.items()]
+        if length is not None:
+            lines.append(f"content-length: {length}\r\n")
+        if not self.keep:
+            lines.append("connection: close\r\n")
+        lines.append("\r\n")
+        await self._connection.outlet.write("".join(lines).encode("latin-1", "replace"))
+
+    async def write(self, data: bytes) -> None:
+        """Send bytes of the body."""
+        await self._connection.outlet.write(data)
+
+    async def send(self, file: int, start: int, length: int) -> None:
+        """Send bytes of a file."""
+        await self._connection.outlet.send(file, start, length)
+
+
+def _one_line(value: str) -> str:
+    return value.replace("\r", " ").replace("\n", " ")
+
+
+class Owner(Protocol):
+    """The listener, as its connections see it."""
+
+    limits: Limits
+
+    @property
+    def respond(self) -> Callable[[Exchange], Awaitable[None]]:
+        """Answers an exchange; never raises but GoneError."""
+        ...
+
+    def opened(self, connection: Connection) -> None:
+        """A connection is there."""
+        ...
+
+    def closed(self, connection: Connection) -> None:
+        """A connection is gone."""
+        ...
+
+
+class Connection(asyncio.Protocol):
+    """One accepted connection."""
+
+    outlet: Outlet
+    peer: Peer
+    _transport: asyncio.Transport
+
+    def __init__(self, owner: Owner, loop: asyncio.AbstractEventLoop, *, tls: bool) -> None:
+        self.limits = owner.limits
+        self._owner, self._loop, self._tls = owner, loop, tls
+        self._parser = httptools.HttpRequestParser(self)
+        self._arriving: Exchange | None = None
+        self._queue: deque[Exchange] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._reading = True
+        self._deaf = False
+        """What arrives is no request any more."""
+        self._stopping = False
+        self._head_bytes = 0
+        self._url = b""
+        self._headers: dict[str, str] = {}
+
+    # -- the transport's side --
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        address = transport.get_extra_info("peername")
+        self.peer = Peer(address[0] if address else "", self._tls)
+        outlet = Encrypted if self._tls else Plain
+        self.outlet = outlet(self._transport, self.limits, self._loop)
+        self._owner.opened(self)
+        self._idle()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._deaf = True
+        self._still()
+        self.outlet.close()
+        if self._arriving is not None:
+            self._arriving.broken()
+        if self._task is not None:
+            self._task.cancel()
+        self._owner.closed(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._deaf:
+            return
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._break()
+        if len(self._queue) > _PIPELINED:
+            self._hold()
+
+    def eof_received(self) -> bool:
+        self._stopping = True
+        self._deaf = True
+        if self._arriving is not None:
+            self._arriving.broken()
+        return self._task is not None and not self._tls
+
+    def pause_writing(self) -> None:
+        if isinstance(self.outlet, Encrypted):
+            self.outlet.pause()
+
+    def resume_writing(self) -> None:
+        if isinstance(self.outlet, Encrypted):
+            self.outlet.resume()
+
+    def _break(self) -> None:
+        """What arrives is not HTTP: nothing sensible can be said about which request it was."""
+        self._deaf = True
+        if self._arriving is not None:
+            self._arriving.broken()
+        if self._task is None:
+            self._transport.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+            self._transport.close()
+        else:
+            self._stopping = True
+
+    # -- the parser's side --
+
+    def on_message_begin(self) -> None:
+        self._url = b""
+        self._headers = {}
+        self._head_bytes = 0
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+        self._count(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count(len(name) + len(value) + 4)
+        lower, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        self._headers[lower] = f"{self._headers[lower]},{text}" if lower in self._headers else text
+
+    def _count(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > HEAD_LIMIT:
+            raise ValueError("the head is too large")  # which the parser reports as its own error
+
+    def on_headers_complete(self) -> None:
+        path, _, query = self._url.decode("latin-1").partition("?")
+        if not path.startswith("/"):
+            path = (httptools.parse_url(self._url).path or b"/").decode("latin-1")
+        parser = self._parser
+        head = Head(parser.get_method().decode("ascii"), path, query, self._headers)
+        keep = parser.should_keep_alive() and parser.get_http_version() == "1.1"
+        self._arriving = Exchange(self, head, keep=keep)
+        self._queue.append(self._arriving)
+        self._next()
+
+    def on_body(self, body: bytes) -> None:
+        if self._arriving is not None and self._arriving.feed(body):
+            self._hold()
+
+    def on_message_complete(self) -> None:
+        if self._arriving is not None:
+            self._arriving.complete()
+        self._arriving = None
+
+    # -- exchanges --
+
+    def _hold(self) -> None:
+        if self._reading and not self._deaf:
+            self._reading = False
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Somebody reads: let more come."""
+        if not self._reading and len(self._queue) <= _PIPELINED and not self._transport.is_closing():
+            self._reading = True
+            self._transport.resume_reading()
+
+    def _next(self) -> None:
+        if self._task is None and self._queue and not self._transport.is_closing():
+            self._still()
+            self._task = self._loop.create_task(self._serve(self._queue.popleft()))
+
+    async def _serve(self, exchange: Exchange) -> None:
+        try:
+            await self._owner.respond(exchange)
+            whole = await exchange.pass_over()
+        except GoneError:
+            self._transport.abort()
+            return
+        finally:
+            self._task = None
+        if exchange.keep and whole and not (self._stopping and not self._queue):
+            self.resume()
+            self._next()
+            if self._task is None:
+                self._idle()
+        else:
+            self._farewell(whole=whole)
+
+    def _farewell(self, *, whole: bool) -> None:
+        self._deaf = True
+        if whole or self._tls:
+            self._transport.close()
+            return
+        self.outlet.half_close()
+        self._reading = True
+        self._transport.resume_reading()
+        self._timer = self._loop.call_later(_LINGER_S, self._transport.close)
+
+    def _idle(self) -> None:
+        self._timer = self._loop.call_later(self.limits.keep_alive_s, self._transport.close)
+
+    def _still(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # -- the listener's side --
+
+    def stop(self) -> None:
+        """Close once what has begun is answered."""
+        self._stopping = True
+        if self._task is None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._transport.abort()

@@ -1,0 +1,68 @@
+"""What answers the endpoint's questions: the server's own access keys, permissions and clock.
+
+The endpoint runs in a process of its own and knows neither the store nor a clock that somebody moves. It asks over a
+socket (``asking.py``), at whose other end this stands. An endpoint inside the server's process uses it itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from tidegate.clock import Millis
+from tidegate.core import arn, texts
+from tidegate.core.iam.decisions import Asked
+from tidegate.runtime.access import Identity
+from tidegate.runtime.service import Service
+from tidegate.s3.asking import Credential
+
+
+class LocalGate:
+    """Answers from the server's own store and clock. Lives on its loop."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def credential(self, key_id: str, token: str | None) -> Credential | None:
+        """The secret and the owner of an access key; None if there is none, or not with this session token.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        found = await self._service.access.find(key_id, token)
+        if not isinstance(found, Identity):
+            return None
+        named = arn.parse(found.principal)
+        account = named.account if named and named.account else self._service.settings.account
+        return Credential(found.secret, found.principal, account, found.expires_at)
+
+    async def authorise(
+        self, key_id: str, token: str | None, action: str, resource: str, context: Mapping[str, str]
+    ) -> str | None:
+        """None if the holder of a key that signed may do something, else the sentence that refuses it.
+
+        ``context`` are the condition keys that the endpoint knows, in lower case.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        found = await self._service.access.find(key_id, token)
+        if not isinstance(found, Identity):
+            return texts.access.denied(key_id, action, resource, "because its access key is gone")
+        self._service.access.used(found)
+        if found.unlimited:
+            return None
+        known = {name: (value,) for name, value in {**context, **self._moment()}.items()}
+        decision = found.decide(Asked((action,), resource, {**found.variables, **known}))
+        if decision.allowed:
+            return None
+        return texts.access.denied(found.principal, action, resource, decision.because(action))
+
+    def _moment(self) -> dict[str, str]:
+        seconds = self._service.clock.now() // 1000
+        moment = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return {"aws:currenttime": moment, "aws:epochtime": str(seconds)}
+
+    async def now(self) -> Millis:
+        """The service's clock, by which its own presigned URLs are judged."""
+        return self._service.clock.now()

@@ -1,0 +1,61 @@
+"""The folder as operations see it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tidegate.clock import RandomIds, SequentialIds
+from tidegate.core.location import Fault, Location, ObjectFaultError
+from tidegate.objects import credential
+from tidegate.objects.embedded import Embedded
+from tidegate.objects.folder import Folder
+from tidegate.objects.presign import Site
+from tidegate.objects.versions import About, Bucket
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Folder]:
+    made = Folder(tmp_path / "objects", SequentialIds())
+    assert made.try_to_own()
+    made.create_bucket(Bucket("bucket", "1", "r", 0))
+    yield made
+    made.close()
+
+
+def put(folder: Folder, key: str, data: bytes) -> str:
+    incoming = folder.begin()
+    incoming.write(data)
+    incoming.finish()
+    return folder.put("bucket", key, incoming, About(), 0).version_id
+
+
+def test_fetch(folder: Folder, tmp_path: Path) -> None:
+    own = credential.load_or_create(tmp_path, RandomIds())
+    objects = Embedded(folder, Site("http://h:1", "r"), own)
+    first = put(folder, "k", b"one")
+    put(folder, "k", b"three")
+    assert objects.fetch(Location("bucket", "k"), limit=5) == b"three"
+    assert objects.fetch(Location("bucket", "k", first), limit=3) == b"one"
+    for location, limit, fault in [
+        (Location("bucket", "k"), 4, Fault.TOO_LARGE),
+        (Location("bucket", "none"), 4, Fault.MISSING),
+        (Location("nobodys", "k"), 4, Fault.MISSING),
+        (Location("bucket", "k", "none"), 4, Fault.MISSING),
+    ]:
+        with pytest.raises(ObjectFaultError) as caught:
+            objects.fetch(location, limit=limit)
+        assert caught.value.fault is fault
+    folder.delete("bucket", "k", 0)
+    with pytest.raises(ObjectFaultError, match="missing"):
+        objects.fetch(Location("bucket", "k"), limit=5)
+
+
+def test_the_servers_own_key_is_made_once_and_kept_from_others(tmp_path: Path) -> None:
+    first = credential.load_or_create(tmp_path, RandomIds())
+    assert credential.load_or_create(tmp_path, RandomIds()) == first
+    assert len(first.secret) == 40
+    assert (tmp_path / "presign.key").stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["presign.key"]
