@@ -114,6 +114,8 @@ class World:
         self._lists: dict[int, list[Key]] = {}
         """Each thing's pending list after the last transaction."""
         self._statuses: dict[int, str] = {}
+        self.effects: list[Any] = []
+        """Those of the last operation."""
 
     @property
     def _database(self) -> Database:
@@ -167,8 +169,9 @@ class World:
             raise Broken(f"{name} failed with {error!r}") from error
         if got != expected:
             raise Broken(f"{name} answered {got or answer!r} ({error}), expected {expected or 'success'}")
+        self.effects = effects
         if check:
-            self.compare(effects, engine=False)
+            self.compare(effects, engine=False, begins=name == "AssociateTargetsWithJob")
         return answer
 
     def step(self, *, crash: int = 0) -> int | None:
@@ -253,11 +256,11 @@ class World:
 
     # --- comparing ---------------------------------------------------------------------------------------------
 
-    def compare(self, effects: list[Any], *, engine: bool) -> None:
-        """Hold what is stored, and what devices were told, against the model."""
+    def compare(self, effects: list[Any], *, engine: bool, begins: bool = False) -> None:
+        """Hold what is stored, and what devices were told, against the model, which explains the two flags."""
         keys = self._load()
         jobs = {row[0]: _stored(row) for row in self.read("dump_jobs")}
-        toggled = self.model.observe(self.rows, keys, jobs, self.now, engine=engine)
+        toggled = self.model.observe(self.rows, keys, jobs, self.now, engine=engine, begins=begins)
         self._compare_counters()
         things = {key[0] for key in keys} | _told(effects)
         self._compare_shown(effects, keys, toggled)
