@@ -9,6 +9,7 @@ import pytest
 
 from tests.http.test_permissions import HEAD, Operator, document, refusal
 from tests.servers import Started, options, started
+from tidegate.store.database import StoreUnavailable
 
 FORBIDDEN = (403, "ForbiddenException", "Forbidden")
 
@@ -88,3 +89,12 @@ def test_the_operations_have_no_body_where_the_model_has_none(server: Started) -
     bad = {**signed, "x-amz-mqtt5-payload-format-indicator": "UTF-8"}
     status, _, body = server.fetch("/topics/a", "POST", b"x", bad)
     assert (status, b"payloadFormatIndicator" in body) == (400, True)
+
+
+def test_a_job_request_that_the_store_does_not_take_is_told(server: Started, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refused(*_: Any) -> Any:
+        raise StoreUnavailable("full")
+
+    monkeypatch.setattr(server.running.devices.server.plane, "request", refused)
+    status, code, _ = refusal(server.client("iot-data").publish, topic="$aws/things/t/jobs/start-next", payload=b"{}")
+    assert (status, code) == (503, "ServiceUnavailableException")
