@@ -14,7 +14,7 @@ from tidegate.ops.call import Call, Limits
 from tidegate.ops.effects import ExecutionsQueued, JobShown, PendingChanged
 from tidegate.ops.table import HANDLERS
 from tidegate.store import scopes
-from tidegate.store.database import Database, Params, StoreUnavailable, Tx, locks_rows, transact
+from tidegate.store.database import Database, First, Params, StoreUnavailable, Tx, Written, locks_rows, transact
 from tidegate.store.database import Row as StoredRow
 from tidegate.store.postgres import PostgresDatabase
 from tidegate.store.sqlite import SqliteDatabase
@@ -90,6 +90,18 @@ class _Fragile:
 
     def settle(self, key: Hashable) -> None:
         self._tx.settle(key)
+
+    def recall(self, query: str, params: Params) -> StoredRow | None:
+        row = self._tx.recall(query, params)
+        self._count(query)
+        return row
+
+    def ahead(self, first: First) -> list[StoredRow] | None:
+        return self._tx.ahead(first)
+
+    def later(self, query: str, row: Written) -> None:
+        self._tx.later(query, row)
+        self._count(query)
 
 
 class World:

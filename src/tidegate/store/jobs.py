@@ -231,7 +231,7 @@ def document_delivery(tx: Tx, job_id: int) -> tuple[str, str | None]:
 
 
 def _document(statement: str, tx: Tx, job_id: int) -> Row:
-    row = tx.one(statement, {"job": job_id})
+    row = tx.recall(statement, {"job": job_id})
     assert row is not None, f"job {job_id} has no document"
     return row
 
