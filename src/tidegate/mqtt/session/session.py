@@ -100,8 +100,14 @@ class Session:
         self.number = number
         self._queue = {}
         for each in waiting:
+            each.share = self._share_of(each.message.topic)
             self._put(each)
         self._queue = self._queue or None
+
+    def _share_of(self, topic: str) -> str:
+        """The shared subscription by which a message must have come; empty if one of its own wants it too."""
+        found = [name for name in self.subscriptions if topics.matches(topics.split_share(name)[1], topic)]
+        return found[0] if found and all(name.startswith("$share/") for name in found) else ""
 
     def _write_down(self) -> None:
         level = codec.V5 if self.v5 else codec.V311
