@@ -493,3 +493,20 @@ def test_a_member_of_the_wrong_type_is_named(account: Account, members: dict[str
     """In words of the protocol, with the client token."""
     with connected(account, account.device("t"), "t") as device:
         assert device.rejected("j/update", **members) == {"code": "InvalidRequest", "message": sentence}
+
+
+def test_a_document_travels_without_the_white_space_its_author_liked(account: Account) -> None:
+    """11.4: devices have small buffers. Members keep their order and their spelling; over HTTPS it is as it was."""
+    pretty = '{\n  "z": [1.50, 1e3],\n  "a b": "two  \\u0041 spaces",\n  "n": { }\n}'
+    with connected(account, account.device("t"), "t") as device:
+        account.iot.create_job(jobId="j", targets=[account.arn("thing/t")], document=pretty)
+        account.settle()
+        compact = b'"jobDocument":{"z":[1.50,1e3],"a b":"two  \\u0041 spaces","n":{}}'
+        assert compact in device.ask("$next/get").payload
+        assert device.subscribe(f"{device.prefix}/notify-next") == [1]
+        account.iot.create_job(jobId="k", targets=[account.arn("thing/t")], document=pretty)
+        account.settle()
+        device.publish(f"{device.prefix}/j/update", b'{"status":"SUCCEEDED"}')
+        assert device.next().topic.endswith("/accepted")
+        assert compact in device.next().payload
+    assert account.data.describe_job_execution(thingName="t", jobId="k")["execution"]["jobDocument"] == pretty
