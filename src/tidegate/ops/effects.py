@@ -1,4 +1,8 @@
-"""What must happen once a transaction is durable: values in ``tx.effects``, on which the edges act."""
+"""What must happen once a transaction is durable: values in ``tx.effects``, on which the edges act.
+
+Where several servers share a store the others hear of most of them, too (``runtime/relay.py``): fields are such as JSON
+can carry.
+"""
 
 from __future__ import annotations
 
@@ -90,6 +94,19 @@ class AccessChanged(NamedTuple):
     """An access key, a principal or its policies changed: what is remembered of them is forgotten."""
 
 
+class ClientConnected(NamedTuple):
+    """A client was let in by a server of the store at an instant (epoch ms): no other has it any more."""
+
+    account: str
+    region: str
+    client_id: str
+    at: int
+
+
+class Missed(NamedTuple):
+    """Effects of other servers on the store may have been lost: whoever remembers anything looks again."""
+
+
 Effect = (
     EngineDue
     | PendingChanged
@@ -103,4 +120,6 @@ Effect = (
     | CertificateTrusted
     | AccessChanged
     | TrustWithdrawn
+    | ClientConnected
+    | Missed
 )

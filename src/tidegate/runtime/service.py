@@ -10,6 +10,7 @@ from tidegate.ops.call import Authority, Call, Endpoints, Limits, Objects
 from tidegate.ops.handler import Handler
 from tidegate.pki.vault import Vault
 from tidegate.runtime.access import Access
+from tidegate.runtime.relay import Relay
 from tidegate.runtime.unit import Unit
 from tidegate.store import scopes
 from tidegate.store.database import Tx, Work, locks_rows
@@ -39,13 +40,16 @@ class Service:
         authority: Authority | None = None,
         objects: Objects | None = None,
         vault: Vault | None = None,
+        relay: Relay | None = None,
     ) -> None:
+        """``relay`` is the way to the other servers on the store; None where there can be none."""
         self.unit = unit
         self.clock = clock
         self.ids = ids
         self.settings = settings
         self.authority = authority
         self.objects = objects
+        self.relay = relay
         self.access = Access(unit, vault)
         self._scopes: dict[tuple[str, str], int] = {}
 
