@@ -160,6 +160,28 @@ def test_a_client_that_connects_elsewhere_is_let_go(nodes: Nodes) -> None:
         assert device.ended.empty()
 
 
+def test_presence_is_told_at_every_server(nodes: Nodes) -> None:
+    credentials = nodes.device("watcher")
+    with connected(nodes.there, credentials, "watcher") as watcher:
+        watcher.subscribe("$aws/events/presence/+/lamp")
+        with connected(nodes.here, credentials, "lamp"):
+            connects = watcher.next()
+        leaves = watcher.next()
+    assert [message.topic.split("/")[3] for message in (connects, leaves)] == ["connected", "disconnected"]
+    assert connects.body["sessionIdentifier"] == leaves.body["sessionIdentifier"]
+
+
+def test_a_store_emptied_by_one_server_is_empty_for_the_other(nodes: Nodes) -> None:
+    credentials = nodes.device("lamp")
+    with connected(nodes.there, credentials, "lamp") as device:
+        assert nodes.there.iot.list_things()["things"]
+        status, _, _ = nodes.servers[0].fetch("/_tidegate/reset", "POST")
+        assert status == 200
+        device.ended.get(timeout=PATIENCE)
+    nodes.there.thing("new")
+    assert [thing["thingName"] for thing in nodes.here.iot.list_things()["things"]] == ["new"]
+
+
 def test_a_device_trusted_at_one_server_is_let_in_at_once_by_the_other(nodes: Nodes) -> None:
     for number in range(3):
         credentials = nodes.device(f"t{number}")

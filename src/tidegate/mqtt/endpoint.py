@@ -10,13 +10,13 @@ import hashlib
 from collections.abc import Awaitable
 from typing import Any
 
-from tidegate.clock import Millis
 from tidegate.mqtt import topics
 from tidegate.mqtt.connectivity import Recorder
 from tidegate.mqtt.events import Events
 from tidegate.mqtt.jobs import JobRequests
 from tidegate.mqtt.journal import Written
-from tidegate.mqtt.lifecycle import Connectivity, Record
+from tidegate.mqtt.lifecycle import Record
+from tidegate.mqtt.neighbours import Neighbours
 from tidegate.mqtt.notices import Notices
 from tidegate.mqtt.plane import Identity, Reply, Scope, Signer
 from tidegate.mqtt.registration import Registration
@@ -25,7 +25,7 @@ from tidegate.mqtt.settings import Settings
 from tidegate.mqtt.shadows import Shadows
 from tidegate.mqtt.signers import Authorise, SignerIdentity, by_policies
 from tidegate.ops import identity
-from tidegate.ops.effects import AccessChanged, ClientConnected, Missed, PoliciesChanged, PrincipalChanged
+from tidegate.ops.effects import AccessChanged, Missed, PoliciesChanged, PrincipalChanged, StoreEmptied
 from tidegate.runtime.service import Service
 
 
@@ -116,9 +116,8 @@ class Endpoint:
         devices, ids = Devices(service, authorise), service.ids
         self.server = Server(devices, clock=service.clock, ids=ids, settings=settings, journal=self.journal)
         self._recorder = Recorder(service)
-        self._record = connectivity or self._recorder.record
-        self._ceding = False
-        self.server.lifecycle.record = self._record if service.relay is None else self._came_or_went
+        record = self.server.lifecycle.record = connectivity or self._recorder.record
+        self._neighbours = None if service.relay is None else Neighbours(service.relay, self.server, record)
         self._service = service
         self._notices = Notices(service, self.server)
         self.events = Events(service, self.server, self._notices.settled, self.journal.settled)
@@ -150,6 +149,8 @@ class Endpoint:
         self._notices.effects(effects)
         self.events.effects(effects)
         self._shadows.effects(effects)
+        if self._neighbours is not None:
+            self._neighbours.effects(effects)
         for effect in effects:
             if isinstance(effect, PrincipalChanged):
                 self.server.refresh(effect.certificate_id)
@@ -157,24 +158,8 @@ class Endpoint:
                 self.server.refresh()
             elif isinstance(effect, AccessChanged):
                 self.server.refresh_signers()
-            elif isinstance(effect, ClientConnected):
-                self._cede((effect.account, effect.region), effect.client_id, effect.at)
-
-    def _cede(self, scope: Scope, client_id: str, at: Millis) -> None:
-        """Another server has let a client in: end the connection it had here."""
-        self._ceding = True
-        try:
-            self.server.taken_over(scope, client_id, at)
-        finally:
-            self._ceding = False
-
-    def _came_or_went(self, what: Connectivity) -> None:
-        """On a shared store: whoever lets a client in tells it, and writes down that it is connected."""
-        relay = self._service.relay
-        if what.connected and relay is not None:
-            relay.tell([ClientConnected(*what.scope, what.client_id, what.at)])
-        if not self._ceding:
-            self._record(what)
+            elif isinstance(effect, StoreEmptied):
+                self.reset()
 
     def _reserved(self, identity: Identity, topic: str, payload: bytes) -> asyncio.Future[None] | None:
         assert isinstance(identity, DeviceIdentity | SignerIdentity)

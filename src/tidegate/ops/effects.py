@@ -103,6 +103,19 @@ class ClientConnected(NamedTuple):
     at: int
 
 
+class PresenceEvent(NamedTuple):
+    """A server of the store has told its own subscribers of a client's coming, going or subscriptions."""
+
+    account: str
+    region: str
+    topic: str
+    payload: bytes
+
+
+class StoreEmptied(NamedTuple):
+    """A server of the store has deleted everything in it."""
+
+
 class Missed(NamedTuple):
     """Effects of other servers on the store may have been lost: whoever remembers anything looks again."""
 
@@ -121,5 +134,7 @@ Effect = (
     | AccessChanged
     | TrustWithdrawn
     | ClientConnected
+    | PresenceEvent
+    | StoreEmptied
     | Missed
 )

@@ -20,7 +20,7 @@ from tidegate.core.iam import decisions, documents
 from tidegate.core.iam.decisions import Asked, Decision
 from tidegate.core.iam.documents import Policy
 from tidegate.ops.access import name_of, token_digest
-from tidegate.ops.effects import AccessChanged, Missed
+from tidegate.ops.effects import AccessChanged, Missed, StoreEmptied
 from tidegate.pki.vault import Vault, VaultError
 from tidegate.runtime.unit import Unit
 from tidegate.store import keys, principals
@@ -85,7 +85,7 @@ class Access:
         unit.subscribe(self._changed)
 
     def _changed(self, effects: list[Any]) -> None:
-        if any(isinstance(effect, AccessChanged | Missed) for effect in effects):
+        if any(isinstance(effect, AccessChanged | Missed | StoreEmptied) for effect in effects):
             self._known.clear()
 
     def forget(self) -> None:

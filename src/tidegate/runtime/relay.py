@@ -89,6 +89,8 @@ _RELAYED: tuple[type, ...] = (
     effects.TrustWithdrawn,
     effects.AccessChanged,
     effects.ClientConnected,
+    effects.PresenceEvent,
+    effects.StoreEmptied,
 )
 _KINDS: dict[str, type] = {kind.__name__: kind for kind in (*_RELAYED, Joined, Welcome, Left, Lost)}
 _LETTER: msgspec.json.Decoder[list[tuple[str, msgspec.Raw]]] = msgspec.json.Decoder(list[tuple[str, msgspec.Raw]])
@@ -136,6 +138,11 @@ class Relay:
             await self._task
             await self._do(self._channel.close)
         self._thread.shutdown()
+
+    @property
+    def alone(self) -> bool:
+        """Whether there is nobody to tell anything."""
+        return self._alone
 
     def tell(self, happened: Iterable[Any]) -> None:
         """Tell the other servers what happened here. Does not wait for anything."""

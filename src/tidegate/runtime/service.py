@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from tidegate.clock import Clock, Ids
 from tidegate.ops.call import Authority, Call, Endpoints, Limits, Objects
+from tidegate.ops.effects import Missed, StoreEmptied
 from tidegate.ops.handler import Handler
 from tidegate.pki.vault import Vault
 from tidegate.runtime.access import Access
@@ -52,6 +53,7 @@ class Service:
         self.relay = relay
         self.access = Access(unit, vault)
         self._scopes: dict[tuple[str, str], int] = {}
+        unit.subscribe(self._changed)
 
     async def invoke(self, handler: Handler, request: Any, *, account: str, region: str, principal: str) -> Any:
         """Run an operation for a caller; returns its response once it is durable.
@@ -114,3 +116,9 @@ class Service:
         await self.unit.reset()
         self._scopes.clear()
         self.access.forget()
+        if self.relay is not None:
+            self.relay.tell([StoreEmptied()])
+
+    def _changed(self, effects: list[Any]) -> None:
+        if any(isinstance(effect, StoreEmptied | Missed) for effect in effects):
+            self._scopes.clear()

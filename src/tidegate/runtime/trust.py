@@ -17,7 +17,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
-from tidegate.ops.effects import CertificateTrusted, Missed, TrustWithdrawn
+from tidegate.ops.effects import CertificateTrusted, Missed, StoreEmptied, TrustWithdrawn
 from tidegate.pki.authority import ServerFiles
 from tidegate.pki.certificates import InvalidCertificateError
 from tidegate.pki.tls import Authorities, TrustStore, trust
@@ -126,7 +126,7 @@ class Trust:
                     continue
                 if self._arrived is not None:  # a new store is being built, perhaps without it
                     self._arrived.append(effect)
-            elif isinstance(effect, TrustWithdrawn | Missed):
+            elif isinstance(effect, TrustWithdrawn | Missed | StoreEmptied):
                 self._due = True
                 if self._tidying is None:
                     self._tidying = self._loop.create_task(self._tidy(), name="tidegate-trust")
