@@ -33,6 +33,10 @@ from tidegate.wire import jobs_data
 log = logging.getLogger("tidegate.mqtt")
 
 
+_PAGE = 500
+"""Things looked at in one go when everything is looked at; others are told of what happens in between."""
+
+
 class Publisher(Protocol):
     """Sends service messages to those who subscribed and may receive them."""
 
@@ -85,7 +89,7 @@ class Notices:
         self._everywhere: frozenset[Scope] = frozenset()
         self._due: dict[_List, _Due] = {}
         self._shown: set[int] = set()
-        self._unsure = False
+        self._unsure: set[int] = set()
         self._scheduled = False
         self._looking_up = 0
         self._running: set[asyncio.Task[None]] = set()
@@ -121,8 +125,7 @@ class Notices:
                 if known in self._names:
                     self._start(*known)
             elif isinstance(effect, Missed) and self._names:
-                self._unsure = True
-                self._begin(self._look_up_all())
+                self._begin(self._look_at_all())
 
     async def settled(self) -> None:
         """Wait until what was taken note of has been published."""
@@ -161,13 +164,14 @@ class Notices:
         self._scheduled = False
         due, self._due = self._due, {}
         shown, self._shown = self._shown, set()
-        unsure, self._unsure = list(self._watched) if self._unsure else [], False
+        unsure = [self._unsure.pop() for _ in range(min(_PAGE, len(self._unsure)))]
         if not self._everywhere:
             due = {which: what for which, what in due.items() if which[0] in self._watched}
         if due or shown or unsure:
             reading = self._service.unit.read(lambda tx: self._messages(tx, dict(due), shown, unsure))
             if reading.done():  # the embedded store answers at once: no task, and the order of the loop is kept
                 self._send(reading)
+                self._schedule()
             else:
                 self._reading = reading
                 reading.add_done_callback(self._read)
@@ -190,6 +194,7 @@ class Notices:
     def _messages(self, tx: Tx, due: dict[_List, _Due], shown: set[int], unsure: list[int]) -> list[_Message]:
         timestamp = self._service.clock.now() // 1000
         for thing_id in unsure:
+            # Nothing less than everything, whatever else is due.
             due |= dict.fromkeys(_lists(tx, thing_id), _Due(notify=True, notify_next=True))
         for job_id in shown:
             things_seen = executions.queued_of_job(tx, job_id) if self._everywhere else list(self._watched)
@@ -212,19 +217,21 @@ class Notices:
         self._found((scope, thing_name), thing_id)
         self._schedule()
 
-    async def _look_up_all(self) -> None:
-        """The same for all watched names."""
+    async def _look_at_all(self) -> None:
+        """Find the things behind all watched names anew, and have them sent their lists, some at a time."""
         names = list(self._names)
-        found: dict[tuple[Scope, str], int | None] = {}
-        try:
-            found = await self._service.unit.read(lambda tx: {known: _thing_id(tx, *known) for known in names})
-        except StoreError as error:
-            log.error("what devices wait for could not be looked up: %s; they learn of it at their next request", error)
-        finally:
-            self._looking_up -= 1
-        for known, thing_id in found.items():
-            self._found(known, thing_id)
-        self._schedule()
+        for some in (names[first : first + _PAGE] for first in range(0, len(names), _PAGE)):
+            try:
+                ids = await self._service.unit.read(lambda tx, some=some: [_thing_id(tx, *each) for each in some])  # type: ignore[misc]
+            except StoreError as error:
+                log.error(
+                    "what things wait for could not be read: %s; devices learn of it at their next request", error
+                )
+                return
+            for known, thing_id in zip(some, ids, strict=True):
+                self._found(known, thing_id)
+            self._unsure |= self._watched.keys() & set(ids)
+            self._schedule()
 
     def _found(self, known: tuple[Scope, str], thing_id: int | None) -> None:
         if known not in self._names:
@@ -237,10 +244,10 @@ class Notices:
             self._watched[thing_id] = known
 
     def _start(self, scope: Scope, thing_name: str) -> None:
+        self._looking_up += 1
         self._begin(self._look_up(scope, thing_name))
 
     def _begin(self, looking: Coroutine[Any, Any, None]) -> None:
-        self._looking_up += 1
         task = self._loop.create_task(looking)
         self._running.add(task)
         task.add_done_callback(self._running.discard)

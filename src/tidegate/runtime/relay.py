@@ -176,14 +176,18 @@ class Relay:
                 await self._speak()
                 if monotonic() - self._looked >= _LOOK_S:
                     await self._look()
-            except StoreUnavailable as error:
+            except Exception as error:  # noqa: BLE001 - whatever it was, the others must hear of it and of what follows
                 if self._stopping:
                     return
-                if not self._silenced:
-                    log.warning("the other servers on the store cannot be told anything: %s; tried again", error)
-                self._silenced = True
+                self._failed(error)
                 await asyncio.sleep(_RETRY_S)
             await asyncio.sleep(0 if self._stopping else _GATHER_S)
+
+    def _failed(self, error: Exception) -> None:
+        if not self._silenced:
+            trace = None if isinstance(error, StoreUnavailable) else error
+            log.warning("the other servers on the store cannot be told anything: %s; retried", error, exc_info=trace)
+        self._silenced = True
 
     async def _speak(self) -> None:
         self._wake.clear()

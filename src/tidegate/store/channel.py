@@ -23,7 +23,7 @@ log = logging.getLogger("tidegate.store")
 LIMIT = 7900
 """Bytes of a text; PostgreSQL takes less than 8000."""
 _LOCK = 7_415_023
-_BEAT_S = 0.5
+_BEAT_S = 0.2
 _RETRY_S = 1.0
 _SCHEMA = "SELECT current_schema()::regnamespace::oid::bigint"
 _JOIN = "SELECT pg_advisory_lock_shared(%s, %s::bigint::bit(32)::int)"
