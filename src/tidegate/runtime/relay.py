@@ -113,9 +113,12 @@ class Relay:
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
         self._silenced = False
+        """Something was not told: until ``Lost`` is on its way there is no use in telling more."""
+        self._troubled = False
         self._looked = monotonic()
         self._member = 0
         self._members: frozenset[int] = frozenset()
+        self._departed: frozenset[int] = frozenset()
         self._alone = False
         self._changes = 0
         self._pieces: dict[str, list[str]] = {}
@@ -184,19 +187,20 @@ class Relay:
             await asyncio.sleep(0 if self._stopping else _GATHER_S)
 
     def _failed(self, error: Exception) -> None:
-        if not self._silenced:
+        if not self._troubled:
             trace = None if isinstance(error, StoreUnavailable) else error
             log.warning("the other servers on the store cannot be told anything: %s; retried", error, exc_info=trace)
-        self._silenced = True
+        self._troubled = self._silenced = True
 
     async def _speak(self) -> None:
         self._wake.clear()
         batch, self._batch = self._batch, []
         if self._silenced:
-            batch.insert(0, Lost())
+            batch[:0] = [Lost(), Joined(self._member)]
+            self._silenced = False  # what happens from here on is told after that
         if batch:
             await self._do(lambda: self._channel.send(pieces(self._name, batch, self._limit)))
-            self._silenced = False
+            self._troubled = False
 
     async def _look(self) -> None:
         """See who is there. We listen anew if we are not; who went without a word may have said too little."""
@@ -207,9 +211,10 @@ class Relay:
             return  # somebody came or went meanwhile: what was found may be older than that
         if self._member not in found:
             self._channel.renew()
+        self._departed &= found
         gone = self._members - found - {self._member}
-        self._members = found
-        self._alone = found <= {self._member}
+        self._members = found - self._departed
+        self._alone = self._members <= {self._member}
         if gone:
             log.info("a server on the store is gone; what it may not have told is looked up")
             self._unit.hear([effects.Missed()])
@@ -273,10 +278,12 @@ class Relay:
                 self._changes += 1
                 self._alone = False
                 self._members |= {member}
+                self._departed -= {member}
                 self._say(Welcome(name))
             case Left(member):
                 self._changes += 1
                 self._members -= {member}
+                self._departed |= {member}  # its connection may be seen for a moment more
             case Lost():
                 return [effects.Missed()]
             case Welcome(to):
