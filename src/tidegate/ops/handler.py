@@ -20,7 +20,9 @@ class Handler(NamedTuple):
     nothing to prepare, and ``prepared`` is None. By the time of ``run`` the store may say otherwise.
 
     ``reads`` marks an operation that changes nothing. ``locks_rows`` marks one that guards itself with row locks and
-    version checks instead of relying on running alone. ``partial`` says, for docs/parity.md, what is still missing.
+    version checks instead of relying on running alone. ``at_broker`` marks one about messages or connections, which no
+    transaction covers: ``run(broker, call, request)`` (``ops.broker``). ``partial`` says, for docs/parity.md, what is
+    still missing.
     """
 
     run: Callable[..., Any]
@@ -29,6 +31,7 @@ class Handler(NamedTuple):
     prepare: Callable[..., Any] | None = None
     look: Callable[[Any, Call, Any], Any] | None = None
     partial: str | None = None
+    at_broker: bool = False
 
 
 class Page(NamedTuple):
@@ -50,12 +53,12 @@ def page(
 
     Args:
         listing: what the token is bound to: operation, scope, filters.
-        token: the request's ``nextToken``.
+        token: the request's ``nextToken``; the empty text that a loop may begin with is none [R].
         size: its ``maxResults``.
         start: where the first page begins; gives the types of a position's parts.
         error: raised for a token that is not of this listing.
     """
-    if token is None:
+    if not token:
         return Page(list(start), size or pages.LARGEST)
     found = pages.position(listing, token, [type(part) for part in start])
     if found is None:
