@@ -171,6 +171,24 @@ def test_presence_is_told_at_every_server(nodes: Nodes) -> None:
     assert connects.body["sessionIdentifier"] == leaves.body["sessionIdentifier"]
 
 
+def test_a_message_published_over_https_reaches_the_clients_of_every_server(nodes: Nodes) -> None:
+    here, there = nodes.device("here"), nodes.device("there")
+    data = client(nodes.servers[0], "iot-data", nodes.here.id)
+    with connected(nodes.here, here, "here") as one, connected(nodes.there, there, "there") as two:
+        for device in (one, two):
+            device.subscribe("news/#")
+        data.publish(topic="news/today", payload=b"x" * 10_000, qos=1, retain=True)
+        data.publish(topic="news/later", payload=b"y", qos=0)
+        for device in (one, two):
+            assert [(found.topic, len(found.payload)) for found in (device.next(), device.next())] == [
+                ("news/today", 10_000),
+                ("news/later", 1),
+            ]
+            assert device.messages.empty()
+    there_data = client(nodes.servers[1], "iot-data", nodes.here.id)
+    assert there_data.get_retained_message(topic="news/today")["payload"] == b"x" * 10_000
+
+
 def test_a_store_emptied_by_one_server_is_empty_for_the_other(nodes: Nodes) -> None:
     credentials = nodes.device("lamp")
     with connected(nodes.there, credentials, "lamp") as device:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tidegate.core.pending import Change
 from tidegate.core.shadow import Message
 from tidegate.ops import effects
+from tidegate.ops.broker import Publication
 from tidegate.ops.effects import EngineDue, Missed, PoliciesChanged
 from tidegate.runtime import relay as relays
 from tidegate.runtime.relay import Relay, pieces
@@ -35,6 +36,11 @@ SAMPLES: list[Any] = [
     effects.AccessChanged(),
     effects.ClientConnected("1", "eu-west-1", "c", 12),
     effects.PresenceEvent("1", "eu-west-1", "t", b"{}"),
+    effects.MessagePublished(
+        "1",
+        "eu-west-1",
+        Publication("t", b"\xff", 1, True, 1, "text", "a/b", b"\0", (("k", "v"), ("k", "w")), 99),
+    ),
     effects.StoreEmptied(),
 ]
 

@@ -128,7 +128,8 @@ class Endpoint:
         self.server.watchers.unidentified = self._registration.attempt
         self.server.watchers.reserved = self._reserved
         service.unit.subscribe(self._act)
-        service.desk = lambda: Desk(self.server, self.journal)
+        tell = None if self._neighbours is None else self._neighbours.publish
+        service.desk = lambda: Desk(self.server, self.journal, tell)
 
     async def open(self) -> None:
         """Take over what an earlier server left: sessions, retained messages, events. To be awaited before listening.

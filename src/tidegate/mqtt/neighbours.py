@@ -1,4 +1,4 @@
-"""What servers on one store tell each other of their clients: who was let in, and what presence events say.
+"""What servers on one store tell each other's clients: who was let in, presence events, messages published over HTTPS.
 
 A client id is connected once in a store: the server that lets it in says so, and another that had it before lets it go.
 Sessions do not move with their clients (ADR 20), nor do messages that clients publish go from server to server.
@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from tidegate.mqtt import desk
 from tidegate.mqtt.lifecycle import Connectivity, Record
 from tidegate.mqtt.plane import Scope
 from tidegate.mqtt.server import Server
-from tidegate.ops.effects import ClientConnected, PresenceEvent
+from tidegate.ops.broker import Publication
+from tidegate.ops.effects import ClientConnected, MessagePublished, PresenceEvent
 from tidegate.runtime.relay import Relay
 
 
@@ -35,6 +37,13 @@ class Neighbours:
                 self._cede(effect)
             elif isinstance(effect, PresenceEvent):
                 self._server.publish(effect.topic, effect.payload, 1, scope=(effect.account, effect.region))
+
+            elif isinstance(effect, MessagePublished):
+                desk.deliver(self._server, (effect.account, effect.region), effect.message)
+
+    def publish(self, scope: Scope, publication: Publication) -> None:
+        """Have the others deliver a message that came over HTTPS."""
+        self._relay.tell([MessagePublished(*scope, publication)])
 
     def _cede(self, taken: ClientConnected) -> None:
         self._ceding = True

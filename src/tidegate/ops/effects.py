@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from tidegate.core.pending import Change
 from tidegate.core.shadow import Message
+from tidegate.ops.broker import Publication
 
 
 class EngineDue(NamedTuple):
@@ -112,6 +113,14 @@ class PresenceEvent(NamedTuple):
     payload: bytes
 
 
+class MessagePublished(NamedTuple):
+    """A server of the store has handed its own clients a message that was published over HTTPS."""
+
+    account: str
+    region: str
+    message: Publication
+
+
 class StoreEmptied(NamedTuple):
     """A server of the store has deleted everything in it."""
 
@@ -135,6 +144,7 @@ Effect = (
     | TrustWithdrawn
     | ClientConnected
     | PresenceEvent
+    | MessagePublished
     | StoreEmptied
     | Missed
 )

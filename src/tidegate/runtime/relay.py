@@ -90,6 +90,7 @@ _RELAYED: tuple[type, ...] = (
     effects.AccessChanged,
     effects.ClientConnected,
     effects.PresenceEvent,
+    effects.MessagePublished,
     effects.StoreEmptied,
 )
 _KINDS: dict[str, type] = {kind.__name__: kind for kind in (*_RELAYED, Joined, Welcome, Left, Lost)}
