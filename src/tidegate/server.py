@@ -48,6 +48,7 @@ from tidegate.pki.authority import Authority
 from tidegate.pki.vault import Vault, VaultError
 from tidegate.runtime import unit
 from tidegate.runtime.metrics import Metrics
+from tidegate.runtime.relay import Relay
 from tidegate.runtime.service import Service, Settings
 from tidegate.runtime.timeline import Timeline
 from tidegate.runtime.trust import Trust
@@ -204,8 +205,14 @@ async def _service(options: Options, stack: AsyncExitStack) -> tuple[Service, Tr
     clock: Clock = MovableClock() if options.clock == "movable" else SystemClock()
     ids = RandomIds()
     # The store belongs to this thread (SQLite), and nobody is served yet.
-    work = unit.over(open_store(options.data, options.store, clock.now()))
+    database = open_store(options.data, options.store, clock.now())
+    work = unit.over(database)
+    relay = _relay(database, work, ids)
+    if relay is not None:
+        stack.push_async_callback(relay.stop)  # after the last work: the others are to hear of that, too
     stack.push_async_callback(work.close)
+    if relay is not None:
+        await relay.start()
     signer = authority.load_or_create(options.data, now=wall_now(), ids=ids)
     trust = Trust(work, signer.pem, lambda: signer.server_files(options.data, options.names, now=wall_now(), ids=ids))
     await trust.start()
@@ -213,7 +220,18 @@ async def _service(options: Options, stack: AsyncExitStack) -> tuple[Service, Tr
     sealed = open_vault(options.data, options.master_key, ids)
     await _adopt_keys(work, sealed, auth=options.auth)
     settings = Settings(account=options.account, region=options.region, limits=_limits(options))
-    return Service(work, clock, ids, settings, _Issuer(signer, ids), vault=sealed), trust
+    return Service(work, clock, ids, settings, _Issuer(signer, ids), vault=sealed, relay=relay), trust
+
+
+def _relay(database: Database, work: Unit, ids: Ids) -> Relay | None:
+    """The way to the other servers on a store, where there can be others."""
+    if isinstance(database, SqliteDatabase):
+        return None
+    from tidegate.store import channel  # the driver is an extra
+    from tidegate.store.postgres import PostgresDatabase
+
+    assert isinstance(database, PostgresDatabase)
+    return Relay(work, database.channel(), ids.uuid(), limit=channel.LIMIT)
 
 
 def _limits(options: Options) -> Limits:

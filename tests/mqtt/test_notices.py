@@ -9,8 +9,8 @@ from typing import Any
 from tests.mqtt.rig import SCOPE
 from tidegate.core.pending import Change
 from tidegate.mqtt import topics
-from tidegate.mqtt.notices import Notices, _Message
-from tidegate.ops.effects import PendingChanged
+from tidegate.mqtt.notices import _PAGE, Notices, _Message
+from tidegate.ops.effects import Missed, PendingChanged
 
 THING = 7
 
@@ -95,3 +95,40 @@ def test_a_failed_reading_does_not_keep_later_ones_from_happening(caplog: Any) -
 
     asyncio.run(scenario())
     assert "no connection" in caplog.text
+
+
+def test_a_look_at_everything_goes_on_by_pages_while_others_are_told() -> None:
+    async def scenario() -> None:
+        store, published = SlowStore(), Published()
+        service: Any = SimpleNamespace(unit=store, clock=SimpleNamespace(now=lambda: 0))
+        notices = Notices(service, published)
+        count = _PAGE + 100
+        for number in range(count):
+            notices.interest(SCOPE, f"t{number}", True)
+        await _turns()
+        assert len(store.readings) == count
+        for number, reading in enumerate(store.readings):
+            reading.set_result(number)
+        await _turns()
+        store.readings.clear()
+
+        notices.effects([Missed()])
+        await _turns()
+        # The first page of names: one of the things is another by now, and one is gone.
+        store.readings.pop().set_result([count, None, *range(2, _PAGE)])
+        await _turns()
+        names, lists = store.readings
+        assert len(notices._unsure) == 0
+        notices.effects([PendingChanged(count, Change(notify=True, notify_next=True))])
+        names.set_result(list(range(_PAGE, count)))
+        await _turns()
+        assert len(notices._unsure) == 100
+        lists.set_result([_Message(SCOPE, "x", b"lists")])
+        await _turns()
+        assert len(notices._unsure) == 0
+        store.readings[-1].set_result([_Message(SCOPE, "x", b"others")])
+        await notices.settled()
+        assert published.payloads == [b"lists", b"others"]
+        assert notices._watched.keys() == {count, *range(2, count)}
+
+    asyncio.run(scenario())

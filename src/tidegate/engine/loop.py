@@ -56,7 +56,7 @@ class Engine:
         self._retry_s = 0.0
         self._waiting: list[asyncio.Future[Millis | None]] = []
         self._task: asyncio.Task[None] | None = None
-        unit.subscribe(self._effects)
+        unit.subscribe(self._effects, own=True)
 
     def start(self) -> None:
         """Begin. What came due while nobody ran is done first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tidegate.core import message
@@ -18,15 +18,19 @@ from tidegate.ops.broker import Connected, Publication, Retained
 from tidegate.ops.call import Call
 from tidegate.store.database import StoreUnavailable
 
+Tell = Callable[[Scope, Publication], None]
+
 
 class Desk:
     """Serves one call. On the event loop's thread; ``settled`` is to be awaited before the call is answered."""
 
-    def __init__(self, server: Server, journal: Journal) -> None:
+    def __init__(self, server: Server, journal: Journal, tell: Tell | None = None) -> None:
+        """``tell`` has the other servers on the store deliver a message to their clients."""
         self.max_payload = server.settings.max_payload
         self.max_message_expiry = server.settings.max_message_expiry
         self._server = server
         self._journal = journal
+        self._tell = tell
         self._changes = journal.changes
         self._due: list[Awaitable[Any]] = []
 
@@ -36,7 +40,9 @@ class Desk:
     def publish(self, call: Call, publication: Publication) -> bool:
         found = topics.classify(publication.topic)
         if found is topics.Kind.ORDINARY:
-            self._deliver(call, publication)
+            deliver(self._server, _scope(call), publication)
+            if self._tell is not None:
+                self._tell(_scope(call), publication)
         elif isinstance(found, topics.JobsRequest):
             self._due.append(self._server.plane.request(_caller(call), found, publication.payload))
         elif found is topics.Kind.RESERVED:
@@ -45,17 +51,6 @@ class Desk:
         else:  # a topic that maps to no operation is answered, over MQTT, to the connection that asked
             return isinstance(found, topics.InvalidTopic)
         return True
-
-    def _deliver(self, call: Call, publication: Publication) -> None:
-        self._server.publish(
-            publication.topic,
-            publication.payload,
-            publication.qos,
-            scope=_scope(call),
-            retain=publication.retain,
-            properties=_properties(publication),
-            expires_at=publication.expires_at,
-        )
 
     def retained(self, call: Call, topic: str) -> Retained | None:
         found = self._server.broker.retained(_scope(call)).get(topic)
@@ -95,6 +90,19 @@ class Desk:
         self._journal.when_written(done)
         if not await outcome:
             raise StoreUnavailable("what clients are to be sent could not be stored")
+
+
+def deliver(server: Server, scope: Scope, publication: Publication) -> None:
+    """Hand a message to the clients of a server."""
+    server.publish(
+        publication.topic,
+        publication.payload,
+        publication.qos,
+        scope=scope,
+        retain=publication.retain,
+        properties=_properties(publication),
+        expires_at=publication.expires_at,
+    )
 
 
 def _scope(call: Call) -> Scope:

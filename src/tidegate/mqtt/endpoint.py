@@ -17,6 +17,7 @@ from tidegate.mqtt.events import Events
 from tidegate.mqtt.jobs import JobRequests
 from tidegate.mqtt.journal import Written
 from tidegate.mqtt.lifecycle import Record
+from tidegate.mqtt.neighbours import Neighbours
 from tidegate.mqtt.notices import Notices
 from tidegate.mqtt.plane import Identity, Reply, Scope, Signer
 from tidegate.mqtt.registration import Registration
@@ -25,7 +26,7 @@ from tidegate.mqtt.settings import Settings
 from tidegate.mqtt.shadows import Shadows
 from tidegate.mqtt.signers import Authorise, SignerIdentity, by_policies
 from tidegate.ops import identity
-from tidegate.ops.effects import AccessChanged, PoliciesChanged, PrincipalChanged
+from tidegate.ops.effects import AccessChanged, Missed, PoliciesChanged, PrincipalChanged, StoreEmptied
 from tidegate.runtime.service import Service
 
 
@@ -116,7 +117,8 @@ class Endpoint:
         devices, ids = Devices(service, authorise), service.ids
         self.server = Server(devices, clock=service.clock, ids=ids, settings=settings, journal=self.journal)
         self._recorder = Recorder(service)
-        self.server.lifecycle.record = connectivity or self._recorder.record
+        record = self.server.lifecycle.record = connectivity or self._recorder.record
+        self._neighbours = None if service.relay is None else Neighbours(service.relay, self.server, record)
         self._service = service
         self._notices = Notices(service, self.server)
         self.events = Events(service, self.server, self._notices.settled, self.journal.settled)
@@ -126,7 +128,8 @@ class Endpoint:
         self.server.watchers.unidentified = self._registration.attempt
         self.server.watchers.reserved = self._reserved
         service.unit.subscribe(self._act)
-        service.desk = lambda: Desk(self.server, self.journal)
+        tell = None if self._neighbours is None else self._neighbours.publish
+        service.desk = lambda: Desk(self.server, self.journal, tell)
 
     async def open(self) -> None:
         """Take over what an earlier server left: sessions, retained messages, events. To be awaited before listening.
@@ -149,13 +152,17 @@ class Endpoint:
         self._notices.effects(effects)
         self.events.effects(effects)
         self._shadows.effects(effects)
+        if self._neighbours is not None:
+            self._neighbours.effects(effects)
         for effect in effects:
             if isinstance(effect, PrincipalChanged):
                 self.server.refresh(effect.certificate_id)
-            elif isinstance(effect, PoliciesChanged):
+            elif isinstance(effect, PoliciesChanged | Missed):
                 self.server.refresh()
             elif isinstance(effect, AccessChanged):
                 self.server.refresh_signers()
+            elif isinstance(effect, StoreEmptied):
+                self.reset()
 
     def _reserved(self, identity: Identity, topic: str, payload: bytes) -> asyncio.Future[None] | None:
         assert isinstance(identity, DeviceIdentity | SignerIdentity)

@@ -6,7 +6,7 @@ was published, so a server that dies in between publishes it again, under the sa
 Two things are not as simple as that. What a server finds in the outbox when it starts was written by one that ended,
 and nobody is connected yet: such an event waits for its first subscriber, but no longer than ``PATIENCE_S``. And where
 several servers share a store, each has subscribers of its own: a row stays for ``LINGER_S``, in which every server
-comes by; each remembers what it has published.
+comes by, at once when it hears of the row and each second in any case; each remembers what it has published.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from tidegate import clock
 from tidegate.core import events as wording
 from tidegate.mqtt.plane import Scope
-from tidegate.ops.effects import EventsWritten
+from tidegate.ops.effects import EventsWritten, Missed
 from tidegate.runtime.service import Service
 from tidegate.store import events
 from tidegate.store.database import StoreError, Tx
@@ -89,7 +89,7 @@ class Events:
 
     def effects(self, happened: Iterable[Any]) -> None:
         """Take note of what a transaction did."""
-        if any(isinstance(effect, EventsWritten) for effect in happened):
+        if any(isinstance(effect, EventsWritten | Missed) for effect in happened):
             self._look(anew=False)
 
     def look(self) -> None:

@@ -56,10 +56,16 @@ class Presence(msgspec.Struct):
 
 
 Record = Callable[[Connectivity], None]
+Tell = Callable[[Scope, str, Callable[[], bytes]], None]
+"""Called with scope, topic and what makes the payload of each event, whether anybody here subscribes or not."""
 
 
 def _nobody_records(_what: Connectivity) -> None:
     """No interest in who is connected."""
+
+
+def _nobody_else(_scope: Scope, _topic: str, _payload: Callable[[], bytes]) -> None:
+    """No other servers."""
 
 
 class Lifecycle:
@@ -67,6 +73,7 @@ class Lifecycle:
 
     def __init__(self, publisher: Publisher, time: clock.Clock, ids: clock.Ids) -> None:
         self.record: Record = _nobody_records
+        self.tell: Tell = _nobody_else
         self._publisher = publisher
         self._clock = time
         self._ids = ids
@@ -140,18 +147,31 @@ class Lifecycle:
     def _event(self, connection: Connection, presence: Presence, family: str, kind: str, **members: Any) -> None:
         identity, client_id = _identity(connection), connection.client_id
         topic = f"$aws/events/{family}/{kind}/{client_id}"
-        if "+" in client_id or "#" in client_id or not self._publisher.wanted(identity.scope, topic):
+        if "+" in client_id or "#" in client_id:
             return
-        body: dict[str, Any] = {
-            "clientId": client_id,
-            "timestamp": self._clock.now(),
-            "eventType": kind,
-            "sessionIdentifier": presence.session_identifier,
-            "principalIdentifier": identity.principal,
-        }
-        if identity.exclusive_thing is not None:
-            body["thingName"] = identity.exclusive_thing
-        self._publisher.publish(topic, msgspec.json.encode(body | members), 1, scope=identity.scope)
+        at = self._clock.now()
+
+        def payload() -> bytes:
+            return _payload(identity, client_id, presence, kind, at, members)
+
+        self.tell(identity.scope, topic, payload)
+        if self._publisher.wanted(identity.scope, topic):
+            self._publisher.publish(topic, payload(), 1, scope=identity.scope)
+
+
+def _payload(
+    identity: Identity, client_id: str, presence: Presence, kind: str, at: clock.Millis, members: dict[str, Any]
+) -> bytes:
+    body: dict[str, Any] = {
+        "clientId": client_id,
+        "timestamp": at,
+        "eventType": kind,
+        "sessionIdentifier": presence.session_identifier,
+        "principalIdentifier": identity.principal,
+    }
+    if identity.exclusive_thing is not None:
+        body["thingName"] = identity.exclusive_thing
+    return msgspec.json.encode(body | members)
 
 
 def _identity(connection: Connection) -> Identity:

@@ -3,13 +3,16 @@
 Effects name things whose lists changed. What is published is read from committed state in the next turn of the event
 loop, so several changes in a row become one message with the last state. Nothing is read for things that nobody
 listens to.
+
+When effects may have been missed, every watched thing is sent its list as it is, and a device sees that it knows it
+already. Only those who subscribe for all things at once are told nothing then.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -20,14 +23,18 @@ from tidegate.mqtt import jobs, topics
 from tidegate.mqtt.plane import Scope
 from tidegate.ops import device, documents, transitions
 from tidegate.ops.call import Objects
-from tidegate.ops.effects import ExecutionsQueued, JobShown, PendingChanged, ThingNamed
+from tidegate.ops.effects import ExecutionsQueued, JobShown, Missed, PendingChanged, ThingNamed
 from tidegate.runtime.service import Service
 from tidegate.store import executions, scopes, things
-from tidegate.store.database import Tx
+from tidegate.store.database import StoreError, Tx
 from tidegate.store.executions import Pending
 from tidegate.wire import jobs_data
 
 log = logging.getLogger("tidegate.mqtt")
+
+
+_PAGE = 500
+"""Things looked at in one go when everything is looked at; others are told of what happens in between."""
 
 
 class Publisher(Protocol):
@@ -82,6 +89,7 @@ class Notices:
         self._everywhere: frozenset[Scope] = frozenset()
         self._due: dict[_List, _Due] = {}
         self._shown: set[int] = set()
+        self._unsure: set[int] = set()
         self._scheduled = False
         self._looking_up = 0
         self._running: set[asyncio.Task[None]] = set()
@@ -116,12 +124,14 @@ class Notices:
                 known = (effect.account, effect.region), effect.name
                 if known in self._names:
                     self._start(*known)
+            elif isinstance(effect, Missed) and self._names:
+                self._begin(self._look_at_all())
 
     async def settled(self) -> None:
         """Wait until what was taken note of has been published."""
         while True:
             under_way: set[asyncio.Future[Any]] = {self._reading} if self._reading else set()
-            if self._due or self._shown:
+            if self._waiting():
                 under_way |= self._running
             if under_way:
                 await asyncio.wait(under_way)
@@ -129,6 +139,9 @@ class Notices:
                 await asyncio.sleep(0)
             else:
                 return
+
+    def _waiting(self) -> bool:
+        return bool(self._due or self._shown or self._unsure)
 
     def _listening(self) -> bool:
         """True while any thing may turn out to have a listener."""
@@ -143,7 +156,7 @@ class Notices:
 
     def _schedule(self) -> None:
         # One reading at a time: the answers of two could change places, and devices would be left with the older.
-        if (self._due or self._shown) and not (self._scheduled or self._reading or self._looking_up):
+        if self._waiting() and not (self._scheduled or self._reading or self._looking_up):
             self._scheduled = True
             self._loop.call_soon(self._flush)
 
@@ -151,12 +164,14 @@ class Notices:
         self._scheduled = False
         due, self._due = self._due, {}
         shown, self._shown = self._shown, set()
+        unsure = [self._unsure.pop() for _ in range(min(_PAGE, len(self._unsure)))]
         if not self._everywhere:
             due = {which: what for which, what in due.items() if which[0] in self._watched}
-        if due or shown:
-            reading = self._service.unit.read(lambda tx: self._messages(tx, due, shown))
+        if due or shown or unsure:
+            reading = self._service.unit.read(lambda tx: self._messages(tx, dict(due), shown, unsure))
             if reading.done():  # the embedded store answers at once: no task, and the order of the loop is kept
                 self._send(reading)
+                self._schedule()
             else:
                 self._reading = reading
                 reading.add_done_callback(self._read)
@@ -176,8 +191,11 @@ class Notices:
         for message in reading.result():
             self._publisher.publish(message.topic, message.payload, 1, scope=message.scope, newest_only=True)
 
-    def _messages(self, tx: Tx, due: dict[_List, _Due], shown: set[int]) -> list[_Message]:
+    def _messages(self, tx: Tx, due: dict[_List, _Due], shown: set[int], unsure: list[int]) -> list[_Message]:
         timestamp = self._service.clock.now() // 1000
+        for thing_id in unsure:
+            # Nothing less than everything, whatever else is due.
+            due |= dict.fromkeys(_lists(tx, thing_id), _Due(notify=True, notify_next=True))
         for job_id in shown:
             things_seen = executions.queued_of_job(tx, job_id) if self._everywhere else list(self._watched)
             for thing_id in things_seen:
@@ -196,20 +214,49 @@ class Notices:
             thing_id = await self._service.unit.read(lambda tx: _thing_id(tx, scope, thing_name))
         finally:
             self._looking_up -= 1
-        if (scope, thing_name) in self._names:
-            former = self._names[scope, thing_name]
-            if former is not None and former != thing_id:
-                self._watched.pop(former, None)
-            self._names[scope, thing_name] = thing_id
-            if thing_id is not None:
-                self._watched[thing_id] = (scope, thing_name)
+        self._found((scope, thing_name), thing_id)
         self._schedule()
+
+    async def _look_at_all(self) -> None:
+        """Find the things behind all watched names anew, and have them sent their lists, some at a time."""
+        names = list(self._names)
+        for some in (names[first : first + _PAGE] for first in range(0, len(names), _PAGE)):
+            try:
+                ids = await self._service.unit.read(lambda tx, some=some: [_thing_id(tx, *each) for each in some])  # type: ignore[misc]
+            except StoreError as error:
+                log.error(
+                    "what things wait for could not be read: %s; devices learn of it at their next request", error
+                )
+                return
+            for known, thing_id in zip(some, ids, strict=True):
+                self._found(known, thing_id)
+            self._unsure |= self._watched.keys() & set(ids)
+            self._schedule()
+
+    def _found(self, known: tuple[Scope, str], thing_id: int | None) -> None:
+        if known not in self._names:
+            return
+        former = self._names[known]
+        if former is not None and former != thing_id:
+            self._watched.pop(former, None)
+        self._names[known] = thing_id
+        if thing_id is not None:
+            self._watched[thing_id] = known
 
     def _start(self, scope: Scope, thing_name: str) -> None:
         self._looking_up += 1
-        task = self._loop.create_task(self._look_up(scope, thing_name))
+        self._begin(self._look_up(scope, thing_name))
+
+    def _begin(self, looking: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(looking)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+
+
+def _lists(tx: Tx, thing_id: int) -> set[_List]:
+    """The lists of a thing: the one without a namespace, and those in which something is pending."""
+    found = executions.pending_by_id(tx, thing_id)
+    return {(thing_id, None), *((thing_id, one.namespace) for one in found)}
 
 
 def _toggled(tx: Tx, thing_id: int, job_id: int) -> tuple[_List, _Due]:

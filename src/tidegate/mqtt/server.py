@@ -215,6 +215,13 @@ class Server:
             self.end(edge.connection, ending, code, "disconnected by the service", will=will)
         return len(found)
 
+    def taken_over(self, scope: Scope, client_id: str, at: clock.Millis) -> None:
+        """A client connected to another server on the store at an instant: end the connection it had here before."""
+        session, presence = self.broker.session(scope, client_id), self.lifecycle.presence(scope, client_id)
+        connection = None if session is None else session.connection
+        if connection is not None and presence is not None and presence.since <= at:
+            self.end(connection, Ending.DUPLICATE_CLIENT_ID, Reason.SESSION_TAKEN_OVER, "taken over by another server")
+
     def refresh(self, principal: str | None = None) -> None:
         """Certificates or policies changed: ask again who the clients of a principal, or all clients, are."""
         self.revision += 1

@@ -1,4 +1,8 @@
-"""What must happen once a transaction is durable: values in ``tx.effects``, on which the edges act."""
+"""What must happen once a transaction is durable: values in ``tx.effects``, on which the edges act.
+
+Where several servers share a store the others hear of most of them, too (``runtime/relay.py``): fields are such as JSON
+can carry.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from typing import NamedTuple
 
 from tidegate.core.pending import Change
 from tidegate.core.shadow import Message
+from tidegate.ops.broker import Publication
 
 
 class EngineDue(NamedTuple):
@@ -90,6 +95,40 @@ class AccessChanged(NamedTuple):
     """An access key, a principal or its policies changed: what is remembered of them is forgotten."""
 
 
+class ClientConnected(NamedTuple):
+    """A client was let in by a server of the store at an instant (epoch ms): no other has it any more."""
+
+    account: str
+    region: str
+    client_id: str
+    at: int
+
+
+class PresenceEvent(NamedTuple):
+    """A server of the store has told its own subscribers of a client's coming, going or subscriptions."""
+
+    account: str
+    region: str
+    topic: str
+    payload: bytes
+
+
+class MessagePublished(NamedTuple):
+    """A server of the store has handed its own clients a message that was published over HTTPS."""
+
+    account: str
+    region: str
+    message: Publication
+
+
+class StoreEmptied(NamedTuple):
+    """A server of the store has deleted everything in it."""
+
+
+class Missed(NamedTuple):
+    """Effects of other servers on the store may have been lost: whoever remembers anything looks again."""
+
+
 Effect = (
     EngineDue
     | PendingChanged
@@ -103,4 +142,9 @@ Effect = (
     | CertificateTrusted
     | AccessChanged
     | TrustWithdrawn
+    | ClientConnected
+    | PresenceEvent
+    | MessagePublished
+    | StoreEmptied
+    | Missed
 )

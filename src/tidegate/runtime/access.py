@@ -1,7 +1,7 @@
 """Who an access key is and what it may do: read from the store, remembered for a second.
 
-A busy caller's key is thus read once a second and not for every request. What another process changes (``tidegate
-keys``, ``tidegate access``) counts a second later at most, what this one changes at once.
+A busy caller's key is thus read once a second and not for every request. What a command changes (``tidegate keys``,
+``tidegate access``) counts a second later at most, what this server or another on the store changes at once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tidegate.core.iam import decisions, documents
 from tidegate.core.iam.decisions import Asked, Decision
 from tidegate.core.iam.documents import Policy
 from tidegate.ops.access import name_of, token_digest
-from tidegate.ops.effects import AccessChanged
+from tidegate.ops.effects import AccessChanged, Missed, StoreEmptied
 from tidegate.pki.vault import Vault, VaultError
 from tidegate.runtime.unit import Unit
 from tidegate.store import keys, principals
@@ -85,7 +85,7 @@ class Access:
         unit.subscribe(self._changed)
 
     def _changed(self, effects: list[Any]) -> None:
-        if any(isinstance(effect, AccessChanged) for effect in effects):
+        if any(isinstance(effect, AccessChanged | Missed | StoreEmptied) for effect in effects):
             self._known.clear()
 
     def forget(self) -> None:

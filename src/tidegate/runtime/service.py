@@ -9,9 +9,11 @@ from typing import Any, NamedTuple, Protocol
 from tidegate.clock import Clock, Ids
 from tidegate.ops.broker import MessageBroker
 from tidegate.ops.call import Authority, Call, Endpoints, Limits, Objects
+from tidegate.ops.effects import Missed, StoreEmptied
 from tidegate.ops.handler import Handler
 from tidegate.pki.vault import Vault
 from tidegate.runtime.access import Access
+from tidegate.runtime.relay import Relay
 from tidegate.runtime.unit import Unit
 from tidegate.store import scopes
 from tidegate.store.database import Tx, Work, locks_rows
@@ -49,17 +51,21 @@ class Service:
         authority: Authority | None = None,
         objects: Objects | None = None,
         vault: Vault | None = None,
+        relay: Relay | None = None,
     ) -> None:
+        """``relay`` is the way to the other servers on the store; None where there can be none."""
         self.unit = unit
         self.clock = clock
         self.ids = ids
         self.settings = settings
         self.authority = authority
         self.objects = objects
+        self.relay = relay
         self.access = Access(unit, vault)
         self.desk: Callable[[], Desk] | None = None
         """Opens the message broker for a call; the device endpoint of this server sets it."""
         self._scopes: dict[tuple[str, str], int] = {}
+        unit.subscribe(self._changed)
 
     async def invoke(self, handler: Handler, request: Any, *, account: str, region: str, principal: str) -> Any:
         """Run an operation for a caller; returns its response once it is durable.
@@ -131,3 +137,9 @@ class Service:
         await self.unit.reset()
         self._scopes.clear()
         self.access.forget()
+        if self.relay is not None:
+            self.relay.tell([StoreEmptied()])
+
+    def _changed(self, effects: list[Any]) -> None:
+        if any(isinstance(effect, StoreEmptied | Missed) for effect in effects):
+            self._scopes.clear()

@@ -5,8 +5,8 @@ registered authority has signed. What is added is trusted at once. What is taken
 certificate that is not ACTIVE is refused after the handshake whoever trusts it: the store is read again a moment later,
 once for all that went in that moment, on a thread.
 
-Where several servers share a store, each comes by every second for what others registered, and starts afresh with every
-look at its own certificate.
+Where several servers share a store, each hears from the others what they registered, comes by every ten seconds all the
+same, and starts afresh with every look at its own certificate.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
-from tidegate.ops.effects import CertificateTrusted, TrustWithdrawn
+from tidegate.ops.effects import CertificateTrusted, Missed, StoreEmptied, TrustWithdrawn
 from tidegate.pki.authority import ServerFiles
 from tidegate.pki.certificates import InvalidCertificateError
 from tidegate.pki.tls import Authorities, TrustStore, trust
@@ -30,7 +30,7 @@ log = logging.getLogger("tidegate.tls")
 RENEWAL_S: Final = 3600.0
 """Between two looks at the server's own certificate."""
 _TIDY_S: Final = 1.0
-_LOOK_S: Final = 1.0
+_LOOK_S: Final = 10.0
 _PAGE: Final = 1000
 _OVERLAP: Final = 64
 """Ids are given before a commit: a row may appear below one that is known."""
@@ -126,7 +126,7 @@ class Trust:
                     continue
                 if self._arrived is not None:  # a new store is being built, perhaps without it
                     self._arrived.append(effect)
-            elif isinstance(effect, TrustWithdrawn):
+            elif isinstance(effect, TrustWithdrawn | Missed | StoreEmptied):
                 self._due = True
                 if self._tidying is None:
                     self._tidying = self._loop.create_task(self._tidy(), name="tidegate-trust")

@@ -52,12 +52,16 @@ class Unit(Protocol):
         """Run a work that only reads, on committed state."""
         ...
 
-    def subscribe(self, listener: Listener) -> None:
-        """Call ``listener`` with the effects of each work after its commit.
+    def subscribe(self, listener: Listener, *, own: bool = False) -> None:
+        """Call ``listener`` with the effects of each work after its commit, and with what other servers tell.
 
         The work's future resolves first: whoever waits for a reply gets it before others hear of the change
-        (device reference 3.11).
+        (device reference 3.11). ``own``: only with the effects of works that were handed over here.
         """
+        ...
+
+    def hear(self, effects: list[Any]) -> None:
+        """Hand what another server on the store tells to the listeners."""
         ...
 
     async def delivered(self) -> None:
@@ -84,10 +88,16 @@ class _Landing:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._listeners: list[Listener] = []
+        self._everywhere: list[Listener] = []
         self.calls = 0
 
-    def subscribe(self, listener: Listener) -> None:
+    def subscribe(self, listener: Listener, *, own: bool = False) -> None:
         self._listeners.append(listener)
+        if not own:
+            self._everywhere.append(listener)
+
+    def hear(self, effects: list[Any]) -> None:
+        _hand(effects, self._everywhere)
 
     def land(self, future: asyncio.Future[T], outcome: Outcome[T]) -> None:
         """Resolve a work's future; its effects follow in the loop's next turn, in the order of the landings."""
@@ -99,12 +109,7 @@ class _Landing:
         await asyncio.sleep(0)  # deliveries take their turns in the order of the landings; this is a later one
 
     def _deliver(self, effects: list[Any]) -> None:
-        for listener in self._listeners:
-            try:
-                listener(effects)
-            except Exception:
-                # The fault of an edge, not of the caller.
-                log.exception("an edge failed to act on %s; the change itself is stored", effects)
+        _hand(effects, self._listeners)
 
     def refused(self) -> asyncio.Future[Any]:
         """The answer to a call that comes after ``close``."""
@@ -295,6 +300,15 @@ class Pooled(_Landing):
         await self._loop.run_in_executor(None, self._threads.shutdown)
         await _let_effects_out()
         self._database.close()
+
+
+def _hand(effects: list[Any], listeners: list[Listener]) -> None:
+    for listener in listeners:
+        try:
+            listener(effects)
+        except Exception:
+            # The fault of an edge, not of the caller.
+            log.exception("an edge failed to act on %s; the change itself is stored", effects)
 
 
 def _outcome(call: Callable[[], T]) -> Outcome[T]:

@@ -25,6 +25,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.types.numeric import Int8Dumper
 
 from tidegate.store import migrations, shared, statements
+from tidegate.store.channel import Channel
 from tidegate.store.database import (
     Conflict,
     First,
@@ -48,6 +49,8 @@ _FREE_ATTEMPTS = 3
 """After these, a work that goes on colliding runs while no other serializable one of this process does."""
 _ALONE = -1
 _CONNECT_SECONDS = "10"
+_KEPT_ALIVE: dict[str, Any] = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+"""For connections on which nothing may come for long: in half a minute it shows that the other side is gone."""
 _PREPARE_AFTER = 2
 _PREPARED = 1000
 _MIGRATION_LOCK = 7_415_023_118
@@ -188,6 +191,10 @@ class PostgresDatabase:
         except StoreError:
             self.close()
             raise
+
+    def channel(self) -> Channel:
+        """A way to the other servers on the store; it has connections of its own and is closed apart."""
+        return Channel(lambda: psycopg.connect(self._conninfo, autocommit=True, **_KEPT_ALIVE))
 
     def commit(self, works: Sequence[Work[Any]]) -> list[Outcome[Any]]:
         outcomes: list[Outcome[Any]] | None = None

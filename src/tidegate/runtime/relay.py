@@ -1,0 +1,312 @@
+"""Tells the other servers on a store what was committed here, and edges here what was committed there (ADR 26).
+
+Effects go out right after the commit, many together, in transactions that hold nothing else: a NOTIFY inside a work's
+own transaction would make all commits wait for each other. What may thereby be lost a look at everything makes good:
+
+* A server that dies may not have told what it had just committed: the others see it gone, and look.
+* A server that hears again after its connection broke looks, and so does one that has just joined.
+* A server that could not speak for a while says so when it can, and the others look.
+
+To look is the effect ``Missed``. Who is alone on a store says nothing.
+
+``EngineDue`` stays at home: the engine there is awake, and two that wake for one job would only wait for each other.
+Each comes by every second anyway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import msgspec
+
+from tidegate.clock import monotonic
+from tidegate.ops import effects
+from tidegate.runtime.unit import Unit
+from tidegate.store.database import StoreUnavailable
+
+T = TypeVar("T")
+
+log = logging.getLogger("tidegate.relay")
+
+_GATHER_S = 0.005
+"""Between two transactions; what comes meanwhile goes out together."""
+_LOOK_S = 1.0
+_RETRY_S = 1.0
+_READY_S = 10.0
+_HEADER = 64
+
+
+class Channel(Protocol):
+    """What carries texts between servers (``store.channel``). All but ``listen`` and ``renew`` block."""
+
+    def listen(self, heard: Callable[[str], None], tuned: Callable[[int], None]) -> None: ...
+
+    def send(self, texts: Sequence[str]) -> None: ...
+
+    def members(self) -> frozenset[int]: ...
+
+    def renew(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Joined(NamedTuple):
+    """The sender listens from now on, as this member of the channel."""
+
+    member: int
+
+
+class Welcome(NamedTuple):
+    """From now on the sender tells this server what it commits; what it did before may not have been told."""
+
+    name: str
+
+
+class Left(NamedTuple):
+    """A member is gone that had told everything."""
+
+    member: int
+
+
+class Lost(NamedTuple):
+    """The sender could not tell something."""
+
+
+_RELAYED: tuple[type, ...] = (
+    effects.PendingChanged,
+    effects.ExecutionsQueued,
+    effects.JobShown,
+    effects.EventsWritten,
+    effects.ShadowMessages,
+    effects.ThingNamed,
+    effects.PrincipalChanged,
+    effects.PoliciesChanged,
+    effects.CertificateTrusted,
+    effects.TrustWithdrawn,
+    effects.AccessChanged,
+    effects.ClientConnected,
+    effects.PresenceEvent,
+    effects.MessagePublished,
+    effects.StoreEmptied,
+)
+_KINDS: dict[str, type] = {kind.__name__: kind for kind in (*_RELAYED, Joined, Welcome, Left, Lost)}
+_LETTER: msgspec.json.Decoder[list[tuple[str, msgspec.Raw]]] = msgspec.json.Decoder(list[tuple[str, msgspec.Raw]])
+
+
+class Relay:
+    """One server's part. Lives on the event loop of its unit."""
+
+    def __init__(self, unit: Unit, channel: Channel, name: str, *, limit: int) -> None:
+        """``name`` is this server's and nobody else's; ``limit`` is how many bytes a text of the channel holds."""
+        self._unit = unit
+        self._channel = channel
+        self._name = name
+        self._limit = limit - _HEADER
+        self._loop = asyncio.get_running_loop()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="tidegate-relay")
+        self._batch: list[Any] = []
+        self._wake = asyncio.Event()
+        self._ready = asyncio.Event()
+        self._stopping = False
+        self._task: asyncio.Task[None] | None = None
+        self._silenced = False
+        """Something was not told: until ``Lost`` is on its way there is no use in telling more."""
+        self._troubled = False
+        self._looked = monotonic()
+        self._member = 0
+        self._members: frozenset[int] = frozenset()
+        self._departed: frozenset[int] = frozenset()
+        self._alone = False
+        self._changes = 0
+        self._pieces: dict[str, list[str]] = {}
+
+    async def start(self) -> None:
+        """Begin to speak and to listen; returns when everything that is sent from then on will be heard."""
+        self._unit.subscribe(self.tell, own=True)
+        self._task = self._loop.create_task(self._run(), name="tidegate-relay")
+        self._channel.listen(self._soon(self._hear), self._soon(self._tuned))
+        try:
+            await asyncio.wait_for(self._ready.wait(), _READY_S)
+        except TimeoutError:
+            log.error("nothing can be heard of other servers on the store yet; tried again")
+
+    async def stop(self) -> None:
+        """Tell what there is to tell, and go."""
+        self._stopping = True
+        if self._task is not None:
+            self._say(Left(self._member))
+            await self._task
+            await self._do(self._channel.close)
+        self._thread.shutdown()
+
+    @property
+    def alone(self) -> bool:
+        """Whether there is nobody to tell anything."""
+        return self._alone
+
+    def tell(self, happened: Iterable[Any]) -> None:
+        """Tell the other servers what happened here. Does not wait for anything."""
+        if not (self._alone or self._silenced):
+            self._batch += [each for each in happened if isinstance(each, _RELAYED)]
+            if self._batch:
+                self._wake.set()
+
+    def _soon(self, act: Callable[[T], None]) -> Callable[[T], None]:
+        """The same on the loop, for the thread that listens."""
+
+        def soon(given: T) -> None:
+            self._loop.call_soon_threadsafe(act, given)
+
+        return soon
+
+    # -- speaking --
+
+    def _say(self, *controls: Any) -> None:
+        self._batch += controls
+        self._wake.set()
+
+    async def _run(self) -> None:
+        while not (self._stopping and not self._batch):
+            try:
+                async with asyncio.timeout(_LOOK_S):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+            try:
+                await self._speak()
+                if monotonic() - self._looked >= _LOOK_S:
+                    await self._look()
+            except Exception as error:  # noqa: BLE001 - whatever it was, the others must hear of it and of what follows
+                if self._stopping:
+                    return
+                self._failed(error)
+                await asyncio.sleep(_RETRY_S)
+            await asyncio.sleep(0 if self._stopping else _GATHER_S)
+
+    def _failed(self, error: Exception) -> None:
+        if not self._troubled:
+            trace = None if isinstance(error, StoreUnavailable) else error
+            log.warning("the other servers on the store cannot be told anything: %s; retried", error, exc_info=trace)
+        self._troubled = self._silenced = True
+
+    async def _speak(self) -> None:
+        self._wake.clear()
+        batch, self._batch = self._batch, []
+        if self._silenced:
+            batch[:0] = [Lost(), Joined(self._member)]
+            self._silenced = False  # what happens from here on is told after that
+        if batch:
+            await self._do(lambda: self._channel.send(pieces(self._name, batch, self._limit)))
+            self._troubled = False
+
+    async def _look(self) -> None:
+        """See who is there. We listen anew if we are not; who went without a word may have said too little."""
+        self._looked = monotonic()
+        before = self._changes
+        found = await self._do(self._channel.members)
+        if self._changes != before:
+            return  # somebody came or went meanwhile: what was found may be older than that
+        if self._member not in found:
+            self._channel.renew()
+        self._departed &= found
+        gone = self._members - found - {self._member}
+        self._members = found - self._departed
+        self._alone = self._members <= {self._member}
+        if gone:
+            log.info("a server on the store is gone; what it may not have told is looked up")
+            self._unit.hear([effects.Missed()])
+
+    async def _do(self, call: Callable[[], T]) -> T:
+        return await self._loop.run_in_executor(self._thread, call)
+
+    # -- listening --
+
+    def _tuned(self, member: int) -> None:
+        former, self._member = self._member, member
+        self._changes += 1
+        self._alone = False
+        self._pieces.clear()
+        if former:
+            log.info("the other servers on the store are heard again; what was missed is looked up")
+            self._say(Left(former), Joined(member))
+            self._unit.hear([effects.Missed()])
+        else:
+            self._say(Joined(member))
+        self._ready.set()
+
+    def _hear(self, text: str) -> None:
+        name, _, rest = text.partition(":")
+        if name == self._name:
+            return
+        try:
+            letter = self._whole(name, rest)
+            if letter is not None:
+                self._act(name, letter)
+        except (ValueError, msgspec.MsgspecError) as error:
+            log.error("what another server said was not understood: %s", error)
+            self._unit.hear([effects.Missed()])
+
+    def _whole(self, name: str, rest: str) -> str | None:
+        """A letter whose last piece has come. Raises ``ValueError`` if one is missing."""
+        index, count, piece = rest.split(":", 2)
+        known = self._pieces.setdefault(name, [])
+        if index == "0":
+            known.clear()
+        if int(index) != len(known):
+            raise ValueError(f"piece {index} of {count} after {len(known)}")
+        known.append(piece)
+        if len(known) < int(count):
+            return None
+        return "".join(self._pieces.pop(name))
+
+    def _act(self, name: str, letter: str) -> None:
+        heard: list[Any] = []
+        for kind, fields in _LETTER.decode(letter):
+            known = _KINDS.get(kind)  # a newer server may have others
+            if known is not None:
+                heard += self._taken(name, msgspec.json.decode(fields, type=known))
+        if heard:
+            self._unit.hear(heard)
+
+    def _taken(self, name: str, said: Any) -> list[Any]:
+        """What edges are told of one thing that another server said."""
+        match said:
+            case Joined(member):
+                self._changes += 1
+                self._alone = False
+                self._members |= {member}
+                self._departed -= {member}
+                self._say(Welcome(name))
+            case Left(member):
+                self._changes += 1
+                self._members -= {member}
+                self._departed |= {member}  # its connection may be seen for a moment more
+            case Lost():
+                return [effects.Missed()]
+            case Welcome(to):
+                return [effects.Missed()] if to == self._name else []
+            case _:
+                return [said]
+        return []
+
+
+def pieces(name: str, batch: Sequence[Any], limit: int) -> list[str]:
+    """A letter as texts of at most ``limit`` bytes and a header."""
+    letter = msgspec.json.encode([(type(each).__name__, each) for each in batch])
+    cut = list(_cut(letter, limit))
+    return [f"{name}:{index}:{len(cut)}:{piece.decode()}" for index, piece in enumerate(cut)]
+
+
+def _cut(text: bytes, limit: int) -> Iterable[bytes]:
+    """Cut UTF-8 between characters."""
+    start = 0
+    while start < len(text):
+        end = start + limit
+        while end < len(text) and text[end] & 0xC0 == 0x80:
+            end -= 1
+        yield text[start:end]
+        start = end
