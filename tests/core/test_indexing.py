@@ -179,3 +179,15 @@ def test_a_thing_group() -> None:
 )
 def test_narrowed(text: str, found: Narrowed) -> None:
     assert indexing.narrowed(query.parse(text)) == found
+
+
+def test_packages_are_counted() -> None:
+    one = {"version": "1.0", "attributes": {"flavour": "mint"}}
+    known = parts(shadows={"$package": shadow(reported={"app": one, "lib": one, "note": "no package"})})
+    assert finds("shadow.name.$package.reported.totalCount:2", known)
+    assert finds("shadow.name.$package.reported.totalCount>1", known)
+    assert finds("shadow.name.$package.reported.app.version:1.0", known)
+    assert not finds("shadow.name.$package.reported.app.version:1", known)
+    assert "totalCount" not in (indexing.thing(known).shown.shadow or "")
+    assert finds("shadow.name.$package.reported.totalCount:0", parts(shadows={"$package": shadow()}))
+    assert not finds("shadow.name.other.reported.totalCount:1", parts(shadows={"other": shadow(reported={"app": one})}))

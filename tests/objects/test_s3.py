@@ -93,6 +93,7 @@ def test_nothing_else_is_ever_asked_for(elsewhere: Started, location: Location) 
         assert fault(objects, location) is Fault.DENIED
         with pytest.raises(ObjectFaultError):
             objects.presign("GET", location, signed_at=0, expires_s=60)
+        assert objects.fault("GET", location) is objects.fault("PUT", location) is Fault.DENIED
 
 
 def test_a_key_cannot_leave_its_prefix(elsewhere: Started) -> None:
@@ -110,8 +111,10 @@ def test_presigned_urls_of_it_work(elsewhere: Started) -> None:
     url = objects.presign("GET", PLACE, signed_at=now, expires_s=60)
     with urllib.request.urlopen(url, timeout=30) as response:
         assert response.read() == b'{"a":1}'
+    unsigned = remote(elsewhere.addresses.objects, None)
     with pytest.raises(ObjectFaultError):
-        remote(elsewhere.addresses.objects, None).presign("GET", PLACE, signed_at=now, expires_s=60)
+        unsigned.presign("GET", PLACE, signed_at=now, expires_s=60)
+    assert (objects.fault("GET", PLACE), unsigned.fault("GET", PLACE)) == (None, Fault.DENIED)
 
 
 @contextmanager

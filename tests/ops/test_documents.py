@@ -226,6 +226,26 @@ def test_what_create_job_refuses(run: Run, create: Any, document: Any, text: str
     assert run("ListJobs").jobs == []
 
 
+@pytest.mark.parametrize(
+    ("placeholder", "fault", "text"),
+    [
+        (
+            OBJECT,
+            Fault.DENIED,
+            f"Permission denied when attempting to use role {ROLE.role_arn} to access bucket bucket.",
+        ),
+        (OBJECT, Fault.MISSING, "VersionId not found when attempting to access s3 url"),
+        (UPLOAD, Fault.MISSING, "S3 bucket in job document presigned url upload placeholder not found"),
+        (UPLOAD, Fault.DENIED, f"Permission denied when attempting to use role {ROLE.role_arn} to access bucket logs."),
+    ],
+)
+def test_urls_that_would_be_of_no_use(create: Any, shelf: Shelf, placeholder: str, fault: Fault, text: str) -> None:
+    shelf.refusing = fault
+    with pytest.raises(INVALID) as caught:
+        create({"u": placeholder, "again": placeholder}, presigned_url_config=ROLE)
+    assert caught.value.message == text
+
+
 def test_a_role_that_is_none(create: Any) -> None:
     with pytest.raises(INVALID, match="is not the ARN of an IAM role"):
         create({}, presigned_url_config=iot.PresignedUrlConfig(role_arn="arn:aws:iam::123456789012:user/x"))

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from tidegate.core import query, shadow
+from tidegate.core import packages, query, shadow
 from tidegate.core.query import Scalar, Value
 from tidegate.wire import iot
 
@@ -23,6 +23,8 @@ Stored = tuple[int, str]
 """A shadow: its version, and as JSON text ``{"state": {"desired", "reported"}, "metadata"}``."""
 
 Json = Any
+_TOTAL: Final = f"shadow.name.{packages.SHADOW}.reported.totalCount"
+"""How many packages are installed (control reference 18.2): no member of the shadow, the index counts them."""
 _SCALARS = (str, int, float, bool)
 
 
@@ -71,6 +73,8 @@ def thing(parts: Parts) -> IndexedThing:
     for name, one in shadows.items():
         for path, values in _shadow_fields(one):
             _put(fields, f"{_prefix(name)}.{path}", values)
+    if packages.SHADOW in shadows:
+        _put(fields, _TOTAL, [packages.count(shadows[packages.SHADOW].get("reported", {}))])
     if parts.connectivity is not None:
         for member, connected in _connectivity_members(parts.connectivity):
             _put(fields, f"connectivity.{member}", [connected])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import sqlite3
 from collections.abc import Sequence
 
 from tidegate.clock import Millis
@@ -12,6 +14,8 @@ from tidegate.objects.folder import Folder
 from tidegate.objects.presign import Method, Site
 from tidegate.objects.sigv4 import Key
 from tidegate.objects.versions import Segment
+
+log = logging.getLogger("tidegate.objects")
 
 
 class Embedded:
@@ -41,6 +45,10 @@ class Embedded:
         except OSError as error:
             raise ObjectFaultError(Fault.UNREACHABLE, str(error)) from error
 
+    def reset(self) -> None:
+        """Empty the folder. Blocks."""
+        self._folder.empty()
+
     def _read(self, segments: Sequence[Segment]) -> bytes:
         descriptors = self._folder.open(segments)
         try:
@@ -50,6 +58,19 @@ class Embedded:
         finally:
             for file in descriptors:
                 os.close(file)
+
+    def fault(self, method: Method, location: Location) -> Fault | None:
+        """What is wrong with a URL's bucket or version. A short read of the index; where it fails, nothing is known."""
+        try:
+            if self._folder.bucket(location.bucket) is None:
+                return Fault.MISSING if method == "PUT" else Fault.DENIED
+            if location.version_id is None:
+                return None
+            found = self._folder.find(*location)
+        except sqlite3.Error as error:
+            log.warning("the objects' index cannot be read: %s", error)
+            return None
+        return Fault.MISSING if found is None or found[0].marker else None
 
     def presign(self, method: Method, location: Location, *, signed_at: Millis, expires_s: int) -> str:
         """A URL of the server's own endpoint, judged there by the service's clock. Pure."""

@@ -198,10 +198,26 @@ def freeze(
         problems += [texts.placeholders.artifact_role_required(*named) for named in known.packages.values()]
     elif reading.slots and call.objects is None:
         problems.append(texts.documents.NO_OBJECTS)
+    elif call.objects is not None:
+        problems += _url_problems(reading.slots, call.objects, _role(configured.presigned_url_config) or "")
     if problems:
         raise iot.InvalidRequestException(" ".join(dict.fromkeys(problems)))
     before = None if known.document == text else text
     return Frozen(known.document, before, presign.encode(reading.pieces) if reading.slots else None)
+
+
+def _url_problems(slots: Sequence[Slot], objects: Objects, role: str) -> list[str]:
+    """What is known to be wrong with the buckets and versions of a document's URLs (control reference 5.6)."""
+    found = []
+    for slot in slots:
+        upload = isinstance(slot, Upload)
+        place = Location(slot.bucket, slot.key, None if isinstance(slot, Upload) else slot.version_id)
+        fault = objects.fault("PUT" if upload else "GET", place)
+        if fault is Fault.DENIED:
+            found.append(texts.placeholders.role_denied(role, slot.bucket))
+        elif fault is Fault.MISSING:
+            found.append(texts.placeholders.UPLOAD_WITHOUT_BUCKET if upload else texts.placeholders.VERSION_MISSING)
+    return found
 
 
 def with_versions(configured: Configuration, versions: Mapping[Named, PackageVersion]) -> Configuration:
