@@ -23,8 +23,7 @@ Stored = tuple[int, str]
 """A shadow: its version, and as JSON text ``{"state": {"desired", "reported"}, "metadata"}``."""
 
 Json = Any
-_TOTAL: Final = f"shadow.name.{packages.SHADOW}.reported.totalCount"
-"""How many packages are installed (control reference 18.2): no member of the shadow, the index counts them."""
+_PACKAGES: Final = f"shadow.name.{packages.SHADOW}.reported"
 _SCALARS = (str, int, float, bool)
 
 
@@ -74,7 +73,7 @@ def thing(parts: Parts) -> IndexedThing:
         for path, values in _shadow_fields(one):
             _put(fields, f"{_prefix(name)}.{path}", values)
     if packages.SHADOW in shadows:
-        _put(fields, _TOTAL, [packages.count(shadows[packages.SHADOW].get("reported", {}))])
+        _put_packages(fields, shadows[packages.SHADOW].get("reported", {}))
     if parts.connectivity is not None:
         for member, connected in _connectivity_members(parts.connectivity):
             _put(fields, f"connectivity.{member}", [connected])
@@ -104,6 +103,19 @@ def _put(fields: dict[str, list[Value]], name: str, values: Iterable[Scalar]) ->
 def _put_attributes(fields: dict[str, list[Value]], attributes: Mapping[str, str]) -> None:
     for name, value in attributes.items():
         _put(fields, f"attributes.{name}", [value])
+
+
+def _put_packages(fields: dict[str, list[Value]], reported: Mapping[str, Json]) -> None:
+    """What the index makes of a ``$package`` shadow besides (control reference 18.2).
+
+    A version is its text, though it may read as a number: 2.1 is not 2.10, and neither is more than the other. How many
+    packages there are is no member of the shadow, the index counts them.
+    """
+    for package in reported:
+        name = f"{_PACKAGES}.{package}.version"
+        if name in fields:
+            fields[name] = [one._replace(number=None) for one in fields[name]]
+    _put(fields, f"{_PACKAGES}.totalCount", [packages.count(reported)])
 
 
 # --- shadows ---
