@@ -110,6 +110,7 @@ async def serving(folder: Path, limits: Limits) -> AsyncIterator[Endpoint]:
             yield made
         finally:
             await made.hang_up()
+    listening.close()
 
 
 @pytest.fixture
