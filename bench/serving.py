@@ -180,15 +180,17 @@ async def _main() -> None:
     given = processes.options()
     logging.basicConfig(level=logging.WARNING)
     if given.get("commit_each"):
-        unit._BATCH = 1
+        unit._BATCH, unit._SETS = 1, unit._THREADS
     data = Path(given["data"])
-    _prepare(data)
+    store = given.get("store", "sqlite")
+    _prepare(data, store)
     anywhere = Address("127.0.0.1", 0)
     chosen = Options(
         data=data,
         http=anywhere,
         https=anywhere,
         mqtts=anywhere,
+        store=store,
         objects_listen=anywhere,
         objects_apart=given.get("objects_apart", True),
         auth=given.get("auth", False),
@@ -217,9 +219,9 @@ async def _main() -> None:
         )
 
 
-def _prepare(data: Path) -> None:
+def _prepare(data: Path, where: str) -> None:
     """A store with the load's access key."""
-    store = server.open_store(data, "sqlite", wall_now())
+    store = server.open_store(data, where, wall_now())
     vault = server.open_vault(data, None, RandomIds())
 
     def admit(tx: Tx) -> None:

@@ -30,6 +30,8 @@ class Echo:
         if request.raw_path == b"/held":
             self.held.set()
             await self.release.wait()
+        if request.raw_path == b"/broken":
+            raise RuntimeError("broken")
         if request.raw_path == b"/big":
             return 200, [], b"x" * 16_000_000  # more than a kernel keeps for one connection
         return 200, [(b"content-type", b"text/plain")], b"%s %s" % (request.raw_path, request.body)
@@ -203,6 +205,40 @@ def test_expect_continue() -> None:
     run(scenario)
 
 
+def test_a_client_is_told_to_continue_in_its_turn() -> None:
+    async def scenario() -> None:
+        async with rig() as made:
+            client = await made.connect()
+            client.send(GET % b"held" + put("/e", b"body", "Expect: 100-continue")[:-4])
+            await made.echo.held.wait()
+            made.echo.release.set()
+            assert (await client.answer())[2] == b"/held "
+            assert await client.reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+            client.send(b"body")
+            assert (await client.answer())[2] == b"/e body"
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"PUT / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 1001\r\n\r\n", 413),
+        (b"PUT / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n{}", 200),
+        (b"PUT / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n{}", 200),
+    ],
+    ids=["refused", "HTTP/1.0", "sent already"],
+)
+def test_who_is_not_told_to_continue(sent: bytes, status: int) -> None:
+    async def scenario() -> None:
+        async with rig() as made:
+            client = await made.connect()
+            client.send(sent)
+            assert (await client.answer())[0] == status
+
+    run(scenario)
+
+
 def test_head_has_no_body() -> None:
     async def scenario() -> None:
         async with rig() as made:
@@ -307,6 +343,35 @@ def test_a_chunked_body_over_the_limit() -> None:
             client.send((b"320\r\n" + b"x" * 800 + b"\r\n") * 3)
             assert (await client.answer())[0] == 413
             assert await client.closed()
+
+    run(scenario)
+
+
+def test_trailers_are_read_over() -> None:
+    async def scenario() -> None:
+        async with rig() as made:
+            client = await made.connect()
+            client.send(b"PUT /t HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n")
+            client.send(b"2;x=y\r\n{}\r\n0\r\nX-Late: 1\r\n\r\n" + GET % b"next")
+            assert (await client.answer())[2] == b"/t {}"
+            assert (await client.answer())[2] == b"/next "
+            assert made.echo.requests[0].headers == [(b"host", b"h"), (b"transfer-encoding", b"chunked")]
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("part", [b"X: " + b"y" * 997 + b"\r\n", b"y" * 1000], ids=["many", "one"])
+def test_trailers_without_end(part: bytes) -> None:
+    async def scenario() -> None:
+        async with rig() as made:
+            client = await made.connect()
+            client.send(b"PUT /t HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: y")
+            await when(lambda: made.listener.connections() == 1)
+            for _ in range(4 * HEAD_LIMIT // len(part)):
+                client.send(part)
+            assert (await client.answer())[0] == 431
+            assert await client.closed()
+            assert not made.echo.requests
 
     run(scenario)
 
@@ -482,6 +547,18 @@ def test_a_client_that_does_not_read_is_given_up() -> None:
                 made.listener.sweep()
                 await asyncio.sleep(0)
             assert [request.raw_path for request in made.echo.requests] == [b"/big"]
+
+    run(scenario)
+
+
+def test_a_request_that_breaks_the_application_is_not_left_hanging() -> None:
+    async def scenario() -> None:
+        async with rig() as made:
+            client = await made.connect()
+            client.send(GET % b"broken")
+            with pytest.raises((asyncio.IncompleteReadError, ConnectionResetError)):
+                await client.answer()
+            await when(lambda: made.listener.connections() == 0)
 
     run(scenario)
 

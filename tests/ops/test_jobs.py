@@ -187,7 +187,7 @@ def test_notices_of_three_jobs(run: Run, settle: Any) -> None:
     target = things(run, 1)
     for number in (1, 2, 3):
         effects: list[Any] = []
-        run("CreateJob", job_id=f"j{number}", targets=target, document=DOCUMENT)
+        run("CreateJob", job_id=f"j{number}", targets=target, document=DOCUMENT, effects=effects)
         settle(effects=effects)
         assert [len(effect.thing_ids) for effect in effects if isinstance(effect, ExecutionsQueued)] == [1]
 
@@ -291,6 +291,7 @@ def test_list_jobs_pages_and_filters(run: Run, settle: Any) -> None:
     assert seen == [f"j{number}" for number in range(6, -1, -1)]
     assert [job.job_id for job in run("ListJobs", status="CANCELED").jobs] == ["j3"]
     assert [job.job_id for job in run("ListJobs", namespace_id="n").jobs] == ["j5", "j3", "j1"]
+    assert run("ListJobs", next_token="") == run("ListJobs")
     with pytest.raises(iot.InvalidRequestException, match="Invalid nextToken"):
         run("ListJobs", next_token=run("ListJobs", max_results=3).next_token, status="CANCELED")
 
@@ -328,8 +329,8 @@ def test_each_step_of_the_engine_goes_on_from_the_store(run: Run, database: Data
     group = run("CreateThingGroup", thing_group_name="g").thing_group_arn
     for number in range(1, 6):
         run("AddThingToThingGroup", thing_group_name="g", thing_name=f"t{number}")
-    run("CreateJob", job_id="j", targets=[group], document=DOCUMENT)
-    seen = []
+    run("CreateJob", job_id="j", targets=[group], document=DOCUMENT, call=call._replace(limits=limits))
+    seen = [counts(run, "j")["queued"]]  # the first step is CreateJob's own
     again: int | None = NOW
     while again is not None and again <= NOW:
         again = transact(database, locks_rows(lambda tx: sweeps.sweep(tx, NOW, limits)))

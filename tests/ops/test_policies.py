@@ -168,7 +168,6 @@ UNKNOWN_POLICY: list[tuple[str, dict[str, str]]] = [
     ("AttachPrincipalPolicy", {"principal": arn(UNKNOWN)}),
     ("DetachPrincipalPolicy", {"principal": arn(UNKNOWN)}),
     ("ListTargetsForPolicy", {}),
-    ("ListPolicyPrincipals", {}),
 ]
 
 
@@ -176,7 +175,12 @@ UNKNOWN_POLICY: list[tuple[str, dict[str, str]]] = [
 def test_unknown_policy(run: Run, operation: str, members: dict[str, str]) -> None:
     with pytest.raises(iot.ResourceNotFoundException) as error:
         run(operation, policy_name="none", **members)
-    assert error.value.message == "Policy none cannot be found."
+    assert error.value.message == "Policy not found"
+
+
+def test_an_unknown_policy_has_no_principals(run: Run) -> None:
+    answer = run("ListPolicyPrincipals", policy_name="none")
+    assert (answer.principals, answer.next_marker) == ([], None)
 
 
 # --- versions -------------------------------------------------------------------------------------------------------

@@ -106,14 +106,20 @@ def test_targets_are_certificates_and_groups(run: Run, operation: str, target: s
     assert error.value.message == texts.policies.NOT_A_POLICY_TARGET
 
 
-@pytest.mark.parametrize("operation", ["AttachPrincipalPolicy", "DetachPrincipalPolicy", "ListPrincipalPolicies"])
-def test_groups_are_no_principals(run: Run, operation: str) -> None:
+def test_groups_as_principals(run: Run) -> None:
+    """The model's texts name groups where policies are detached and listed, not where they are attached."""
     create(run)
     run("CreateThingGroup", thing_group_name="g")
-    members = {} if operation == "ListPrincipalPolicies" else {"policy_name": "p"}
     with pytest.raises(iot.InvalidRequestException) as error:
-        run(operation, principal=group_arn("g"), **members)
+        run("AttachPrincipalPolicy", principal=group_arn("g"), policy_name="p")
     assert error.value.message == "The given ARN does not represent a cert"
+    run("AttachPolicy", target=group_arn("g"), policy_name="p")
+    assert [each.policy_name for each in run("ListPrincipalPolicies", principal=group_arn("g")).policies] == ["p"]
+    run("DetachPrincipalPolicy", principal=group_arn("g"), policy_name="p")
+    assert run("ListPrincipalPolicies", principal=group_arn("g")).policies == []
+    for operation, members in (("DetachPrincipalPolicy", {"policy_name": "p"}), ("ListPrincipalPolicies", {})):
+        with pytest.raises(iot.ResourceNotFoundException):
+            run(operation, principal=group_arn("none"), **members)
 
 
 def test_detach_policy_of_what_is_not_there(run: Run) -> None:

@@ -16,8 +16,9 @@ from tests.store.rows import template
 from tidegate.runtime import unit as units
 from tidegate.runtime.unit import Pooled, Ticked, Unit
 from tidegate.store import templates
-from tidegate.store.database import Database, Outcome, StoreError, StoreUnavailable, Tx, Work
+from tidegate.store.database import Database, Outcome, StoreError, StoreUnavailable, Tx, Work, together
 from tidegate.store.postgres import PostgresDatabase
+from tidegate.store.shared import FEW
 from tidegate.store.sqlite import SqliteDatabase
 
 SCOPE = 1
@@ -382,6 +383,64 @@ def test_works_of_a_pool_run_side_by_side(postgres_url: str) -> None:
         await asyncio.gather(*(unit.transact(lambda tx: meeting.wait(10)) for _ in range(2)))
 
     run(Watched(database), scenario)
+
+
+def device_work(name: str) -> Work[Any]:
+    """A work that goes with others like it, and leaves a template."""
+    return together(put(name), (SCOPE, name))
+
+
+def test_devices_of_a_pool_go_in_sets_that_grow_while_others_are_under_way(postgres_url: str) -> None:
+    database = PostgresDatabase(postgres_url, now=NOW)
+    database.reset()
+    watched = Watched(database)
+    held = threading.Event()
+
+    async def scenario(unit: Unit) -> None:
+        slow = [unit.transact(together(lambda tx: held.wait(10), (SCOPE, "x"))) for _ in range(units._SETS)]
+        await asyncio.sleep(0)
+        first = [unit.transact(device_work(f"a{number}")) for number in range(FEW)]
+        await asyncio.sleep(0)
+        second = [unit.transact(device_work(f"b{number}")) for number in range(FEW)]
+        second[0].cancel()
+        held.set()
+        assert await asyncio.gather(*slow, *first, *second[1:]) == [True] * (units._SETS + 2 * FEW - 1)
+
+    run(watched, scenario)
+    assert watched.commits == [1] * units._SETS + [2 * FEW - 1]
+    again = PostgresDatabase(postgres_url, now=NOW)
+    assert again.read(names) == [f"a{number}" for number in range(FEW)] + [f"b{number}" for number in range(1, FEW)]
+    again.close()
+
+
+def test_devices_that_wait_when_a_pool_closes_are_served(postgres_url: str) -> None:
+    database = PostgresDatabase(postgres_url, now=NOW)
+    database.reset()
+
+    async def scenario(unit: Unit) -> None:
+        given = [unit.transact(device_work(f"a{number}")) for number in range(2 * FEW)]
+        await unit.close()
+        assert [future.result() for future in given] == [True] * 2 * FEW
+        with pytest.raises(StoreUnavailable):
+            await unit.transact(device_work("late"))
+
+    run(Watched(database), scenario)
+
+
+def test_a_failure_of_the_database_reaches_every_device_of_a_set(postgres_url: str) -> None:
+    database = PostgresDatabase(postgres_url, now=NOW)
+    database.reset()
+    watched = Watched(database)
+    watched.failure = StoreUnavailable("gone")
+
+    async def scenario(unit: Unit) -> None:
+        given = [unit.transact(device_work(f"a{number}")) for number in range(FEW)]
+        found = await asyncio.gather(*given, return_exceptions=True)
+        assert found == [watched.failure] * FEW
+        watched.failure = None
+        assert await unit.transact(device_work("b")) is True
+
+    run(watched, scenario)
 
 
 def test_a_caller_of_a_pool_that_leaves_during_its_work_does_not_stop_the_effects(postgres_url: str) -> None:

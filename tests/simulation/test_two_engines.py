@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from tidegate.ops import sweeps
 from tidegate.ops.call import Call, Limits
 from tidegate.ops.table import HANDLERS
 from tidegate.store import scopes
-from tidegate.store.database import Database, Row, Tx, locks_rows, transact
+from tidegate.store.database import Database, Outcome, Row, Tx, Work, locks_rows, together, transact
 from tidegate.store.postgres import PostgresDatabase
 from tidegate.store.statements import Statement
 from tidegate.wire import iot, jobs_data
@@ -96,6 +97,43 @@ class Processes:
             except WireError as error:  # it timed out, or another of the same name was first
                 if type(error).__name__ not in ("InvalidStateTransitionException", "ResourceNotFoundException"):
                     raise
+
+    def crowds(self, database: Database, seed: int, rounds: int) -> None:
+        """Many devices that start, and then many that end, in one transaction each time; crowds of others overlap."""
+        chance = random.Random(seed)
+        for _ in range(rounds):
+            things = [f"t{number}" for number in chance.sample(range(THINGS), THINGS // 2)]
+            members: list[dict[str, object]] = [{"thing_name": thing} for thing in things]
+            begun = self.crowd(database, "StartNextPendingJobExecution", members)
+            running = [one.value.execution for one in begun if one.error is None and one.value.execution is not None]
+            ends = [
+                {
+                    "thing_name": one.thing_name,
+                    "job_id": one.job_id,
+                    "execution_number": one.execution_number,
+                    "status": chance.choice(("SUCCEEDED", "SUCCEEDED", "FAILED", "REJECTED")),
+                    "status_details": {"by": str(seed)},
+                }
+                for one in running
+            ]
+            for outcome in begun + self.crowd(database, "UpdateJobExecution", ends):
+                if type(outcome.error).__name__ not in (
+                    "NoneType",
+                    "InvalidStateTransitionException",
+                    "ResourceNotFoundException",
+                ):
+                    raise outcome.error or AssertionError
+
+    def crowd(self, database: Database, name: str, requests: list[dict[str, object]]) -> list[Outcome[Any]]:
+        """Requests of devices that share a transaction if they can."""
+        handler, call = HANDLERS["iot-jobs-data", name], self._call._replace(now=self.now)
+        shape = jobs_data.OPERATIONS[name].request
+
+        def work(members: dict[str, object]) -> Work[Any]:
+            request = shape(**members)
+            return together(lambda tx: handler.run(tx, call, request), (call.scope, str(members["thing_name"])))
+
+        return database.commit([work(members) for members in requests])
 
     def members(self, database: Database, seed: int, rounds: int) -> None:
         """Things that leave a group and join it again."""
@@ -212,6 +250,8 @@ def test_nothing_is_released_timed_out_or_tried_again_twice(processes: Processes
         world.together(
             world.guarded(world.devices, one, 2 * turn, 25),
             world.guarded(world.devices, two, 2 * turn + 1, 25),
+            world.guarded(world.crowds, one, turn, 3),
+            world.guarded(world.crowds, two, turn + 100, 3),
             world.guarded(world.members, two, turn, 5),
         )
         world.now += random.Random(turn).randrange(20_000, 2 * MINUTE)

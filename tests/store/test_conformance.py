@@ -288,12 +288,12 @@ def test_job_hasten_only_brings_forward(rows: Rows, stored: int | None, expected
     assert rows.do(jobs.next_wake) == expected
 
 
-def test_job_set_config_and_job_set_comment_leave_the_rest(rows: Rows) -> None:
+def test_job_set_config_and_job_remark_leave_the_rest(rows: Rows) -> None:
     job = rows.load(rows.job())
     changed = job._replace(description="new", config='{"new":1}', timeout_minutes=5, status=JobStatus.CANCELED)
     rows.do(lambda tx: jobs.set_config(tx, changed, updated_at=NOW + 1))
-    rows.do(lambda tx: jobs.set_comment(tx, job.id, "because"))
-    expected = changed._replace(status=JobStatus.IN_PROGRESS, updated_at=NOW + 1, comment="because")
+    rows.do(lambda tx: jobs.remark(tx, job.id, "because", updated_at=NOW + 7))
+    expected = changed._replace(status=JobStatus.IN_PROGRESS, updated_at=NOW + 7, comment="because")
     assert rows.load(job.id) == expected
     assert rows.do(jobs.next_wake) == NOW
 

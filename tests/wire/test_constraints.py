@@ -56,7 +56,8 @@ ONE = [
         failed(
             f"'[a, {'x' * 2049}]'",
             "targets",
-            "Member must satisfy constraint: [Member must have length less than or equal to 2048]",
+            "Member must satisfy constraint: [Member must have length less than or equal to 2048, "
+            "Member must have length greater than or equal to 0]",
         ),
     ),
     (
@@ -87,6 +88,14 @@ ONE = [
             "Member must have value less than or equal to 100",
         ),
     ),
+    (
+        abort(threshold_percentage=Decimal("1e400")),
+        failed(
+            "'Infinity'",
+            "abortConfig.criteriaList.1.member.thresholdPercentage",
+            "Member must have value less than or equal to 100",
+        ),
+    ),
     (abort(action=None), failed("null", "abortConfig.criteriaList.1.member.action", "Member must not be null")),
     (
         job(document_parameters={"a b": "c"}),
@@ -106,6 +115,16 @@ ONE = [
             "Map value must satisfy constraint: [Member must have length less than or equal to 30720, "
             "Member must have length greater than or equal to 1, "
             rf"Member must satisfy regular expression pattern: {TEXT}]",
+        ),
+    ),
+    (
+        iot.CreateThingRequest(thing_name="t", attribute_payload=iot.AttributePayload(attributes={"a b": "c"})),
+        failed(
+            "'{a b=c}'",
+            "attributePayload.attributes",
+            "Map keys must satisfy constraint: [Member must have length less than or equal to 128, "
+            "Member must have length greater than or equal to 0, "
+            "Member must satisfy regular expression pattern: [a-zA-Z0-9_.,@/:#-]+]",
         ),
     ),
     (

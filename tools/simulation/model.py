@@ -640,7 +640,9 @@ class Model:
 
     # --- what the engine did -----------------------------------------------------------------------------------
 
-    def observe(self, stored: Rows, keys: set[Key], jobs: dict[int, Stored], now: int, *, engine: bool) -> list[int]:
+    def observe(
+        self, stored: Rows, keys: set[Key], jobs: dict[int, Stored], now: int, *, engine: bool, begins: bool = False
+    ) -> list[int]:
         """Account for everything that is not as predicted.
 
         Args:
@@ -649,16 +651,17 @@ class Model:
             jobs: all jobs.
             now: the engine's present.
             engine: a step of the engine did it, not a call.
+            begins: a call did it that does the first step of a rollout itself: a job's creation, further targets.
 
         Returns:
             The jobs whose QUEUED executions appeared in their things' lists or disappeared from them.
         """
         self.seen_until = max(now, self.seen_until)
-        toggled = self._observe_jobs(jobs, now) if engine else []
+        toggled = self._observe_jobs(jobs, now) if engine or begins else []
         keys = keys | self.touched
         self._observe_ends(stored, keys, now, engine=engine)
         self._observe_deletions(stored, keys, jobs)
-        self._observe_beginnings(stored, keys, now, engine=engine)
+        self._observe_beginnings(stored, keys, now, engine=engine or begins)
         for key in sorted(keys | self.touched):
             if stored.get(key) != self.rows.get(key):
                 raise Broken(f"execution {key} is {stored.get(key)}, expected {self.rows.get(key)}")

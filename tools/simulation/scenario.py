@@ -306,7 +306,7 @@ class Scenario:
         number = next(row[0] for row in self.world.read("dump_jobs") if row[1] == name)
         self.summary.jobs += 1
         self.model.create_job(Job(number, name, settings, targets, self.world.now, ""), self.world.now)
-        self.world.compare([], engine=False)
+        self.world.compare(self.world.effects, engine=False, begins=True)
 
     def _settings(self) -> Settings:
         chance = self.chance

@@ -14,7 +14,7 @@ from tidegate.ops.call import Call, Limits
 from tidegate.ops.effects import ExecutionsQueued, JobShown, PendingChanged
 from tidegate.ops.table import HANDLERS
 from tidegate.store import scopes
-from tidegate.store.database import Database, Params, StoreUnavailable, Tx, locks_rows, transact
+from tidegate.store.database import Database, First, Params, StoreUnavailable, Tx, Written, locks_rows, transact
 from tidegate.store.database import Row as StoredRow
 from tidegate.store.postgres import PostgresDatabase
 from tidegate.store.sqlite import SqliteDatabase
@@ -91,6 +91,18 @@ class _Fragile:
     def settle(self, key: Hashable) -> None:
         self._tx.settle(key)
 
+    def recall(self, query: str, params: Params) -> StoredRow | None:
+        row = self._tx.recall(query, params)
+        self._count(query)
+        return row
+
+    def ahead(self, first: First) -> list[StoredRow] | None:
+        return self._tx.ahead(first)
+
+    def later(self, query: str, row: Written) -> None:
+        self._tx.later(query, row)
+        self._count(query)
+
 
 class World:
     """A clock that is moved, the databases (several are several processes on one PostgreSQL), and the model."""
@@ -114,6 +126,8 @@ class World:
         self._lists: dict[int, list[Key]] = {}
         """Each thing's pending list after the last transaction."""
         self._statuses: dict[int, str] = {}
+        self.effects: list[Any] = []
+        """Those of the last operation."""
 
     @property
     def _database(self) -> Database:
@@ -167,8 +181,9 @@ class World:
             raise Broken(f"{name} failed with {error!r}") from error
         if got != expected:
             raise Broken(f"{name} answered {got or answer!r} ({error}), expected {expected or 'success'}")
+        self.effects = effects
         if check:
-            self.compare(effects, engine=False)
+            self.compare(effects, engine=False, begins=name == "AssociateTargetsWithJob")
         return answer
 
     def step(self, *, crash: int = 0) -> int | None:
@@ -253,11 +268,11 @@ class World:
 
     # --- comparing ---------------------------------------------------------------------------------------------
 
-    def compare(self, effects: list[Any], *, engine: bool) -> None:
-        """Hold what is stored, and what devices were told, against the model."""
+    def compare(self, effects: list[Any], *, engine: bool, begins: bool = False) -> None:
+        """Hold what is stored, and what devices were told, against the model, which explains the two flags."""
         keys = self._load()
         jobs = {row[0]: _stored(row) for row in self.read("dump_jobs")}
-        toggled = self.model.observe(self.rows, keys, jobs, self.now, engine=engine)
+        toggled = self.model.observe(self.rows, keys, jobs, self.now, engine=engine, begins=begins)
         self._compare_counters()
         things = {key[0] for key in keys} | _told(effects)
         self._compare_shown(effects, keys, toggled)

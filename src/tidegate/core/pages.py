@@ -28,7 +28,9 @@ def position(listing: Sequence[object], text: str, kinds: Sequence[type]) -> lis
         kinds: the type of each part of the position.
     """
     try:
-        parts = json.loads(base64.urlsafe_b64decode(text.encode()))
+        plain = base64.urlsafe_b64decode(text.encode())
+        # The decoder passes over what it does not know, and over what follows the padding.
+        parts = json.loads(plain) if base64.urlsafe_b64encode(plain) == text.encode() else None
     except (ValueError, RecursionError):
         return None
     if not isinstance(parts, list) or len(parts) != len(kinds) + 1 or parts[0] != _seal(listing):

@@ -25,7 +25,9 @@ class Timers(NamedTuple):
     @property
     def deadline(self) -> int | None:
         """The earlier of the two: when the execution times out."""
-        return min((each for each in self if each is not None), default=None)
+        if self.in_progress is None or self.step is None:
+            return self.step if self.in_progress is None else self.in_progress
+        return min(self.in_progress, self.step)
 
     def expired(self, now: int) -> bool:
         """Whether the execution is to become TIMED_OUT."""

@@ -7,10 +7,12 @@ answer. It knows no AWS.
 The rules:
 
 * A request is handed over when it has arrived whole. One at a time; pipelined ones wait, and past a few the client
-does. * A body or head larger than the limits is refused before it is taken in. What is refused is answered in order,
-then the
-  connection lingers: what still comes is dropped for a while, because closing at once would take the answer away with a
-  reset under a client that is still writing.
+  does.
+* A body or head larger than the limits is refused before it is taken in, and so is what stands around a chunked body.
+  What is refused is answered in order, then the connection lingers: what still comes is dropped for a while, because
+  closing at once would take the answer away with a reset under a client that is still writing.
+* A client that asks may go on with its body once the requests before it are answered and its head is accepted.
+* Trailers are read over: a header that comes after the body was not part of what anybody decided about.
 * What does not arrive in time is answered 408. Deadlines are looked at once a second by the listener, not timed singly.
 """
 
@@ -94,7 +96,9 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_begun",
         "_body",
+        "_body_bytes",
         "_deadline",
+        "_expects",
         "_head_bytes",
         "_headers",
         "_in_head",
@@ -131,7 +135,9 @@ class Connection(asyncio.Protocol):
         self._begun = False  # a request has begun to arrive and is not whole
         self._in_head = True
         self._head_bytes = 0
+        self._body_bytes = 0  # as sent: with chunk sizes and trailers
         self._size = 0
+        self._expects = False  # the client waits for our word before it sends the body
         self._reading = True
         self._stalled = 0.0  # when a client that does not read its answers is given up; 0 while it reads
         self._refused = False  # nothing that arrives from now on is a request
@@ -164,6 +170,8 @@ class Connection(asyncio.Protocol):
             return
         if self._in_head:
             self._head_bytes += len(data)
+        else:
+            self._body_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -175,13 +183,21 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError:
             self._refuse(_Refusal(400, "SerializationException", "The request is not valid HTTP/1.1."))
         else:
-            if self._in_head and self._head_bytes > HEAD_LIMIT:
-                message = f"Request line and headers must not exceed {HEAD_LIMIT} bytes."
-                self._refuse(_Refusal(431, "RequestHeaderFieldsTooLargeException", message))
+            self._check_overhead()
         self._next()
         if len(self._queue) > _PIPELINED and self._reading:
             self._reading = False
             self._transport.pause_reading()
+
+    def _check_overhead(self) -> None:
+        """Refuse what is no end of a head, or of chunk sizes and trailers: the parser would keep it all."""
+        if self._in_head and self._head_bytes > HEAD_LIMIT:
+            message = f"Request line and headers must not exceed {HEAD_LIMIT} bytes."
+        elif not self._in_head and self._body_bytes - self._size > HEAD_LIMIT + self._owner.limits.body:
+            message = "Chunk sizes and trailers must not exceed the limits of the headers and the body."
+        else:
+            return
+        self._refuse(_Refusal(431, "RequestHeaderFieldsTooLargeException", message))
 
     def _keep_for_tunnel(self, data: bytes) -> None:
         if self._tunnelled is not None:
@@ -213,14 +229,17 @@ class Connection(asyncio.Protocol):
         self._url = b""
         self._headers = []
         self._body = []
+        self._body_bytes = 0
         self._size = 0
+        self._expects = False
         self._deadline = self._owner.now + self._owner.limits.request
 
     def on_url(self, url: bytes) -> None:
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name.lower(), value))
+        if self._in_head:
+            self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         self._in_head = False
@@ -228,8 +247,8 @@ class Connection(asyncio.Protocol):
             # llhttp has accepted the length as a number; a long run of digits is not even converted.
             if name == b"content-length" and (len(value) > 18 or int(value) > self._owner.limits.body):
                 self._too_large()
-            elif name == b"expect" and value.lower() == b"100-continue" and not self._refused:
-                self._transport.write(_CONTINUE)
+            elif name == b"expect" and value.lower() == b"100-continue":
+                self._expects = self._parser.get_http_version() == "1.1"
 
     def on_body(self, body: bytes) -> None:
         if self._refused:
@@ -289,14 +308,21 @@ class Connection(asyncio.Protocol):
         self._deadline = 0.0
         self._task = self._loop.create_task(self._serve(waiting))
 
+    async def _ask(self, waiting: _Waiting) -> Answer | Switch:
+        try:
+            found = None
+            if waiting.upgrade and self._owner.upgrade is not None:
+                found = await self._owner.upgrade(waiting.request)
+            return found or await self._owner.respond(waiting.request)
+        except BaseException:
+            self._transport.abort()  # nobody is left to answer: a reset rather than silence
+            raise
+
     async def _serve(self, waiting: _Waiting) -> None:
-        found = None
-        if waiting.upgrade and self._owner.upgrade is not None:
-            found = await self._owner.upgrade(waiting.request)
-        if isinstance(found, Switch):
-            self._switch(found)
+        answer = await self._ask(waiting)
+        if isinstance(answer, Switch):
+            self._switch(answer)
             return
-        answer = found or await self._owner.respond(waiting.request)
         self._task = None
         if self._last:
             return
@@ -328,6 +354,9 @@ class Connection(asyncio.Protocol):
         """Nothing is being served and nothing waits."""
         if self._last:
             return
+        if self._expects and self._begun:
+            self._expects = False
+            self._transport.write(_CONTINUE)
         if self._stopping and not self._begun:
             self._end()
         elif not self._begun and not self._deadline:

@@ -18,7 +18,7 @@ from tidegate.mqtt.turns import Turns
 from tidegate.ops import device
 from tidegate.ops.call import Call
 from tidegate.runtime.service import Service
-from tidegate.store.database import Tx
+from tidegate.store.database import Tx, together
 from tidegate.wire import constraints, jobs_data
 from tidegate.wire.errors import WireError
 
@@ -237,7 +237,7 @@ class JobRequests:
                 return _refused(error, timestamp, body.client_token)
             return Reply(accepted=True, payload=encode(shape.reply(response, timestamp, body.client_token)))
 
-        return self._turns.run(identity, work)
+        return self._turns.run(identity, together(work, (identity.scope_id, topic.thing_name)))
 
 
 def _body(payload: bytes) -> _Body:

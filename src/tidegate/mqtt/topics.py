@@ -37,6 +37,8 @@ class Operation(enum.Enum):
     DESCRIBE = "DescribeJobExecution"
     UPDATE = "UpdateJobExecution"
 
+    __hash__ = object.__hash__  # every request looks something up by it; an enum's own hash is a call of Python code
+
 
 class Kind(enum.Enum):
     """What a topic is to a publishing client, when it is no Jobs request."""

@@ -24,11 +24,13 @@ class Turns(Generic[T]):
         if self._unit.ordered:
             return self._unit.transact(locks_rows(work))
         latest = self._latest.get(whose)
-
-        async def run() -> T:
-            if latest is not None:
-                await asyncio.wait([latest])
-            return await self._unit.transact(locks_rows(work))
-
-        self._latest[whose] = future = asyncio.ensure_future(run())
+        if latest is None or latest.done():
+            future = self._unit.transact(locks_rows(work))
+        else:
+            future = asyncio.ensure_future(self._after(latest, work))
+        self._latest[whose] = future
         return future
+
+    async def _after(self, latest: asyncio.Future[T], work: Work[T]) -> T:
+        await asyncio.wait([latest])
+        return await self._unit.transact(locks_rows(work))

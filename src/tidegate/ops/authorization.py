@@ -114,7 +114,7 @@ def _changed(
 def _named(tx: Tx, call: Call, name: str) -> InForce:
     found = stored_policies.named_in_force(tx, call.scope, name)
     if found is None:
-        raise iot.ResourceNotFoundException(texts.policies.policy_missing(name))
+        raise iot.ResourceNotFoundException(texts.policies.POLICY_MISSING)
     return found
 
 

@@ -207,8 +207,8 @@ def _report(
     status = EXECUTION_MOVES[one.status, act]
     if details is not None:
         key = (one.thing_id, one.job_id, one.number)
-        executions.put_details(tx, key, msgspec.json.encode(details).decode())
-    running = timers.Timers()
+        executions.report_details(tx, key, msgspec.json.encode(details).decode())
+    running = executions.NO_TIMERS
     if status == ExecutionStatus.IN_PROGRESS and one.status == ExecutionStatus.QUEUED:
         running = timers.started(one.timeout_minutes, step_timeout, now)
     elif status == ExecutionStatus.IN_PROGRESS:
@@ -247,7 +247,7 @@ def _details(tx: Tx, key: tuple[int, int, int]) -> dict[str, str]:
 
 
 def _check(details: Mapping[str, str] | None, step_timeout: int | None, *, cancellable: bool) -> None:
-    problems = checks.status_details(details or {})
+    problems = checks.status_details(details) if details else []
     if step_timeout is not None:
         problems += checks.step_timeout(step_timeout, cancellable=cancellable)
     if problems:

@@ -50,12 +50,12 @@ def page(
 
     Args:
         listing: what the token is bound to: operation, scope, filters.
-        token: the request's ``nextToken``.
+        token: the request's ``nextToken``; the empty text that a loop may begin with is none [R].
         size: its ``maxResults``.
         start: where the first page begins; gives the types of a position's parts.
         error: raised for a token that is not of this listing.
     """
-    if token is None:
+    if not token:
         return Page(list(start), size or pages.LARGEST)
     found = pages.position(listing, token, [type(part) for part in start])
     if found is None:

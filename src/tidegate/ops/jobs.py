@@ -23,13 +23,14 @@ _NEWEST = 1 << 62
 def create_job(
     tx: Tx, call: Call, request: iot.CreateJobRequest, fetched: Fetched | None = None
 ) -> iot.CreateJobResponse:
-    """Create a job from a document or a template; the engine rolls it out. Its document is frozen here (5.1).
+    """Create a job from a document or a template. Its document is frozen here (5.1), its first executions come with
+    it; the engine rolls out the rest.
 
     Raises:
         InvalidRequestException: the members do not fit together; every problem is named.
         ResourceNotFoundException: no such template, thing or group.
         ResourceAlreadyExistsException: the id is taken; carries ``resourceId`` and ``resourceArn``.
-        LimitExceededException: too many targets, or too many active jobs.
+        LimitExceededException: too many targets or tags, or too many active jobs.
     """
     name = request.job_id
     assert name is not None
@@ -76,15 +77,22 @@ def create_job(
     jobs.put_document(tx, job_id, frozen.document, before=frozen.before, delivery=frozen.delivery)
     jobs.put_targets(tx, job_id, targets)
     stored_tags.put(tx, call.scope, resource, tags.as_map(request.tags))
+    _begin(tx, call, job_id, wake_at, waits=waits)
+    return iot.CreateJobResponse(job_arn=resource, job_id=name, description=description)
+
+
+def _begin(tx: Tx, call: Call, job_id: int, wake_at: int | None, *, waits: bool) -> None:
+    """Do a new job's first step unless it waits for its time; the engine is told when to go on."""
+    if not waits:
+        sweeps.begin(tx, job_id, call.now, call.limits)
     if wake_at is not None:
         tx.effects.append(EngineDue(wake_at))
-    return iot.CreateJobResponse(job_arn=resource, job_id=name, description=description)
 
 
 def _check(call: Call, request: iot.CreateJobRequest, fetched: Fetched | None) -> None:
     """What can be said of a request without looking anything up: every problem at once."""
     configured = configuration.requested(request)
-    problems = configuration.problems(configured, call) + tags.problems(request.tags)
+    problems = configuration.problems(configured, call) + tags.problems(request.tags, None)
     problems += configuration.source_problems(request, call) + documents.brought_problems(request, fetched, call)
     if request.job_template_arn is not None and not templates.is_template_arn(call, request.job_template_arn):
         problems.append(texts.templates.not_a_template_arn(request.job_template_arn))
@@ -92,6 +100,7 @@ def _check(call: Call, request: iot.CreateJobRequest, fetched: Fetched | None) -
     problems += [texts.jobs.not_a_target(target) for target in request.targets or [] if _named_by(call, target) is None]
     if problems:
         raise iot.InvalidRequestException(" ".join(dict.fromkeys(problems)))
+    tags.require_room(request.tags, call.limits.tags_per_resource)
     if len(set(request.targets or [])) > call.limits.targets_per_job:
         raise iot.LimitExceededException(texts.requests.limit_exceeded("targets per job", call.limits.targets_per_job))
 
@@ -102,7 +111,7 @@ def _named_by(call: Call, target: str) -> tuple[str, str] | None:
     if parsed is None or parsed.resource_type not in ("thing", "thinggroup"):
         return None
     home = (call.partition, "iot", call.region, call.account)
-    if (parsed.partition, parsed.service, parsed.region, parsed.account) != home:
+    if (parsed.partition, parsed.service, parsed.region, parsed.account) != home or not parsed.resource_id:
         return None
     return parsed.resource_type, parsed.resource_id
 
@@ -325,9 +334,9 @@ def associate_targets_with_job(
     if new:
         start = len(known)
         jobs.put_targets(tx, job.id, [each._replace(position=start + n) for n, each in enumerate(new)])
-        sweeps.roll_out_more(tx, job, start, call.now)
-    if request.comment is not None:
-        jobs.set_comment(tx, job.id, request.comment)
+        sweeps.roll_out_more(tx, job, start, call.now, call.limits)
+    if new or request.comment is not None:
+        jobs.remark(tx, job.id, job.comment if request.comment is None else request.comment, updated_at=call.now)
     return iot.AssociateTargetsWithJobResponse(
         job_arn=call.arn(f"job/{job.name}"), job_id=job.name, description=job.description
     )

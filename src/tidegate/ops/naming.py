@@ -42,7 +42,7 @@ def name_of(call: Call, kind: Kind, name: str | None, arn: str | None) -> str:
             raise iot.InvalidRequestException(kind.unnamed)
         return name
     prefix = call.arn(f"{kind.type}/")
-    if not arn.startswith(prefix):
+    if not arn.startswith(prefix) or arn == prefix:
         raise iot.InvalidRequestException(texts.requests.not_an_arn_of(kind.noun, arn))
     if name and name != arn.removeprefix(prefix):
         raise iot.InvalidRequestException(kind.differs)

@@ -161,7 +161,7 @@ def named(tx: Tx, call: Call, name: str | None) -> policies.Policy:
     """
     found = policies.get(tx, call.scope, name or "")
     if found is None:
-        raise iot.ResourceNotFoundException(texts.policies.policy_missing(name or ""))
+        raise iot.ResourceNotFoundException(texts.policies.POLICY_MISSING)
     return found
 
 

@@ -1,8 +1,8 @@
 """What holds policies (device reference 8): certificates and thing groups, by ARN, and Cognito identities, by id.
 
-The operations named after principals are the older half of AWS's interface: they know no groups. A Cognito identity
-(``region:uuid``) holds policies like a certificate, and TestAuthorization counts them; there is no identity pool here,
-so that nobody connects as one.
+The operations named after principals are the older half of AWS's interface: they attach to no groups. A Cognito
+identity (``region:uuid``) holds policies like a certificate, and TestAuthorization counts them; there is no identity
+pool here, so that nobody connects as one.
 """
 
 from __future__ import annotations
@@ -90,10 +90,10 @@ def detach_policy(tx: Tx, call: Call, request: iot.DetachPolicyRequest) -> None:
 
 
 def detach_principal_policy(tx: Tx, call: Call, request: iot.DetachPrincipalPolicyRequest) -> None:
-    """From a certificate; policy and certificate must exist."""
-    principal = principal_of(request.principal)
+    """From whatever holds it: the model's text names groups here too. It and the policy must exist."""
+    target = target_of(request.principal)
     found = policy_documents.named(tx, call, request.policy_name)
-    _detach(tx, call, found, _existing(tx, call, principal))
+    _detach(tx, call, found, _existing(tx, call, target))
 
 
 def list_attached_policies(
@@ -118,8 +118,8 @@ def list_attached_policies(
 def list_principal_policies(
     tx: Tx, call: Call, request: iot.ListPrincipalPoliciesRequest
 ) -> iot.ListPrincipalPoliciesResponse:
-    """The policies of a certificate, from new to old unless ascending order is asked for."""
-    name = _existing(tx, call, principal_of(request.principal))
+    """The policies of a certificate or, as the model's text says, a group, from new to old unless told otherwise."""
+    name = _existing(tx, call, target_of(request.principal))
     rows, marker = by_age(
         ["ListPrincipalPolicies", call.scope, name],
         request,
@@ -146,8 +146,13 @@ def list_targets_for_policy(
 def list_policy_principals(
     tx: Tx, call: Call, request: iot.ListPolicyPrincipalsRequest
 ) -> iot.ListPolicyPrincipalsResponse:
-    """What a policy is attached to but groups, the latest first unless ascending order is asked for."""
-    found, group = policy_documents.named(tx, call, request.policy_name), call.arn("thinggroup/")
+    """What a policy is attached to but groups, the latest first unless ascending order is asked for.
+
+    A policy that is not there has none: seen on AWS (moto pull request 5309), whatever the model says.
+    """
+    found, group = policies.get(tx, call.scope, request.policy_name or ""), call.arn("thinggroup/")
+    if found is None:
+        return iot.ListPolicyPrincipalsResponse(principals=[])
     rows, marker = by_age(
         ["ListPolicyPrincipals", call.scope, found.id],
         request,

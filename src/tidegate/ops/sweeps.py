@@ -198,12 +198,24 @@ def rollout_position(job: Job) -> int:
     return _Bookmark.read(job).position
 
 
-def roll_out_more(tx: Tx, job: Job, position: int, now: int) -> None:
-    """Targets were added from a position on: a job that is rolled out goes on there, as things stand now."""
+def begin(tx: Tx, job_id: int, now: int, limits: Limits) -> None:
+    """Do the first step of a job that is created in this transaction and may run: who asks next finds its executions.
+
+    What is left, the engine does.
+    """
+    job = jobs.peek(tx, job_id)
+    assert job is not None
+    _run(tx, job, now, limits)
+
+
+def roll_out_more(tx: Tx, job: Job, position: int, now: int, limits: Limits) -> None:
+    """Targets were added from a position on: a job that is rolled out goes on there, as things stand now.
+
+    Its first step is done at once. ``job`` is held.
+    """
     if job.stage == Stage.NONE:
         bookmark = _Bookmark(position=position)
-        job = job._replace(stage=Stage.ROLLOUT, stage_cursor=bookmark.text(), updated_at=now)
-        jobs.put(tx, job, wake_at=now)
+        _run(tx, job._replace(stage=Stage.ROLLOUT, stage_cursor=bookmark.text(), updated_at=now), now, limits)
     transitions.wake(tx, job.id, now)
 
 

@@ -27,10 +27,24 @@ def named(find: Callable[[Tx, int, str], object | None]) -> Exists:
     return lambda tx, scope, name: find(tx, scope, name.resource_id) is not None
 
 
-def problems(given: Sequence[iot.Tag] | None, limit: int = 50) -> list[str]:
-    """What is wrong with the tags of a request, for every operation that takes some: keys, and how many there are."""
+def problems(given: Sequence[iot.Tag] | None, limit: int | None) -> list[str]:
+    """What is wrong with the tags of a request, for every operation that takes some.
+
+    ``limit`` is how many there may be, for operations that model no LimitExceededException; None for the others, which
+    call ``require_room`` when all else is right.
+    """
     found = checks.tags(tag.key or "" for tag in given or ())
-    return [*found, texts.tags.too_many_tags(limit)] if len(given or ()) > limit else found
+    return [*found, texts.tags.too_many_tags(limit)] if limit is not None and len(given or ()) > limit else found
+
+
+def require_room(given: Sequence[iot.Tag] | None, limit: int) -> None:
+    """Refuse more tags than a new resource may have.
+
+    Raises:
+        LimitExceededException: there are more.
+    """
+    if len(given or ()) > limit:
+        raise iot.LimitExceededException(texts.tags.too_many_tags(limit))
 
 
 def as_map(given: Sequence[iot.Tag] | None) -> dict[str, str]:
@@ -42,7 +56,7 @@ def tag_resource(kinds: Kinds, tx: Tx, call: Call, request: iot.TagResourceReque
     """Set tags; those with the same key are overwritten, the others stay."""
     limit = call.limits.tags_per_resource
     new = as_map(request.tags)
-    wrong = checks.tags(tag.key or "" for tag in request.tags or ())
+    wrong = problems(request.tags, None)
     if wrong:
         raise iot.InvalidRequestException(" ".join(wrong))
     name = _resource(kinds, tx, call, request.resource_arn)
@@ -64,7 +78,7 @@ def list_tags_for_resource(
     kinds: Kinds, tx: Tx, call: Call, request: iot.ListTagsForResourceRequest
 ) -> iot.ListTagsForResourceResponse:
     """Every tag, by key: 50 fit on one page, so that no token is ever given out."""
-    if request.next_token is not None:
+    if request.next_token:
         raise iot.InvalidRequestException("Invalid nextToken")
     name = _resource(kinds, tx, call, request.resource_arn)
     found = tags.of(tx, call.scope, name)

@@ -31,13 +31,13 @@ def create_job_template(
         InvalidRequestException: the members do not fit together; every problem is named.
         ResourceNotFoundException: ``jobArn`` names no job.
         ConflictException: the id is taken; ``resourceId`` says by what.
-        LimitExceededException: the account has as many templates as it may.
+        LimitExceededException: the account has as many templates as it may, or there are too many tags.
     """
     name, description = request.job_template_id, request.description
     assert name is not None
     assert description is not None
     configured = configuration.requested(request)
-    problems = configuration.problems(configured, call) + tags.problems(request.tags)
+    problems = configuration.problems(configured, call) + tags.problems(request.tags, None)
     problems += configuration.source_problems(request, call) + documents.brought_problems(request, fetched, call)
     job_id = _job_of(call, request.job_arn, problems)
     if problems:
@@ -55,6 +55,7 @@ def create_job_template(
         raise iot.ConflictException(texts.templates.template_exists(name), resource_id=name)
     if call.limits.job_templates and templates.count(tx, call.scope) >= call.limits.job_templates:
         raise iot.LimitExceededException(texts.requests.limit_exceeded("job templates", call.limits.job_templates))
+    tags.require_room(request.tags, call.limits.tags_per_resource)
     if not templates.insert(tx, call.scope, template):
         raise iot.ConflictException(texts.templates.template_exists(name), resource_id=name)
     resource = call.arn(f"jobtemplate/{name}")

@@ -19,7 +19,7 @@ from tidegate.ops import configuration, events
 from tidegate.ops.effects import EngineDue, PendingChanged
 from tidegate.store import events as stored_events
 from tidegate.store import executions, jobs
-from tidegate.store.database import Conflict, Tx
+from tidegate.store.database import Tx
 from tidegate.store.executions import NO_TIMERS, Pending, Waiting
 from tidegate.store.jobs import Job
 
@@ -28,6 +28,8 @@ _NEAR_THE_END = 256
 
 More writers than that never meet.
 """
+_RUNNING = JobStatus.IN_PROGRESS
+_TAKING_AWAY = frozenset({JobStatus.CANCELED, JobStatus.DELETION_IN_PROGRESS})
 
 
 class Move(NamedTuple):
@@ -45,7 +47,11 @@ def visible(found: Iterable[Pending], namespace: str | None = None, *, of_job: i
     QUEUED ones only of jobs IN_PROGRESS, and none of a job that is being deleted. ``of_job`` names a job whose
     executions count as seen all the same: those an ending job is taking away just now.
     """
-    seen = [one for one in found if one.namespace == namespace and (one.job_id == of_job or _is_shown(one))]
+    seen = [
+        one
+        for one in found
+        if one.namespace == namespace and (one.job_status is _RUNNING or one.job_id == of_job or _is_shown(one))
+    ]
     if len(seen) > 1:
         seen.sort(key=lambda one: (-one.status, one.queued_at, one.job_id, one.number))
     return seen
@@ -54,12 +60,12 @@ def visible(found: Iterable[Pending], namespace: str | None = None, *, of_job: i
 def _is_shown(one: Pending) -> bool:
     if one.status == ExecutionStatus.IN_PROGRESS:
         return one.job_status != JobStatus.DELETION_IN_PROGRESS
-    return one.job_status == JobStatus.IN_PROGRESS
+    return one.job_status is _RUNNING
 
 
 def _is_taken_away(one: Pending) -> bool:
     """True for what a canceled or deleted job leaves in its things' lists until the engine has come to it."""
-    return one.job_status in (JobStatus.CANCELED, JobStatus.DELETION_IN_PROGRESS)
+    return one.job_status in _TAKING_AWAY
 
 
 def move(tx: Tx, now: int, found: list[Pending], one: Pending, to: Move) -> Pending:
@@ -76,19 +82,11 @@ def move(tx: Tx, now: int, found: list[Pending], one: Pending, to: Move) -> Pend
         The execution as it is now.
     """
     key = (one.thing_id, one.job_id, one.number)
-    if not executions.put(
+    executions.move(
         tx, key, one.version, to.status, started_at=to.started_at, now=now, forced=to.forced, timers=to.timers
-    ):
-        raise Conflict
-    jobs.count_move(tx, one.job_id, one.status, to.status)
-    moved = one._replace(
-        status=to.status,
-        version=one.version + 1,
-        started_at=to.started_at,
-        updated_at=now,
-        run_deadline=to.timers.in_progress,
-        step_deadline=to.timers.step,
     )
+    jobs.count_move(tx, one.job_id, one.status, to.status)
+    moved = one.moved(to.status, to.started_at, now, to.timers)
     after = [moved if other is one else other for other in found]
     if to.status not in ACTIVE:
         after.remove(moved)
@@ -239,11 +237,11 @@ def _retry(tx: Tx, now: int, configured: configuration.Configuration, ended: Pen
 def _decide_retry(
     configured: configuration.Configuration, ended: Pending, *, job_active: bool, over: bool, window_open: bool
 ) -> retry.Retry:
-    after_failed = ended.after_failed or 0
-    used = {ExecutionStatus.FAILED: after_failed, ExecutionStatus.TIMED_OUT: ended.attempt - after_failed}
     criteria = configuration.retry_criteria(configured)
     if not criteria:
         return retry.Retry.NEVER
+    after_failed = ended.after_failed or 0
+    used = {ExecutionStatus.FAILED: after_failed, ExecutionStatus.TIMED_OUT: ended.attempt - after_failed}
     return retry.decide(criteria, ended.status, used, job_active=job_active, ended=over, window_open=window_open)
 
 

@@ -2,7 +2,7 @@
 
 Two ways, one interface. On SQLite everything that arrives in one turn of the event loop shares a transaction and a
 commit (``call_soon(flush)``: no thread, no added latency). On PostgreSQL each work runs on a thread with a connection
-of its own.
+of its own; those marked ``together`` (devices' requests) go a few sets at a time, and a set is what came meanwhile.
 
 A caller that is cancelled before its work's turn takes the work back; after that the work runs to its end and its
 effects go out, whoever still waits.
@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
 from tidegate.store.database import Database, Outcome, StoreUnavailable, Work
+from tidegate.store.shared import FEW
 
 T = TypeVar("T")
 Listener = Callable[[list[Any]], None]
@@ -27,6 +28,8 @@ log = logging.getLogger("tidegate.store")
 _THREADS = 16
 _BATCH = 512
 """At most this many works share a commit, so that one turn of the loop stays short."""
+_SETS = 4
+"""At most this many sets of works are under way at once; what comes meanwhile makes the next ones."""
 _PATIENCE = 4
 """At most this many turns of the loop, microseconds each when nothing happens, a work waits for others to join it."""
 
@@ -201,7 +204,7 @@ class Ticked(_Landing):
 
 
 class Pooled(_Landing):
-    """Each work on a thread of its own."""
+    """Each work, or each set of works that go together, on a thread of its own."""
 
     ordered = False
     shared = True
@@ -210,10 +213,52 @@ class Pooled(_Landing):
         super().__init__()
         self._database = database
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="tidegate-store")
+        self._waiting: deque[tuple[Work[Any], asyncio.Future[Any]]] = deque()
+        self._sets = 0
+        self._scheduled = False
         self._closed = False
 
     def transact(self, work: Work[T]) -> asyncio.Future[T]:
+        if hasattr(work, "first") and not self._closed:
+            return self._wait_for_others(work)
         return self._hand_over(lambda: self._database.commit([work])[0])
+
+    def _wait_for_others(self, work: Work[T]) -> asyncio.Future[T]:
+        self.calls += 1
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._waiting.append((work, future))
+        self._schedule()
+        return future
+
+    def _schedule(self) -> None:
+        if self._waiting and not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._scheduled = False
+        while self._waiting and (self._sets < _SETS or self._closed):
+            taken = [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
+            # Too few to gain by sharing a transaction share no wait either.
+            for some in [taken] if len(taken) >= FEW else [[one] for one in taken]:
+                self._sets += 1
+                self._threads.submit(self._carry_out_set, some)
+
+    def _carry_out_set(self, taken: list[tuple[Work[Any], asyncio.Future[Any]]]) -> None:
+        batch = [(work, future) for work, future in taken if not future.cancelled()]
+        outcomes = [Outcome[Any](None, [], StoreUnavailable("the server was interrupted")) for _ in batch]
+        try:
+            outcomes = self._database.commit([work for work, _ in batch])
+        except Exception as error:  # noqa: BLE001 - handed to the callers
+            outcomes = [Outcome(None, [], error) for _ in batch]
+        finally:
+            self._loop.call_soon_threadsafe(self._land_set, [future for _, future in batch], outcomes)
+
+    def _land_set(self, futures: list[asyncio.Future[Any]], outcomes: list[Outcome[Any]]) -> None:
+        self._sets -= 1
+        for future, outcome in zip(futures, outcomes, strict=True):
+            self.land(future, outcome)
+        self._schedule()
 
     def read(self, work: Work[T]) -> asyncio.Future[T]:
         return self._hand_over(lambda: _outcome(lambda: self._database.read(work)))
@@ -246,6 +291,7 @@ class Pooled(_Landing):
 
     async def close(self) -> None:
         self._closed = True
+        self._turn()
         await self._loop.run_in_executor(None, self._threads.shutdown)
         await _let_effects_out()
         self._database.close()

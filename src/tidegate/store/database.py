@@ -37,6 +37,10 @@ class Conflict(Exception):  # noqa: N818 - a state of affairs
     """A compare-and-set found another writer's value: the work is run again from the start."""
 
 
+class Spoiled(Exception):  # noqa: N818 - a state of affairs
+    """Works that share a transaction cannot go on together: it is undone, and each runs by itself."""
+
+
 class Tx(Protocol):
     """One work's view of the database.
 
@@ -75,6 +79,39 @@ class Tx(Protocol):
         """Write what was gathered under a key, if anything was."""
         ...
 
+    def recall(self, query: str, params: Params) -> Row | None:
+        """As ``one``; works that share a transaction ask only once, until one of them writes to what the query reads.
+
+        For statements that every work of a kind runs with a handful of different parameters.
+        """
+        ...
+
+    def ahead(self, first: First) -> list[Row] | None:
+        """What was read ahead because a work said it would begin with ``first``; None if it must be asked for."""
+        ...
+
+    def later(self, query: str, row: Written) -> None:
+        """Write a row, now or with those of other works; it is in the database before anything reads its table.
+
+        ``query`` is a statement for this method alone.
+
+        Raises:
+            Conflict: it found nothing to write to.
+        """
+        ...
+
+
+class Written(Protocol):
+    """A named tuple whose fields are a statement's parameters; it begins with the execution's thing, job and number."""
+
+    @property
+    def _fields(self) -> tuple[str, ...]: ...
+
+    def __getitem__(self, index: Any, /) -> Any: ...
+
+
+First = tuple[int, str]
+"""Where a work begins: the pending list of a thing, by scope and name."""
 
 Work = Callable[[Tx], T]
 
@@ -105,7 +142,8 @@ class Gathered:
     def settle_all(self) -> None:
         """Write everything, also what is gathered meanwhile."""
         while self._values:
-            self.settle(next(iter(self._values)))
+            for key in sorted(self._values, key=repr):  # everyone in one order, or writers would wait for each other
+                self.settle(key)
 
 
 class Outcome(Generic[T]):
@@ -134,7 +172,8 @@ class Database(Protocol):
     def commit(self, works: Sequence[Work[Any]]) -> list[Outcome[Any]]:
         """Run works in order and make them durable before returning; one outcome each.
 
-        On PostgreSQL each work has a transaction of its own, and its outcome says if that one was refused.
+        On PostgreSQL works that are all marked ``together`` share a transaction; any other has one of its own, and its
+        outcome says if that one was refused.
 
         Raises:
             StoreUnavailable: nothing was kept, of any of them. RuntimeError: called from within a work, or on an engine
@@ -169,6 +208,12 @@ def locks_rows(work: Work[T]) -> Work[T]:
     """Mark a work that guards itself with row locks and version checks, so that many may run at once (PostgreSQL)."""
     work.locks_rows = True  # type: ignore[attr-defined]
     return work
+
+
+def together(work: Work[T], first: First) -> Work[T]:
+    """Mark a work that ``locks_rows`` and may share a transaction with others like it: they begin with one read."""
+    work.first = first  # type: ignore[attr-defined]
+    return locks_rows(work)
 
 
 def transact(database: Database, work: Work[T]) -> T:

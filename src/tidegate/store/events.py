@@ -47,7 +47,7 @@ def is_on(tx: Tx, scope: int, event_type: str) -> bool:
 
 def wants_executions_of(tx: Tx, job_id: int) -> bool:
     """True if the scope of a job wants to hear of executions."""
-    return tx.one("event_switch_on_for_job", {"job": job_id}) is not None
+    return tx.recall("event_switch_on_for_job", {"job": job_id}) is not None
 
 
 def put(tx: Tx, scope: int, topic: str, message: str) -> None:

@@ -62,6 +62,11 @@ class Pending(NamedTuple):
         """Which execution of its thing it is."""
         return self.job_id, self.number
 
+    def moved(self, status: ExecutionStatus, started_at: int | None, now: int, timers: Timers) -> Pending:
+        """The same after a ``move``."""
+        moved = status, self.version + 1, self.queued_at, started_at, now  # by position: half the cost of _replace
+        return Pending._make((*self[:3], *moved, *self[8:10], timers.in_progress, timers.step, *self[12:]))
+
 
 class Summary(NamedTuple):
     """What a list shows; ``owner`` is the inner id of the thing or job it is listed by, ``name`` that one's name."""
@@ -95,6 +100,31 @@ class Chunk(NamedTuple):
     started_at: int | None
 
 
+class _Moved(NamedTuple):
+    """What ``execution_set`` writes."""
+
+    thing: int
+    job: int
+    number: int
+    version: int
+    status: int
+    started_at: int | None
+    updated_at: int
+    forced: int | None
+    run_deadline: int | None
+    step_deadline: int | None
+    deadline: int | None
+
+
+class _Reported(NamedTuple):
+    """What ``execution_details_put`` writes."""
+
+    thing: int
+    job: int
+    number: int
+    details: str
+
+
 def group_members(tx: Tx, group_id: int, *, after: int, joined_by: int, limit: int) -> list[int]:
     """A group's next members by thing id, as it was at an instant (epoch ms), without those who left since."""
     values = {"group": group_id, "after": after, "joined_by": joined_by, "limit": limit}
@@ -124,7 +154,10 @@ def release_thing(tx: Tx, job_id: int, thing_id: int, *, now: int) -> bool:
 
 def pending(tx: Tx, scope: int, thing_name: str) -> tuple[int | None, list[Pending]]:
     """(thing id, its QUEUED and IN_PROGRESS executions in no order); (None, []) if there is no such thing."""
-    return _pending(tx.all("execution_pending", {"scope": scope, "thing_name": thing_name}))
+    rows = tx.ahead((scope, thing_name))
+    if rows is None:
+        rows = tx.all("execution_pending", {"scope": scope, "thing_name": thing_name})
+    return _pending(rows)
 
 
 def pending_by_id(tx: Tx, thing_id: int) -> list[Pending]:
@@ -138,32 +171,10 @@ def _pending(rows: list[Row]) -> tuple[int | None, list[Pending]]:
     thing_id: int = rows[0][0]
     if rows[0][1] is None:
         return thing_id, []
-    return thing_id, [_one_pending(*row) for row in rows]
-
-
-def _one_pending(  # positions as in the statement: this is the hot path of devices
-    thing: int,
-    job: int,
-    number: int,
-    status: int,
-    version: int,
-    queued_at: int,
-    started_at: int | None,
-    updated_at: int,
-    attempt: int,
-    after_failed: int | None,
-    run_deadline: int | None,
-    step_deadline: int | None,
-    job_name: str,
-    job_status: str,
-    namespace: str | None,
-    timeout_minutes: int | None,
-    config: str,
-) -> Pending:
-    moved = _STATUS[status], version, queued_at, started_at, updated_at, attempt, after_failed
-    timers = run_deadline, step_deadline
-    shown = _JOB_STATUS[job_status]
-    return Pending(thing, job, number, *moved, *timers, job_name, shown, namespace, timeout_minutes, config)
+    # Positions as in the statements: this is the hot path of devices.
+    return thing_id, [
+        Pending._make((*row[:3], _STATUS[row[3]], *row[4:13], _JOB_STATUS[row[13]], *row[14:17])) for row in rows
+    ]
 
 
 def _execution(row: Row | None) -> Execution | None:
@@ -193,20 +204,37 @@ def put(
     timers: Timers = NO_TIMERS,
 ) -> bool:
     """Move (thing, job, number) on from a version; False if another writer was first."""
-    values = {
-        "thing": key[0],
-        "job": key[1],
-        "number": key[2],
-        "version": version,
-        "status": int(status),
-        "started_at": started_at,
-        "updated_at": now,
-        "forced": None if forced is None else int(forced),
-        "run_deadline": timers.in_progress,
-        "step_deadline": timers.step,
-        "deadline": timers.deadline,
-    }
-    return tx.run("execution_set", values) == 1
+    row = _moved(key, version, status, started_at, now, forced, timers)
+    return tx.run("execution_set", row._asdict()) == 1
+
+
+def move(
+    tx: Tx,
+    key: tuple[int, int, int],
+    version: int,
+    status: ExecutionStatus,
+    *,
+    started_at: int | None,
+    now: int,
+    forced: bool | None = None,
+    timers: Timers = NO_TIMERS,
+) -> None:
+    """The same for a work that is run again if another writer was first (``Conflict``); it may be written later."""
+    tx.later("execution_set_later", _moved(key, version, status, started_at, now, forced, timers))
+
+
+def _moved(
+    key: tuple[int, int, int],
+    version: int,
+    status: ExecutionStatus,
+    started_at: int | None,
+    now: int,
+    forced: bool | None,
+    timers: Timers,
+) -> _Moved:
+    forced_as_number = None if forced is None else int(forced)
+    deadlines = timers.in_progress, timers.step, timers.deadline
+    return _Moved(*key, version, int(status), started_at, now, forced_as_number, *deadlines)
 
 
 def queue(
@@ -328,6 +356,11 @@ def any_of_thing(tx: Tx, thing_id: int) -> bool:
 def put_details(tx: Tx, key: tuple[int, int, int], details: str) -> None:
     """Replace the status details (JSON text) of (thing, job, number)."""
     tx.run("execution_details_put", {"thing": key[0], "job": key[1], "number": key[2], "details": details})
+
+
+def report_details(tx: Tx, key: tuple[int, int, int], details: str) -> None:
+    """The same with a ``move``; it may be written later."""
+    tx.later("execution_details_put_later", _Reported(*key, details))
 
 
 def details(tx: Tx, key: tuple[int, int, int]) -> str | None:

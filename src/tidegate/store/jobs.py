@@ -152,9 +152,9 @@ def set_config(tx: Tx, job: Job, *, updated_at: int) -> None:
     tx.run("job_set_config", {**values, "timeout_minutes": job.timeout_minutes, "updated_at": updated_at})
 
 
-def set_comment(tx: Tx, job_id: int, comment: str) -> None:
-    """Replace a job's comment."""
-    tx.run("job_set_comment", {"id": job_id, "comment": comment})
+def remark(tx: Tx, job_id: int, comment: str | None, *, updated_at: int) -> None:
+    """Put a job's comment, and when it was changed last (epoch ms)."""
+    tx.run("job_remark", {"id": job_id, "comment": comment, "updated_at": updated_at})
 
 
 def continuous_of_group(tx: Tx, group_id: int) -> list[int]:
@@ -231,7 +231,7 @@ def document_delivery(tx: Tx, job_id: int) -> tuple[str, str | None]:
 
 
 def _document(statement: str, tx: Tx, job_id: int) -> Row:
-    row = tx.one(statement, {"job": job_id})
+    row = tx.recall(statement, {"job": job_id})
     assert row is not None, f"job {job_id} has no document"
     return row
 

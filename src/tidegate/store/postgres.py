@@ -1,8 +1,9 @@
-"""The shared engine: PostgreSQL, each work in a transaction of its own on a connection of its own.
+"""The shared engine: PostgreSQL, many connections with a transaction each.
 
 Works run SERIALIZABLE: they were written as if they were alone, as they are on SQLite, and PostgreSQL runs one again
 when it could not have been. Those that take row locks instead and compare before they set say so with ``locks_rows``
-and run READ COMMITTED, because a fleet of devices would otherwise collide on every counter page.
+and run READ COMMITTED, because a fleet of devices would otherwise collide on every counter page. Those of them that are
+given at once and marked ``together`` share a transaction, unless one of them spoils it.
 
 Connections are kept for the next work, as many as works ever ran at once. When a kept one turns out to be dead the
 others are dropped with it and a fresh one is tried: a restarted server costs nobody a refusal.
@@ -13,16 +14,32 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
+import msgspec
 import psycopg
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import TransactionStatus
 from psycopg.types.numeric import Int8Dumper
 
-from tidegate.store import migrations, statements
-from tidegate.store.database import Conflict, Gathered, Outcome, Params, Row, StoreError, StoreUnavailable, Tx, Work
+from tidegate.store import migrations, shared, statements
+from tidegate.store.database import (
+    Conflict,
+    First,
+    Gathered,
+    Outcome,
+    Params,
+    Row,
+    Spoiled,
+    StoreError,
+    StoreUnavailable,
+    Tx,
+    Work,
+    Written,
+)
+from tidegate.store.shared import Shared
 
 T = TypeVar("T")
 
@@ -42,29 +59,60 @@ _Connection = psycopg.Connection[Row]
 class PostgresTx:
     """A work's view of one connection."""
 
-    __slots__ = ("_connection", "_gathered", "_statements", "effects")
+    __slots__ = ("_connection", "_gathered", "_shared", "_statements", "dirty", "effects")
 
-    def __init__(self, connection: _Connection, known: dict[str, statements.Statement]) -> None:
+    def __init__(
+        self,
+        connection: _Connection,
+        known: dict[str, statements.Statement],
+        gathered: Gathered | None = None,
+        shared: Shared | None = None,
+    ) -> None:
+        """``gathered`` and ``shared``: what it has in common with other works of its transaction, if there are any."""
         self._connection = connection
         self._statements = known
         self.effects: list[Any] = []
-        self._gathered = Gathered()
+        self.dirty = False
+        self._gathered = Gathered() if gathered is None else gathered
+        self._shared = shared
+
+    def _sql(self, query: str) -> str:
+        statement = self._statements[query]
+        if self._shared is not None:
+            self._shared.before(statement)
+        self.dirty = self.dirty or statement.writes
+        return statement.sql
 
     def one(self, query: str, params: Params) -> Row | None:
-        return self._connection.execute(self._statements[query].sql, params).fetchone()
+        return self._connection.execute(self._sql(query), params).fetchone()
 
     def all(self, query: str, params: Params) -> list[Row]:
-        return self._connection.execute(self._statements[query].sql, params).fetchall()
+        return self._connection.execute(self._sql(query), params).fetchall()
 
     def run(self, query: str, params: Params) -> int:
-        return self._connection.execute(self._statements[query].sql, params).rowcount
+        return self._connection.execute(self._sql(query), params).rowcount
 
     def many(self, query: str, rows: Sequence[Params]) -> None:
         if rows:
+            sql = self._sql(query)
             with self._connection.cursor() as cursor:
-                cursor.executemany(self._statements[query].sql, rows)
+                cursor.executemany(sql, rows)
+
+    def recall(self, query: str, params: Params) -> Row | None:
+        return self._shared.recall(query, params, self.one) if self._shared else self.one(query, params)
+
+    def ahead(self, first: First) -> list[Row] | None:
+        return self._shared.ahead(first) if self._shared else None
+
+    def later(self, query: str, row: Written) -> None:
+        self.dirty = True
+        if self._shared is not None:
+            self._shared.later(query, row)
+        elif self.run(query, {"rows": _json([row])}) != 1:
+            raise Conflict
 
     def gather(self, key: Hashable, start: Callable[[], T], settle: Callable[[Tx, T], None]) -> T:
+        self.dirty = True
         return self._gathered.gather(self, key, start, settle)
 
     def settle(self, key: Hashable) -> None:
@@ -142,7 +190,30 @@ class PostgresDatabase:
             raise
 
     def commit(self, works: Sequence[Work[Any]]) -> list[Outcome[Any]]:
-        return [self._attempt(work) for work in works]
+        outcomes: list[Outcome[Any]] | None = None
+        begins = shared.firsts(works)
+        if begins is not None and len(begins) == len(works):
+            outcomes = self._together(works, begins)
+        return [self._attempt(work) for work in works] if outcomes is None else outcomes
+
+    def _together(self, works: Sequence[Work[Any]], begins: Sequence[First]) -> list[Outcome[Any]] | None:
+        """Run works in one transaction; None if they cannot go together, and nothing of them was kept."""
+        try:
+            with self._connection("BEGIN ISOLATION LEVEL READ COMMITTED") as connection:
+                gathered, read = Gathered(), Shared(self._known, partial(self._write_all, connection))
+                read.read(PostgresTx(connection, self._known), begins)
+                outcomes = [_one_of(work, PostgresTx(connection, self._known, gathered, read)) for work in works]
+                _settle(gathered, read)
+                connection.execute("COMMIT")
+                return outcomes
+        except (errors.SerializationFailure, errors.DeadlockDetected, Conflict, Spoiled):
+            return None
+        except (psycopg.Error, StoreUnavailable) as error:
+            failure = _as_outcome(error)
+            return [Outcome(None, [], failure) for _ in works] if isinstance(failure, StoreUnavailable) else None
+
+    def _write_all(self, connection: _Connection, query: str, rows: Sequence[Written]) -> int:
+        return connection.execute(self._known[query].sql, {"rows": _json(rows)}).rowcount
 
     def _attempt(self, work: Work[Any]) -> Outcome[Any]:
         guarded = getattr(work, "locks_rows", False)
@@ -259,6 +330,34 @@ class PostgresDatabase:
             idle, self._idle = self._idle, []
         for connection in idle:
             connection.close()
+
+
+def _one_of(work: Work[Any], tx: PostgresTx) -> Outcome[Any]:
+    """Run one of several works; one that fails after it has written is run by itself, and so are the others."""
+    try:
+        return Outcome(work(tx), tx.effects)
+    except (psycopg.Error, Conflict, Spoiled):
+        raise
+    except Exception as error:
+        if tx.dirty:
+            raise Spoiled from error
+        return Outcome(None, [], error)
+
+
+def _settle(gathered: Gathered, read: Shared) -> None:
+    try:
+        read.write()  # executions before counters before jobs: the order of a work that runs by itself
+        gathered.settle_all()
+        read.write()
+    except (psycopg.Error, Conflict):
+        raise
+    except Exception as error:
+        raise Spoiled from error
+
+
+def _json(rows: Sequence[Written]) -> str:
+    fields = rows[0]._fields
+    return msgspec.json.encode([dict(zip(fields, row[:], strict=True)) for row in rows]).decode()
 
 
 def _as_outcome(error: psycopg.Error | StoreUnavailable) -> StoreError:

@@ -20,8 +20,22 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tidegate import clock
-from tidegate.store import migrations, statements
-from tidegate.store.database import Conflict, Gathered, Outcome, Params, Row, StoreError, StoreUnavailable, Tx, Work
+from tidegate.store import migrations, shared, statements
+from tidegate.store.database import (
+    Conflict,
+    First,
+    Gathered,
+    Outcome,
+    Params,
+    Row,
+    Spoiled,
+    StoreError,
+    StoreUnavailable,
+    Tx,
+    Work,
+    Written,
+)
+from tidegate.store.shared import Shared
 
 T = TypeVar("T")
 
@@ -87,23 +101,35 @@ class _Reading:
     def settle(self, key: Hashable) -> None:
         """Nothing is gathered between commits."""
 
+    def recall(self, query: str, params: Params) -> Row | None:
+        return self.one(query, params)
+
+    def ahead(self, first: First) -> list[Row] | None:
+        return None
+
+    def later(self, query: str, row: Written) -> None:
+        if self.run(query, dict(zip(row._fields, row[:], strict=True))) != 1:
+            raise Conflict
+
 
 class SqliteTx(_Reading):
     """A work's view in a batch. ``dirty`` once it has changed anything; only then a failure has something to undo."""
 
-    __slots__ = ("_gathered", "_guarded", "dirty")
+    __slots__ = ("_gathered", "_guarded", "_shared", "dirty")
 
     def __init__(
         self,
         connection: sqlite3.Connection,
         known: dict[str, statements.Statement],
         gathered: Gathered,
+        shared: Shared | None = None,
         *,
         guarded: bool,
     ) -> None:
         """``guarded``: a savepoint opens at the first write, so that this work can be undone alone."""
         super().__init__(connection, known)
         self._gathered = gathered
+        self._shared = shared
         self._guarded = guarded
         self.dirty = False
 
@@ -114,17 +140,28 @@ class SqliteTx(_Reading):
     def settle(self, key: Hashable) -> None:
         self._gathered.settle(key)
 
+    def recall(self, query: str, params: Params) -> Row | None:
+        return self._shared.recall(query, params, self.one) if self._shared else self.one(query, params)
+
+    def ahead(self, first: First) -> list[Row] | None:
+        return self._shared.ahead(first) if self._shared else None
+
+    def later(self, query: str, row: Written) -> None:
+        if self._shared is None:
+            super().later(query, row)
+        else:
+            self.dirty = True
+            self._shared.later(query, row)
+
     def _execute(self, query: str, params: Params) -> sqlite3.Cursor:
         statement = self._statements[query]
+        if self._shared is not None:
+            self._shared.before(statement)
         if statement.writes and not self.dirty:
             if self._guarded:
                 self._connection.execute("SAVEPOINT work")
             self.dirty = True
         return self._connection.execute(statement.sql, params)
-
-
-class _Spoiled(Exception):  # noqa: N818 - a state of affairs
-    """A work without a savepoint failed after it had written: the batch is done again, with savepoints."""
 
 
 class SqliteDatabase:
@@ -152,6 +189,7 @@ class SqliteDatabase:
             StoreError: the file is not a database of this tidegate, or cannot be opened.
         """
         self._known = statements.load("sqlite")
+        self._numbered: dict[str, str] = {}
         self._owned = threading.Lock()
         self._connection = _connect(path, log_limit)
         try:
@@ -172,7 +210,7 @@ class SqliteDatabase:
         try:
             try:
                 outcomes = self._together(works, guarded=False)
-            except _Spoiled:
+            except Spoiled:
                 outcomes = self._together(works, guarded=True)
             if self._checkpointer:
                 self._checkpointer.after_commit(self._connection)
@@ -203,32 +241,59 @@ class SqliteDatabase:
         with self._transaction():
             if guarded:
                 return [self._attempt(work, Gathered(), guarded=True) for work in works]
-            gathered = Gathered()
-            outcomes = [self._attempt(work, gathered, guarded=False) for work in works]
-            self._settle(gathered)
+            gathered, shared = Gathered(), self._read_ahead(works)
+            outcomes = [self._attempt(work, gathered, shared, guarded=False) for work in works]
+            self._settle(gathered, shared)
             return outcomes
 
-    def _settle(self, gathered: Gathered) -> None:
+    def _read_ahead(self, works: Sequence[Work[Any]]) -> Shared | None:
+        begins = shared.firsts(works)
+        if begins is None:
+            return None
+        read = Shared(self._known, self._write_all)
+        read.read(_Reading(self._connection, self._known), begins)
+        return read
+
+    def _write_all(self, query: str, rows: Sequence[Written]) -> int:
+        sql = self._numbered.get(query)
+        if sql is None:
+            sql = self._numbered[query] = self._known[query].numbered(rows[0]._fields)
         try:
+            return self._connection.executemany(sql, rows).rowcount  # type: ignore[arg-type]
+        except sqlite3.Error as error:
+            if _is_own_fault(error):
+                raise Spoiled from error
+            raise
+
+    def _settle(self, gathered: Gathered, shared: Shared | None) -> None:
+        try:
+            if shared is not None:
+                shared.write()
             gathered.settle_all()
+            if shared is not None:
+                shared.write()
         except Exception as error:
             if isinstance(error, sqlite3.Error) and not _is_own_fault(error):
                 raise
-            raise _Spoiled from error
+            raise Spoiled from error
 
-    def _attempt(self, work: Work[Any], gathered: Gathered, *, guarded: bool) -> Outcome[Any]:
-        tx = SqliteTx(self._connection, self._known, gathered, guarded=guarded)
+    def _attempt(
+        self, work: Work[Any], gathered: Gathered, shared: Shared | None = None, *, guarded: bool
+    ) -> Outcome[Any]:
+        tx = SqliteTx(self._connection, self._known, gathered, shared, guarded=guarded)
         try:
             value = work(tx)
             if guarded:
                 gathered.settle_all()
+        except Spoiled:
+            raise
         except Exception as error:
             if isinstance(error, sqlite3.Error) and not _is_own_fault(error):
                 raise
             self._check_open()
             if tx.dirty:
                 if not guarded:
-                    raise _Spoiled from error
+                    raise Spoiled from error
                 self._connection.execute("ROLLBACK TO work")
                 self._connection.execute("RELEASE work")
             return Outcome(None, [], _as_outcome(error))

@@ -7,6 +7,7 @@ only replace statements that the common file has, and says why in a ``-- Differs
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Literal, NamedTuple
@@ -17,6 +18,8 @@ _NAME = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
 _COMMENT = re.compile(r"--[^\n]*")
 _PARAMETER = re.compile(r"(?<![:\w]):(\w+)")
 _WRITES = re.compile(r"\b(INSERT|UPDATE|DELETE)\b")
+_WRITTEN = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM) (\w+)")
+_WORD = re.compile(r"\w+")
 
 
 class Statement(NamedTuple):
@@ -24,6 +27,14 @@ class Statement(NamedTuple):
 
     sql: str
     writes: bool
+    words: frozenset[str] = frozenset()
+    """Every word of it but its parameters: the tables it reads or writes are among them."""
+    written: frozenset[str] = frozenset()
+    """The tables it writes."""
+
+    def numbered(self, fields: Sequence[str]) -> str:
+        """The same for SQLite with parameters by position: a third cheaper where one statement runs many times."""
+        return _PARAMETER.sub(lambda match: f"?{fields.index(match[1]) + 1}", self.sql)
 
 
 @cache
@@ -64,6 +75,7 @@ def _split(file: str, text: str) -> dict[str, tuple[str, bool]]:
 def _statement(text: str, dialect: Dialect) -> Statement:
     sql = " ".join(text.split())
     writes = bool(_WRITES.search(sql))
+    words, written = frozenset(_WORD.findall(_PARAMETER.sub("", sql))), frozenset(_WRITTEN.findall(sql))
     if dialect == "postgres":
         sql = _PARAMETER.sub(r"%(\1)s", sql.replace("%", "%%"))
-    return Statement(sql, writes)
+    return Statement(sql, writes, words, written)

@@ -102,6 +102,8 @@ def _tests(rule: Text | Number | Size) -> list[_Test]:
     """In the order in which AWS lists them for elements and entries."""
     measure, noun = (_itself, "value") if isinstance(rule, Number) else (len, "length")
     low, high = rule.min, rule.max
+    if isinstance(rule, Text) and high is not None and low is None:
+        low = 0  # AWS names this one too where it lists all constraints: seen by users (aws-sdk-java issue 666)
     tests: list[_Test] = []
     if high is not None:
         tests.append((f"Member must have {noun} less than or equal to {high}", lambda value: measure(value) <= high))
@@ -129,7 +131,7 @@ def java(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Decimal):
-        return repr(float(value))
+        return repr(float(value)).replace("inf", "Infinity")
     if isinstance(value, list):
         return f"[{', '.join(map(java, value))}]"
     if isinstance(value, dict):

@@ -37,8 +37,9 @@ def device_execution_missing(thing_name: str, job_id: str) -> str:
 
 
 def job_not_deletable(job_id: str, status: str) -> str:
-    """[third hand] DeleteJob without force."""
-    return f"Job {job_id} is in status {status} and cannot be deleted without force"
+    """[third hand] DeleteJob without force; [R] without its last words, of a job that is being deleted already."""
+    without = "" if status == "DELETION_IN_PROGRESS" else " without force"
+    return f"Job {job_id} is in status {status} and cannot be deleted{without}"
 
 
 def job_not_cancelable(job_id: str, status: str) -> str:

@@ -9,13 +9,11 @@ NOT_A_POLICY_TARGET: Final = (
 )
 """[R] AttachPolicy, DetachPolicy, ListAttachedPolicies."""
 
+POLICY_MISSING: Final = "Policy not found"
+"""Reported by users of the live service. AttachPolicy, ListTargetsForPolicy; [R] for the others."""
+
 POLICY_VERSION_DEFAULT: Final = "Cannot delete the default version of a policy"
 """[R] DeletePolicyVersion."""
-
-
-def policy_missing(name: str) -> str:
-    """[R] after the text for things."""
-    return f"Policy {name} cannot be found."
 
 
 def policy_version_missing(name: str, version: str) -> str:

@@ -38,6 +38,15 @@ LEFT JOIN execution e ON e.thing_id = t.id AND e.status <= 1
 LEFT JOIN job j ON j.id = e.job_id
 WHERE t.scope_id = :scope AND t.name = :thing_name AND t.deleted_at IS NULL;
 
+-- name: execution_pending_all
+SELECT t.id, e.job_id, e.number, e.status, e.version, e.queued_at, e.started_at, e.updated_at,
+  e.attempt, e.after_failed, e.run_deadline, e.step_deadline, j.name, j.status, j.namespace, j.timeout_minutes,
+  j.config, t.name
+FROM json_each(:names) w
+CROSS JOIN thing t ON t.scope_id = :scope AND t.name = w.value AND t.deleted_at IS NULL
+LEFT JOIN execution e ON e.thing_id = t.id AND e.status <= 1
+LEFT JOIN job j ON j.id = e.job_id;
+
 -- name: execution_pending_by_id
 SELECT t.id, e.job_id, e.number, e.status, e.version, e.queued_at, e.started_at, e.updated_at,
   e.attempt, e.after_failed, e.run_deadline, e.step_deadline, j.name, j.status, j.namespace, j.timeout_minutes,
@@ -58,6 +67,11 @@ SELECT thing_id, job_id, number, status, version, queued_at, started_at, updated
 FROM execution WHERE thing_id = :thing AND job_id = :job ORDER BY number DESC LIMIT 1;
 
 -- name: execution_set
+UPDATE execution SET status = :status, version = version + 1, started_at = :started_at, updated_at = :updated_at,
+  forced = :forced, run_deadline = :run_deadline, step_deadline = :step_deadline, deadline = :deadline
+WHERE thing_id = :thing AND job_id = :job AND number = :number AND version = :version;
+
+-- name: execution_set_later
 UPDATE execution SET status = :status, version = version + 1, started_at = :started_at, updated_at = :updated_at,
   forced = :forced, run_deadline = :run_deadline, step_deadline = :step_deadline, deadline = :deadline
 WHERE thing_id = :thing AND job_id = :job AND number = :number AND version = :version;
@@ -121,6 +135,10 @@ ORDER BY queued_at, thing_id, number LIMIT :limit;
 DELETE FROM execution WHERE thing_id = :thing AND job_id = :job AND number = :number;
 
 -- name: execution_details_put
+INSERT INTO execution_details (thing_id, job_id, number, details) VALUES (:thing, :job, :number, :details)
+ON CONFLICT (thing_id, job_id, number) DO UPDATE SET details = excluded.details;
+
+-- name: execution_details_put_later
 INSERT INTO execution_details (thing_id, job_id, number, details) VALUES (:thing, :job, :number, :details)
 ON CONFLICT (thing_id, job_id, number) DO UPDATE SET details = excluded.details;
 

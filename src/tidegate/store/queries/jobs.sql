@@ -45,8 +45,8 @@ UPDATE job SET wake_at = :wake_at WHERE id = :id AND (wake_at IS NULL OR wake_at
 UPDATE job SET description = :description, config = :config, timeout_minutes = :timeout_minutes, updated_at = :updated_at
 WHERE id = :id;
 
--- name: job_set_comment
-UPDATE job SET comment = :comment WHERE id = :id;
+-- name: job_remark
+UPDATE job SET comment = :comment, updated_at = :updated_at WHERE id = :id;
 
 -- name: job_count_concurrent
 SELECT count(*) FROM job
