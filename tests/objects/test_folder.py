@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -191,6 +192,22 @@ def test_many_abandoned_uploads(folder: Folder) -> None:
         folder.create_upload("bucket", str(number), About(), NOW)
     assert folder.drop_abandoned(NOW + 1) == 250
     assert folder.list_uploads("bucket", Question(), None).found == []
+
+
+def test_what_could_not_be_forgotten_is_whole(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The names go first: if they stay, so do the bytes."""
+
+    def full(_: Index) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    put(folder, "k", b"data")
+    monkeypatch.setattr(Index, "empty", full)
+    with pytest.raises(sqlite3.OperationalError):
+        folder.empty()
+    found = folder.find("bucket", "k")
+    assert found is not None
+    [descriptor] = folder.open(found[1])
+    os.close(descriptor)
 
 
 def test_another_process_may_empty_it(folder: Folder) -> None:

@@ -101,9 +101,9 @@ class Folder:
         with self._index.read() as tx:
             if not versions.bucket_list(tx):
                 return
-        with self._index.write() as tx:
+        with self._index.write():
             self._index.empty()
-            self._sweep(tx, self._blobs.names())
+        self._remove(list(self._blobs.names()))
 
     # -- buckets ---------------------------------------------------------------------------------------------------
 
