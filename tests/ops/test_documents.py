@@ -277,6 +277,25 @@ def test_package_versions_must_exist(create: Any) -> None:
 # --- freezing with a catalog ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("home", ["eu-west-1:210987654321", "us-east-1:123456789012"])
+def test_package_versions_of_others(run: Run, create: Any, home: str) -> None:
+    """No job could ever deploy them: templates refuse them, too."""
+    theirs = [f"arn:aws:iot:{home}:package/p/version/1", f"arn:aws:iot:{home}:package/q/version/$null"]
+    for refuse in (
+        lambda: create({}, destination_package_versions=theirs),
+        lambda: run(
+            "CreateJobTemplate",
+            job_template_id="x",
+            description="d",
+            document="{}",
+            destination_package_versions=theirs,
+        ),
+    ):
+        with pytest.raises(INVALID) as refused:
+            refuse()
+        assert [f"{one} is not the ARN of a package version" in refused.value.message for one in theirs] == [True] * 2
+
+
 def test_a_document_with_package_versions_is_frozen(stocked: Call) -> None:
     artifact = "${aws:iot:package:p:version:$default:artifact:s3-presigned-url}"
     text = json.dumps({"all": "${aws:iot:package::version::attributes}", "fw": artifact, "u": OBJECT})
