@@ -66,6 +66,14 @@ def test_what_can_be_told_of_a_url(folder: Folder, tmp_path: Path) -> None:
     assert objects.fault("PUT", Location("nobodys", "k")) is Fault.MISSING
 
 
+def test_whose_a_bucket_is(folder: Folder, tmp_path: Path) -> None:
+    own = credential.load_or_create(tmp_path, RandomIds())
+    bounded, free = (Embedded(folder, Site("http://h:1", "r"), own, bounded=bounded) for bounded in (True, False))
+    assert (bounded.open_to("1", "bucket"), bounded.open_to("2", "bucket")) == (True, False)
+    assert bounded.open_to("2", "nobodys")
+    assert free.open_to("2", "bucket")
+
+
 def test_a_reset_empties_the_folder(folder: Folder, tmp_path: Path) -> None:
     objects = Embedded(folder, Site("http://h:1", "r"), credential.load_or_create(tmp_path, RandomIds()))
     objects.reset()

@@ -277,6 +277,20 @@ def test_package_versions_must_exist(create: Any) -> None:
 # --- freezing with a catalog ------------------------------------------------------------------------------------------
 
 
+def test_buckets_of_another_account(create: Any, shelf: Shelf, stocked: Call) -> None:
+    """Neither fetched from nor presigned, whatever they hold."""
+    shelf.on[DOC] = b"{}"
+    shelf.closed_to.add(stocked.account)
+    for members in ({"document_source": SOURCE}, {"document": json.dumps({"u": OBJECT})}):
+        with pytest.raises(INVALID, match=rf"Permission denied .* use role {ROLE.role_arn} to access bucket bucket"):
+            create(**members, presigned_url_config=ROLE)
+    with pytest.raises(INVALID, match="to access bucket logs"):
+        create({"u": UPLOAD}, presigned_url_config=ROLE)
+    with pytest.raises(INVALID, match=r"Access to job document source .* is denied"):
+        create(document_source=SOURCE)
+    assert shelf.fetched == []
+
+
 @pytest.mark.parametrize("home", ["eu-west-1:210987654321", "us-east-1:123456789012"])
 def test_package_versions_of_others(run: Run, create: Any, home: str) -> None:
     """No job could ever deploy them: templates refuse them, too."""

@@ -21,8 +21,10 @@ log = logging.getLogger("tidegate.objects")
 class Embedded:
     """Reads the folder by itself and never over the network; signs URLs of the server's own endpoint."""
 
-    def __init__(self, folder: Folder, site: Site, key: Key) -> None:
+    def __init__(self, folder: Folder, site: Site, key: Key, *, bounded: bool = False) -> None:
+        """``bounded``: a bucket is for its own account only, as it is at the endpoint with authentication on."""
         self._folder = folder
+        self._bounded = bounded
         self._site = site
         self._key = key
 
@@ -44,6 +46,17 @@ class Embedded:
             raise ObjectFaultError(Fault.MISSING, f"{location} was deleted just now") from None
         except OSError as error:
             raise ObjectFaultError(Fault.UNREACHABLE, str(error)) from error
+
+    def open_to(self, account: str, bucket: str) -> bool:
+        """Whether a bucket is this account's, or nobody's; not if the index cannot be read."""
+        if not self._bounded:
+            return True
+        try:
+            found = self._folder.bucket(bucket)
+        except sqlite3.Error as error:
+            log.warning("the objects' index cannot be read: %s", error)
+            return False
+        return found is None or found.owner == account
 
     def reset(self) -> None:
         """Empty the folder. Blocks."""

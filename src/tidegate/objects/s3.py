@@ -82,6 +82,10 @@ class RemoteS3:
             raise ObjectFaultError(Fault.DENIED, "no credentials to presign with")
         return presign.url(self._site, self._key, method, location, signed_at=signed_at, expires_s=expires_s)
 
+    def open_to(self, _account: str, _bucket: str) -> bool:
+        """Every account of this server has the buckets that the server was given."""
+        return True
+
     def reset(self) -> None:
         """Nothing: what lies there is not this server's."""
 

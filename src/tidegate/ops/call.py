@@ -105,6 +105,13 @@ class Objects(Protocol):
         """
         ...
 
+    def open_to(self, account: str, bucket: str) -> bool:
+        """Whether jobs of an account may have to do with a bucket, which need not be there: not with another account's.
+
+        Asks nobody over a network.
+        """
+        ...
+
     def reset(self) -> None:
         """Forget all objects, if they are this server's own. Blocks."""
         ...
