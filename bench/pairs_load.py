@@ -16,16 +16,17 @@ from bench import mqtt_client, processes
 from bench.measure import percentile
 
 _SAMPLED = 20
-"""One answer in so many is timed."""
+"""One answer in so many is timed, of each client another: many clients get less than that many each."""
 
 
 class _Asker(mqtt_client.Client):
     """Asks again when it is answered."""
 
-    def __init__(self, name: str, prefix: str, listens: str | None) -> None:
+    def __init__(self, name: str, prefix: str, listens: str | None, index: int) -> None:
         own = f"{prefix}{name}/jobs/"
         super().__init__(name, (own + listens).encode() if listens else None)
         self.answered = 0
+        self._timed = index % _SAMPLED
         self.latencies: list[float] = []
         self.told_at = 0.0
         self._get = mqtt_client.publish((own + "get").encode(), b'{"clientToken":"bench"}')
@@ -53,7 +54,7 @@ class _Asker(mqtt_client.Client):
             return
         now = time.perf_counter()
         self.answered += 1
-        if self.answered % _SAMPLED == 0:
+        if self.answered % _SAMPLED == self._timed:
             self.latencies.append(now - self._sent_at)
         if now >= self._until:
             self.done()
@@ -92,7 +93,7 @@ class _Load:
 
         async def one(index: int) -> _Asker:
             async with room:
-                asker = _Asker(f"{name}{index}", prefix, listens)
+                asker = _Asker(f"{name}{index}", prefix, listens, index)
                 await loop.create_connection(partial(_same, asker), "127.0.0.1", port, **where)
                 await asker.ready
                 return asker
@@ -125,7 +126,7 @@ class _Load:
             nonlocal retries
             pause = 0.1
             while True:
-                asker = _Asker(f"{again['name']}{index}", again["prefix"], again["listens"])
+                asker = _Asker(f"{again['name']}{index}", again["prefix"], again["listens"], index)
                 try:
                     await loop.create_connection(partial(_same, asker), "127.0.0.1", again["port"], **where)
                     await asker.ready

@@ -55,6 +55,7 @@ def test_every_operation_has_a_rate_of_aws() -> None:
     assert rates["iot", "CreateThing"] == 100
     assert rates["iot", "UpdateIndexingConfiguration"] == 1
     assert rates["iot-jobs-data", "DescribeJobExecution"] == 200
+    assert rates["iot-data", "Publish"] == 20_000
     named = {name for names in throttle._CONTROL.values() for name in names.split()}
     assert named <= OPERATIONS["iot"].keys()
 

@@ -32,8 +32,13 @@ EXAMPLES = int(os.environ.get("TIDEGATE_FUZZ_EXAMPLES", "0"))
 FRONT_END = {"SerializationException": 400, "UnknownOperationException": 404, "RequestEntityTooLarge": 413}
 """What AWS's front end answers for any operation: modelled nowhere."""
 
-UNMODELLED = {("CreateThingGroup", "ResourceNotFoundException")}
-"""A parent that does not exist: the model has no error that says so, and one that does says most."""
+UNMODELLED = {
+    ("CreateThingGroup", "ResourceNotFoundException"),
+    ("Publish", "ForbiddenException"),
+    ("Publish", "RequestEntityTooLargeException"),
+}
+"""A parent that does not exist, a topic where only the service speaks, a payload that is too large: the model has no
+error that says so, and one that does says most."""
 
 
 class _Raw(http.client.HTTPConnection):

@@ -44,6 +44,8 @@ Operations = Mapping[Any, Mapping[str, object]]
 _OTHERS: Final = 10.0
 """Jobs, templates, packages, tags, and [R] every control operation AWS's page is not quoted for."""
 _DEVICES: Final = 200.0
+_PUBLISHES: Final = 20_000.0
+"""Inbound publish requests of an account in AWS's large regions (quota page). Those over MQTT are not counted here."""
 _MOST: Final = 1e9
 
 # Some stand here by analogy with their siblings ([R]): what updates, deprecates, removes or describes.
@@ -64,8 +66,9 @@ _CONTROL: Final[dict[float, str]] = {
 def aws(operations: Operations) -> dict[tuple[str, str], float]:
     """AWS's rates for every operation, given the operations by plane and name."""
     named = {name: rate for rate, names in _CONTROL.items() for name in names.split()}
+    of_devices = {"Publish": _PUBLISHES}
     return {
-        (plane, name): float(named.get(name, _OTHERS)) if plane == "iot" else _DEVICES
+        (plane, name): float(named.get(name, _OTHERS)) if plane == "iot" else of_devices.get(name, _DEVICES)
         for plane, name in _each(operations)
     }
 

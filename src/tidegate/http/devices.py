@@ -41,19 +41,31 @@ async def judge(service: Service, request: Request, der: bytes) -> tuple[Caller,
     bound = device.bind(None, request.peer.address)
 
     def allows(operation: Operation, labels: Mapping[str, str], request: object) -> bool:
-        return _allows(bound, operation, labels, getattr(request, "shadow_name", None))
+        return _allows(bound, operation, labels, request)
 
     principal = f"arn:{partition}:iot:{device.region}:{device.account}:cert/{known_as}"
     return Caller(device.account, device.region, principal), allows
 
 
-def _allows(bound: Bound, operation: Operation, labels: Mapping[str, str], shadow_name: str | None) -> bool:
+def _allows(bound: Bound, operation: Operation, labels: Mapping[str, str], request: object) -> bool:
     if operation.plane == "iot-jobs-data":
         # Older policies name the job operations in the iot namespace: one permission under two names.
         resource = f"thing/{labels.get('thingName', '')}"
         found = [bound.decide(f"{space}:{operation.name}", resource) for space in ("iotjobsdata", "iot")]
         return any(each.allowed for each in found) and not any(each.denied for each in found)
+    resource = _resource(labels, request)
+    retains = bool(getattr(request, "retain", None))  # takes a permission of its own in addition (2.6)
+    actions = (operation.name, "RetainPublish") if retains else (operation.name,)
+    return all(bound.allows(f"iot:{action}", resource) for action in actions)
+
+
+def _resource(labels: Mapping[str, str], request: object) -> str:
+    """What an operation of ``iot-data`` is about (8.1)."""
     if "topic" in labels:
-        return bound.allows(f"iot:{operation.name}", f"topic/{labels['topic']}")
-    named = f"/{shadow_name}" if shadow_name else ""  # a named shadow is a resource of its own (8.1)
-    return bound.allows(f"iot:{operation.name}", f"thing/{labels.get('thingName', '')}{named}")
+        return f"topic/{labels['topic']}"
+    if "clientId" in labels:
+        return f"client/{labels['clientId']}"
+    if "thingName" not in labels:
+        return "*"
+    shadow_name = getattr(request, "shadow_name", None)  # a named shadow is a resource of its own
+    return f"thing/{labels['thingName']}" + (f"/{shadow_name}" if shadow_name else "")

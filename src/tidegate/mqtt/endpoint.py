@@ -12,6 +12,7 @@ from typing import Any
 
 from tidegate.mqtt import topics
 from tidegate.mqtt.connectivity import Recorder
+from tidegate.mqtt.desk import Desk
 from tidegate.mqtt.events import Events
 from tidegate.mqtt.jobs import JobRequests
 from tidegate.mqtt.journal import Written
@@ -125,6 +126,7 @@ class Endpoint:
         self.server.watchers.unidentified = self._registration.attempt
         self.server.watchers.reserved = self._reserved
         service.unit.subscribe(self._act)
+        service.desk = lambda: Desk(self.server, self.journal)
 
     async def open(self) -> None:
         """Take over what an earlier server left: sessions, retained messages, events. To be awaited before listening.

@@ -26,8 +26,8 @@ class Settings:
     """Connections dealt with at once before it is known who they are; then nothing is accepted for a while."""
     strangers_per_address: int = 128
     """The same for one address; further ones wait without costing a handshake."""
-    waiting: int = 4096
-    """Sockets that wait so; further ones are closed."""
+    waiting: int = 8192
+    """Sockets that wait so; further ones are closed. A gateway's whole fleet may come back at once."""
     max_connections_per_address: int = 0
     """Connections from one address, known or not; further ones are closed. 0: a gateway has many behind one."""
     close_timeout: float = 5.0

@@ -20,7 +20,9 @@ class Handler(NamedTuple):
     nothing to prepare, and ``prepared`` is None. By the time of ``run`` the store may say otherwise.
 
     ``reads`` marks an operation that changes nothing. ``locks_rows`` marks one that guards itself with row locks and
-    version checks instead of relying on running alone. ``partial`` says, for docs/parity.md, what is still missing.
+    version checks instead of relying on running alone. ``at_broker`` marks one about messages or connections, which no
+    transaction covers: ``run(broker, call, request)`` (``ops.broker``). ``partial`` says, for docs/parity.md, what is
+    still missing.
     """
 
     run: Callable[..., Any]
@@ -29,6 +31,7 @@ class Handler(NamedTuple):
     prepare: Callable[..., Any] | None = None
     look: Callable[[Any, Call, Any], Any] | None = None
     partial: str | None = None
+    at_broker: bool = False
 
 
 class Page(NamedTuple):

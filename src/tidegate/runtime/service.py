@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
 
 from tidegate.clock import Clock, Ids
+from tidegate.ops.broker import MessageBroker
 from tidegate.ops.call import Authority, Call, Endpoints, Limits, Objects
 from tidegate.ops.handler import Handler
 from tidegate.pki.vault import Vault
@@ -25,6 +27,14 @@ class Settings(NamedTuple):
     partition: str = "aws"
     limits: Limits = Limits()
     endpoints: Endpoints = Endpoints()
+
+
+class Desk(MessageBroker, Protocol):
+    """The message broker for one call."""
+
+    async def settled(self) -> None:
+        """Wait until what the call asked for is done and durable. Raises StoreError if the store cannot take it."""
+        ...
 
 
 class Service:
@@ -47,6 +57,8 @@ class Service:
         self.authority = authority
         self.objects = objects
         self.access = Access(unit, vault)
+        self.desk: Callable[[], Desk] | None = None
+        """Opens the message broker for a call; the device endpoint of this server sets it."""
         self._scopes: dict[tuple[str, str], int] = {}
 
     async def invoke(self, handler: Handler, request: Any, *, account: str, region: str, principal: str) -> Any:
@@ -57,6 +69,8 @@ class Service:
             StoreError: the store could not take it; nothing was kept.
         """
         call = await self.call(account, region, principal)
+        if handler.at_broker:
+            return await self._at_broker(handler, call, request)
         prepared = () if handler.prepare is None else (await self._prepared(handler, call, request),)
 
         def work(tx: Tx) -> Any:
@@ -65,6 +79,13 @@ class Service:
         if handler.reads:
             return await self.unit.read(work)
         return await self.unit.transact(locks_rows(work) if handler.locks_rows else work)
+
+    async def _at_broker(self, handler: Handler, call: Call, request: Any) -> Any:
+        assert self.desk is not None
+        desk = self.desk()
+        response = handler.run(desk, call, request)
+        await desk.settled()
+        return response
 
     async def _prepared(self, handler: Handler, call: Call, request: Any) -> Any:
         """What a handler does before its transaction; None if it finds nothing to do."""

@@ -1,0 +1,127 @@
+"""The broker as operations over HTTPS reach it (``ops.broker.MessageBroker``): one object for each call."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
+from tidegate.core import message
+from tidegate.mqtt import connections, topics
+from tidegate.mqtt.codec import Properties
+from tidegate.mqtt.plane import Scope, Signer
+from tidegate.mqtt.server import Server
+from tidegate.mqtt.session import Retained as Kept
+from tidegate.mqtt.session.keeping import Journal
+from tidegate.mqtt.signers import SignerIdentity
+from tidegate.ops.broker import Connected, Publication, Retained
+from tidegate.ops.call import Call
+from tidegate.store.database import StoreUnavailable
+
+
+class Desk:
+    """Serves one call. On the event loop's thread; ``settled`` is to be awaited before the call is answered."""
+
+    def __init__(self, server: Server, journal: Journal) -> None:
+        self.max_payload = server.settings.max_payload
+        self.max_message_expiry = server.settings.max_message_expiry
+        self._server = server
+        self._journal = journal
+        self._changes = journal.changes
+        self._due: list[Awaitable[Any]] = []
+
+    def valid(self, topic: str) -> bool:
+        return topics.valid_topic(topic)
+
+    def publish(self, call: Call, publication: Publication) -> bool:
+        found = topics.classify(publication.topic)
+        if found is topics.Kind.ORDINARY:
+            self._deliver(call, publication)
+        elif isinstance(found, topics.JobsRequest):
+            self._due.append(self._server.plane.request(_caller(call), found, publication.payload))
+        elif found is topics.Kind.RESERVED:
+            answer = self._server.watchers.reserved(_caller(call), publication.topic, publication.payload)
+            self._due += [] if answer is None else [answer]
+        else:  # a topic that maps to no operation is answered, over MQTT, to the connection that asked
+            return isinstance(found, topics.InvalidTopic)
+        return True
+
+    def _deliver(self, call: Call, publication: Publication) -> None:
+        self._server.publish(
+            publication.topic,
+            publication.payload,
+            publication.qos,
+            scope=_scope(call),
+            retain=publication.retain,
+            properties=_properties(publication),
+            expires_at=publication.expires_at,
+        )
+
+    def retained(self, call: Call, topic: str) -> Retained | None:
+        found = self._server.broker.retained(_scope(call)).get(topic)
+        return None if found is None or _expired(found, call) else _retained(found)
+
+    def retained_after(self, call: Call, topic: str, count: int) -> list[Retained]:
+        kept = self._server.broker.retained(_scope(call))
+        fresh = (name for name, each in kept.items() if not _expired(each, call))
+        return [_retained(kept[name]) for name in message.after(fresh, topic, count)]
+
+    def connection(self, call: Call, client_id: str) -> Connected | None:
+        found = connections.describe(self._server, _scope(call), client_id)
+        return None if found is None else Connected(*found)
+
+    def disconnect(self, call: Call, client_id: str, *, clean_session: bool, prevent_will: bool) -> bool:
+        return connections.delete(
+            self._server, _scope(call), client_id, clean_session=clean_session, prevent_will=prevent_will
+        )
+
+    async def settled(self) -> None:
+        """Wait until requests are carried out and what has to be kept is on disk.
+
+        Raises:
+            StoreError: the store cannot take it.
+        """
+        await asyncio.gather(*self._due)
+        if self._journal.changes != self._changes:
+            await self._written()
+
+    async def _written(self) -> None:
+        outcome: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+        def done(written: bool) -> None:
+            if not outcome.done():
+                outcome.set_result(written)
+
+        self._journal.when_written(done)
+        if not await outcome:
+            raise StoreUnavailable("what clients are to be sent could not be stored")
+
+
+def _scope(call: Call) -> Scope:
+    return call.account, call.region
+
+
+def _caller(call: Call) -> SignerIdentity:
+    """The caller as who sends a request; what it may do was asked at the door."""
+    return SignerIdentity(Signer(call.principal, _scope(call)), call.scope, lambda _action, _resource: False)
+
+
+def _properties(publication: Publication) -> Properties | None:
+    properties = Properties(
+        payload_format_indicator=publication.payload_format_indicator,
+        content_type=publication.content_type,
+        response_topic=publication.response_topic,
+        correlation_data=publication.correlation_data,
+        user_property=publication.user_properties,
+    )
+    return None if properties == Properties() else properties
+
+
+def _expired(found: Kept, call: Call) -> bool:
+    return found.message.expires_at is not None and found.message.expires_at <= call.now
+
+
+def _retained(found: Kept) -> Retained:
+    one = found.message
+    properties = one.properties.user_property if one.properties is not None else ()
+    return Retained(one.topic, one.payload, one.qos, found.retained_at, properties)

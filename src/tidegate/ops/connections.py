@@ -1,0 +1,66 @@
+"""Connections of MQTT clients over HTTPS: GetConnection and DeleteConnection (device reference 2.8)."""
+
+from __future__ import annotations
+
+from tidegate.core import texts
+from tidegate.ops.broker import MessageBroker
+from tidegate.ops.call import Call
+from tidegate.ops.handler import Handler
+from tidegate.wire import iot_data
+
+_TOLD_MS = 30 * 60_000
+"""How long it is told when and why a client left (the service model's text)."""
+
+
+def get_connection(
+    broker: MessageBroker, call: Call, request: iot_data.GetConnectionRequest
+) -> iot_data.GetConnectionResponse:
+    """What is known of a client that is connected, has a session, or left within the last half hour.
+
+    Raises:
+        ResourceNotFoundException: it is none of these.
+    """
+    assert request.client_id is not None
+    found = broker.connection(call, request.client_id)
+    left_at = found.disconnected_since if found is not None else None
+    recent = left_at is not None and call.now - left_at <= _TOLD_MS
+    if found is None or not (found.connected or recent or not found.clean_session):
+        raise iot_data.ResourceNotFoundException(texts.messages.connection_missing(request.client_id))
+    response = iot_data.GetConnectionResponse(
+        connected=found.connected,
+        thing_name=found.thing_name,
+        clean_session=found.clean_session,
+        keep_alive_duration=found.keep_alive,
+        connected_since=found.connected_since,
+        disconnected_since=left_at if recent else None,
+        disconnect_reason=found.disconnect_reason if recent else None,
+        session_expiry=found.session_expiry,
+        client_id=found.client_id,
+    )
+    if request.include_socket_information:
+        response.source_ip, response.source_port = found.source or (None, None)
+        response.target_ip, response.target_port = found.target or (None, None)
+    return response
+
+
+def delete_connection(broker: MessageBroker, call: Call, request: iot_data.DeleteConnectionRequest) -> None:
+    """Disconnect a client; ``cleanSession`` ends its session too, ``preventWillMessage`` keeps its will back.
+
+    Raises:
+        ResourceNotFoundException: there is no such connection, nor a session to be cleaned.
+    """
+    assert request.client_id is not None
+    done = broker.disconnect(
+        call,
+        request.client_id,
+        clean_session=bool(request.clean_session),
+        prevent_will=bool(request.prevent_will_message),
+    )
+    if not done:
+        raise iot_data.ResourceNotFoundException(texts.messages.connection_missing(request.client_id))
+
+
+HANDLERS = {
+    ("iot-data", "GetConnection"): Handler(get_connection, at_broker=True),
+    ("iot-data", "DeleteConnection"): Handler(delete_connection, at_broker=True),
+}

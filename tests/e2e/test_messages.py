@@ -1,0 +1,372 @@
+"""Messages and connections over HTTPS through unmodified clients: boto3, curl, the AWS CLI, paho (iot-data)."""
+
+from __future__ import annotations
+
+import base64
+import json
+import queue
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from paho.mqtt import client as paho
+
+from tests.e2e import cli
+from tests.e2e.fleet import PATIENCE, Account, Credentials, client
+from tests.e2e.mqtt import Device, GoneError, connected
+
+_HEAD = "arn:aws:iot:eu-west-1:*:"
+ANYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+
+
+def devices(account: Account, *names: str, policy: Any = ANYTHING) -> list[Credentials]:
+    account.policy("messages", policy)
+    made = []
+    for name in names:
+        account.thing(name)
+        made.append(account.register(name))
+        account.grant(made[-1], name, "messages")
+    return made
+
+
+def operator(account: Account) -> Any:
+    """boto3's client of the device data plane."""
+    return client(account.server, "iot-data", account.id)
+
+
+def refusal(call: Any, **members: Any) -> tuple[int, str]:
+    with pytest.raises(ClientError) as caught:
+        call(**members)
+    error = caught.value.response
+    return error["ResponseMetadata"]["HTTPStatusCode"], error["Error"]["Code"]
+
+
+class Properties:
+    """The MQTT 5 properties a device is sent."""
+
+    def __init__(self, device: Device) -> None:
+        self._seen: queue.Queue[Any] = queue.Queue()
+
+        def on_message(_client: Any, _data: Any, message: paho.MQTTMessage) -> None:
+            self._seen.put((message.payload, message.properties.json()))  # type: ignore[union-attr]
+
+        device.client.on_message = on_message
+
+    def next(self) -> Any:
+        return self._seen.get(timeout=PATIENCE)
+
+
+# --- Publish ---
+
+
+def test_a_publish_reaches_a_subscriber_at_its_quality(either_account: Account) -> None:
+    account = either_account
+    (credentials,) = devices(account, "lamp")
+    with connected(account, credentials, "lamp") as lamp:
+        assert lamp.subscribe("a/b", qos=1) == [1]
+        data = operator(account)
+        data.publish(topic="a/b", qos=1, payload=b"\x00\xff")
+        assert lamp.next() == ("a/b", b"\x00\xff", 1, False)
+        data.publish(topic="a/b", payload="text")
+        assert lamp.next() == ("a/b", b"text", 0, False)
+        data.publish(topic="a/b")
+        assert lamp.next() == ("a/b", b"", 0, False)
+
+
+def test_properties_reach_a_subscriber_of_mqtt_5(account: Account) -> None:
+    (credentials,) = devices(account, "lamp")
+    with connected(account, credentials, "lamp", level=5) as lamp:
+        seen = Properties(lamp)
+        assert lamp.subscribe("a") == [1]
+        operator(account).publish(
+            topic="a",
+            qos=1,
+            payload=b"x",
+            userProperties='[{"k":"v"},{"k":"w"}]',
+            payloadFormatIndicator="UTF8_DATA",
+            contentType="text/plain; charset=utf-8",
+            responseTopic="answers/lamp",
+            correlationData=base64.b64encode(b"\x00\x01").decode(),
+            messageExpiry=60,
+        )
+        payload, properties = seen.next()
+        assert payload == b"x"
+        assert properties["UserProperty"] == [("k", "v"), ("k", "w")]
+        assert properties["PayloadFormatIndicator"] == 1
+        assert properties["ContentType"] == "text/plain; charset=utf-8"
+        assert properties["ResponseTopic"] == "answers/lamp"
+        assert bytes.fromhex(properties["CorrelationData"]) == b"\x00\x01"
+        assert 0 < properties["MessageExpiryInterval"] <= 60
+        operator(account).publish(topic="a")
+        assert seen.next() == (b"", {})
+
+
+def test_a_publish_waits_for_a_client_that_is_away(either_account: Account) -> None:
+    account = either_account
+    (credentials,) = devices(account, "lamp")
+    with connected(account, credentials, "lamp", clean=False) as lamp:
+        lamp.subscribe("a")
+    operator(account).publish(topic="a", qos=1, payload=b"later")
+    with connected(account, credentials, "lamp", clean=False) as lamp:
+        assert lamp.present
+        assert lamp.next().payload == b"later"
+
+
+def test_accounts_do_not_meet(account: Account, either_account: Account) -> None:
+    (credentials,) = devices(account, "lamp")
+    with connected(account, credentials, "lamp") as lamp:
+        lamp.subscribe("a")
+        operator(either_account).publish(topic="a", qos=1, payload=b"theirs", retain=True)
+        operator(account).publish(topic="a", qos=1, payload=b"ours")
+        assert lamp.next().payload == b"ours"
+    assert operator(account).list_retained_messages()["retainedTopics"] == []
+
+
+@pytest.mark.parametrize("topic", ["a/+/b", "#", "a/b/c/d/e/f/g/h/i", "x" * 257])
+def test_topics_that_are_none(account: Account, topic: str) -> None:
+    assert refusal(operator(account).publish, topic=topic) == (400, "InvalidRequestException")
+
+
+def test_sizes(account: Account) -> None:
+    data = operator(account)
+    data.publish(topic="a", payload=bytes(131_072))
+    assert refusal(data.publish, topic="a", payload=bytes(131_073)) == (413, "RequestEntityTooLargeException")
+
+
+# --- reserved topics ---
+
+
+def test_a_job_request_is_carried_out(either_account: Account) -> None:
+    account = either_account
+    (credentials,) = devices(account, "lamp")
+    account.job("job", "lamp")
+    data = operator(account)
+    with connected(account, credentials, "lamp") as lamp:
+        lamp.subscribe("$aws/things/lamp/jobs/#")
+        data.publish(topic="$aws/things/lamp/jobs/start-next", payload=b"{}")
+        status = account.iot.describe_job_execution(jobId="job", thingName="lamp")["execution"]["status"]
+        assert status == "IN_PROGRESS"
+        data.publish(topic="$aws/things/lamp/jobs/job/update", payload=b'{"status":"SUCCEEDED"}', retain=True)
+        status = account.iot.describe_job_execution(jobId="job", thingName="lamp")["execution"]["status"]
+        assert status == "SUCCEEDED"
+        for expected in ("notify", "notify-next"):  # the replies go nowhere (device reference 3.3.10)
+            assert lamp.next().topic == f"$aws/things/lamp/jobs/{expected}"
+        assert lamp.silent()
+    data.publish(topic="$aws/things/lamp/jobs/no/such/topic")
+    data.publish(topic="$aws/things/lamp/jobs/job/update", payload=b"no JSON")
+    assert data.list_retained_messages()["retainedTopics"] == []
+
+
+def test_a_shadow_request_is_carried_out(either_account: Account) -> None:
+    account = either_account
+    (credentials,) = devices(account, "lamp")
+    data = operator(account)
+    with connected(account, credentials, "lamp") as lamp:
+        lamp.subscribe("$aws/things/lamp/shadow/#")
+        data.publish(topic="$aws/things/lamp/shadow/update", payload=b'{"state":{"reported":{"on":true}}}')
+        shadow = json.loads(data.get_thing_shadow(thingName="lamp")["payload"].read())
+        assert shadow["state"] == {"reported": {"on": True}}
+        assert lamp.next().topic == "$aws/things/lamp/shadow/update/accepted"
+        assert lamp.next().topic == "$aws/things/lamp/shadow/update/documents"
+        data.publish(topic="$aws/things/lamp/shadow/update", payload=b"{")
+        refused = lamp.next()
+        assert (refused.topic, refused.body["code"]) == ("$aws/things/lamp/shadow/update/rejected", 400)
+
+
+def test_basic_ingest_is_taken_and_told_to_nobody(account: Account) -> None:
+    (credentials,) = devices(account, "lamp")
+    with connected(account, credentials, "lamp") as lamp:
+        assert lamp.subscribe("a/b") == [1]
+        operator(account).publish(topic="$aws/rules/my_rule/a/b", qos=1, payload=b"x")
+        assert lamp.publish("$aws/rules/my_rule/a/b", b"x") == 0
+        assert lamp.silent()
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "$aws/things/lamp/jobs/notify",
+        "$aws/things/lamp/jobs/get/accepted",
+        "$aws/things/lamp/shadow/update/delta",
+        "$aws/events/job/j/completed",
+        "$SYS/broker",
+    ],
+)
+def test_where_only_the_service_speaks(account: Account, topic: str) -> None:
+    assert refusal(operator(account).publish, topic=topic, payload=b"{}") == (403, "ForbiddenException")
+
+
+# --- retained messages ---
+
+
+def test_a_retained_message_comes_and_goes(either_account: Account) -> None:
+    account = either_account
+    (credentials,) = devices(account, "lamp")
+    data = operator(account)
+    assert refusal(data.get_retained_message, topic="state/lamp") == (404, "ResourceNotFoundException")
+    data.publish(topic="state/lamp", qos=1, retain=True, payload=b"\x00on", userProperties='[{"k":"v"}]')
+    found = data.get_retained_message(topic="state/lamp")
+    assert (found["topic"], found["payload"], found["qos"]) == ("state/lamp", b"\x00on", 1)
+    assert json.loads(found["userProperties"]) == [{"k": "v"}]
+    assert found["lastModifiedTime"] > 1_600_000_000_000
+    with connected(account, credentials, "lamp") as lamp:
+        lamp.subscribe("state/lamp")
+        assert lamp.next() == ("state/lamp", b"\x00on", 1, True)
+        assert lamp.publish("state/other", b"mine", retain=True) == 0
+        assert data.get_retained_message(topic="state/other")["payload"] == b"mine"
+        data.publish(topic="state/lamp", retain=True)
+        assert lamp.next() == ("state/lamp", b"", 0, False)
+    assert refusal(data.get_retained_message, topic="state/lamp") == (404, "ResourceNotFoundException")
+    assert [each["topic"] for each in data.list_retained_messages()["retainedTopics"]] == ["state/other"]
+
+
+def test_pages_of_retained_messages(account: Account) -> None:
+    data = operator(account)
+    names = [f"page/{number}" for number in range(5)]
+    for name in reversed(names):
+        data.publish(topic=name, retain=True, qos=1, payload=b"abc")
+    pages = data.get_paginator("list_retained_messages").paginate(PaginationConfig={"PageSize": 2})
+    found = [page["retainedTopics"] for page in pages]
+    assert [[each["topic"] for each in page] for page in found] == [names[:2], names[2:4], names[4:]]
+    assert (found[0][0]["payloadSize"], found[0][0]["qos"]) == (3, 1)
+    assert refusal(data.list_retained_messages, nextToken="other") == (400, "InvalidRequestException")
+    assert refusal(data.list_retained_messages, maxResults=201) == (400, "InvalidRequestException")
+
+
+# --- connections ---
+
+
+def test_what_is_known_of_a_connection(account: Account) -> None:
+    (credentials,) = devices(account, "lamp")
+    data = operator(account)
+    assert refusal(data.get_connection, clientId="lamp") == (404, "ResourceNotFoundException")
+    with connected(account, credentials, "lamp", clean=False):
+        found = data.get_connection(clientId="lamp", includeSocketInformation=True)
+        assert (found["connected"], found["cleanSession"], found["clientId"]) == (True, False, "lamp")
+        assert (found["keepAliveDuration"], found["sessionExpiry"]) == (1200, 3600)
+        assert (found["sourceIp"], found["targetPort"]) == ("127.0.0.1", account.mqtt_port)
+        assert found["connectedSince"] > 1_600_000_000_000
+        assert "disconnectReason" not in found
+        assert "sourceIp" not in data.get_connection(clientId="lamp")
+
+
+@pytest.mark.parametrize("prevented", [False, True])
+def test_a_connection_is_ended(either_account: Account, prevented: bool) -> None:
+    account = either_account
+    lamp, watcher = devices(account, "lamp", "watcher")
+    data = operator(account)
+    with connected(account, watcher, "watcher") as seen:
+        seen.subscribe("wills/lamp")
+        gone = Device(account, lamp, "lamp", clean=False, will=("wills/lamp", b"bye"))
+        gone.subscribe("a")
+        data.delete_connection(clientId="lamp", preventWillMessage=prevented)
+        with pytest.raises(GoneError):
+            gone.next()
+        gone.client.loop_stop()
+        if not prevented:
+            assert seen.next().payload == b"bye"
+        assert seen.silent()
+    found = data.get_connection(clientId="lamp")
+    assert (found["connected"], found["disconnectReason"]) == (False, "API_INITIATED_DISCONNECT")
+    assert refusal(data.delete_connection, clientId="lamp") == (404, "ResourceNotFoundException")
+    with connected(account, lamp, "lamp", clean=False) as back:
+        assert back.present
+    data.delete_connection(clientId="lamp", cleanSession=True)
+    with connected(account, lamp, "lamp", clean=False) as back:
+        assert not back.present
+
+
+def test_client_ids_that_are_none(account: Account) -> None:
+    for client_id in ("$me", "x" * 129):
+        assert refusal(operator(account).delete_connection, clientId=client_id) == (400, "InvalidRequestException")
+    assert refusal(operator(account).get_connection, clientId="a/b c+ä") == (404, "ResourceNotFoundException")
+
+
+# --- with a client certificate ---
+
+
+class Curl:
+    """curl with a device's certificate, as AWS's guide shows it."""
+
+    def __init__(self, account: Account, credentials: Credentials) -> None:
+        self._base = f"https://localhost:{account.https_port}"
+        ca = account.server.addresses.ca
+        files = ["--cacert", ca, "--cert", str(credentials.certificate), "--key", str(credentials.key)]
+        self._command = ["curl", "-sS", "--tlsv1.2", "--max-time", "20", "-w", "\n%{http_code}", *files]
+
+    def __call__(self, method: str, path: str, *options: str) -> tuple[int, Any]:
+        command = [*self._command, "--request", method, *options, self._base + path]
+        ran = subprocess.run(command, capture_output=True, check=True, timeout=PATIENCE)
+        body, _, status = ran.stdout.rpartition(b"\n")
+        return int(status), json.loads(body) if body else None
+
+
+LIMITED = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Action": ["iot:Connect", "iot:Subscribe", "iot:Receive"], "Resource": "*"},
+        {"Effect": "Allow", "Action": "iot:Publish", "Resource": f"{_HEAD}topic/a/*"},
+        {
+            "Effect": "Allow",
+            "Action": ["iot:RetainPublish", "iot:GetRetainedMessage"],
+            "Resource": f"{_HEAD}topic/a/kept",
+        },
+        {"Effect": "Allow", "Action": ["iot:GetConnection", "iot:DeleteConnection"], "Resource": f"{_HEAD}client/lamp"},
+    ],
+}
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_curl_with_a_certificate_may_do_what_its_policies_allow(account: Account) -> None:
+    (credentials,) = devices(account, "lamp", policy=LIMITED)
+    curl, forbidden = Curl(account, credentials), (403, {"message": "Forbidden"})
+    with connected(account, credentials, "lamp") as lamp:
+        lamp.subscribe("a/b", "a/kept")
+        assert curl("POST", "/topics/a/b?qos=1", "--data", '{ "message": "Hello" }')[0] == 200
+        assert lamp.next() == ("a/b", b'{ "message": "Hello" }', 1, False)
+        assert curl("POST", "/topics/b?qos=1", "--data", "x") == forbidden
+        assert curl("POST", "/topics/a/b?retain=true", "--data", "x") == forbidden
+        assert curl("POST", "/topics/a/kept?retain=true", "--data", "x")[0] == 200
+        assert lamp.next().topic == "a/kept"
+        status, found = curl("GET", "/retainedMessage/a%2Fkept")
+        assert (status, found["payload"], found["qos"]) == (200, base64.b64encode(b"x").decode(), 0)
+        assert curl("GET", "/retainedMessage/a/b") == forbidden
+        assert curl("GET", "/retainedMessage") == forbidden
+        assert curl("GET", "/connections/other") == forbidden
+        assert curl("GET", "/connections/lamp")[1]["connected"] is True
+        assert curl("POST", "/topics/a/b?qos=2")[0] == 400
+        assert curl("POST", "/topics/a/b?qos=x")[0] == 400
+        assert curl("DELETE", "/connections/lamp") == (200, {})
+        with pytest.raises(GoneError):
+            lamp.next()
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_a_policy_for_everything_lists_retained_messages(account: Account) -> None:
+    (credentials,) = devices(account, "lamp")
+    assert Curl(account, credentials)("GET", "/retainedMessage?maxResults=1") == (200, {"retainedTopics": []})
+
+
+# --- with the AWS CLI ---
+
+
+def test_the_cli(account: Account, monkeypatch: pytest.MonkeyPatch, capfd: Any, tmp_path: Path) -> None:
+    aws = cli.aws(account.server, monkeypatch, capfd)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", account.id)
+    payload = tmp_path / "payload"
+    payload.write_bytes(b"on")
+    told = ["--user-properties", '[{"k":"v"}]', "--payload", f"fileb://{payload}"]
+    code, output, errors = aws("iot-data", "publish", "--topic", "cli/a", "--retain", "--qos", "1", *told)
+    assert (code, output, errors) == (0, "", "")
+    _, output, _ = aws("iot-data", "get-retained-message", "--topic", "cli/a")
+    found = json.loads(output)
+    assert base64.b64decode(found["payload"]) == b"on"
+    assert json.loads(base64.b64decode(found["userProperties"])) == [{"k": "v"}]
+    _, output, _ = aws("iot-data", "list-retained-messages")
+    assert [each["topic"] for each in json.loads(output)["retainedTopics"]] == ["cli/a"]
+    code, _, errors = aws("iot-data", "delete-connection", "--client-id", "nobody")
+    assert code
+    assert "(ResourceNotFoundException) when calling the DeleteConnection operation" in errors
