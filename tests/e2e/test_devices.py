@@ -438,3 +438,75 @@ def test_accounts_do_not_meet(account: Account) -> None:
         ours.accepted("j/update", status="SUCCEEDED")
     with pytest.raises(other.iot.exceptions.ResourceNotFoundException):
         other.iot.describe_job(jobId="j")
+
+
+@LEVELS
+def test_jobs_of_a_namespace_and_others_do_not_see_each_other(account: Account, level: int) -> None:
+    """3.1: what Greengrass asks for is what was deployed to Greengrass, however much else waits for the thing."""
+    space = "namespace-aws-gg-deployment"
+    with connected(account, account.device("core"), "core", level=level) as device:
+        assert device.accepted(f"$next/{space}/get") == {}
+        account.job("plain", "core")
+        assert device.accepted(f"$next/{space}/get") == {}
+        account.job("deployment", "core", namespaceId="aws-gg-deployment")
+        assert device.accepted(f"$next/{space}/get")["execution"]["jobId"] == "deployment"
+        assert device.accepted("$next/get")["execution"]["jobId"] == "plain"
+        assert [job["jobId"] for job in device.accepted("get")["queuedJobs"]] == ["plain"]
+
+        assert device.accepted(f"deployment/{space}/get")["execution"]["status"] == "QUEUED"
+        assert device.rejected("deployment/get")["code"] == "ResourceNotFound"
+        assert device.rejected(f"plain/{space}/get")["code"] == "ResourceNotFound"
+        assert device.rejected(f"plain/{space}/update", status="IN_PROGRESS")["code"] == "ResourceNotFound"
+        assert device.rejected("deployment/update", status="IN_PROGRESS")["code"] == "ResourceNotFound"
+
+        assert device.accepted(f"deployment/{space}/update", status="SUCCEEDED") == {}
+        again = device.rejected(f"deployment/{space}/update", status="SUCCEEDED")
+        assert again["code"] == "InvalidStateTransition"
+        assert device.rejected("deployment/update", status="SUCCEEDED")["code"] == "ResourceNotFound"
+        assert device.accepted("start-next")["execution"]["jobId"] == "plain"
+    assert account.counts("deployment") == {"Succeeded": 1}
+
+
+def test_a_job_of_a_namespace_is_found_over_https_by_its_name(account: Account) -> None:
+    """The HTTPS data plane has no member for the namespace."""
+    account.thing("core")
+    account.job("deployment", "core", namespaceId="aws-gg-deployment")
+    assert "execution" not in account.data.describe_job_execution(thingName="core", jobId="$next")
+    found = account.data.describe_job_execution(thingName="core", jobId="deployment")
+    assert found["execution"]["jobId"] == "deployment"
+    account.data.update_job_execution(thingName="core", jobId="deployment", status="SUCCEEDED")
+    assert account.counts("deployment") == {"Succeeded": 1}
+
+
+@pytest.mark.parametrize(
+    ("members", "sentence"),
+    [
+        ({"status": 5}, "status must be a string."),
+        ({"status": "FAILED", "statusDetails": {"a": 1}}, "statusDetails must be a map from strings to strings."),
+        ({"status": "FAILED", "statusDetails": []}, "statusDetails must be a map from strings to strings."),
+        ({"status": "FAILED", "expectedVersion": True}, "expectedVersion must be a number."),
+        ({"status": "FAILED", "expectedVersion": 1.5}, "expectedVersion must be a number."),
+        ({"status": "FAILED", "includeJobDocument": "yes"}, "includeJobDocument must be true or false."),
+    ],
+)
+def test_a_member_of_the_wrong_type_is_named(account: Account, members: dict[str, Any], sentence: str) -> None:
+    """In words of the protocol, with the client token."""
+    with connected(account, account.device("t"), "t") as device:
+        assert device.rejected("j/update", **members) == {"code": "InvalidRequest", "message": sentence}
+
+
+def test_a_document_travels_without_the_white_space_its_author_liked(account: Account) -> None:
+    """11.4: devices have small buffers. Members keep their order and their spelling; over HTTPS it is as it was."""
+    pretty = '{\n  "z": [1.50, 1e3],\n  "a b": "two  \\u0041 spaces",\n  "n": { }\n}'
+    with connected(account, account.device("t"), "t") as device:
+        account.iot.create_job(jobId="j", targets=[account.arn("thing/t")], document=pretty)
+        account.settle()
+        compact = b'"jobDocument":{"z":[1.50,1e3],"a b":"two  \\u0041 spaces","n":{}}'
+        assert compact in device.ask("$next/get").payload
+        assert device.subscribe(f"{device.prefix}/notify-next") == [1]
+        account.iot.create_job(jobId="k", targets=[account.arn("thing/t")], document=pretty)
+        account.settle()
+        device.publish(f"{device.prefix}/j/update", b'{"status":"SUCCEEDED"}')
+        assert device.next().topic.endswith("/accepted")
+        assert compact in device.next().payload
+    assert account.data.describe_job_execution(thingName="t", jobId="k")["execution"]["jobDocument"] == pretty

@@ -68,17 +68,28 @@ class Client:
 
     def frame(self) -> tuple[Opcode, bytes] | None:
         """The next frame; None at the end."""
-        while len(self._data) < 2 or len(self._data) < 2 + self._data[1]:
+        if not self._has(2):
+            return None
+        first, size, start = self._data[0], self._data[1], 2
+        assert first & 0xF0 == 0x80, "one frame, no extension"
+        if size == 126:
+            assert self._has(4)
+            size, start = int.from_bytes(self._data[2:4], "big"), 4
+        assert size < 127 or start == 4, "answers of these tests are short"
+        if not self._has(start + size):
+            return None
+        payload, self._data = self._data[start : start + size], self._data[start + size :]
+        return Opcode(first & 0xF), payload
+
+    def _has(self, size: int) -> bool:
+        """Whether so many bytes come before the end."""
+        while len(self._data) < size:
             try:
                 if not self._more():
-                    return None
+                    return False
             except ConnectionResetError:
-                return None
-        first, size = self._data[0], self._data[1]
-        assert size < 126, "answers of these tests are short"
-        assert first & 0xF0 == 0x80, "one frame, no extension"
-        payload, self._data = self._data[2 : 2 + size], self._data[2 + size :]
-        return Opcode(first & 0xF), payload
+                return False
+        return True
 
     def packet(self) -> codec.Packet:
         self._packets.level = self.level
@@ -213,6 +224,26 @@ def test_a_frame_too_large_is_refused_by_its_head(client: Client) -> None:
     frame = client.frame()
     assert frame is not None
     assert (frame[0], frame[1][:2]) == (Opcode.CLOSE, (1009).to_bytes(2, "big"))
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        Frame(Opcode.TEXT, b"hello").serialize(mask=True, extensions=[]),
+        Frame(Opcode.BINARY, b"\xc0\x00").serialize(mask=False, extensions=[]),
+    ],
+    ids=["text", "unmasked"],
+)
+def test_what_is_no_mqtt_over_websocket_is_the_clients_error(server: Started, broken: bytes) -> None:
+    with opened(server) as watcher, opened(server) as client:
+        watcher.connected("witness")
+        watcher.send(codec.encode(codec.Subscribe(1, (codec.Filter("$aws/events/presence/disconnected/odd", 0),)), 4))
+        assert watcher.packet() == codec.Suback(1, (0,))
+        client.connected("odd")
+        client.socket.sendall(broken)
+        told = watcher.packet()
+        assert isinstance(told, codec.Publish)
+        assert json.loads(told.payload)["disconnectReason"] == "CLIENT_ERROR"
 
 
 @pytest.mark.parametrize("polite", [True, False])

@@ -107,6 +107,7 @@ def test_bytes_and_packets_correspond(level: int, text: str, packet: codec.Packe
         (4, "10 0d 0004 4d515455 04 02 003c 0001 61", Reason.MALFORMED_PACKET),  # another protocol
         (4, "10 0d 0004 4d515454 04 03 003c 0001 61", Reason.MALFORMED_PACKET),  # reserved flag
         (4, "10 0d 0004 4d515454 04 0a 003c 0001 61", Reason.MALFORMED_PACKET),  # will QoS without a will
+        (4, "10 10 0004 4d515454 04 42 003c 0001 61 0001 70", Reason.MALFORMED_PACKET),  # password, no user name
         (4, "10 0e 0004 4d515454 04 02 003c 0001 61 00", Reason.MALFORMED_PACKET),  # something after the end
         (5, "30 07 0001 61 03 23 0000", Reason.TOPIC_ALIAS_INVALID),
         (5, "30 08 0001 61 04 01 00 01 00", Reason.PROTOCOL_ERROR),  # a property twice

@@ -370,3 +370,27 @@ def test_more_waits_than_a_session_may_hold(database: Database) -> None:
         assert session.queued == 1000
 
     lives(database, story)
+
+
+def test_what_waits_for_a_shared_subscription_goes_to_the_first_comer_after_a_restart(database: Database) -> None:
+    """What one of its own filters wants as well stays with the member."""
+
+    async def story(begin: Callable[..., Awaitable[Life]]) -> None:
+        life = await begin()
+        one = await life.device("one")
+        await life.subscribe(one, "$share/workers/tasks/#", "$share/workers/both", "both")
+        two = await life.device("two")
+        await life.subscribe(two, "$share/workers/tasks/#")
+        one.lose()
+        two.lose()
+        life.rig.publish("tasks/1", b"ours")
+        life.rig.publish("both", b"mine")
+        await life.journal.settled()
+
+        life = await begin()
+        two = await life.device("two")
+        assert [each.payload for each in _of(two.received(), Publish)] == [b"ours"]
+        one = await life.device("one")
+        assert {each.payload for each in _of(one.received(), Publish)} == {b"mine"}
+
+    lives(database, story)

@@ -586,8 +586,25 @@ def test_retaining_needs_its_own_permission() -> None:
     assert device.send(Publish("a", b"x", 1, 2)) == [Puback(2)]
 
 
-@pytest.mark.parametrize("topic", ["a/+", "#", "", "a/b/c/d/e/f/g/h/i", "x" * 257])
-def test_invalid_topics(topic: str) -> None:
+@pytest.mark.parametrize(("topic", "code"), [("a/+", 0x90), ("#", 0x90), ("", 0x82)])
+@pytest.mark.parametrize("qos", [0, 1])
+def test_what_is_no_topic_name_ends_the_connection(topic: str, code: int, qos: int) -> None:
+    """[MQTT-3.3.2-2] [MQTT-4.13.1-1]"""
+    for level, answer in ((4, []), (5, [Disconnect(code)])):
+        device = Rig().device(level=level)
+        device.received()
+        assert device.send(Publish(topic, b"", qos, qos)) == answer
+        assert device.closed
+
+
+def test_an_alias_for_a_filter_ends_the_connection() -> None:
+    device = Rig().device(level=5)
+    device.received()
+    assert device.send(Publish("a/#", b"", 1, 1, properties=Properties(topic_alias=1))) == [Disconnect(0x90)]
+
+
+@pytest.mark.parametrize("topic", ["a/b/c/d/e/f/g/h/i", "x" * 257])
+def test_topics_that_are_too_long(topic: str) -> None:
     device = Rig().device(level=5)
     device.received()
     assert device.send(Publish(topic, b"", 1, 1)) == [Puback(1, 0x90)]
@@ -634,7 +651,10 @@ def test_a_topic_alias_above_the_maximum() -> None:
     assert device.send(Publish("a", b"", properties=Properties(topic_alias=9))) == [Disconnect(0x94)]
 
 
-@pytest.mark.parametrize("properties", [Properties(response_topic="a/#"), Properties(subscription_identifier=1)])
+@pytest.mark.parametrize(
+    "properties",
+    [Properties(response_topic="a/#"), Properties(response_topic=""), Properties(subscription_identifier=1)],
+)
 def test_properties_no_client_may_send(properties: Properties) -> None:
     device = Rig().device(level=5)
     device.received()
@@ -653,6 +673,15 @@ def test_nine_filters_end_the_connection(level: int) -> None:
     answer = device.send(Subscribe(1, (*eight, Filter("8", 1))))
     assert answer == ([Disconnect(0x97)] if level == 5 else [])
     assert device.closed
+
+
+def test_an_unsubscribe_may_name_every_filter_there_is() -> None:
+    """AWS bounds the filters of a SUBSCRIBE only."""
+    device = Rig().device(level=5)
+    names = tuple(str(number) for number in range(48))
+    for start in range(0, 48, 8):
+        device.subscribe(*names[start : start + 8])
+    assert device.send(codec.Unsubscribe(2, names)) == [codec.Unsuback(2, (0,) * 48)]
 
 
 def test_refused_filters() -> None:
@@ -786,3 +815,140 @@ def test_a_reply_needs_permission_to_receive() -> None:
     device.received()
     device.connection.reply(f"{P}/get/accepted", b"{}", 1, rig.now)
     assert device.received() == []
+
+
+def test_only_a_normal_farewell_discards_the_will() -> None:
+    """[MQTT-3.14.4-3]"""
+    for code, published in ((0x00, []), (0x04, [("gone", b"x")]), (0x80, [("gone", b"x")]), (0x98, [("gone", b"x")])):
+        rig = Rig()
+        watcher, device = rig.device("watcher"), rig.device(level=5, will=Will("gone", b"x"))
+        watcher.subscribe("gone")
+        device.send(Disconnect(code))
+        assert watcher.publishes() == published
+
+
+def test_a_farewell_with_a_server_reference_is_an_error() -> None:
+    device = Rig().device(level=5)
+    device.received()
+    assert device.send(Disconnect(0, Properties(server_reference="elsewhere"))) == [Disconnect(0x82)]
+
+
+def test_authentication_data_without_a_method_is_refused() -> None:
+    device = Rig().device(level=5, properties=Properties(authentication_data=b"x"))
+    assert device.received() == [Connack(Reason.PROTOCOL_ERROR)]
+    assert device.closed
+
+
+@pytest.mark.parametrize("response", ["", "a/+", "#"])
+def test_the_response_topic_of_a_will_is_a_topic(response: str) -> None:
+    device = Rig().device(level=5, will=Will("gone", b"", properties=Properties(response_topic=response)))
+    assert device.received() == [Connack(Reason.PROTOCOL_ERROR)]
+    assert device.closed
+
+
+@pytest.mark.parametrize("filters", [("a", "+"), ("+", "a")])
+def test_a_session_gets_its_own_message_if_one_of_its_filters_wants_it(filters: tuple[str, str]) -> None:
+    """No Local is the option of one subscription, not of the session [MQTT-3.8.3-3]."""
+    device = Rig().device(level=5)
+    device.subscribe(filters[0], options=0b101)
+    assert device.send(Publish("a", b"1")) == []
+    device.subscribe(filters[1], options=0)
+    assert device.send(Publish("a", b"2")) == [Publish("a", b"2")]
+
+
+def test_unsubscribe_tells_what_is_no_filter() -> None:
+    device = Rig().device(level=5)
+    device.subscribe("a")
+    answers = device.send(codec.Unsubscribe(2, ("a", "b", "c#", "")))
+    assert answers == [codec.Unsuback(2, (0x00, 0x11, 0x8F, 0x8F))]
+
+
+# -- what waits for a shared subscription -----------------------------------------------------------------------------
+
+SHARED = "$share/workers/tasks/+"
+
+
+@pytest.mark.parametrize("shared", [SHARED, "$share/workers/tasks/1"])
+def test_what_waits_for_a_shared_subscription_is_the_first_comers(shared: str) -> None:
+    """Queued for the group, not for the member it was meant for."""
+    rig = Rig()
+    for name in ("one", "two"):
+        member = rig.device(name, clean=False)
+        member.subscribe(shared)
+        member.lose()
+    for number in range(4):
+        rig.publish("tasks/1", b"%d" % number)
+    back = rig.device("two", clean=False)
+    back.received()
+    assert sorted(payload for _topic, payload in _acknowledged(rig, back)) == [b"0", b"1", b"2", b"3"]
+    assert rig.device("one", clean=False).received() == [Connack(0, True)]
+
+
+def _acknowledged(rig: Rig, device: Device) -> list[tuple[str, bytes]]:
+    """What came to a device in this connection or is resent in the next."""
+    device.lose()
+    again = rig.device(device.connection.client_id, clean=False)
+    packets = again.received()
+    return [(each.topic, each.payload) for each in packets if isinstance(each, Publish)]
+
+
+def test_a_new_member_of_a_shared_subscription_gets_what_waits() -> None:
+    rig = Rig()
+    member = rig.device("one", clean=False)
+    member.subscribe(SHARED)
+    member.lose()
+    rig.publish("tasks/1", b"x")
+    fresh = rig.device("two")
+    fresh.received()
+    answers = fresh.send(Subscribe(1, (Filter(SHARED, 1),)))
+    assert [each.payload for each in answers if isinstance(each, Publish)] == [b"x"]
+
+
+@pytest.mark.parametrize("clean", [True, False])
+def test_what_a_member_did_not_acknowledge_goes_to_another(clean: bool) -> None:
+    rig = Rig()
+    first, second = rig.device("one", clean=clean), rig.device("two")
+    first.subscribe(SHARED)
+    rig.publish("tasks/1", b"x")
+    second.subscribe(SHARED)
+    assert second.received() == []
+    first.lose()
+    assert second.publishes() == [("tasks/1", b"x")]
+    back = rig.device("one", clean=clean)
+    assert [each for each in back.received() if isinstance(each, Publish)] == []
+
+
+def test_what_a_member_leaves_behind_waits_for_one_who_is_away() -> None:
+    rig = Rig()
+    away = rig.device("away", clean=False)
+    away.subscribe(SHARED)
+    away.lose()
+    member = rig.device("here")
+    member.subscribe(SHARED)
+    rig.publish("tasks/1", b"x")
+    member.lose()
+    assert [each.payload for each in rig.device("away", clean=False).received() if isinstance(each, Publish)] == [b"x"]
+
+
+def test_messages_of_ones_own_stay_when_a_shared_subscription_is_taken_over() -> None:
+    rig = Rig()
+    member = rig.device("one", clean=False)
+    member.subscribe(SHARED, "own")
+    member.lose()
+    rig.publish("own", b"mine")
+    rig.publish("tasks/1", b"ours")
+    other = rig.device("two")
+    other.subscribe(SHARED)
+    back = rig.device("one", clean=False)
+    assert [each.payload for each in back.received() if isinstance(each, Publish)] == [b"mine"]
+
+
+def test_an_expired_message_is_not_sent_again() -> None:
+    rig = Rig()
+    device, sender = rig.device(clean=False), rig.device("sender", level=5)
+    device.subscribe("a")
+    sender.send(Publish("a", b"x", 1, 1, properties=Properties(message_expiry_interval=10)))
+    assert [type(each) for each in device.received()] == [Publish]
+    device.lose()
+    rig.passes(11)
+    assert rig.device(clean=False).received() == [Connack(0, True)]

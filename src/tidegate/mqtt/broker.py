@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tidegate import clock
-from tidegate.mqtt import codec, subscriptions, topics
+from tidegate.mqtt import codec, sharing, subscriptions, topics
 from tidegate.mqtt import session as sessions
 from tidegate.mqtt.codec import Reason
 from tidegate.mqtt.plane import Identity, Scope
@@ -105,6 +105,8 @@ class Broker:
             self._asleep.discard(session, session.expires_at / 1000)
             self.wills.returned(session)
         connection.accept(identity, session, present, now)
+        for name in session.subscriptions:
+            sharing.collect(realm.index, name, now)
         return connection.advance(now)
 
     def _too_often(self, scope: Scope, client_id: str) -> bool:
@@ -183,6 +185,7 @@ class Broker:
         session = connection.session
         if session is not None and session.connection is connection:
             session.detach(now)
+            sharing.relieve(self._realm(session.scope).index, session, now)
             self.wills.take(connection, effect, session, now)
             if session.expires_at is not None:
                 self._asleep.add(session, session.expires_at / 1000)
@@ -200,9 +203,12 @@ class Broker:
         realm = self._realm(session.scope)
         if session.expires_at is not None:
             self._asleep.discard(session, session.expires_at / 1000)
+        filters = list(session.subscriptions)
         for subscription in session.subscriptions.values():
             self._drop(realm, session.scope, subscription)
         session.subscriptions.clear()
+        for name in filters:
+            sharing.bequeath(realm.index, session, name, now)
         session.erase()
         del realm.sessions[session.client_id]
         self.wills.ended(session, now)
@@ -224,6 +230,7 @@ class Broker:
         if effect.fresh:
             realm.index.add(subscription)
             self._count(realm, session.scope, subscription.filter, 1)
+            sharing.collect(realm.index, subscription.filter, now)
         if effect.replay:
             self._replay(realm, session, subscription, now)
 
@@ -278,14 +285,13 @@ class Broker:
             realm = self._realm(scope)
         if message.retain:
             realm.retention.retain(message, now)
-        found, groups = realm.index.match(message.topic)
+        found, groups = realm.index.match(message.topic, origin)
         for subscription in found:
-            if not (subscription.options & subscriptions.NO_LOCAL and subscription.session is origin):
-                _hand_over(message, subscription, now)
+            sharing.hand_over(message, subscription, now)
         for group in groups:
             member = group.pick(message.qos)
             if member is not None:
-                _hand_over(message, member, now)
+                sharing.hand_over(message, member, now)
 
     def retained(self, scope: Scope) -> Mapping[str, Retained]:
         """The retained messages of a scope by topic."""
@@ -319,8 +325,3 @@ class Broker:
         else:
             message = "the store does not take it"
             self.end(connection, Ending.SERVER_ERROR, Reason.UNSPECIFIED_ERROR, message, now)
-
-
-def _hand_over(message: Message, subscription: subscriptions.Subscription[Session], now: clock.Millis) -> None:
-    retain = message.retain and bool(subscription.options & subscriptions.RETAIN_AS_PUBLISHED)
-    subscription.session.deliver(message, min(message.qos, subscription.qos), retain, now)

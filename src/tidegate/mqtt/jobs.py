@@ -7,6 +7,7 @@ The operations are those of the HTTPS data plane; what differs is here: numbers 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, Protocol
 
@@ -83,6 +84,16 @@ _CODES: dict[type[WireError], str] = {
     jobs_data.ThrottlingException: "RequestThrottled",
 }
 
+_WHAT = {
+    "clientToken": "a string",
+    "status": "a string",
+    "statusDetails": "a map from strings to strings",
+    "expectedVersion": "a number",
+    "executionNumber": "a number",
+    "stepTimeoutInMinutes": "a number",
+    "includeJobExecutionState": "true or false",
+    "includeJobDocument": "true or false",
+}
 _BODY = msgspec.json.Decoder(_Body)
 _ANYTHING = msgspec.json.Decoder()
 _ENCODER = msgspec.json.Encoder()
@@ -109,7 +120,7 @@ class _Refusal(Exception):  # noqa: N818 - it is caught where it is raised
 class _Shape(NamedTuple):
     """How one operation takes its request from a body and puts its response into a reply."""
 
-    run: Callable[[Tx, Call, Any], Any]
+    run: Callable[[Tx, Call, Any, str | None], Any]
     request: Callable[[JobsRequest, _Body], Any]
     reply: Callable[[Any, int, str | None], _Accepted]
 
@@ -177,11 +188,20 @@ def _update_reply(response: jobs_data.UpdateJobExecutionResponse, timestamp: int
 
 
 _SHAPES = {
-    Operation.GET_PENDING: _Shape(device.get_pending_job_executions, _get_pending, _pending_reply),
-    Operation.START_NEXT: _Shape(device.start_next_pending_job_execution, _start_next, _execution_reply),
+    Operation.GET_PENDING: _Shape(
+        lambda tx, call, request, _namespace: device.get_pending_job_executions(tx, call, request),
+        _get_pending,
+        _pending_reply,
+    ),
+    Operation.START_NEXT: _Shape(
+        lambda tx, call, request, _namespace: device.start_next_pending_job_execution(tx, call, request),
+        _start_next,
+        _execution_reply,
+    ),
     Operation.DESCRIBE: _Shape(device.describe_job_execution, _describe, _execution_reply),
     Operation.UPDATE: _Shape(device.update_job_execution, _update, _update_reply),
 }
+"""Only describe and update have topics with a namespace."""
 
 
 def embedded(execution: jobs_data.JobExecution) -> _Execution:
@@ -202,7 +222,14 @@ def embedded(execution: jobs_data.JobExecution) -> _Execution:
 
 
 def _raw(document: str | None) -> msgspec.Raw | None:
-    return None if document is None else msgspec.Raw(document.encode())
+    """A document as it is, but for white space between its members: small devices have small buffers (11.4)."""
+    if document is None:
+        return None
+    raw = document.encode()
+    try:
+        return msgspec.Raw(msgspec.json.format(raw, indent=-1))
+    except RecursionError:  # so deep that only just could it be created
+        return msgspec.Raw(raw)
 
 
 def encode(message: msgspec.Struct | dict[str, Any]) -> bytes:
@@ -222,7 +249,7 @@ class JobRequests:
         service = self._service
         call = service.call_at(identity.scope_id, *identity.scope, identity.principal)
         timestamp = call.now // 1000
-        shape = _SHAPES[topic.operation]
+        shape, namespace = _SHAPES[topic.operation], topic.namespace
         try:
             body = _body(payload)
             request = shape.request(topic, body)
@@ -232,7 +259,7 @@ class JobRequests:
 
         def work(tx: Tx) -> Reply:
             try:
-                response = shape.run(tx, call, request)
+                response = shape.run(tx, call, request, namespace)
             except WireError as error:  # every refusal comes before the first write: nothing has to be undone
                 return _refused(error, timestamp, body.client_token)
             return Reply(accepted=True, payload=encode(shape.reply(response, timestamp, body.client_token)))
@@ -257,7 +284,15 @@ def _body(payload: bytes) -> _Body:
     if not isinstance(anything, dict):
         raise _Refusal("InvalidJson", "The payload is not a JSON object.")
     token = anything.get("clientToken")
-    raise _Refusal("InvalidRequest", reason, token if isinstance(token, str) and len(token) <= MAX_TOKEN else None)
+    raise _Refusal(
+        "InvalidRequest", _wrong_type(reason), token if isinstance(token, str) and len(token) <= MAX_TOKEN else None
+    )
+
+
+def _wrong_type(reason: str) -> str:
+    """The sentence about a member that is not what it should be; the decoder's own ends in "at `$.member`"."""
+    name = re.split(r"\W", reason.partition("$.")[2])[0]
+    return f"{name} must be {_WHAT[name]}." if name in _WHAT else "The payload is not a valid request."
 
 
 def _repaired(payload: bytes) -> _Body:

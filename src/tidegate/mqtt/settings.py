@@ -36,7 +36,7 @@ class Settings:
     max_payload: int = 131_072
     max_packet: int = 149_504
     max_filters: int = 8
-    """Filters in one SUBSCRIBE or UNSUBSCRIBE; more end the connection."""
+    """Filters in one SUBSCRIBE; more end the connection. AWS names no limit for UNSUBSCRIBE."""
     max_subscriptions: int = 50
     max_unacknowledged: int = 100
     """QoS 1 messages under way to a client, and the Receive Maximum it is told."""

@@ -56,6 +56,11 @@ class Group(Generic[S]):
         self.members: dict[S, Subscription[S]] = {}
         self._turn = 0
 
+    @property
+    def online(self) -> bool:
+        """Whether anybody is there."""
+        return any(member.online for member in self.members)
+
     def pick(self, qos: int) -> Subscription[S] | None:
         """The next member that is online; else, for QoS 1, the next whose session keeps messages; else None."""
         members = list(self.members.values())
@@ -130,9 +135,14 @@ class Index(Generic[S]):
             if found.empty:
                 del self._exact[plain]
 
-    def match(self, topic: str) -> tuple[list[Subscription[S]], list[Group[S]]]:
-        """Who gets a message: one subscription per session, that with the highest QoS, and the shared groups."""
+    def match(self, topic: str, origin: S | None = None) -> tuple[list[Subscription[S]], list[Group[S]]]:
+        """Who gets a message: one subscription per session, that with the highest QoS, and the shared groups.
+
+        ``origin`` is the session it comes from: its subscriptions with No Local do not count [MQTT-3.8.3-3].
+        """
         found = self._exact.get(topic)
+        if isinstance(found, Subscription) and origin is not None and not _wants(found, origin):
+            found = None
         if not self._wildcards:
             if found is None:
                 return [], []
@@ -147,8 +157,21 @@ class Index(Generic[S]):
         groups: list[Group[S]] = []
         for cell in cells:
             groups.extend(cell.groups.values())
-            _keep_best(best, cell)
+            _keep_best(best, cell, origin)
         return list(best.values()), groups
+
+    def group(self, topic_filter: str) -> Group[S] | None:
+        """The members of a shared subscription, given by its whole filter; None if it is none or has none."""
+        share, plain = topics.split_share(topic_filter)
+        if share is None:
+            return None
+        if not topics.is_wildcard(plain):
+            found = self._exact.get(plain)
+            return found.groups.get(share) if isinstance(found, _Cell) else None
+        node: _Node[S] | None = self._root
+        for level in plain.split("/"):
+            node = node.children.get(level) if node is not None else None
+        return node.here.groups.get(share) if node is not None and node.here is not None else None
 
     def wanted(self, topic: str) -> bool:
         """Whether anybody subscribes to this topic."""
@@ -227,8 +250,14 @@ def _displace(cell: _Cell[S], share: str | None, subscription: Subscription[S]) 
         del cell.groups[share]
 
 
-def _keep_best(best: dict[S, Subscription[S]], cell: _Cell[S]) -> None:
+def _wants(subscription: Subscription[S], origin: S | None) -> bool:
+    return subscription.session is not origin or not subscription.options & NO_LOCAL
+
+
+def _keep_best(best: dict[S, Subscription[S]], cell: _Cell[S], origin: S | None) -> None:
     for session, subscription in cell.sessions.items():
+        if not _wants(subscription, origin):
+            continue
         held = best.get(session)
         if held is None or held.qos < subscription.qos:
             best[session] = subscription

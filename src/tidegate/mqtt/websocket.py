@@ -46,6 +46,8 @@ class Tunnel(asyncio.Protocol):
         self._frames.receive_data(data)
         for event in self._frames.events_received():
             self._received(cast("Frame", event))
+        if self._frames.parser_exc is not None:
+            self._broken("broken WebSocket frame")
         self.flush()
 
     def eof_received(self) -> None:
@@ -67,9 +69,13 @@ class Tunnel(asyncio.Protocol):
             self.edge.data_received(bytes(frame.data))
         elif frame.opcode is Opcode.TEXT:
             self._frames.fail(CloseCode.UNSUPPORTED_DATA, "MQTT travels in binary frames")
+            self._broken("text frame")
         elif frame.opcode is Opcode.CLOSE:
             end = self._server.end
             end(self.edge.connection, Ending.CLIENT_INITIATED, Reason.SUCCESS, "WebSocket closed", will=False)
+
+    def _broken(self, message: str) -> None:
+        self._server.end(self.edge.connection, Ending.CLIENT_ERROR, Reason.PROTOCOL_ERROR, message)
 
     def send(self, packets: Iterable[bytes]) -> None:
         """Send packets, each as a message of its own: Python v1 does not look for a second one in a frame."""

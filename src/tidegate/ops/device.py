@@ -7,6 +7,7 @@ members. Written to be run by many devices at once: a transition compares the ve
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -23,6 +24,8 @@ from tidegate.store.executions import Execution, Pending
 from tidegate.wire import jobs_data
 
 NEXT = "$next"
+ANY: Final = "*"
+"""Jobs of whatever namespace; none is called so."""
 _DETAILS = msgspec.json.Decoder(dict[str, str])
 
 
@@ -66,9 +69,11 @@ def start_next_pending_job_execution(
 
 
 def describe_job_execution(
-    tx: Tx, call: Call, request: jobs_data.DescribeJobExecutionRequest
+    tx: Tx, call: Call, request: jobs_data.DescribeJobExecutionRequest, namespace: str | None = ANY
 ) -> jobs_data.DescribeJobExecutionResponse:
     """One execution, or the head of the list for ``$next``.
+
+    ``namespace`` is that of the topic: jobs of another are not seen. Over HTTPS a job named is found in any.
 
     Raises:
         ResourceNotFoundException: no such thing, job or execution.
@@ -79,12 +84,13 @@ def describe_job_execution(
     with_document = request.include_job_document is not False
     thing_id, found = executions.pending(tx, call.scope, request.thing_name)
     if request.job_id == NEXT:
-        seen = transitions.visible(found)
+        seen = transitions.visible(found, None if namespace == ANY else namespace)
         if not seen:
             return jobs_data.DescribeJobExecutionResponse()
         execution = _shown(tx, call, seen[0], request.thing_name, with_document=with_document)
         return jobs_data.DescribeJobExecutionResponse(execution=execution)
-    one = _addressed(tx, call, request.thing_name, thing_id, found, request.job_id, request.execution_number)
+    wanted = _Wanted(request.thing_name, request.job_id, request.execution_number, namespace)
+    one = _addressed(tx, call, wanted, thing_id, found)
     if isinstance(one, Execution):
         raise jobs_data.TerminalStateException(
             texts.jobs.DEVICE_TERMINAL,
@@ -95,9 +101,9 @@ def describe_job_execution(
 
 
 def update_job_execution(
-    tx: Tx, call: Call, request: jobs_data.UpdateJobExecutionRequest
+    tx: Tx, call: Call, request: jobs_data.UpdateJobExecutionRequest, namespace: str | None = ANY
 ) -> jobs_data.UpdateJobExecutionResponse:
-    """Report on an execution.
+    """Report on an execution; ``namespace`` as for describe.
 
     Raises:
         InvalidRequestException: a member is not valid, or ``VersionMismatch``.
@@ -110,7 +116,8 @@ def update_job_execution(
     assert request.status is not None
     _check(request.status_details, request.step_timeout_in_minutes, cancellable=True)
     thing_id, found = executions.pending(tx, call.scope, request.thing_name)
-    one = _addressed(tx, call, request.thing_name, thing_id, found, request.job_id, request.execution_number)
+    wanted = _Wanted(request.thing_name, request.job_id, request.execution_number, namespace)
+    one = _addressed(tx, call, wanted, thing_id, found)
     if request.expected_version is not None and request.expected_version != one.version:
         raise VersionMismatch(
             texts.jobs.device_version_mismatch(request.expected_version, one.version),
@@ -221,23 +228,36 @@ def _timers(one: Pending) -> timers.Timers:
     return timers.Timers(one.run_deadline, one.step_deadline)
 
 
-def _addressed(
-    tx: Tx,
-    call: Call,
-    thing_name: str,
-    thing_id: int | None,
-    found: list[Pending],
-    job_name: str,
-    number: int | None,
-) -> Pending | Execution:
+class _Wanted(NamedTuple):
+    """Which execution a request names; ``number`` None is the latest."""
+
+    thing_name: str
+    job_name: str
+    number: int | None
+    namespace: str | None
+
+    def among(self, found: list[Pending]) -> list[Pending]:
+        return [
+            one
+            for one in found
+            if one.job_name == self.job_name
+            and self.number in (None, one.number)
+            and self.namespace in (ANY, one.namespace)
+        ]
+
+
+def _addressed(tx: Tx, call: Call, wanted: _Wanted, thing_id: int | None, found: list[Pending]) -> Pending | Execution:
     """The execution a request names: among the pending ones, else (an ``Execution``) one that has ended."""
-    named = [one for one in found if one.job_name == job_name and number in (None, one.number)]
+    named = wanted.among(found)
     if named:
         return max(named, key=lambda one: one.number)
-    job = jobs.get(tx, call.scope, job_name)
-    ended = executions.get(tx, thing_id, job.id, number) if job and thing_id else None
+    job = jobs.get(tx, call.scope, wanted.job_name)
+    ended = None
+    if job and thing_id and wanted.namespace in (ANY, job.namespace):
+        ended = executions.get(tx, thing_id, job.id, wanted.number)
     if ended is None:
-        raise jobs_data.ResourceNotFoundException(texts.jobs.device_execution_missing(thing_name, job_name))
+        missing = texts.jobs.device_execution_missing(wanted.thing_name, wanted.job_name)
+        raise jobs_data.ResourceNotFoundException(missing)
     return ended
 
 

@@ -155,7 +155,7 @@ def _read_connect(data: bytes, at: int, end: int, _level: int) -> Connect:
     if level not in PROTOCOL_NAMES[name]:
         raise ProtocolError(Reason.UNSUPPORTED_PROTOCOL_VERSION, f"protocol level {level}")
     flags, at = fields.byte(data, at, end)
-    _check_connect_flags(flags)
+    _check_connect_flags(flags, level)
     keep_alive, at = fields.two(data, at, end)
     properties = None
     if level == V5:
@@ -173,11 +173,13 @@ def _read_connect(data: bytes, at: int, end: int, _level: int) -> Connect:
     return Connect(level, client_id, bool(flags & 2), keep_alive, username, password, will, properties)
 
 
-def _check_connect_flags(flags: int) -> None:
+def _check_connect_flags(flags: int, level: int) -> None:
     if flags & 1:  # [MQTT-3.1.2-3]
         raise fields.malformed("reserved CONNECT flag")
     if flags & 0x18 == 0x18 or (not flags & 4 and flags & 0x38):  # [MQTT-3.1.2-11] to [MQTT-3.1.2-15]
         raise fields.malformed("will flags")
+    if level != V5 and flags & 0xC0 == 0x40:  # [MQTT-3.1.2-22] of 3.1.1; MQTT 5 permits it
+        raise fields.malformed("password without a user name")
 
 
 def _read_will(data: bytes, at: int, end: int, flags: int, level: int) -> tuple[Will, int]:

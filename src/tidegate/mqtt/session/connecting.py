@@ -8,6 +8,7 @@ from tidegate import clock
 from tidegate.mqtt import codec, topics
 from tidegate.mqtt.codec import Properties, Reason
 from tidegate.mqtt.plane import Identity
+from tidegate.mqtt.session import publishing
 from tidegate.mqtt.session.effects import (
     Closed,
     Identify,
@@ -56,11 +57,20 @@ def _refusal(connection: Connection, packet: codec.Connect) -> tuple[Reason, str
         return Reason.CLIENT_IDENTIFIER_NOT_VALID, "client id reserved or too long"
     if not client_id and not connection.v5 and not packet.clean_start:
         return Reason.CLIENT_IDENTIFIER_NOT_VALID, "empty client id with a persistent session"
-    if packet.properties is not None and packet.properties.authentication_method is not None:
-        return Reason.BAD_AUTHENTICATION_METHOD, "enhanced authentication"
-    if will is not None and will.qos > 1:
+    if packet.properties is not None:
+        if packet.properties.authentication_method is not None:
+            return Reason.BAD_AUTHENTICATION_METHOD, "enhanced authentication"
+        if packet.properties.authentication_data is not None:
+            return Reason.PROTOCOL_ERROR, "authentication data without a method"
+    return None if will is None else _will_refusal(connection, will)
+
+
+def _will_refusal(connection: Connection, will: codec.Will) -> tuple[Reason, str] | None:
+    if will.qos > 1:
         return Reason.QOS_NOT_SUPPORTED, "will QoS 2"
-    if will is not None and (len(will.payload) > connection.settings.max_payload or not _open_to_clients(will.topic)):
+    if will.properties is not None and not publishing.response_topic_fits(will.properties):
+        return Reason.PROTOCOL_ERROR, "the will's response topic is no topic name"
+    if len(will.payload) > connection.settings.max_payload or not _open_to_clients(will.topic):
         return Reason.TOPIC_NAME_INVALID, "will topic"
     return None
 

@@ -241,12 +241,14 @@ class Connection:
     def _on_disconnect(self, packet: codec.Disconnect, now: clock.Millis) -> None:
         session = self.session
         assert session is not None
+        if packet.properties is not None and packet.properties.server_reference is not None:
+            raise ProtocolError(Reason.PROTOCOL_ERROR, "server reference from a client")
         expiry = packet.properties.session_expiry_interval if packet.properties is not None else None
         if expiry is not None:
             if expiry and not session.expiry:  # [MQTT-3.14.2-2]
                 raise ProtocolError(Reason.PROTOCOL_ERROR, "session expiry raised from 0")
             session.expiry = min(expiry, self.settings.max_session_expiry)
-        will = packet.code == Reason.DISCONNECT_WITH_WILL
+        will = packet.code != Reason.SUCCESS  # only a normal farewell discards it [MQTT-3.14.4-3]
         self.effects.append(self.close(Ending.CLIENT_INITIATED, packet.code, "", now, will=will))
 
     # -- entering --

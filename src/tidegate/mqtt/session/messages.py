@@ -58,12 +58,16 @@ class Message(msgspec.Struct, gc=False):
 
 
 class Delivery(msgspec.Struct, gc=False):
-    """A message for one session, with its QoS and RETAIN flag there. ``number`` is that of its row; 0: it has none."""
+    """A message for one session, with its QoS and RETAIN flag there. ``number`` is that of its row; 0: it has none.
+
+    ``share``: the shared subscription it comes by, whose other members may get it instead.
+    """
 
     message: Message
     qos: int
     retain: bool
     number: int = 0
+    share: str = ""
 
 
 class Retained(msgspec.Struct, frozen=True, gc=False):

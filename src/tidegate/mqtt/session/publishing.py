@@ -50,6 +50,7 @@ def _check(connection: Connection, packet: codec.Publish) -> None:
         if packet.qos and connection.unacknowledged >= connection.settings.max_unacknowledged:
             raise ProtocolError(Reason.RECEIVE_MAXIMUM_EXCEEDED, "more unacknowledged publishes than permitted")
         _resolve(connection, packet)
+        _check_name(packet.topic)
 
 
 def _resolve(connection: Connection, packet: codec.Publish) -> None:
@@ -70,6 +71,14 @@ def _resolve(connection: Connection, packet: codec.Publish) -> None:
         packet.topic = connection.aliases_in[alias]
     else:
         raise ProtocolError(Reason.PROTOCOL_ERROR, "unknown topic alias")
+
+
+def _check_name(topic: str) -> None:
+    """What is no topic name at all breaks the protocol; one that is merely too long is answered [MQTT-3.3.2-2]."""
+    if not topic:
+        raise ProtocolError(Reason.PROTOCOL_ERROR, "neither a topic nor an alias")
+    if topics.is_wildcard(topic):
+        raise ProtocolError(Reason.TOPIC_NAME_INVALID, "PUBLISH to a filter")
 
 
 def _judge(connection: Connection, packet: codec.Publish, now: clock.Millis) -> tuple[Reason, Effect | None]:
@@ -148,6 +157,11 @@ def on_puback(connection: Connection, packet: codec.Puback, now: clock.Millis) -
 def _check_message_properties(properties: Properties) -> None:
     if properties.subscription_identifier is not None:  # [MQTT-3.3.4-6]
         raise ProtocolError(Reason.PROTOCOL_ERROR, "subscription identifier from a client")
+    if not response_topic_fits(properties):
+        raise ProtocolError(Reason.PROTOCOL_ERROR, "the response topic is no topic name")
+
+
+def response_topic_fits(properties: Properties) -> bool:
+    """Whether the response topic, if there is one, is the name of a topic [MQTT-3.3.2-14] [MQTT-4.7.3-1]."""
     response = properties.response_topic
-    if response is not None and topics.is_wildcard(response):  # [MQTT-3.3.2-14]
-        raise ProtocolError(Reason.PROTOCOL_ERROR, "wildcard in the response topic")
+    return response is None or (response != "" and not topics.is_wildcard(response))

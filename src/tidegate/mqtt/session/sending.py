@@ -29,7 +29,7 @@ def send(
     connection: Connection, message: Message, qos: int, packet_id: int, retain: bool, dup: bool, now: clock.Millis
 ) -> bool:
     """Write a PUBLISH; False if it must not be sent: expired, not to be received, or too large for the client."""
-    if message.expires_at is not None and message.expires_at <= now and not dup:
+    if message.expires_at is not None and message.expires_at <= now:
         return False
     identity, topic = connection.identity, message.topic
     if connection.settings.deliver_rate:

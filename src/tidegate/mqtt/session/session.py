@@ -100,8 +100,14 @@ class Session:
         self.number = number
         self._queue = {}
         for each in waiting:
+            each.share = self._share_of(each.message.topic)
             self._put(each)
         self._queue = self._queue or None
+
+    def _share_of(self, topic: str) -> str:
+        """The shared subscription by which a message must have come; empty if one of its own wants it too."""
+        found = [name for name in self.subscriptions if topics.matches(topics.split_share(name)[1], topic)]
+        return found[0] if found and all(name.startswith("$share/") for name in found) else ""
 
     def _write_down(self) -> None:
         level = codec.V5 if self.v5 else codec.V311
@@ -153,17 +159,17 @@ class Session:
 
     # -- messages --
 
-    def deliver(self, message: Message, qos: int, retain: bool, now: clock.Millis) -> None:
+    def deliver(self, message: Message, qos: int, retain: bool, now: clock.Millis, share: str = "") -> None:
         """Send a message to the client, or keep it as far as the session and the message allow."""
         connection = self.connection
         if connection is None:
             if qos and self.expiry and not message.reply:
-                self._enqueue(Delivery(message, qos, retain))
+                self._enqueue(Delivery(message, qos, retain, share=share))
         elif qos == 0:
             if message.reply or not connection.flooded:
                 connection.send(message, 0, 0, retain, False, now)
         else:
-            delivery = Delivery(message, qos, retain)
+            delivery = Delivery(message, qos, retain, share=share)
             if self._queue or not self._send(delivery, connection, now):
                 self._enqueue(delivery)
 
@@ -220,6 +226,20 @@ class Session:
         if self.expiry:
             self.expires_at = now + 1000 * self.expiry
             self.rest()
+
+    def surrender(self, share: str) -> list[Delivery]:
+        """Give up what the client has not acknowledged of a shared subscription, and what waits for it."""
+        found = []
+        for packet_id, each in list((self._in_flight or {}).items()):
+            if each.share == share:
+                assert self._in_flight is not None
+                self._unstore(self._in_flight.pop(packet_id))
+                found.append(each)
+        for key, each in list((self._queue or {}).items()):
+            if each.share == share:
+                self._discard(key)
+                found.append(each)
+        return found
 
     def rest(self) -> None:
         """Write down a session without a connection, and what it waits for."""

@@ -67,19 +67,22 @@ def _subscribe_refusal(connection: Connection, wanted: codec.Filter) -> Reason |
 
 
 def on_unsubscribe(connection: Connection, packet: codec.Unsubscribe, now: clock.Millis) -> None:
-    if len(packet.filters) > connection.settings.max_filters:
-        raise ProtocolError(Reason.QUOTA_EXCEEDED, "too many filters in an UNSUBSCRIBE")
     session = connection.session
     assert session is not None
     codes, dropped = [], []
     for name in packet.filters:
         gone = session.unsubscribe(name)
-        codes.append(Reason.NO_SUBSCRIPTION_EXISTED if gone is None else Reason.SUCCESS)
+        codes.append(Reason.SUCCESS if gone is not None else _nothing_gone(name))
         if gone is not None:
             dropped.append(name)
             connection.effects.append(Unsubscribed(gone))
     _changed(connection, False, dropped)
     _answer(connection, codec.Unsuback(packet.packet_id, tuple(codes)))
+
+
+def _nothing_gone(topic_filter: str) -> Reason:
+    """Why an UNSUBSCRIBE did nothing."""
+    return Reason.NO_SUBSCRIPTION_EXISTED if topics.valid_filter(topic_filter) else Reason.TOPIC_FILTER_INVALID
 
 
 def _changed(connection: Connection, subscribed: bool, filters: list[str]) -> None:
