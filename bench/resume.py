@@ -1,8 +1,11 @@
-"""A fleet that downloads one artifact at once, from a server that is killed in the middle: every byte is compared."""
+"""A fleet that a job sends to one artifact at once, from a server that is killed in the middle: every byte is compared.
+
+The job comes from a template with a package version; each device downloads by its own presigned URL, and reports."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import socket
@@ -11,6 +14,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import boto3
 from boto3.s3.transfer import TransferConfig
@@ -30,10 +34,14 @@ def run(*, quick: bool) -> list[Figure]:
         data = os.urandom(size)
         with _Server(Path(name)) as server:
             upload = server.upload(data, Path(name) / "artifact")
-            rate, broken = asyncio.run(_fleet(server, data, devices))
+            fleet = _Rollout(server)
+            paths = fleet.begin(devices)
+            rate, broken = asyncio.run(_fleet(server, data, paths))
+            fleet.end()
     notes = (
         f"boto3 uploaded it in parts at {size / 1e6 / upload:.0f} MB/s",
         f"{broken} connections broke",
+        "each by a presigned URL of a job's document; all executions SUCCEEDED, all shadows say so",
         f"ranges of {_RANGE >> 20} MiB, each device goes on at the byte it had reached; all bytes compared",
     )
     name = f"{devices} devices download {size / 1e6:.0f} MB at once, the server killed half-way"
@@ -46,7 +54,7 @@ class _Server:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._ports = [_free_port() for _ in _LISTENERS]
-        self.port = self._ports[-1]
+        self.port, self.http = self._ports[-1], f"http://127.0.0.1:{self._ports[0]}"
         self._start()
 
     def _start(self) -> None:
@@ -73,8 +81,9 @@ class _Server:
         s3.create_bucket(Bucket="artifacts")
         begin = time.perf_counter()
         s3.upload_file(str(path), "artifacts", "firmware.bin", Config=TransferConfig(multipart_chunksize=8 << 20))
+        seconds = time.perf_counter() - begin
         s3.close()
-        return time.perf_counter() - begin
+        return seconds
 
     def _end(self) -> None:
         self._process.kill()
@@ -89,6 +98,61 @@ class _Server:
         self._end()
 
 
+class _Rollout:
+    """A job that brings the artifact to every device, by way of boto3."""
+
+    def __init__(self, server: _Server) -> None:
+        session = boto3.session.Session("000000000000", "s", region_name="us-east-1")
+        self._iot, self._jobs, self._data = (
+            session.client(name, endpoint_url=server.http) for name in ("iot", "iot-jobs-data", "iot-data")
+        )
+        self._names: list[str] = []
+
+    def begin(self, devices: int) -> list[str]:
+        """Roll it out; what each device is to ask for: path and query of the URL in its document."""
+        iot, role = self._iot, "arn:aws:iam::000000000000:role/bench"
+        package = iot.create_package(packageName="app")["packageArn"]
+        place = {"s3Location": {"bucket": "artifacts", "key": "firmware.bin"}}
+        iot.create_package_version(packageName="app", versionName="2.1", artifact=place)
+        iot.update_package_version(packageName="app", versionName="2.1", action="PUBLISH")
+        iot.update_package_configuration(versionUpdateByJobsConfig={"enabled": True, "roleArn": role})
+        iot.create_thing_group(thingGroupName="fleet")
+        self._names = [f"device-{number}" for number in range(devices)]
+        for name in self._names:
+            iot.create_thing(thingName=name)
+            iot.add_thing_to_thing_group(thingName=name, thingGroupName="fleet")
+        template = iot.create_job_template(
+            jobTemplateId="install",
+            description="Install",
+            document=json.dumps({"url": "${aws:iot:package::version::artifact:s3-presigned-url}"}),
+            presignedUrlConfig={"roleArn": role},
+            destinationPackageVersions=[f"{package}/version/2.1"],
+        )
+        group = iot.describe_thing_group(thingGroupName="fleet")["thingGroupArn"]
+        iot.create_job(jobId="install", targets=[group], jobTemplateArn=template["jobTemplateArn"])
+        return [self._begun(name) for name in self._names]
+
+    def _begun(self, name: str) -> str:
+        while True:
+            found = self._jobs.start_next_pending_job_execution(thingName=name).get("execution")
+            if found is not None:
+                url = urlsplit(json.loads(found["jobDocument"])["url"])
+                return f"{url.path}?{url.query}"
+            time.sleep(0.01)
+
+    def end(self) -> None:
+        """Every device reports; job and shadows must say so."""
+        for name in self._names:
+            self._jobs.update_job_execution(jobId="install", thingName=name, status="SUCCEEDED")
+        for name in self._names:
+            with self._data.get_thing_shadow(thingName=name, shadowName="$package")["payload"] as payload:
+                assert json.load(payload)["state"]["reported"]["app"]["version"] == "2.1"
+        while self._iot.describe_job(jobId="install")["job"]["status"] != "COMPLETED":
+            time.sleep(0.01)
+        for client in (self._iot, self._jobs, self._data):
+            client.close()
+
+
 def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
@@ -101,20 +165,20 @@ class _Progress:
         self.broken = 0
 
 
-async def _fleet(server: _Server, data: bytes, devices: int) -> tuple[float, int]:
+async def _fleet(server: _Server, data: bytes, paths: list[str]) -> tuple[float, int]:
     """All devices at once; MB a second together, and how often a connection broke."""
     progress = _Progress()
     begin = time.perf_counter()
-    tasks = [asyncio.create_task(_device(server.port, data, progress)) for _ in range(devices)]
-    while progress.bytes < devices * len(data) // 2:
+    tasks = [asyncio.create_task(_device(server.port, path, data, progress)) for path in paths]
+    while progress.bytes < len(paths) * len(data) // 2:
         await asyncio.sleep(0.01)
     await asyncio.to_thread(server.kill_and_start)
     await asyncio.gather(*tasks)
-    assert progress.bytes == devices * len(data)
+    assert progress.bytes == len(paths) * len(data)
     return progress.bytes / 1e6 / (time.perf_counter() - begin), progress.broken
 
 
-async def _device(port: int, data: bytes, progress: _Progress) -> None:
+async def _device(port: int, path: str, data: bytes, progress: _Progress) -> None:
     have = 0
     while have < len(data):
         try:
@@ -125,7 +189,7 @@ async def _device(port: int, data: bytes, progress: _Progress) -> None:
         try:
             while have < len(data):
                 end = min(have + _RANGE, len(data)) - 1
-                head = f"GET /artifacts/firmware.bin HTTP/1.1\r\nHost: x\r\nRange: bytes={have}-{end}\r\n\r\n"
+                head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nRange: bytes={have}-{end}\r\n\r\n"
                 writer.write(head.encode())
                 answer = await reader.readuntil(b"\r\n\r\n")
                 assert answer.startswith(b"HTTP/1.1 206"), answer

@@ -9,12 +9,18 @@ from tidegate.core.location import Fault, Location, ObjectFaultError
 
 
 class Shelf:
-    """``on`` holds objects by location, or why one cannot be had; ``fetched`` is what was asked for."""
+    """``on`` holds objects by location, or why one cannot be had; ``fetched`` is what was asked for.
+
+    ``broken``: nothing can be signed. ``refusing``: why no URL would be of use. ``closed_to``: accounts whose buckets
+    these are not.
+    """
 
     def __init__(self) -> None:
         self.on: dict[Location, bytes | Fault] = {}
         self.fetched: list[Location] = []
         self.broken = False
+        self.refusing: Fault | None = None
+        self.closed_to: set[str] = set()
 
     def fetch(self, location: Location, *, limit: int) -> bytes:
         self.fetched.append(location)
@@ -31,6 +37,15 @@ class Shelf:
         version = f"&versionId={location.version_id}" if location.version_id else ""
         path = f"{location.bucket}/{quote(location.key)}"
         return f"https://shelf.example/{path}?method={method}&signed={signed_at}&expires={expires_s}{version}"
+
+    def open_to(self, account: str, _bucket: str) -> bool:
+        return account not in self.closed_to
+
+    def reset(self) -> None:
+        self.on.clear()
+
+    def fault(self, _method: Literal["GET", "PUT"], _location: Location) -> Fault | None:
+        return self.refusing
 
 
 class Signed:

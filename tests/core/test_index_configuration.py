@@ -50,6 +50,7 @@ def test_schema(configured: iot.ThingIndexingConfiguration, schema: str) -> None
         things("OFF", thing_connectivity_indexing_mode="OFF", named_shadow_indexing_mode="OFF"),
         things(**custom("attributes.a", "attributes.b_c-1", "attributes.c", "attributes.d", "attributes.e")),
         things("REGISTRY_AND_SHADOW", **custom("shadow.desired.a", "shadow.reported.a.b")),
+        things(**shadows("$package", *"abcdefghij")),
         things(**shadows(*"abcdefghij"), **custom("shadow.name.a.reported.x")),
         things(**shadows("$package"), **custom("shadow.name.$package.reported.p.version")),
         things(device_defender_indexing_mode="VIOLATIONS", **custom("deviceDefender.p.b.lastViolationValue.number")),
@@ -73,6 +74,10 @@ def test_what_may_be_configured(wanted: iot.ThingIndexingConfiguration) -> None:
             "deviceDefenderIndexingMode cannot be on while thingIndexingMode is OFF.",
         ),
         (things(**shadows(*"abcdefghijk")), "The indexing configuration cannot have more than 10 named shadows."),
+        (
+            things(**shadows("$package", *"abcdefghijk")),
+            "The indexing configuration cannot have more than 10 named shadows.",
+        ),
         (
             things(filter=iot.IndexingFilter(geo_locations=[iot.GeoLocationTarget(), iot.GeoLocationTarget()])),
             "The indexing configuration cannot have more than 1 geo locations.",

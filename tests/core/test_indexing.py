@@ -179,3 +179,23 @@ def test_a_thing_group() -> None:
 )
 def test_narrowed(text: str, found: Narrowed) -> None:
     assert indexing.narrowed(query.parse(text)) == found
+
+
+def test_a_version_of_a_package_is_no_number() -> None:
+    known = parts(shadows={"$package": shadow(reported={"app": {"version": "2.10"}, "a.b": {"version": "1.0"}})})
+    for text in ("app.version:2.10", "a.b.version:1.0", "app.version:2.*", "app.version:*"):
+        assert finds(f"shadow.name.$package.reported.{text}", known), text
+    for text in ("app.version:2.1", "a.b.version:1", "app.version>2.0", "app.version:[2 TO 3]"):
+        assert not finds(f"shadow.name.$package.reported.{text}", known), text
+    assert finds("NOT shadow.name.$package.reported.app.version:2.1", known)
+    assert finds("shadow.reported.version:2.1", parts(shadows={"": shadow(reported={"version": "2.10"})}))
+
+
+def test_packages_are_counted() -> None:
+    one = {"version": "1.0", "attributes": {"flavour": "mint"}}
+    known = parts(shadows={"$package": shadow(reported={"app": one, "lib": one, "note": "no package"})})
+    assert finds("shadow.name.$package.reported.totalCount:2", known)
+    assert finds("shadow.name.$package.reported.totalCount>1", known)
+    assert "totalCount" not in (indexing.thing(known).shown.shadow or "")
+    assert finds("shadow.name.$package.reported.totalCount:0", parts(shadows={"$package": shadow()}))
+    assert not finds("shadow.name.other.reported.totalCount:1", parts(shadows={"other": shadow(reported={"app": one})}))

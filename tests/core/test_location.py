@@ -30,6 +30,12 @@ HOSTS = {"localhost:9000", "objects.example"}
         ("${aws:iot:s3-presigned-url-v2:https://s3.amazonaws.com/bucket/a%20b}", "bucket", "a b"),
         ("http://localhost:9000/bucket/with space", "bucket", "with space"),
         ("https://bucket.objects.example/a%2Fb%C3%A9+", "bucket", "a/bé+"),
+        ("https://S3.Amazonaws.COM/bucket/Key", "bucket", "Key"),
+        ("https://Bucket.S3.eu-west-1.amazonaws.com:443/key", "bucket", "key"),
+        ("https://bucket.s3-accelerate.amazonaws.com/key", "bucket", "key"),
+        ("https://bucket.s3-accelerate.dualstack.amazonaws.com/key", "bucket", "key"),
+        ("${aws:iot:s3-presigned-url-v2:https%3A%2F%2Fs3.amazonaws.com%2Fbucket%2Fa%20b%2525}", "bucket", "a b%25"),
+        ("http://LOCALHOST:9000/bucket/key", "bucket", "key"),
         ("https://s3.amazonaws.com/bucket/what%3FversionId%3Dx", "bucket", "what?versionId=x"),
     ],
 )
@@ -44,6 +50,7 @@ def test_sources(source: str, bucket: str, key: str) -> None:
         "https://bucket.s3.eu-west-1.amazonaws.com/a%20b?versionId=v/1",
         "${aws:iot:s3-presigned-url-v2:https://bucket.s3.eu-west-1.amazonaws.com/a%20b%3FversionId%3Dv%2F1}",
         "${aws:iot:s3-presigned-url-v2:https://s3.eu-west-1.amazonaws.com/bucket/a%20b?versionId=v/1}",
+        "${aws:iot:s3-presigned-url-v2:https%3A%2F%2Fs3.amazonaws.com%2Fbucket%2Fa%20b%3FversionId%3Dv/1}",
     ],
 )
 def test_versions(source: str) -> None:
@@ -80,6 +87,11 @@ def test_versions(source: str) -> None:
         "${aws:iot:s3-presigned-url:https://s3.amazonaws.com/bucket/key",
         "${aws:iot:s3-presigned-url:https://s3.amazonaws.com/bucket/key?versionId=1}",
         "${aws:iot:s3-presigned-url-v2:https://s3.amazonaws.com/bucket/key%3FversionId%3D}",
+        "${aws:iot:s3-presigned-url-v2:https%3A%2F%2Fs3.amazonaws.com%2Fbucket%2Fkey%3FversionId%3D}",
+        "${aws:iot:s3-presigned-url-v2:https%3A%2F%2Fexample.com%2Fbucket%2Fkey}",
+        "${aws:iot:s3-presigned-url-v2:https%3A%2F%2Fs3.amazonaws.com%2Fbucket%2F%ff}",
+        "https%3A%2F%2Fs3.amazonaws.com%2Fbucket%2Fkey",
+        "https://s3.amazonaws.com:444/bucket/key",
     ],
 )
 def test_sources_refused(source: str) -> None:

@@ -28,8 +28,8 @@ def environment(server: Started) -> dict[str, str]:
     return clean | env._variables(server.addresses)
 
 
-def output(command: list[str], folder: Path, variables: dict[str, str]) -> str:
-    ran = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=ENOUGH_S)
+def output(command: list[str], folder: Path, variables: dict[str, str], enough_s: int = ENOUGH_S) -> str:
+    ran = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=enough_s)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout
 

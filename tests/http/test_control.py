@@ -93,6 +93,15 @@ def test_reset_empties_the_store(server: Started) -> None:
     assert len(iot.list_job_templates()["jobTemplates"]) == 1
 
 
+def test_reset_empties_the_object_storage(server: Started) -> None:
+    s3 = server.client("s3", region_name="us-east-1")
+    for content in (b"first", b"second"):
+        s3.create_bucket(Bucket="gone")
+        s3.put_object(Bucket="gone", Key="k", Body=content)
+        assert page(server, "/_tidegate/reset", "POST") == (200, {"status": "reset"})
+        assert s3.list_buckets()["Buckets"] == []
+
+
 def test_the_system_clock_is_read_and_not_moved(server: Started) -> None:
     status, state = page(server, "/_tidegate/clock")
     assert status == 200

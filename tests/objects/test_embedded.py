@@ -53,6 +53,34 @@ def test_fetch(folder: Folder, tmp_path: Path) -> None:
         objects.fetch(Location("bucket", "k"), limit=5)
 
 
+def test_what_can_be_told_of_a_url(folder: Folder, tmp_path: Path) -> None:
+    objects = Embedded(folder, Site("http://h:1", "r"), credential.load_or_create(tmp_path, RandomIds()))
+    version = put(folder, "k", b"one")
+    marker = folder.delete("bucket", "k", 0).version_id
+    assert objects.fault("GET", Location("bucket", "k", version)) is None
+    assert objects.fault("GET", Location("bucket", "comes later")) is None
+    assert objects.fault("PUT", Location("bucket", "${thingName}")) is None
+    assert objects.fault("GET", Location("bucket", "k", marker)) is Fault.MISSING
+    assert objects.fault("GET", Location("bucket", "k", "none")) is Fault.MISSING
+    assert objects.fault("GET", Location("nobodys", "k")) is Fault.DENIED
+    assert objects.fault("PUT", Location("nobodys", "k")) is Fault.MISSING
+
+
+def test_whose_a_bucket_is(folder: Folder, tmp_path: Path) -> None:
+    own = credential.load_or_create(tmp_path, RandomIds())
+    bounded, free = (Embedded(folder, Site("http://h:1", "r"), own, bounded=bounded) for bounded in (True, False))
+    assert (bounded.open_to("1", "bucket"), bounded.open_to("2", "bucket")) == (True, False)
+    assert bounded.open_to("2", "nobodys")
+    assert free.open_to("2", "bucket")
+
+
+def test_a_reset_empties_the_folder(folder: Folder, tmp_path: Path) -> None:
+    objects = Embedded(folder, Site("http://h:1", "r"), credential.load_or_create(tmp_path, RandomIds()))
+    objects.reset()
+    assert folder.buckets() == []
+    objects.reset()
+
+
 def test_the_servers_own_key_is_made_once_and_kept_from_others(tmp_path: Path) -> None:
     first = credential.load_or_create(tmp_path, RandomIds())
     assert credential.load_or_create(tmp_path, RandomIds()) == first

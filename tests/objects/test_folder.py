@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tidegate.objects.folder import ALWAYS, Folder, Only
 from tidegate.objects.index import Index, IndexFaultError
 from tidegate.objects.listing import Question
 from tidegate.objects.refusals import RefusedError
+from tidegate.objects.uploads import Upload
 from tidegate.objects.versions import About, Bucket, Version
 
 NOW = 1_767_225_600_000
@@ -157,6 +159,82 @@ def test_one_process_writes(folder: Folder) -> None:
     put(folder, "k", b"1")
     assert read(other, "k") == b"1"
     other.close()
+
+
+def part(folder: Folder, upload: Upload, number: int, data: bytes, now: int) -> None:
+    incoming = folder.begin()
+    incoming.write(data)
+    incoming.finish()
+    folder.put_part(upload, number, incoming, now)
+
+
+def test_abandoned_uploads_are_dropped(folder: Folder) -> None:
+    """Those that nothing has come to for long; parts that something else is made of stay."""
+    put(folder, "object", b"shared")
+    old, active, young = (
+        folder.create_upload("bucket", name, About(), NOW + at) for name, at in (("o", 0), ("a", 0), ("y", 10))
+    )
+    part(folder, old, 1, b"shared", NOW)
+    part(folder, old, 2, b"alone", NOW + 9)
+    part(folder, active, 1, b"early", NOW)
+    part(folder, active, 2, b"late", NOW + 10)
+    assert folder.drop_abandoned(NOW + 10) == 1
+    assert folder.drop_abandoned(NOW + 10) == 0
+    left = folder.list_uploads("bucket", Question(), None).found
+    assert [one.key for one in left] == ["a", young.key]
+    assert files(folder) == {hashlib.sha256(data).hexdigest() for data in (b"shared", b"early", b"late")}
+    assert folder.drop_abandoned(NOW + 11) == 2
+    assert files(folder) == {hashlib.sha256(b"shared").hexdigest()}
+
+
+def test_many_abandoned_uploads(folder: Folder) -> None:
+    for number in range(250):
+        folder.create_upload("bucket", str(number), About(), NOW)
+    assert folder.drop_abandoned(NOW + 1) == 250
+    assert folder.list_uploads("bucket", Question(), None).found == []
+
+
+def test_what_could_not_be_forgotten_is_whole(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The names go first: if they stay, so do the bytes."""
+
+    def full(_: Index) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    put(folder, "k", b"data")
+    monkeypatch.setattr(Index, "empty", full)
+    with pytest.raises(sqlite3.OperationalError):
+        folder.empty()
+    found = folder.find("bucket", "k")
+    assert found is not None
+    [descriptor] = folder.open(found[1])
+    os.close(descriptor)
+
+
+def test_another_process_may_empty_it(folder: Folder) -> None:
+    """What is read meanwhile is read to its end; what is being put finds no bucket, and leaves nothing."""
+    put(folder, "k", b"data")
+    upload = folder.create_upload("bucket", "u", About(), NOW)
+    part(folder, upload, 1, b"part", NOW)
+    coming = folder.begin()
+    coming.write(b"coming")
+    coming.finish()
+    found = folder.find("bucket", "k")
+    assert found is not None
+    [descriptor] = folder.open(found[1])
+    other = Folder(folder._path, SequentialIds())
+    other.empty()
+    other.empty()
+    other.close()
+    assert os.pread(descriptor, 10, 0) == b"data"
+    os.close(descriptor)
+    assert (folder.buckets(), folder.find("bucket", "k")) == ([], None)
+    with pytest.raises(RefusedError, match="NoSuchBucket"):
+        folder.put("bucket", "coming", coming, About(), NOW)
+    coming.discard()
+    assert files(folder) == set()
+    folder.create_bucket(Bucket("bucket", "1", "r", NOW))
+    put(folder, "k", b"again")
+    assert read(folder, "k") == b"again"
 
 
 def test_a_failing_disk_leaves_nothing(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import json
 import threading
 import time
 import urllib.request
@@ -93,6 +94,7 @@ def test_nothing_else_is_ever_asked_for(elsewhere: Started, location: Location) 
         assert fault(objects, location) is Fault.DENIED
         with pytest.raises(ObjectFaultError):
             objects.presign("GET", location, signed_at=0, expires_s=60)
+        assert objects.fault("GET", location) is objects.fault("PUT", location) is Fault.DENIED
 
 
 def test_a_key_cannot_leave_its_prefix(elsewhere: Started) -> None:
@@ -110,8 +112,10 @@ def test_presigned_urls_of_it_work(elsewhere: Started) -> None:
     url = objects.presign("GET", PLACE, signed_at=now, expires_s=60)
     with urllib.request.urlopen(url, timeout=30) as response:
         assert response.read() == b'{"a":1}'
+    unsigned = remote(elsewhere.addresses.objects, None)
     with pytest.raises(ObjectFaultError):
-        remote(elsewhere.addresses.objects, None).presign("GET", PLACE, signed_at=now, expires_s=60)
+        unsigned.presign("GET", PLACE, signed_at=now, expires_s=60)
+    assert (objects.fault("GET", PLACE), unsigned.fault("GET", PLACE)) == (None, Fault.DENIED)
 
 
 @contextmanager
@@ -203,6 +207,28 @@ def test_a_server_that_keeps_its_objects_elsewhere(
         with pytest.raises(ObjectFaultError):
             objects.fetch(Location("artifacts", "private"), limit=100)
         assert not (tmp_path / "objects").exists()
+        _a_job_from_elsewhere(server, base)
+
+
+def _a_job_from_elsewhere(server: Started, base: str) -> None:
+    """Documents name AWS; buckets that the server was not given are refused to whoever creates the job."""
+    iot, role = server.client("iot"), {"roleArn": "arn:aws:iam::123456789012:role/presign"}
+    thing = iot.create_thing(thingName="t")["thingArn"]
+
+    def create(job: str, place: str) -> None:
+        url = f"${{aws:iot:s3-presigned-url:https://s3.eu-west-1.amazonaws.com/{place}}}"
+        iot.create_job(jobId=job, targets=[thing], document=json.dumps({"u": url}), presignedUrlConfig=role)
+
+    for place, bucket in (("artifacts/private", "artifacts"), ("others/jobs/doc.json", "others")):
+        with pytest.raises(iot.exceptions.InvalidRequestException, match=f"to access bucket {bucket}"):
+            create("refused", place)
+    create("j", f"artifacts/{PLACE.key}")
+    assert server.fetch("/_tidegate/clock")[0] == 200  # the engine has done what is due
+    begun = server.client("iot-jobs-data").start_next_pending_job_execution(thingName="t")["execution"]
+    url = json.loads(begun["jobDocument"])["u"]
+    assert url.startswith(f"{base}/artifacts/jobs/")
+    with urllib.request.urlopen(url, timeout=30) as response:
+        assert response.read() == b'{"a":1}'
 
 
 def test_the_endpoint_of_aws_unless_one_is_named() -> None:

@@ -226,6 +226,26 @@ def test_what_create_job_refuses(run: Run, create: Any, document: Any, text: str
     assert run("ListJobs").jobs == []
 
 
+@pytest.mark.parametrize(
+    ("placeholder", "fault", "text"),
+    [
+        (
+            OBJECT,
+            Fault.DENIED,
+            f"Permission denied when attempting to use role {ROLE.role_arn} to access bucket bucket.",
+        ),
+        (OBJECT, Fault.MISSING, "VersionId not found when attempting to access s3 url"),
+        (UPLOAD, Fault.MISSING, "S3 bucket in job document presigned url upload placeholder not found"),
+        (UPLOAD, Fault.DENIED, f"Permission denied when attempting to use role {ROLE.role_arn} to access bucket logs."),
+    ],
+)
+def test_urls_that_would_be_of_no_use(create: Any, shelf: Shelf, placeholder: str, fault: Fault, text: str) -> None:
+    shelf.refusing = fault
+    with pytest.raises(INVALID) as caught:
+        create({"u": placeholder, "again": placeholder}, presigned_url_config=ROLE)
+    assert caught.value.message == text
+
+
 def test_a_role_that_is_none(create: Any) -> None:
     with pytest.raises(INVALID, match="is not the ARN of an IAM role"):
         create({}, presigned_url_config=iot.PresignedUrlConfig(role_arn="arn:aws:iam::123456789012:user/x"))
@@ -255,6 +275,39 @@ def test_package_versions_must_exist(create: Any) -> None:
 
 
 # --- freezing with a catalog ------------------------------------------------------------------------------------------
+
+
+def test_buckets_of_another_account(create: Any, shelf: Shelf, stocked: Call) -> None:
+    """Neither fetched from nor presigned, whatever they hold."""
+    shelf.on[DOC] = b"{}"
+    shelf.closed_to.add(stocked.account)
+    for members in ({"document_source": SOURCE}, {"document": json.dumps({"u": OBJECT})}):
+        with pytest.raises(INVALID, match=rf"Permission denied .* use role {ROLE.role_arn} to access bucket bucket"):
+            create(**members, presigned_url_config=ROLE)
+    with pytest.raises(INVALID, match="to access bucket logs"):
+        create({"u": UPLOAD}, presigned_url_config=ROLE)
+    with pytest.raises(INVALID, match=r"Access to job document source .* is denied"):
+        create(document_source=SOURCE)
+    assert shelf.fetched == []
+
+
+@pytest.mark.parametrize("home", ["eu-west-1:210987654321", "us-east-1:123456789012"])
+def test_package_versions_of_others(run: Run, create: Any, home: str) -> None:
+    """No job could ever deploy them: templates refuse them, too."""
+    theirs = [f"arn:aws:iot:{home}:package/p/version/1", f"arn:aws:iot:{home}:package/q/version/$null"]
+    for refuse in (
+        lambda: create({}, destination_package_versions=theirs),
+        lambda: run(
+            "CreateJobTemplate",
+            job_template_id="x",
+            description="d",
+            document="{}",
+            destination_package_versions=theirs,
+        ),
+    ):
+        with pytest.raises(INVALID) as refused:
+            refuse()
+        assert [f"{one} is not the ARN of a package version" in refused.value.message for one in theirs] == [True] * 2
 
 
 def test_a_document_with_package_versions_is_frozen(stocked: Call) -> None:

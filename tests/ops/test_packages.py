@@ -190,6 +190,9 @@ def test_the_configuration(run: Any) -> None:
     assert found() == (False, None)
     with pytest.raises(iot.ValidationException, match="roleArn is required"):
         update(enabled=True)
+    with pytest.raises(iot.ValidationException, match="user/somebody is not the ARN of an IAM role"):
+        update(enabled=True, role_arn="arn:aws:iam::123456789012:user/somebody")
+    assert found() == (False, None)
     update(enabled=True, role_arn=ROLE)
     assert found() == (True, ROLE)
     update(enabled=False)

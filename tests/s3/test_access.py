@@ -191,6 +191,35 @@ def test_accounts_do_not_reach_each_other(guarded: Started) -> None:
     assert refusal(other.copy_object, **copy) == (403, "AccessDenied")
 
 
+def test_jobs_do_not_reach_other_accounts_buckets(guarded: Started) -> None:
+    """What an operator may not read is neither fetched nor presigned for a job of another account."""
+    owner, stranger = new_key(guarded), new_key(guarded)
+    s3 = client(guarded, owner)
+    s3.create_bucket(Bucket="owned-bucket")
+    version = s3.put_object(Bucket="owned-bucket", Key="job.json", Body=b"{}")["VersionId"]
+    url = "https://s3.us-east-1.amazonaws.com/owned-bucket/job.json"
+    document = json.dumps({"u": f"${{aws:iot:s3-presigned-url:{url}}}"})
+    role = {"roleArn": "arn:aws:iam::123456789012:role/presign"}
+    for key, fine in ((owner, True), (stranger, False)):
+        keys = {"aws_access_key_id": key, "aws_secret_access_key": SECRET, "region_name": "us-east-1"}
+        iot = guarded.client("iot", **keys)
+        thing = iot.create_thing(thingName="t")["thingArn"]
+        iot.create_package(packageName="app")
+        iot.create_package_version(packageName="app", versionName="1")
+        place = {"s3Location": {"bucket": "owned-bucket", "key": "job.json", "version": version}}
+        for number, members in enumerate(({"documentSource": url}, {"document": document})):
+            wanted = {"jobId": f"j{number}", "targets": [thing], "presignedUrlConfig": role, **members}
+            if fine:
+                iot.create_job(**wanted)
+            else:
+                assert refusal(iot.create_job, **wanted) == (400, "InvalidRequestException")
+        associate = {"packageName": "app", "versionName": "1", "sbom": place}
+        if fine:
+            iot.associate_sbom_with_package_version(**associate)
+        else:
+            assert refusal(iot.associate_sbom_with_package_version, **associate) == (400, "ValidationException")
+
+
 def test_urls_of_the_server_need_no_key(guarded: Started) -> None:
     s3 = client(guarded, new_key(guarded))
     bucket = Bucket(guarded, s3, "for-devices")

@@ -92,8 +92,10 @@ def test_to_next_event_with_nothing_to_come_leaves_time_alone(server: Server) ->
 
 def test_reset_empties_the_store_and_returns_to_the_present(server: Server) -> None:
     server.device("lamp")
+    server.client("s3").create_bucket(Bucket="left-behind")
     server.clock.advance(days=400)
     server.reset()
+    assert server.client("s3").list_buckets()["Buckets"] == []
     assert server.client("iot").list_things()["things"] == []
     assert abs(server.clock.now - datetime.now(UTC)) < timedelta(minutes=1)
 

@@ -215,9 +215,12 @@ _ROLE: Final = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\x21-\x7e]+", re.AS
 
 def presigned_url_role(role_arn: str | None) -> list[str]:
     """``presignedUrlConfig.roleArn``: an IAM role, if one is named. Whether a document needs one is not judged here."""
-    if role_arn is None or _ROLE.fullmatch(role_arn):
-        return []
-    return [texts.placeholders.role_invalid(role_arn)]
+    return [] if role_arn is None or is_role(role_arn) else [texts.placeholders.role_invalid(role_arn)]
+
+
+def is_role(role_arn: str | None) -> bool:
+    """Whether a text is the ARN of an IAM role, or there is none."""
+    return role_arn is None or _ROLE.fullmatch(role_arn) is not None
 
 
 # --- package versions and tags --------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from tidegate.core import texts
+from tidegate.core import packages, texts
 from tidegate.wire import iot
 
 THINGS: Final = "AWS_Things"
@@ -17,6 +17,7 @@ GROUPS: Final = "AWS_ThingGroups"
 QUERY_VERSION: Final = "2017-09-30"
 
 _MOST_SHADOWS: Final = 10
+"""Without ``$package``, which does not count (control reference 16.3)."""
 _MOST_GEO_LOCATIONS: Final = 1
 _MOST_CUSTOM_FIELDS: Final = 5
 _CUSTOM_NAME: Final = r"[A-Za-z0-9_.$:-]+"
@@ -174,7 +175,8 @@ def _mode_problems(wanted: iot.ThingIndexingConfiguration) -> Iterator[str]:
 
 
 def _filter_problems(wanted: iot.IndexingFilter) -> Iterator[str]:
-    if len(wanted.named_shadow_names or ()) > _MOST_SHADOWS:
+    counted = [name for name in wanted.named_shadow_names or () if name != packages.SHADOW]
+    if len(counted) > _MOST_SHADOWS:
         yield texts.fleet_index.too_many("named shadows", _MOST_SHADOWS)
     if len(wanted.geo_locations or ()) > _MOST_GEO_LOCATIONS:
         yield texts.fleet_index.too_many("geo locations", _MOST_GEO_LOCATIONS)

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from tidegate.core import query, shadow
+from tidegate.core import packages, query, shadow
 from tidegate.core.query import Scalar, Value
 from tidegate.wire import iot
 
@@ -23,6 +23,7 @@ Stored = tuple[int, str]
 """A shadow: its version, and as JSON text ``{"state": {"desired", "reported"}, "metadata"}``."""
 
 Json = Any
+_PACKAGES: Final = f"shadow.name.{packages.SHADOW}.reported"
 _SCALARS = (str, int, float, bool)
 
 
@@ -71,6 +72,8 @@ def thing(parts: Parts) -> IndexedThing:
     for name, one in shadows.items():
         for path, values in _shadow_fields(one):
             _put(fields, f"{_prefix(name)}.{path}", values)
+    if packages.SHADOW in shadows:
+        _put_packages(fields, shadows[packages.SHADOW].get("reported", {}))
     if parts.connectivity is not None:
         for member, connected in _connectivity_members(parts.connectivity):
             _put(fields, f"connectivity.{member}", [connected])
@@ -100,6 +103,19 @@ def _put(fields: dict[str, list[Value]], name: str, values: Iterable[Scalar]) ->
 def _put_attributes(fields: dict[str, list[Value]], attributes: Mapping[str, str]) -> None:
     for name, value in attributes.items():
         _put(fields, f"attributes.{name}", [value])
+
+
+def _put_packages(fields: dict[str, list[Value]], reported: Mapping[str, Json]) -> None:
+    """What the index makes of a ``$package`` shadow besides (control reference 18.2).
+
+    A version is its text, though it may read as a number: 2.1 is not 2.10, and neither is more than the other. How many
+    packages there are is no member of the shadow, the index counts them.
+    """
+    for package in reported:
+        name = f"{_PACKAGES}.{package}.version"
+        if name in fields:
+            fields[name] = [one._replace(number=None) for one in fields[name]]
+    _put(fields, f"{_PACKAGES}.totalCount", [packages.count(reported)])
 
 
 # --- shadows ---

@@ -53,11 +53,13 @@ class Address(NamedTuple):
 _URL: Final = re.compile(r"(https?)://([^/?#@]+)(?:/(.*))?", re.DOTALL)
 _AWS_HOST: Final = re.compile(
     r"(?:(?P<bucket>[A-Za-z0-9_.-]+)\.)?"
-    r"s3(?:-fips)?(?:[.-](?:dualstack\.)?(?P<region>[a-z]{2}(?:-[a-z]+)+-\d))?\.amazonaws\.com(?:\.cn)?"
+    r"s3(?:-accelerate(?:\.dualstack)?|(?:-fips)?(?:[.-](?:dualstack\.)?(?P<region>[a-z]{2}(?:-[a-z]+)+-\d))?)"
+    r"\.amazonaws\.com(?:\.cn)?(?::443)?"
 )
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _WRAPPED: Final = re.compile(r"\$\{aws:iot:s3-presigned-url(-v1|-v2)?:(.*)\}", re.DOTALL)
 _VERSION: Final = "?versionId="
+_WHOLLY_ENCODED: Final = re.compile(r"https?%3A%2F%2F", re.IGNORECASE)
 
 
 def is_bucket(name: str) -> bool:
@@ -83,14 +85,15 @@ def address(url: str, *, hosts: Collection[str] = ()) -> Address | None:
     match = _URL.fullmatch(url)
     if match is None:
         return None
-    scheme, host, path = match[1], match[2], match[3] or ""
+    scheme, host, path = match[1], match[2].lower(), match[3] or ""
     known = _AWS_HOST.fullmatch(host) if scheme == "https" else None
+    own_hosts = [own.lower() for own in hosts]
     if known is not None:
         bucket, region = known["bucket"], known["region"]
-    elif host in hosts:
+    elif host in own_hosts:
         bucket, region = None, None
     else:
-        bucket, region = next((host.removesuffix(f".{own}") for own in hosts if host.endswith(f".{own}")), ""), None
+        bucket, region = next((host.removesuffix(f".{own}") for own in own_hosts if host.endswith(f".{own}")), ""), None
         if not bucket:
             return None
     if bucket is not None:
@@ -108,9 +111,11 @@ def verbatim(url: str, *, hosts: Collection[str] = ()) -> Location | None:
 def encoded(url: str, *, hosts: Collection[str] = (), query: bool = False) -> Location | None:
     """What a percent-encoded URL points at.
 
-    ``query`` tells that the ``?versionId=`` may be encoded like the rest (placeholders, second form); without, an
-    encoded question mark belongs to the key.
+    ``query`` tells that the ``?versionId=`` may be encoded like the rest, or the URL from its scheme on (placeholders,
+    second form); without, an encoded question mark belongs to the key.
     """
+    if query and _WHOLLY_ENCODED.match(url):
+        return _decoded(url, hosts)
     found = address(url, hosts=hosts)
     if found is None or "#" in found.rest:
         return None
@@ -127,6 +132,18 @@ def encoded(url: str, *, hosts: Collection[str] = (), query: bool = False) -> Lo
         key, _, version = key.rpartition(_VERSION)
         return _location(found.bucket, key, version) if version else None
     return _location(found.bucket, key, None)
+
+
+def _decoded(url: str, hosts: Collection[str]) -> Location | None:
+    """What a URL points at that is percent-encoded as a whole: once decoded, its key stands there as it is."""
+    try:
+        found = address(unquote(url, errors="strict"), hosts=hosts)
+    except UnicodeDecodeError:
+        return None
+    if found is None:
+        return None
+    key, mark, version = found.rest.partition(_VERSION)
+    return None if mark and not version else _location(found.bucket, key, version or None)
 
 
 def parse(source: str, *, hosts: Collection[str] = ()) -> Location | None:

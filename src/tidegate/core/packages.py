@@ -35,6 +35,11 @@ def weight(attributes: Mapping[str, str]) -> int:
     return sum(len(name.encode()) + len(value.encode()) for name, value in attributes.items())
 
 
+def count(reported: Mapping[str, Any]) -> int:
+    """How many packages the ``reported`` section of a ``$package`` shadow names."""
+    return sum(isinstance(entry, dict) for entry in reported.values())
+
+
 class Installed(NamedTuple):
     """What a job has brought to a thing; ``version`` None: the package was removed."""
 

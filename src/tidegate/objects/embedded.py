@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import sqlite3
 from collections.abc import Sequence
 
 from tidegate.clock import Millis
@@ -13,12 +15,16 @@ from tidegate.objects.presign import Method, Site
 from tidegate.objects.sigv4 import Key
 from tidegate.objects.versions import Segment
 
+log = logging.getLogger("tidegate.objects")
+
 
 class Embedded:
     """Reads the folder by itself and never over the network; signs URLs of the server's own endpoint."""
 
-    def __init__(self, folder: Folder, site: Site, key: Key) -> None:
+    def __init__(self, folder: Folder, site: Site, key: Key, *, bounded: bool = False) -> None:
+        """``bounded``: a bucket is for its own account only, as it is at the endpoint with authentication on."""
         self._folder = folder
+        self._bounded = bounded
         self._site = site
         self._key = key
 
@@ -41,6 +47,21 @@ class Embedded:
         except OSError as error:
             raise ObjectFaultError(Fault.UNREACHABLE, str(error)) from error
 
+    def open_to(self, account: str, bucket: str) -> bool:
+        """Whether a bucket is this account's, or nobody's; not if the index cannot be read."""
+        if not self._bounded:
+            return True
+        try:
+            found = self._folder.bucket(bucket)
+        except sqlite3.Error as error:
+            log.warning("the objects' index cannot be read: %s", error)
+            return False
+        return found is None or found.owner == account
+
+    def reset(self) -> None:
+        """Empty the folder. Blocks."""
+        self._folder.empty()
+
     def _read(self, segments: Sequence[Segment]) -> bytes:
         descriptors = self._folder.open(segments)
         try:
@@ -50,6 +71,19 @@ class Embedded:
         finally:
             for file in descriptors:
                 os.close(file)
+
+    def fault(self, method: Method, location: Location) -> Fault | None:
+        """What is wrong with a URL's bucket or version. A short read of the index; where it fails, nothing is known."""
+        try:
+            if self._folder.bucket(location.bucket) is None:
+                return Fault.MISSING if method == "PUT" else Fault.DENIED
+            if location.version_id is None:
+                return None
+            found = self._folder.find(*location)
+        except sqlite3.Error as error:
+            log.warning("the objects' index cannot be read: %s", error)
+            return None
+        return Fault.MISSING if found is None or found[0].marker else None
 
     def presign(self, method: Method, location: Location, *, signed_at: Millis, expires_s: int) -> str:
         """A URL of the server's own endpoint, judged there by the service's clock. Pure."""

@@ -5,7 +5,8 @@ then renamed and named in one transaction. A crash in between leaves a blob that
 it.
 Versioning is always on, as in a bucket with versioning Enabled.
 
-Everything here blocks and may be called from any thread. One process writes (it holds ``lock``); others may read.
+Everything here blocks and may be called from any thread. One process writes (it holds ``lock``); others may read, and
+may ``empty`` the folder.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from tidegate.objects.versions import About, Bucket, Segment, Version
 
 LEAST_PART: Final = 5 * 1024 * 1024
 """Bytes of every part but the last."""
+_AT_ONCE: Final = 100
+"""Uploads that are dropped in one transaction: others want to write, too."""
 _NO_SEGMENTS: Sequence[Segment] = ()
 
 
@@ -89,6 +92,18 @@ class Folder:
         with self._index.write() as tx:
             self._sweep(tx, self._blobs.names())
         return True
+
+    def empty(self) -> None:
+        """Forget every bucket and what is in it, for good, whichever process asks. What is being put then is refused.
+
+        Whoever reads an object reads on: blobs go as files do, when nobody has them open.
+        """
+        with self._index.read() as tx:
+            if not versions.bucket_list(tx):
+                return
+        with self._index.write():
+            self._index.empty()
+        self._remove(list(self._blobs.names()))
 
     # -- buckets ---------------------------------------------------------------------------------------------------
 
@@ -270,6 +285,19 @@ class Folder:
             _upload(tx, bucket, key, upload_id)
             unused = self._unused(tx, uploads.delete(tx, upload_id))
         self._remove(unused)
+
+    def drop_abandoned(self, before: Millis) -> int:
+        """Abort the uploads that were begun before an instant and have got no part since; how many."""
+        dropped = 0
+        while True:
+            with self._index.write() as tx:
+                ids = uploads.abandoned(tx, before, _AT_ONCE)
+                blobs = [blob for upload_id in ids for blob in uploads.delete(tx, upload_id)]
+                unused = self._unused(tx, blobs)
+            self._remove(unused)
+            dropped += len(ids)
+            if len(ids) < _AT_ONCE:
+                return dropped
 
     def list_uploads(self, bucket: str, question: Question, id_marker: str | None) -> Page[Upload]:
         """Uploads under way by key, then id; after ``id_marker`` of the question's marker."""

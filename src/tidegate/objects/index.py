@@ -68,6 +68,7 @@ CREATE INDEX part_by_blob ON part (blob);
 
 PRAGMA user_version = 1;
 """
+_TABLES = ("part", "upload", "segment", "version", "bucket")
 _VERSION = 1
 _PATIENCE_S = 10.0
 
@@ -121,6 +122,11 @@ class Index:
                 yield self._reader
             finally:
                 self._reader.execute("COMMIT")
+
+    def empty(self) -> None:
+        """Forget everything, in the present transaction of ``write``."""
+        for table in _TABLES:
+            self._writer.execute(f"DELETE FROM {table}")  # noqa: S608 - our tables
 
     def close(self) -> None:
         """Let go of the file."""

@@ -82,6 +82,21 @@ class RemoteS3:
             raise ObjectFaultError(Fault.DENIED, "no credentials to presign with")
         return presign.url(self._site, self._key, method, location, signed_at=signed_at, expires_s=expires_s)
 
+    def open_to(self, _account: str, _bucket: str) -> bool:
+        """Every account of this server has the buckets that the server was given."""
+        return True
+
+    def reset(self) -> None:
+        """Nothing: what lies there is not this server's."""
+
+    def fault(self, _method: Method, location: Location) -> Fault | None:
+        """DENIED where ``presign`` would refuse; what lies there is not looked at."""
+        try:
+            self._check(location)
+        except ObjectFaultError as error:
+            return error.fault
+        return Fault.DENIED if self._key is None else None
+
     def _check(self, location: Location) -> None:
         for bucket, prefix in self._allowed:
             if location.bucket == bucket and location.key.startswith(prefix):

@@ -89,6 +89,15 @@ def following(tx: sqlite3.Connection, bucket: str, key: str, upload_id: str, *, 
     return [_upload(row) for row in rows]
 
 
+def abandoned(tx: sqlite3.Connection, before: Millis, limit: int) -> list[str]:
+    """Ids of uploads that were begun before an instant and have got no part since."""
+    query = (
+        "SELECT upload_id FROM upload WHERE initiated_at < ?1 AND NOT EXISTS"
+        " (SELECT 1 FROM part WHERE part.upload_id = upload.upload_id AND part.modified_at >= ?1) LIMIT ?2"
+    )
+    return [row[0] for row in tx.execute(query, (before, limit))]
+
+
 def part_put(tx: sqlite3.Connection, upload_id: str, part: Part) -> str | None:
     """Keep a part; the blob of an earlier one with its number."""
     old = tx.execute("SELECT blob FROM part WHERE upload_id = ? AND number = ?", (upload_id, part.number)).fetchone()

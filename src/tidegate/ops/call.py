@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from tidegate.clock import Ids
 from tidegate.core import attributes
-from tidegate.core.location import Location
+from tidegate.core.location import Fault, Location
 from tidegate.wire.shapes import Ceilings
 
 
@@ -102,6 +102,25 @@ class Objects(Protocol):
         """A URL that allows one thing for ``expires_s`` seconds from ``signed_at`` (epoch ms of the service's clock).
 
         Pure: the same arguments give the same text.
+        """
+        ...
+
+    def open_to(self, account: str, bucket: str) -> bool:
+        """Whether jobs of an account may have to do with a bucket, which need not be there: not with another account's.
+
+        Asks nobody over a network.
+        """
+        ...
+
+    def reset(self) -> None:
+        """Forget all objects, if they are this server's own. Blocks."""
+        ...
+
+    def fault(self, method: Literal["GET", "PUT"], location: Location) -> Fault | None:
+        """Why a URL would be of no use, as far as can be told here and now: asks nobody over a network.
+
+        DENIED: its bucket is none that this server may use, or for GET is not there. MISSING: for PUT, its bucket is
+        not there; for GET, its version. A key without a version may come later.
         """
         ...
 

@@ -9,6 +9,7 @@ import msgspec
 
 from tidegate.core import abort, checks, cron, retry, rollout, schedule, windows
 from tidegate.core.timetable import Timetable
+from tidegate.ops import package_versions
 from tidegate.ops.call import Call
 from tidegate.wire import iot, jsontext
 from tidegate.wire.shapes import SparseShape
@@ -109,6 +110,7 @@ def problems(configured: Configuration, call: Call) -> list[str]:
     found += checks.maintenance_windows(_window_texts(configured.maintenance_windows or []))
     versions = configured.destination_package_versions or []
     found += checks.package_versions(versions, limit=call.limits.package_versions_per_job)
+    found += package_versions.foreign(call, versions)
     plan = configured.scheduling_config
     if plan:
         found += checks.start_and_end(plan.start_time, plan.end_time, now=call.now, lead=call.limits.schedule_lead)

@@ -63,6 +63,8 @@ def fetch(call: Call, request: iot.CreateJobRequest | iot.CreateJobTemplateReque
         return Fetched(source, None, texts.documents.document_source_unreachable(source))
     limit = call.limits.document_bytes
     try:
+        if not call.objects.open_to(call.account, found.bucket):
+            raise ObjectFaultError(Fault.DENIED, f"{found.bucket} is another account's")
         body = call.objects.fetch(found, limit=limit)
     except ObjectFaultError as error:
         log.warning("documentSource %s cannot be fetched: %s", source, error)
@@ -198,10 +200,28 @@ def freeze(
         problems += [texts.placeholders.artifact_role_required(*named) for named in known.packages.values()]
     elif reading.slots and call.objects is None:
         problems.append(texts.documents.NO_OBJECTS)
+    elif call.objects is not None:
+        role = _role(configured.presigned_url_config) or ""
+        problems += _url_problems(reading.slots, call.objects, call.account, role)
     if problems:
         raise iot.InvalidRequestException(" ".join(dict.fromkeys(problems)))
     before = None if known.document == text else text
     return Frozen(known.document, before, presign.encode(reading.pieces) if reading.slots else None)
+
+
+def _url_problems(slots: Sequence[Slot], objects: Objects, account: str, role: str) -> list[str]:
+    """What is known to be wrong with the buckets and versions of a document's URLs (control reference 5.6)."""
+    found = []
+    for slot in slots:
+        upload = isinstance(slot, Upload)
+        place = Location(slot.bucket, slot.key, None if isinstance(slot, Upload) else slot.version_id)
+        own = objects.open_to(account, slot.bucket)
+        fault = objects.fault("PUT" if upload else "GET", place) if own else Fault.DENIED
+        if fault is Fault.DENIED:
+            found.append(texts.placeholders.role_denied(role, slot.bucket))
+        elif fault is Fault.MISSING:
+            found.append(texts.placeholders.UPLOAD_WITHOUT_BUCKET if upload else texts.placeholders.VERSION_MISSING)
+    return found
 
 
 def with_versions(configured: Configuration, versions: Mapping[Named, PackageVersion]) -> Configuration:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tidegate.core import texts
+from tidegate.core import checks, texts
 from tidegate.ops import idempotency
 from tidegate.ops.call import Call
 from tidegate.ops.handler import Handler
@@ -27,9 +27,11 @@ def update_package_configuration(
     """Change it; what is not given stays.
 
     Raises:
-        ValidationException: it is to be switched on and no role is known.
+        ValidationException: it is to be switched on and no role is known; the role is none.
     """
     given = request.version_update_by_jobs_config or iot.VersionUpdateByJobsConfig()
+    if not checks.is_role(given.role_arn):
+        raise iot.ValidationException(texts.packages.role_invalid(given.role_arn or ""))
     known = packages.configuration(tx, call.scope)
     enabled = known.enabled if given.enabled is None else given.enabled
     chosen = Configuration(enabled, given.role_arn or known.role_arn)

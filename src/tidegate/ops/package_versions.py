@@ -216,10 +216,9 @@ def resolve(tx: Tx, call: Call, arns: Sequence[str]) -> dict[Named, Known]:
         ResourceNotFoundException: no such package or version; the first.
     """
     wanted = [(arn, version) for arn in arns if (version := checks.package_version(arn)) is not None]
-    home = (call.partition, call.region, call.account)
-    foreign = [arn for arn, version in wanted if (version.partition, version.region, version.account) != home]
-    if foreign:
-        raise iot.InvalidRequestException(" ".join(map(texts.packages.package_version_foreign, foreign)))
+    strangers = foreign(call, arns)
+    if strangers:
+        raise iot.InvalidRequestException(" ".join(strangers))
     resolved: dict[Named, Known] = {}
     problems: list[str] = []
     for text, named in wanted:
@@ -241,6 +240,17 @@ def resolve(tx: Tx, call: Call, arns: Sequence[str]) -> dict[Named, Known]:
     if problems:
         raise iot.InvalidRequestException(" ".join(problems))
     return resolved
+
+
+def foreign(call: Call, arns: Sequence[str]) -> list[str]:
+    """What is wrong with those of some ARNs that name package versions of another account or region."""
+    home = (call.partition, call.region, call.account)
+    named = [(arn, checks.package_version(arn)) for arn in arns]
+    return [
+        texts.packages.package_version_foreign(arn)
+        for arn, version in named
+        if version is not None and (version.partition, version.region, version.account) != home
+    ]
 
 
 def _known(version: PackageVersion) -> Known:

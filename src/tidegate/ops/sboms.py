@@ -42,6 +42,8 @@ def prepare(call: Call, request: iot.AssociateSbomWithPackageVersionRequest) -> 
     place = _place(request.sbom)
     if call.objects is None:
         raise iot.ValidationException(texts.packages.SBOM_UNREACHABLE)
+    if not call.objects.open_to(call.account, place.bucket):
+        raise iot.ValidationException(texts.packages.SBOM_NOT_FOUND)
     if not _AT_ONCE.acquire(blocking=False):
         raise iot.ServiceQuotaExceededException(texts.packages.SBOM_TOO_MANY)
     try:

@@ -133,8 +133,10 @@ class Service:
         return scope
 
     async def reset(self) -> None:
-        """Empty the store."""
+        """Empty the store, and the object storage if it is the server's own."""
         await self.unit.reset()
+        if self.objects is not None:
+            await asyncio.to_thread(self.objects.reset)
         self._scopes.clear()
         self.access.forget()
         if self.relay is not None:

@@ -108,7 +108,7 @@ async def serving(
         )
         count = await _endpoint(stack, choice, settings, listening, service, metrics)
         metrics.connections("objects", count)
-        service.objects = Embedded(folder, site, own)
+        service.objects = Embedded(folder, site, own, bounded=auth)
         yield Place(base, _hosts(base, site, names))
 
 

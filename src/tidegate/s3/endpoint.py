@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import socket
+import sqlite3
 import ssl
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from tidegate.clock import Ids, monotonic
+from tidegate.clock import Ids, monotonic, wall_now
 from tidegate.objects import credential
 from tidegate.objects.folder import Folder
 from tidegate.s3.app import App, Observe
@@ -29,6 +30,7 @@ _PREDECESSOR_S = 15.0
 """For the process of a server that was killed to let go of the folder."""
 _GLANCE_S = 0.05
 _CERTIFICATE_S = 60.0
+_TIDY_S = 86_400.0
 
 
 class BusyError(Exception):
@@ -88,12 +90,14 @@ async def serving(
             app = App(work, callers, gate, ids, settings.domains, observe)
             listener = Listener(app.respond, limits)
             context = _context(settings)
+            await _drop_abandoned(work, limits)
             await listener.open(listening, context)
-            renewing = asyncio.create_task(_renew(context, settings))
+            tasks = [asyncio.create_task(task) for task in (_renew(context, settings), _tidy(work, limits))]
             try:
                 yield listener
             finally:
-                renewing.cancel()
+                for task in tasks:
+                    task.cancel()
                 await listener.close(settings.grace_s)
     finally:
         folder.close()
@@ -105,6 +109,23 @@ async def _own(folder: Folder) -> None:
         if monotonic() > deadline:
             raise BusyError("another process writes to the objects' folder")
         await asyncio.sleep(_GLANCE_S)
+
+
+async def _tidy(work: Work, limits: Limits) -> None:
+    """Drop abandoned uploads once a day."""
+    while True:
+        await asyncio.sleep(_TIDY_S)
+        try:
+            await _drop_abandoned(work, limits)
+        except (OSError, sqlite3.Error) as error:
+            log.warning("abandoned uploads cannot be removed: %s", error)
+
+
+async def _drop_abandoned(work: Work, limits: Limits) -> None:
+    """By the wall clock, by which uploads are dated."""
+    dropped = await work.off(work.folder.drop_abandoned, wall_now() - int(limits.abandoned_s * 1000))
+    if dropped:
+        log.info("%d abandoned multipart uploads were removed", dropped)
 
 
 def _context(settings: Settings) -> ssl.SSLContext | None:

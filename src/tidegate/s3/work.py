@@ -76,6 +76,8 @@ class Limits(NamedTuple):
     """A client that moves less than ``stall_bytes`` in this time is given up."""
     stall_bytes: int = 16 * 1024
     keep_alive_s: float = 75.0
+    abandoned_s: float = 7 * 86_400.0
+    """A multipart upload that has got no part for so long is aborted."""
 
 
 LIMITS = Limits()

@@ -69,6 +69,11 @@ def location_incomplete(member: str) -> str:
     return f"artifact.s3Location.{member} must not be null."
 
 
+def role_invalid(role: str) -> str:
+    """[R] UpdatePackageConfiguration."""
+    return f"versionUpdateByJobsConfig role ARN {role} is not the ARN of an IAM role."
+
+
 ROLE_MISSING: Final = "roleArn is required to enable versionUpdateByJobsConfig."
 """[R] UpdatePackageConfiguration."""
 
