@@ -9,7 +9,7 @@ from bench import machine
 from bench.measure import Aim, Figure
 from bench.processes import Child
 
-_CONNECTIONS = 2000
+_CONNECTIONS = 10_000
 _WARM = 50
 
 

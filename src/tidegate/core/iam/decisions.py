@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from tidegate.core import wildcards
 from tidegate.core.iam import patterns
 from tidegate.core.iam.documents import Policy, Statement
 from tidegate.core.iam.patterns import Context, Template
@@ -76,7 +77,7 @@ def _among(policies: Sequence[Policy], asked: Asked, kind: str) -> Decision:
 
 
 def _applies(statement: Statement, actions: tuple[str, ...], asked: Asked) -> bool:
-    named = any(patterns.matches(pattern, action) for pattern in statement.actions for action in actions)
+    named = any(wildcards.matches(pattern, action) for pattern in statement.actions for action in actions)
     if named == statement.not_actions:
         return False
     try:
@@ -90,7 +91,7 @@ def _applies(statement: Statement, actions: tuple[str, ...], asked: Asked) -> bo
 
 def _means(resource: Template, statement: Statement, asked: Asked) -> bool:
     try:
-        return patterns.matches(patterns.substituted(resource, asked.context), asked.resource)
+        return wildcards.matches(patterns.substituted(resource, asked.context), asked.resource)
     except patterns.UnresolvedError:
         if statement.not_resources:  # what is excepted is not known
             raise

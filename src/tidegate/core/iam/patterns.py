@@ -6,12 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+from tidegate.core import wildcards as marks
+
 Context = Mapping[str, Sequence[str]]
 """Condition keys, folded to lower case, with their values."""
-
-_STAR: Final = "\udc00"
-_HOLE: Final = "\udc01"
-"""The two wildcards inside a pattern. Lone surrogates never occur in text decoded from UTF-8 or JSON."""
 
 _SPECIAL = re.compile(r"\$\{([^{}]*)\}|[*?]")
 _VARIABLE = re.compile(r"([^\s,']+)(?:\s*,\s*'([^']*)')?")
@@ -70,7 +68,7 @@ def _plain(text: str, variables: bool, wildcards: bool) -> str:
 
 
 def _wild(text: str) -> str:
-    return text.replace("*", _STAR).replace("?", _HOLE)
+    return text.replace("*", marks.STAR).replace("?", marks.HOLE)
 
 
 def _variable(text: str) -> Variable:
@@ -100,42 +98,6 @@ def _value(variable: Variable, context: Context) -> str:
     values = context.get(variable.key, ())
     if not values and variable.default is not None:
         return variable.default
-    if len(values) != 1 or _STAR in values[0] or _HOLE in values[0]:
+    if len(values) != 1 or not marks.MARKED.isdisjoint(values[0]):
         raise UnresolvedError(variable.key)
     return values[0]
-
-
-def matches(pattern: str, text: str) -> bool:
-    """Whether a text is one of those a pattern stands for. Quadratic at worst, whatever the number of stars."""
-    if _HOLE in pattern:
-        return _walk(pattern, text)
-    if _STAR not in pattern:
-        return pattern == text
-    first, *middle, last = pattern.split(_STAR)
-    at, end = len(first), len(text) - len(last)
-    if at > end or not text.startswith(first) or not text.endswith(last):
-        return False
-    for segment in middle:  # the leftmost place of each is enough
-        at = text.find(segment, at, end)
-        if at < 0:
-            return False
-        at += len(segment)
-    return True
-
-
-def _walk(pattern: str, text: str) -> bool:
-    """Character by character: what a ``?`` stands for cannot be searched for."""
-    at = place = 0
-    star, resume = -1, 0
-    while at < len(text):
-        if place < len(pattern) and pattern[place] == _STAR:
-            star, resume = place, at
-            place += 1
-        elif place < len(pattern) and pattern[place] in (text[at], _HOLE):
-            at, place = at + 1, place + 1
-        elif star >= 0:  # let the last star take one character more: an earlier one need never be tried again
-            resume += 1
-            at, place = resume, star + 1
-        else:
-            return False
-    return pattern[place:].strip(_STAR) == ""

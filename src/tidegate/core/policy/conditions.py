@@ -1,105 +1,12 @@
-"""Condition operators: how the value of a key is compared with what a statement names."""
+"""The conditions of a statement, and what a key that a request does not have means for them."""
 
 from __future__ import annotations
 
 import functools
-import ipaddress
-import re
-from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import NamedTuple
 
-from tidegate.core.policy import patterns, templates
-
-
-def _number(text: str) -> float:
-    if not re.fullmatch(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?", text, re.ASCII):
-        raise ValueError(text)
-    return float(text)
-
-
-def _instant(text: str) -> float:
-    """Seconds since the epoch of an ISO 8601 date or of a number of seconds."""
-    if re.fullmatch(r"-?\d+", text, re.ASCII):
-        return float(text)
-    parsed = datetime.fromisoformat(text)
-    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
-
-
-def truth(text: str) -> bool:
-    """A truth value, in any case. Raises ``ValueError``."""
-    if text.lower() not in ("true", "false"):
-        raise ValueError(text)
-    return text.lower() == "true"
-
-
-@functools.lru_cache(maxsize=256)
-def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    return ipaddress.ip_network(text, strict=False)
-
-
-def _within(network: str, address: str) -> bool:
-    found = ipaddress.ip_address(address)
-    # A listener on both protocols sees an IPv4 peer as ::ffff:a.b.c.d.
-    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
-    return (mapped or found) in _network(network)
-
-
-def _like(pattern: str, text: str) -> bool:
-    return patterns.glob(tuple(pattern.split(patterns.STAR)), text)
-
-
-def _arn_like(pattern: str, text: str) -> bool:
-    # Each of the six parts by itself: a wildcard does not reach over a colon.
-    patterns, parts = pattern.split(":", 5), text.split(":", 5)
-    return len(patterns) == len(parts) == 6 and all(map(_like, patterns, parts))
-
-
-class Operator(NamedTuple):
-    """``holds(operand, value)``; an operand that ``check`` refuses makes the policy malformed."""
-
-    holds: Callable[[str, str], bool]
-    negated: bool = False
-    wildcards: bool = False
-    check: Callable[[str], object] = str
-
-
-def _compared(read: Callable[[str], Any], test: Callable[[Any, Any], bool], *, negated: bool = False) -> Operator:
-    return Operator(lambda operand, value: test(read(value), read(operand)), negated=negated, check=read)
-
-
-def _ordered(name: str, read: Callable[[str], Any]) -> dict[str, Operator]:
-    return {
-        f"{name}Equals": _compared(read, lambda value, operand: bool(value == operand)),
-        f"{name}NotEquals": _compared(read, lambda value, operand: bool(value == operand), negated=True),
-        f"{name}LessThan": _compared(read, lambda value, operand: bool(value < operand)),
-        f"{name}LessThanEquals": _compared(read, lambda value, operand: bool(value <= operand)),
-        f"{name}GreaterThan": _compared(read, lambda value, operand: bool(value > operand)),
-        f"{name}GreaterThanEquals": _compared(read, lambda value, operand: bool(value >= operand)),
-    }
-
-
-def _same_but_case(operand: str, value: str) -> bool:
-    return operand.lower() == value.lower()
-
-
-OPERATORS: Final[dict[str, Operator]] = {
-    "StringEquals": Operator(str.__eq__),
-    "StringNotEquals": Operator(str.__eq__, negated=True),
-    "StringEqualsIgnoreCase": Operator(_same_but_case),
-    "StringNotEqualsIgnoreCase": Operator(_same_but_case, negated=True),
-    "StringLike": Operator(_like, wildcards=True),
-    "StringNotLike": Operator(_like, negated=True, wildcards=True),
-    "ArnEquals": Operator(_arn_like, wildcards=True),
-    "ArnLike": Operator(_arn_like, wildcards=True),
-    "ArnNotEquals": Operator(_arn_like, negated=True, wildcards=True),
-    "ArnNotLike": Operator(_arn_like, negated=True, wildcards=True),
-    "Bool": _compared(truth, lambda value, operand: value is operand),
-    "IpAddress": Operator(_within, check=_network),
-    "NotIpAddress": Operator(_within, negated=True, check=_network),
-    **_ordered("Numeric", _number),
-    **_ordered("Date", _instant),
-}
+from tidegate.core import comparison
+from tidegate.core.policy import templates
 
 
 class Condition(NamedTuple):
@@ -120,8 +27,8 @@ class Condition(NamedTuple):
             return any(operand.lower() == ("false" if values else "true") for operand in operands)
         if not values and self.if_exists:
             return True
-        operator = OPERATORS[self.operator]
-        single = functools.partial(_single, operator, operands)
+        operator = comparison.OPERATORS[self.operator]
+        single = functools.partial(comparison.satisfies, operator, operands)
         if self.quantifier == "ForAllValues":
             return all(map(single, values))
         if self.quantifier == "ForAnyValue":
@@ -129,14 +36,3 @@ class Condition(NamedTuple):
         if operator.negated:
             return all(map(single, values))
         return any(map(single, values))
-
-
-def _single(operator: Operator, operands: list[str], value: str) -> bool:
-    return any(_holds(operator, operand, value) for operand in operands) != operator.negated
-
-
-def _holds(operator: Operator, operand: str, value: str) -> bool:
-    try:
-        return operator.holds(operand, value)
-    except ValueError:  # a value of another kind: "abc" where a number or an address is compared
-        return False

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from tidegate.core import comparison, wildcards
 from tidegate.core.policy import conditions, malformed, patterns, templates
 from tidegate.core.policy.malformed import MalformedPolicyError
 
@@ -114,7 +115,7 @@ def _one_of(source: dict[str, Any], name: str, negation: str, index: int) -> tup
 def _action(text: str) -> str:
     if not _ACTION.fullmatch(text):
         raise malformed.action(text)
-    return text.lower().replace("*", patterns.STAR).replace("?", patterns.HOLE)
+    return text.lower().replace("*", wildcards.STAR).replace("?", wildcards.HOLE)
 
 
 def _resource(text: str) -> templates.Template:
@@ -128,7 +129,7 @@ def _conditions(source: object, index: int) -> Iterable[conditions.Condition]:
         raise malformed.syntax(f"Condition of statement {index} must be an object")
     for name, keys in source.items():
         found = _OPERATOR.fullmatch(name)
-        if not found or (found[2] not in conditions.OPERATORS and found[2] != "Null"):
+        if not found or (found[2] not in comparison.OPERATORS and found[2] != "Null"):
             raise malformed.syntax(f"statement {index} has an unknown condition operator {name!r}")
         if not isinstance(keys, dict) or not keys:
             raise malformed.syntax(f"{name} of statement {index} must be an object of condition keys")
@@ -140,13 +141,13 @@ def _conditions(source: object, index: int) -> Iterable[conditions.Condition]:
 
 def _operands(operator: str, name: str, value: object) -> tuple[templates.Template, ...]:
     texts = [_scalar(item, name) for item in (value if isinstance(value, list) else [value])]
-    wildcards = operator != "Null" and conditions.OPERATORS[operator].wildcards
-    check = conditions.truth if operator == "Null" else conditions.OPERATORS[operator].check
-    operands = tuple(templates.parse(text, wildcards=wildcards) for text in texts)
+    known = None if operator == "Null" else comparison.OPERATORS[operator]
+    read = known.read if known else comparison.truth
+    operands = tuple(templates.parse(text, wildcards=bool(known and known.wildcards)) for text in texts)
     for operand in operands:
         if isinstance(operand, str):
             try:
-                check(operand)
+                read(operand)
             except ValueError:
                 raise malformed.syntax(f"{operand!r} is no operand of {name}") from None
     return operands

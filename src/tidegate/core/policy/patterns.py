@@ -9,10 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-# Marks for the two wildcards inside a pattern. Lone surrogates never occur in text decoded from UTF-8 or JSON.
-STAR: Final = "\udc00"
-HOLE: Final = "\udc01"
-MARKED: Final = frozenset({STAR, HOLE})
+from tidegate.core.wildcards import HOLE, STAR
 
 _NONE: Final[frozenset[str]] = frozenset()
 """One for all: an empty frozenset takes 216 bytes, and every connection has several."""

@@ -9,7 +9,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from tidegate.core.policy import malformed, patterns
+from tidegate.core import wildcards as marks
+from tidegate.core.policy import malformed
 
 ContextValues = Mapping[str, str | Sequence[str]]
 """Condition keys and policy variables with their values, spelled as policies spell them; case is ignored."""
@@ -31,7 +32,7 @@ Template = str | tuple[str | Variable, ...]
 _SPECIAL = re.compile(r"\$\{([^{}]*)\}|[*?]")
 _VARIABLE = re.compile(r"([^\s,'\[\]]+(?:\[[^\]]+\])?)(?:\s*,\s*'([^']*)')?\Z")
 _ESCAPES: Final = frozenset("*?$")
-_MARKS: Final = {"*": patterns.STAR, "?": patterns.HOLE}
+_MARKS: Final = {"*": marks.STAR, "?": marks.HOLE}
 
 
 class UnresolvedError(Exception):
@@ -115,7 +116,7 @@ class Context:
             return variable.default
         if len(values) != 1:
             raise UnresolvedError(f"${{{variable.key}}} has no value", variable.key)
-        if self._refuses(key, values[0]) or not patterns.MARKED.isdisjoint(values[0]):
+        if self._refuses(key, values[0]) or not marks.MARKED.isdisjoint(values[0]):
             raise UnresolvedError(f"the value of ${{{variable.key}}} holds wildcards or is too long")
         return values[0]
 
