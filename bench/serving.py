@@ -204,6 +204,7 @@ async def _main() -> None:
         running.devices.server.plane = plain
         _, port = await running.devices.server.listen("127.0.0.1", 0, None)
         serving = Serving(running, plain)
+        server.settle_heap()  # as `tidegate serve` does
         at = running.addresses
         processes.say(
             {"http": _port(at.http), "mqtts": _port(at.mqtts), "mqtt": port, "ca": at.ca, "objects": _port(at.objects)}
