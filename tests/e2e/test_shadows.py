@@ -11,6 +11,7 @@ import awsiot
 import pytest
 from awscrt import mqtt, mqtt_request_response
 from awsiot import iotshadow
+from AWSIoTPythonSDK.MQTTLib import AWSIoTMQTTShadowClient
 from botocore.exceptions import ClientError
 
 from tests.e2e.fleet import PATIENCE, Account, Credentials, client
@@ -341,9 +342,8 @@ def test_the_request_response_client_of_the_device_sdk(account: Account, transpo
 
 @pytest.mark.filterwarnings("ignore")  # it is older than what Python has against it
 def test_the_first_device_sdk(account: Account) -> None:
-    sdk = pytest.importorskip("AWSIoTPythonSDK.MQTTLib", reason="the first device SDK is not installed")
     credentials = device(account)
-    shadows = sdk.AWSIoTMQTTShadowClient("lamp")
+    shadows = AWSIoTMQTTShadowClient("lamp")
     shadows.configureEndpoint("localhost", account.mqtt_port)
     shadows.configureCredentials(account.server.addresses.ca, str(credentials.key), str(credentials.certificate))
     assert shadows.connect()

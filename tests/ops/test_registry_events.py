@@ -51,8 +51,8 @@ def without_ids(event: dict[str, Any]) -> dict[str, Any]:
 def play(run: Run, call: Call) -> None:
     """One of every change."""
     run("CreateThingType", thing_type_name="lamp")
-    run("CreateThingGroup", thing_group_name="root")
-    run("CreateThingGroup", thing_group_name="g", parent_group_name="root")
+    run("CreateThingGroup", thing_group_name="top")
+    run("CreateThingGroup", thing_group_name="g", parent_group_name="top")
     run("CreateThing", thing_name="t", thing_type_name="lamp")
     run("AddThingToThingGroup", thing_group_name="g", thing_name="t")
     run("UpdateThing", thing_name="t", remove_thing_type=True)
@@ -66,9 +66,9 @@ def play(run: Run, call: Call) -> None:
 
 ALL_OF_IT = [
     "thingType/lamp/created",
-    "thingGroup/root/created",
+    "thingGroup/top/created",
     "thingGroup/g/created",
-    "thingGroupHierarchy/thingGroup/root/childThingGroup/g/added",
+    "thingGroupHierarchy/thingGroup/top/childThingGroup/g/added",
     "thing/t/created",
     "thingTypeAssociation/thing/t/thingType/lamp/added",
     "thingGroupMembership/thingGroup/g/thing/t/added",
@@ -76,7 +76,7 @@ ALL_OF_IT = [
     "thingTypeAssociation/thing/t/thingType/lamp/removed",
     "thingGroupMembership/thingGroup/g/thing/t/removed",
     "thingGroup/g/updated",
-    "thingGroupHierarchy/thingGroup/root/childThingGroup/g/removed",
+    "thingGroupHierarchy/thingGroup/top/childThingGroup/g/removed",
     "thingGroup/g/deleted",
     "thing/t/deleted",
     "thingType/lamp/updated",
@@ -209,21 +209,21 @@ def test_what_a_thing_type_says(run: Run, call: Call, sent: Sent) -> None:
 @pytest.mark.usefixtures("every")
 def test_what_a_thing_group_says(run: Run, sent: Sent) -> None:
     ids = {}
-    for name, parent in (("root", None), ("mid", "root"), ("leaf", "mid")):
+    for name, parent in (("top", None), ("mid", "top"), ("leaf", "mid")):
         made = run("CreateThingGroup", thing_group_name=name, parent_group_name=parent)
         ids[name] = made.thing_group_id
     properties = iot.ThingGroupProperties(thing_group_description="d", attribute_payload=payload(a="1"))
     run("UpdateThingGroup", thing_group_name="leaf", thing_group_properties=properties)
     run("DeleteThingGroup", thing_group_name="leaf")
     found = dict(sent())
-    root = found["$aws/events/thingGroup/root/created"]
-    assert without_ids(root) == {
+    top = found["$aws/events/thingGroup/top/created"]
+    assert without_ids(top) == {
         "eventType": "THING_GROUP_EVENT",
         "timestamp": NOW,
         "operation": "CREATED",
         "accountId": ACCOUNT,
-        "thingGroupId": ids["root"],
-        "thingGroupName": "root",
+        "thingGroupId": ids["top"],
+        "thingGroupName": "top",
         "versionNumber": 1,
         "parentGroupName": None,
         "parentGroupId": None,
@@ -243,7 +243,7 @@ def test_what_a_thing_group_says(run: Run, sent: Sent) -> None:
         "parentGroupId": ids["mid"],
         "description": "d",
         "rootToParentThingGroups": [
-            {"groupArn": f"{HOME}:thinggroup/root", "groupId": ids["root"]},
+            {"groupArn": f"{HOME}:thinggroup/top", "groupId": ids["top"]},
             {"groupArn": f"{HOME}:thinggroup/mid", "groupId": ids["mid"]},
         ],
         "attributes": {"a": "1"},
