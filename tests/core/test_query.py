@@ -163,7 +163,8 @@ def test_a_long_word_is_compared_without_going_back() -> None:
     [
         ("a b", And((Term(None, "a", None), Term(None, "b", None)))),
         ("a AND b", And((Term(None, "a", None), Term(None, "b", None)))),
-        ("a OR b c", Or((Term(None, "a", None), And((Term(None, "b", None), Term(None, "c", None)))))),
+        ("a OR b c", And((Or((Term(None, "a", None), Term(None, "b", None))), Term(None, "c", None)))),
+        ("a OR b AND c", Or((Term(None, "a", None), And((Term(None, "b", None), Term(None, "c", None)))))),
         ("-a", Not(Term(None, "a", None))),
         ("f:-1", Term("f", "-1", -1)),
         ("f:(-1)", Not(Term("f", "1", 1))),
@@ -324,7 +325,8 @@ def test_de_morgan(one: str, other: str, found: query.Document) -> None:
 @given(_EXPRESSIONS, _EXPRESSIONS, _EXPRESSIONS, _DOCUMENTS)
 def test_and_binds_closer_than_or(one: str, other: str, third: str, found: query.Document) -> None:
     assert holds(f"{one} OR {other} AND {third}", found) == holds(f"{one} OR ({other} AND {third})", found)
-    assert holds(f"{one} {other} OR {third}", found) == holds(f"({one} AND {other}) OR {third}", found)
+    assert holds(f"{one} {other} OR {third}", found) == holds(f"{one} AND ({other} OR {third})", found)
+    assert holds(f"{one} OR {other} {third}", found) == holds(f"({one} OR {other}) AND {third}", found)
 
 
 @given(st.integers(-9, 9), st.integers(-9, 9), st.integers(-9, 9))

@@ -318,12 +318,26 @@ def test_members_follow_shadows_and_the_configuration(run: Run, engine: Any) -> 
     assert members(run, "full") == ["later", "t"]
     run("DeleteThingShadow", plane="iot-data", thing_name="later")
     assert members(run, "full") == ["t"]
+    run("DeleteDynamicThingGroup", thing_group_name="full")
+    group(run, "any", "82")
+    assert members(run, "any") == ["t"]
     switch_on(run)
     engine()
-    assert members(run, "full") == []
+    assert members(run, "any") == []
     switch_on(run, "REGISTRY_AND_SHADOW")
     engine()
-    assert (members(run, "full"), status(run, "full")) == (["t"], "ACTIVE")
+    assert (members(run, "any"), status(run, "any")) == (["t"], "ACTIVE")
+
+
+def test_what_a_group_asks_for_stays_indexed(run: Run) -> None:
+    switch_on(run, "REGISTRY_AND_SHADOW", thing_connectivity_indexing_mode="STATUS")
+    group(run, "full", "shadow.reported.battery>80")
+    with pytest.raises(iot.InvalidRequestException, match=r"1 dynamic thing groups .* shadow indexing is not enabled"):
+        switch_on(run, thing_connectivity_indexing_mode="STATUS")
+    switch_on(run, "REGISTRY_AND_SHADOW")
+    group(run, "online", "attributes.x:1")
+    run("DeleteDynamicThingGroup", thing_group_name="full")
+    switch_on(run)
 
 
 def test_older_groups_come_first_at_the_limit_of_ten(run: Run) -> None:

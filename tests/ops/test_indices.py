@@ -124,3 +124,13 @@ def test_another_account_has_indices_of_its_own(run: Run, call: Call, database: 
     switch_on(run)
     scope = transact(database, lambda tx: scopes.ensure(tx, "210987654321", call.region))
     assert run("ListIndices", call=call._replace(scope=scope, account="210987654321")).index_names == []
+
+
+def test_named_shadows_need_names(run: Run) -> None:
+    for members in ({}, {"filter": iot.IndexingFilter()}, {"filter": iot.IndexingFilter(named_shadow_names=[])}):
+        wanted = iot.ThingIndexingConfiguration(
+            thing_indexing_mode="REGISTRY", named_shadow_indexing_mode="ON", **members
+        )
+        with pytest.raises(iot.InvalidRequestException) as caught:
+            run("UpdateIndexingConfiguration", thing_indexing_configuration=wanted)
+        assert str(caught.value) == "NamedShadowNames Filter must not be empty for enabling NamedShadowIndexingMode"

@@ -114,15 +114,13 @@ def test_shadows_are_found_as_far_as_they_are_indexed(run: Run) -> None:
     report(run, "b", "$package", reported={"fw": {"version": "1.2.0"}})
     report(run, "b", "other", reported={"fw": {"version": "9"}})
     switch_on(run)
-    assert found(run, "shadow.hasDelta:true") == []
+    assert found(run, "1.2.0") == []
     switch_on(run, "REGISTRY_AND_SHADOW")
     assert found(run, "shadow.hasDelta:true AND shadow.reported.v:2") == ["a"]
-    assert found(run, "shadow.name.$package.reported.fw.version:*") == []
     names = iot.IndexingFilter(named_shadow_names=["$package"])
     switch_on(run, named_shadow_indexing_mode="ON", filter=names)
     assert found(run, "shadow.name.$package.reported.fw.version:1.2.0") == ["b"]
-    assert found(run, "shadow.name.other.reported.fw.version:9") == []
-    assert found(run, "shadow.hasDelta:true") == []
+    assert found(run, "9 OR true") == []
     (thing,) = run("SearchIndex", query_string="1.2.0").things
     stamps = {"reported": {"fw": {"version": {"timestamp": NOW // 1000}}}}
     shown = {"reported": {"fw": {"version": "1.2.0"}}, "metadata": stamps, "hasDelta": False, "version": 1}
@@ -137,11 +135,11 @@ def test_connectivity(run: Run, database: Database, call: Call) -> None:
     connect(database, call, "b", False, NOW + 5, "CONNECTION_LOST")
     connect(database, call, "b", True, NOW + 4)  # told late
     connect(database, call, "no-thing", True, NOW)
-    switch_on(run)
-    assert found(run, "connectivity.connected:*") == []
     switch_on(run, thing_connectivity_indexing_mode="STATUS")
     assert found(run, "connectivity.connected:true") == ["a"]
-    assert found(run, "connectivity.connected:*") == ["a", "b"]
+    assert found(run, "connectivity.connected:false") == ["b", "never"]
+    (thing,) = run("SearchIndex", query_string="thingName:never").things
+    assert thing.connectivity == iot.ThingConnectivity(connected=False, timestamp=0)
     assert found(run, f"connectivity.timestamp > {NOW}") == ["b"]
     (thing,) = run("SearchIndex", query_string="connectivity.disconnectReason:connection_lost").things
     assert thing.connectivity == iot.ThingConnectivity(
@@ -149,7 +147,8 @@ def test_connectivity(run: Run, database: Database, call: Call) -> None:
     )
     run("DeleteThing", thing_name="a")
     create(run, "a")
-    assert found(run, "connectivity.connected:*") == ["b"]
+    assert found(run, "connectivity.connected:true") == []
+    assert found(run, "connectivity.timestamp > 0") == ["b"]
 
 
 def test_what_is_known_of_a_session_stays_after_it(run: Run, database: Database, call: Call) -> None:
@@ -290,7 +289,84 @@ def test_statistics_of_shadows_and_connections(run: Run, database: Database, cal
     assert (delta.count, float(delta.average)) == (2, 0.5)
     assert run("GetStatistics", query_string="*", aggregation_field="shadow.version").statistics.count == 2
     connected = run("GetStatistics", query_string="*", aggregation_field="connectivity.connected").statistics
-    assert (connected.count, float(connected.sum)) == (1, 1)
+    assert (connected.count, float(connected.sum)) == (2, 1)
+
+
+# --- what is not indexed is not searched ---
+
+UNKNOWN = "Unable to parse query, invalid field name, field name: {0}, query string: {1}"
+OFF = "Query includes one or more constraints for {0} attribute, but {0} indexing is not enabled for AWS_Things index"
+ALL = {
+    "mode": "REGISTRY_AND_SHADOW",
+    "thing_connectivity_indexing_mode": "STATUS",
+    "named_shadow_indexing_mode": "ON",
+    "filter": iot.IndexingFilter(named_shadow_names=["$package"]),
+}
+
+
+def refusal(run: Run, operation: str, **members: Any) -> str:
+    with pytest.raises(iot.InvalidQueryException) as caught:
+        run(operation, **members)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        *("thingGroupName", "bogus", "ThingName", "registry.version", "shadow.version", "attributes", "shadow"),
+        *("connectivity.bogus", "connectivity", "shadow.reported", "shadow.bogus.x", "shadow.metadata.x"),
+        *("shadow.name.other.reported.x", "shadow.name.$package", "shadow.name.$package.version", "parentGroupNames"),
+    ],
+)
+def test_a_query_for_an_unknown_field_is_refused_wherever_one_is_taken(run: Run, field: str) -> None:
+    switch_on(run, **ALL)
+    for text in (f"{field}:2", f"thingName:* AND (NOT {field}:[1 TO 2] OR a)", f"{field}:(a OR b)"):
+        told = UNKNOWN.format(field, text)
+        for operation in ("SearchIndex", "GetStatistics", "GetCardinality"):
+            assert refusal(run, operation, query_string=text) == told
+        assert refusal(run, "CreateDynamicThingGroup", thing_group_name="g", query_string=text) == told
+    run("CreateDynamicThingGroup", thing_group_name="g", query_string="thingName:a")
+    properties = iot.ThingGroupProperties()
+    changed = {"thing_group_name": "g", "thing_group_properties": properties, "query_string": f"{field}:2"}
+    assert refusal(run, "UpdateDynamicThingGroup", **changed) == UNKNOWN.format(field, f"{field}:2")
+
+
+@pytest.mark.parametrize(
+    ("field", "part"),
+    [
+        ("shadow.reported.x", "shadow"),
+        ("shadow.hasDelta", "shadow"),
+        ("shadow.name.$package.reported.x", "named shadow"),
+        ("connectivity.connected", "connectivity"),
+        ("deviceDefender.violationCount", "deviceDefender"),
+    ],
+)
+def test_a_query_for_what_is_switched_off_is_refused(run: Run, field: str, part: str) -> None:
+    switch_on(run)
+    assert refusal(run, "SearchIndex", query_string=f"a {field}:1") == OFF.format(part)
+    assert refusal(run, "CreateDynamicThingGroup", thing_group_name="g", query_string=f"{field}:1") == OFF.format(part)
+
+
+def test_every_field_that_is_indexed_may_be_named(run: Run) -> None:
+    switch_on(run, **ALL, device_defender_indexing_mode="VIOLATIONS")
+    shadows = ("reported.a.b", "desired.a", "delta.a", "metadata.reported.a.timestamp", "hasDelta")
+    for field in (
+        *("thingName", "thingId", "thingTypeName", "thingGroupNames", "attributes.a", "attributes.a.b"),
+        *(f"shadow.{inner}" for inner in shadows),
+        *(f"shadow.name.$package.{inner}" for inner in shadows),
+        *("connectivity.timestamp", "connectivity.disconnectReason", "deviceDefender.violationCount"),
+    ):
+        assert found(run, f"{field}:none") == []
+
+
+def test_fields_of_groups_are_known_too(run: Run) -> None:
+    groups = iot.ThingGroupIndexingConfiguration(thing_group_indexing_mode="ON")
+    run("UpdateIndexingConfiguration", thing_group_indexing_configuration=groups)
+    where = {"index_name": "AWS_ThingGroups"}
+    for field in ("thingGroupName", "thingGroupId", "description", "parentGroupNames", "attributes.a"):
+        assert run("SearchIndex", query_string=f"{field}:none", **where).thing_groups == []
+    told = refusal(run, "SearchIndex", query_string="thingName:a", **where)
+    assert told == UNKNOWN.format("thingName", "thingName:a")
 
 
 # --- types and billing groups ---

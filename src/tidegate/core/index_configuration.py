@@ -80,6 +80,11 @@ def connectivity(configured: iot.ThingIndexingConfiguration) -> bool:
     return configured.thing_connectivity_indexing_mode == "STATUS"
 
 
+def device_defender(configured: iot.ThingIndexingConfiguration) -> bool:
+    """Whether violations are indexed."""
+    return configured.device_defender_indexing_mode == "VIOLATIONS"
+
+
 def named_shadows(configured: iot.ThingIndexingConfiguration) -> Sequence[str]:
     """The named shadows that are indexed."""
     if configured.named_shadow_indexing_mode != "ON" or configured.filter is None:
@@ -89,7 +94,7 @@ def named_shadows(configured: iot.ThingIndexingConfiguration) -> Sequence[str]:
 
 def schema(configured: iot.ThingIndexingConfiguration) -> str:
     """DescribeIndex's word for what the index of things holds."""
-    if configured.named_shadow_indexing_mode == "ON" or configured.device_defender_indexing_mode == "VIOLATIONS":
+    if configured.named_shadow_indexing_mode == "ON" or device_defender(configured):
         return "MULTI_INDEXING_MODE"
     words = [configured.thing_indexing_mode or "OFF"]
     if connectivity(configured):
@@ -111,7 +116,7 @@ def managed_fields(configured: iot.ThingIndexingConfiguration) -> Fields:
         found |= _NAMED_SHADOW
     if connectivity(configured):
         found |= _CONNECTIVITY
-    if configured.device_defender_indexing_mode == "VIOLATIONS":
+    if device_defender(configured):
         found |= _DEVICE_DEFENDER
     return found
 
@@ -145,7 +150,7 @@ def problems(wanted: iot.ThingIndexingConfiguration) -> list[str]:
     """Everything that is wrong with a configuration of the index of things, as sentences."""
     return [
         *_mode_problems(wanted),
-        *_filter_problems(wanted.filter or iot.IndexingFilter()),
+        *_filter_problems(wanted),
         *_custom_problems(wanted.custom_fields or (), managed_fields(wanted), _custom_forms(wanted)),
         *_managed_problems(
             wanted.managed_fields or (), _REGISTRY | _SHADOW | _NAMED_SHADOW | _CONNECTIVITY | _DEVICE_DEFENDER
@@ -174,7 +179,10 @@ def _mode_problems(wanted: iot.ThingIndexingConfiguration) -> Iterator[str]:
                 yield texts.fleet_index.mode_needs_indexing(member)
 
 
-def _filter_problems(wanted: iot.IndexingFilter) -> Iterator[str]:
+def _filter_problems(configured: iot.ThingIndexingConfiguration) -> Iterator[str]:
+    wanted = configured.filter or iot.IndexingFilter()
+    if configured.named_shadow_indexing_mode == "ON" and not wanted.named_shadow_names:
+        yield texts.fleet_index.NAMES_NEEDED
     counted = [name for name in wanted.named_shadow_names or () if name != packages.SHADOW]
     if len(counted) > _MOST_SHADOWS:
         yield texts.fleet_index.too_many("named shadows", _MOST_SHADOWS)
@@ -192,7 +200,7 @@ def _custom_forms(wanted: iot.ThingIndexingConfiguration) -> list[str]:
     if wanted.named_shadow_indexing_mode == "ON":
         names = "|".join(re.escape(name) for name in named_shadows(wanted))
         forms.append(rf"shadow\.name\.({names})\.(desired|reported)\.{_CUSTOM_NAME}")
-    if wanted.device_defender_indexing_mode == "VIOLATIONS":
+    if device_defender(wanted):
         forms.append(rf"deviceDefender\.{_CUSTOM_NAME}")
     return forms
 

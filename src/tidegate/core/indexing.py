@@ -230,9 +230,17 @@ class Narrowed(NamedTuple):
 def narrowed(node: query.Node) -> Narrowed:
     """What can be told of whatever a query finds."""
     found = Narrowed()
-    for operand in node.operands if isinstance(node, query.And) else (node,):
+    for operand in _joined(node):
         found = _narrowed_by(found, operand)
     return found
+
+
+def _joined(node: query.Node) -> Iterator[query.Node]:
+    if isinstance(node, query.And):
+        for operand in node.operands:
+            yield from _joined(operand)
+    else:
+        yield node
 
 
 def _narrowed_by(found: Narrowed, leaf: query.Node) -> Narrowed:

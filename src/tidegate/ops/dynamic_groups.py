@@ -26,8 +26,8 @@ def create_dynamic_thing_group(
     wrong = tags.problems(request.tags, call.limits.tags_per_resource)
     if wrong:
         raise iot.InvalidRequestException(" ".join(wrong))
-    _require_index(tx, call, request.index_name)
-    searches.parsed(text, request.query_version, query.MOST_TERMS_OF_GROUP)
+    configured = _index(tx, call, request.index_name)
+    searches.fitting(text, searches.parsed(text, request.query_version, query.MOST_TERMS_OF_GROUP), configured)
     new = _new(call, name, request.thing_group_properties)
     known = stored_groups.find(tx, call.scope, name)
     if known is not None:
@@ -53,9 +53,11 @@ def update_dynamic_thing_group(
     group = groups.found(tx, call, request.thing_group_name)
     dynamic = _known(tx, call, group)
     groups.expect_version(group, request.expected_version)
-    _require_index(tx, call, request.index_name)
+    configured = _index(tx, call, request.index_name)
     text = request.query_string or dynamic.query
-    searches.parsed(text, request.query_version, query.MOST_TERMS_OF_GROUP)
+    tree = searches.parsed(text, request.query_version, query.MOST_TERMS_OF_GROUP)
+    if request.query_string is not None:
+        searches.fitting(text, tree, configured)
     properties = request.thing_group_properties
     assert properties is not None
     wanted = attributes.applied(group.attributes, properties.attribute_payload)
@@ -99,12 +101,15 @@ def _new(call: Call, name: str, properties: iot.ThingGroupProperties | None) -> 
     return NewGroup(name, call.ids.uuid(), None, given.thing_group_description or None, wanted)
 
 
-def _require_index(tx: Tx, call: Call, name: str | None) -> None:
+def _index(tx: Tx, call: Call, name: str | None) -> iot.ThingIndexingConfiguration:
+    """What the index a group is to follow holds."""
     if name is not None and name != index_configuration.THINGS:
         problem = texts.fleet_index.index_unsupported(name, index_configuration.THINGS)
         raise iot.InvalidRequestException(problem)
-    if not index_configuration.is_on(fleet_index.configured(tx, call.scope)):
+    configured = fleet_index.configured(tx, call.scope)
+    if not index_configuration.is_on(configured):
         raise iot.ResourceNotFoundException(texts.fleet_index.INDEXING_OFF)
+    return configured
 
 
 def _created(call: Call, name: str, uuid: str, text: str) -> iot.CreateDynamicThingGroupResponse:

@@ -63,10 +63,10 @@ def _indexed_shadows(tx: Tx, configuration: iot.ThingIndexingConfiguration, thin
     return {name: (one.version, one.document or "{}") for name, one in known.items() if name in wanted}
 
 
-def _connectivity(thing: Row) -> iot.ThingConnectivity | None:
+def _connectivity(thing: Row) -> iot.ThingConnectivity:
     known: Connectivity | None = thing.connectivity
-    if known is None:
-        return None
+    if known is None:  # never connected: not connected since the epoch (AWS CLI's example of get-statistics)
+        return iot.ThingConnectivity(connected=False, timestamp=0)
     return iot.ThingConnectivity(
         connected=known.connected,
         timestamp=known.at,

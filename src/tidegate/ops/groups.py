@@ -22,6 +22,9 @@ from tidegate.store.database import Conflict, Tx
 from tidegate.store.dynamic_groups import DynamicGroup
 from tidegate.wire import iot
 
+_PAGE_OF_THINGS = 25
+"""ListThingsInThingGroup without maxResults, seen on the live service."""
+
 
 def create_thing_group(tx: Tx, call: Call, request: iot.CreateThingGroupRequest) -> iot.CreateThingGroupResponse:
     """Keep a new group, as a root or below another; the same request again is answered alike."""
@@ -149,7 +152,7 @@ def list_things_in_thing_group(
     """The names of the things in a group, with ``recursive`` also of those in the groups below it."""
     recursive = bool(request.recursive)
     listing = ("ListThingsInThingGroup", call.account, call.region, request.thing_group_name, recursive)
-    page = handler.page(listing, token=request.next_token, size=request.max_results, start=[0, 0])
+    page = handler.page(listing, token=request.next_token, size=request.max_results or _PAGE_OF_THINGS, start=[0, 0])
     group = found(tx, call, request.thing_group_name)
     after = (int(page.position[0]), int(page.position[1]))
     rows = groups.members(tx, group.id, recursive=recursive, after=after, limit=page.size + 1)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from tidegate.core import index_configuration, texts
+from tidegate.core import index_configuration, indexed_fields, texts
 from tidegate.ops import dynamic_membership, fleet_index, handler
 from tidegate.ops.call import Call
 from tidegate.ops.handler import Handler
@@ -37,6 +37,10 @@ def _configure_things(tx: Tx, call: Call, wanted: iot.ThingIndexingConfiguration
     known = dynamic_groups.of_scope(tx, call.scope)
     if known and not index_configuration.is_on(wanted):
         raise iot.InvalidRequestException(texts.fleet_index.DYNAMIC_GROUPS_NEED_INDEXING)
+    before = fleet_index.configured(tx, call.scope)
+    outgrown = indexed_fields.outgrown([group.query for group in known], before, wanted)
+    if outgrown:
+        raise iot.InvalidRequestException(texts.fleet_index.groups_outgrown(outgrown))
     kept = msgspec.structs.replace(wanted, managed_fields=None)
     stored_index.put_configuration(tx, call.scope, index_configuration.THINGS, jsontext.to_json(kept))
     dynamic_membership.fill(tx, call, known, "REBUILDING")

@@ -235,7 +235,7 @@ def list_jobs(tx: Tx, call: Call, request: iot.ListJobsRequest) -> iot.ListJobsR
 
 
 def _group_of(tx: Tx, call: Call, request: iot.ListJobsRequest) -> groups.Group | None:
-    """The group a list is filtered by; an unknown name is an error, an unknown id an empty list."""
+    """The group a list is filtered by; an unknown name or id is an error, two that do not fit an empty list."""
     if request.thing_group_name is not None:
         group = groups.find(tx, call.scope, request.thing_group_name)
         if group is None:
@@ -243,7 +243,10 @@ def _group_of(tx: Tx, call: Call, request: iot.ListJobsRequest) -> groups.Group 
         matches = request.thing_group_id in (None, group.uuid)
         return group if matches else None
     if request.thing_group_id is not None:
-        return groups.find_by_uuid(tx, call.scope, request.thing_group_id)
+        known = groups.find_by_uuid(tx, call.scope, request.thing_group_id)
+        if known is None:
+            raise iot.ResourceNotFoundException(texts.groups.group_missing(request.thing_group_id))
+        return known
     return None
 
 

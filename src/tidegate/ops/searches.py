@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tidegate.core import aggregation, index_configuration, indexing, pages, query, texts
+from tidegate.core import aggregation, index_configuration, indexed_fields, indexing, pages, query, texts
 from tidegate.core.indexing import IndexedGroup, IndexedThing
 from tidegate.core.query import Value
 from tidegate.ops import fleet_index, handler
@@ -30,8 +30,7 @@ class _Index(NamedTuple):
 
 def search_index(tx: Tx, call: Call, request: iot.SearchIndexRequest) -> iot.SearchIndexResponse:
     """The things or thing groups that a query finds, by name."""
-    tree = parsed(request.query_string, request.query_version)
-    index = _index(tx, call, request.index_name)
+    index, tree = _asked(tx, call, request)
     listing = ("SearchIndex", call.account, call.region, index.name, request.query_string)
     page = handler.page(listing, token=request.next_token, size=request.max_results or PAGE, start=[""])
     found: list[IndexedThing | IndexedGroup] = []
@@ -80,8 +79,7 @@ def _aggregated(
     tx: Tx, call: Call, request: iot.GetStatisticsRequest | iot.GetCardinalityRequest
 ) -> tuple[str, Iterator[Value]]:
     """The type of the field that is asked for, and its values in what the query finds."""
-    tree = parsed(request.query_string, request.query_version)
-    index = _index(tx, call, request.index_name)
+    index, tree = _asked(tx, call, request)
     field = request.aggregation_field or index.counted
     kind = index_configuration.type_of(field, index.managed, index.custom)
     if kind is None:
@@ -111,6 +109,31 @@ def parsed(text: str | None, version: str | None, most_terms: int = query.MOST_T
         return query.parse(text or "", most_terms)
     except query.InvalidQueryError as error:
         raise iot.InvalidQueryException(str(error)) from error
+
+
+def fitting(text: str, node: query.Node, configured: iot.ThingIndexingConfiguration) -> None:
+    """Refuse a query for what the index of things does not have.
+
+    Raises:
+        InvalidQueryException: it names a field that is unknown, or not indexed.
+    """
+    wrong = indexed_fields.problem(node, text, configured)
+    if wrong is not None:
+        raise iot.InvalidQueryException(wrong)
+
+
+def _asked(
+    tx: Tx, call: Call, request: iot.SearchIndexRequest | iot.GetStatisticsRequest | iot.GetCardinalityRequest
+) -> tuple[_Index, query.Node]:
+    """The index of a request, and its query of it."""
+    text = request.query_string or ""
+    tree = parsed(text, request.query_version)
+    index = _index(tx, call, request.index_name)
+    if index.name == index_configuration.THINGS:
+        fitting(text, tree, fleet_index.configured(tx, call.scope))
+    elif (wrong := indexed_fields.group_problem(tree, text)) is not None:
+        raise iot.InvalidQueryException(wrong)
+    return index, tree
 
 
 def _index(tx: Tx, call: Call, name: str | None) -> _Index:

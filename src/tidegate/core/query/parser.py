@@ -2,8 +2,9 @@
 
 ::
 
-    any     = all { "OR" all }
-    all     = one { [ "AND" ] one }
+    any     = either { either }
+    either  = all { "OR" all }
+    all     = one { "AND" one }
     one     = { "NOT" } ( "-" operand | operand )
     operand = "(" any ")" | field ":" value | field comparison | value        (only the last inside a field's group)
     value   = "(" any ")" | range | comparison | phrase | word
@@ -96,6 +97,12 @@ class _Parser:
     # --- operators ---
 
     def _any(self, field: str | None) -> Node:
+        found = [self._either(field)]
+        while self._goes_on():
+            found.append(self._either(field))
+        return found[0] if len(found) == 1 else And(tuple(found))
+
+    def _either(self, field: str | None) -> Node:
         found = [self._all(field)]
         while self._keyword("OR"):
             found.append(self._all(field))
@@ -103,18 +110,14 @@ class _Parser:
 
     def _all(self, field: str | None) -> Node:
         found = [self._one(field)]
-        while self._keyword("AND") or self._goes_on():
+        while self._keyword("AND"):
             found.append(self._one(field))
         return found[0] if len(found) == 1 else And(tuple(found))
 
     def _goes_on(self) -> bool:
         """Whether another operand follows, joined by nothing."""
-        scan = self._scan
-        scan.skip_spaces()
-        before = scan.at
-        other = scan.keyword("OR")
-        scan.at = before
-        return bool(scan.peek()) and scan.peek() != ")" and not other
+        self._scan.skip_spaces()
+        return self._scan.peek() not in ("", ")")
 
     def _one(self, field: str | None) -> Node:
         negative = False

@@ -75,6 +75,17 @@ def too_deep(limit: int) -> str:
     return f"parentheses are nested more than {limit} deep"
 
 
+def field_unknown(name: str, query: str) -> str:
+    """[live] A field that the index does not have; also a named shadow that its filter leaves out."""
+    return f"Unable to parse query, invalid field name, field name: {name}, query string: {query}"
+
+
+def not_indexed(what: str, index: str) -> str:
+    """[third hand] A field of a part of the index that is off: shadow, connectivity …"""
+    asked = f"Query includes one or more constraints for {what} attribute"
+    return f"{asked}, but {what} indexing is not enabled for {index} index"
+
+
 def query_version_unknown(version: str, known: str) -> str:
     """[R]"""
     return f"Query version {version} is not supported; the supported version is {known}."
@@ -124,6 +135,16 @@ def field_not_indexed(name: str) -> str:
 def managed_field_unknown(name: str) -> str:
     """Managed fields are the service's."""
     return f"Managed fields cannot be modified: {name} is not one of them."
+
+
+NAMES_NEEDED: Final = "NamedShadowNames Filter must not be empty for enabling NamedShadowIndexingMode"
+"""[live]"""
+
+
+def groups_outgrown(problems: list[str]) -> str:
+    """[R] Dynamic groups whose queries ask for what the new configuration no longer indexes."""
+    told = " ".join(f"{problem}." for problem in problems[:3])
+    return f"{len(problems)} dynamic thing groups have queries that the configuration does not fit. {told}"
 
 
 DYNAMIC_GROUPS_NEED_INDEXING: Final = (
