@@ -55,6 +55,9 @@ def stamp(at: int = T0) -> dict[str, int]:
         (b'{"state":{},"version":true}', 400, "Invalid version"),
         (b'{"state":{},"version":1.5}', 400, "Invalid version"),
         (b'{"state":{},"version":-1}', 400, "Invalid version"),
+        (b'{"state":{"desired":{},"delta":{}}}', 400, "State contains an invalid node: 'delta'"),
+        (b'{"state":{"desired":{"a":[1,null]}}}', 400, "Arrays must not contain null"),
+        (b'{"state":{"reported":{"a":{"b":[[1],[{"c":[null]}]]}}}}', 400, "Arrays must not contain null"),
         (b'{"state":{},"clientToken":7}', 400, "Invalid clientToken"),
         (b'{"state":{},"clientToken":"' + b"t" * 65 + b'"}', 400, "Invalid clientToken"),
         (b'{"state":{},"clientToken":"' + "é".encode() * 33 + b'"}', 400, "Invalid clientToken"),
@@ -68,7 +71,7 @@ def test_what_is_no_update(payload: bytes, status: int, message: str) -> None:
 
 def test_what_is_one() -> None:
     token = "t" * 64
-    payload = {"state": {"desired": {"a": 1}, "delta": {"b": 2}}, "version": 3, "clientToken": token, "else": 1}
+    payload = {"state": {"desired": {"a": 1}}, "version": 3, "clientToken": token, "else": 1}
     assert shadow.update(json.dumps(payload).encode(), limit=LIMIT) == ({"desired": {"a": 1}}, 3, token)
     assert shadow.update(b'{"state":null}', limit=LIMIT) == (None, None, None)
     assert shadow.update(b'{"state":{"desired":null},"version":null}', limit=LIMIT) == ({"desired": None}, None, None)
@@ -106,7 +109,9 @@ def test_the_state_alone_is_limited() -> None:
         if fits:
             assert shadow.updated(EMPTY, shadow.update(payload, limit=LIMIT).state, now=T0, limit=LIMIT).state == state
         else:
-            with pytest.raises(iot_data.RequestEntityTooLargeException, match="exceeds the maximum size allowed"):
+            with pytest.raises(
+                iot_data.RequestEntityTooLargeException, match=f"too large.  Size is {LIMIT + 1}, max allowed: {LIMIT}"
+            ):
                 shadow.update(payload, limit=LIMIT)
 
 
@@ -170,20 +175,22 @@ def test_versions(asked: int | None, present: int | None, remembered: int, fits:
     ("first", "second", "state"),
     [
         ({"desired": {"a": 1}}, {"desired": {"b": 2}}, {"desired": {"a": 1, "b": 2}}),
-        ({"desired": {"a": 1}}, {"desired": {"a": None}}, {}),
+        ({"desired": {"a": 1}}, {"desired": {"a": None}}, {"desired": {}}),
         ({"desired": {"a": 1, "b": 2}}, {"desired": {"a": None, "c": None}}, {"desired": {"b": 2}}),
         ({"desired": {"a": 1}, "reported": {"a": 2}}, {"desired": None}, {"reported": {"a": 2}}),
         ({"desired": {"a": 1}}, None, {}),
         ({"desired": {"a": 1}}, {}, {"desired": {"a": 1}}),
         ({"desired": {"a": {"b": 1, "c": 2}}}, {"desired": {"a": {"b": 3}}}, {"desired": {"a": {"b": 3, "c": 2}}}),
-        ({"desired": {"a": {"b": 1}, "d": 1}}, {"desired": {"a": {"b": None}}}, {"desired": {"d": 1}}),
+        ({"desired": {"a": {"b": 1}, "d": 1}}, {"desired": {"a": {"b": None}}}, {"desired": {"a": {}, "d": 1}}),
         ({"desired": {"a": {"b": 1}}}, {"desired": {"a": {}}}, {"desired": {"a": {"b": 1}}}),
         ({"desired": {"a": {"b": 1}}}, {"desired": {"a": 2}}, {"desired": {"a": 2}}),
         ({"desired": {"a": 2}}, {"desired": {"a": {"b": 1}}}, {"desired": {"a": {"b": 1}}}),
-        ({"desired": {"a": 2}}, {"desired": {"a": {}}}, {}),
+        ({"desired": {"a": 2}}, {"desired": {"a": {}}}, {"desired": {"a": {}}}),
         ({"desired": {"a": [1, 2]}}, {"desired": {"a": [3]}}, {"desired": {"a": [3]}}),
         ({}, {"desired": {"a": [None, {}]}}, {"desired": {"a": [None, {}]}}),
-        ({}, {"desired": {"a": {}, "b": {"c": {}}}}, {}),
+        ({}, {"desired": {"a": {}, "b": {"c": {}}}}, {"desired": {"a": {}, "b": {"c": {}}}}),
+        ({"desired": {"a": {"b": {"c": 1}}}}, {"desired": {"a": {"b": {"c": None}}}}, {"desired": {"a": {"b": {}}}}),
+        ({"desired": {"a": {}}}, {"desired": {"a": None}, "reported": {}}, {"desired": {}, "reported": {}}),
         ({}, {"reported": {"a": False, "b": 0, "c": ""}}, {"reported": {"a": False, "b": 0, "c": ""}}),
     ],
 )
@@ -250,7 +257,7 @@ def test_messages() -> None:
     accepted = json.loads(shadow.accepted(state, 2, now=T1, token="c"))
     assert accepted == {
         "state": state,
-        "metadata": {"desired": {"a": stamp(T1)}},
+        "metadata": {"desired": {"a": stamp(T1), "b": stamp(T1)}},
         "version": 2,
         "timestamp": T1,
         "clientToken": "c",
@@ -284,7 +291,7 @@ def test_messages() -> None:
 def test_an_update_that_clears_everything() -> None:
     assert json.loads(shadow.accepted(None, 2, now=T1, token=None)) == {
         "state": None,
-        "metadata": {},
+        "metadata": stamp(T1),
         "version": 2,
         "timestamp": T1,
     }
@@ -324,13 +331,26 @@ def _fits(value: Any, times: Any) -> bool:
 
 
 @given(histories)
-def test_no_object_outside_arrays_is_empty_or_null(history: list[Any]) -> None:
+def test_nothing_outside_arrays_is_null(history: list[Any]) -> None:
     def clean(value: Any) -> bool:
         if isinstance(value, dict):
-            return bool(value) and all(map(clean, value.values()))
+            return all(map(clean, value.values()))
         return value is not None
 
     assert all(map(clean, after(*history).state.values()))
+
+
+@pytest.mark.parametrize(
+    ("desired", "reported", "delta"),
+    [
+        ({"a": {}}, {}, {"a": {}}),
+        ({"a": {}}, {"a": 1}, {"a": {}}),
+        ({"a": {}}, {"a": {"b": 1}}, {}),
+        ({"a": {"b": {}}}, {"a": {}}, {"a": {"b": {}}}),
+    ],
+)
+def test_an_empty_object_is_desired_like_any_value(desired: Any, reported: Any, delta: Any) -> None:
+    assert shadow.difference(after({"desired": desired, "reported": reported})).state == delta
 
 
 @given(histories)

@@ -169,9 +169,11 @@ def test_a_shadow_request_is_carried_out(either_account: Account) -> None:
         data.publish(topic="$aws/things/lamp/shadow/update", payload=b'{"state":{"reported":{"on":true}}}')
         shadow = json.loads(data.get_thing_shadow(thingName="lamp")["payload"].read())
         assert shadow["state"] == {"reported": {"on": True}}
+        assert lamp.next().topic == "$aws/things/lamp/shadow/update"
         assert lamp.next().topic == "$aws/things/lamp/shadow/update/accepted"
         assert lamp.next().topic == "$aws/things/lamp/shadow/update/documents"
         data.publish(topic="$aws/things/lamp/shadow/update", payload=b"{")
+        assert lamp.next().topic == "$aws/things/lamp/shadow/update"
         refused = lamp.next()
         assert (refused.topic, refused.body["code"]) == ("$aws/things/lamp/shadow/update/rejected", 400)
 

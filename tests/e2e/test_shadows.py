@@ -72,9 +72,14 @@ def ask(device: Device, request: str, body: Any = None) -> None:
     assert device.publish(f"$aws/things/{device.thing}/shadow/{request}", payload) == 0
 
 
+REQUESTS = ("shadow/get", "shadow/update", "shadow/delete", "config/update")
+
+
 def heard(device: Device, *, thing: str = "lamp") -> tuple[str, Any]:
-    """What the device is sent next: the topic below the shadow's, and the body."""
+    """What the service sends the device next: the topic below the shadow's, and the body. Requests are passed over."""
     message = device.next()
+    while message.topic.endswith(REQUESTS):
+        message = device.next()
     assert message.qos == 1
     assert not message.retain
     return message.topic.removeprefix(f"$aws/things/{thing}/shadow/"), message.body
@@ -93,11 +98,11 @@ def test_requests_and_replies(either_account: Account) -> None:
             {"code": 404, "message": "No shadow exists with name: 'lamp'", "clientToken": "c0"},
         )
         ask(lamp, "update", {"state": {"desired": {"on": True}, "reported": {"on": False}}, "clientToken": "c1"})
+        topic, delta = heard(lamp)
+        assert (topic, delta["state"], delta["clientToken"]) == ("update/delta", {"on": True}, "c1")
         topic, accepted = heard(lamp)
         assert (topic, accepted["version"], accepted["clientToken"]) == ("update/accepted", 1, "c1")
         assert heard(lamp)[0] == "update/documents"
-        topic, delta = heard(lamp)
-        assert (topic, delta["state"], delta["clientToken"]) == ("update/delta", {"on": True}, "c1")
         ask(lamp, "get")
         topic, found = heard(lamp)
         assert (topic, found["state"]["delta"], "clientToken" in found) == ("get/accepted", {"on": True}, False)
@@ -143,6 +148,24 @@ def test_replies_are_for_whoever_subscribed(account: Account) -> None:
         assert silent.silent()
 
 
+def test_requests_reach_those_who_subscribe_to_their_topics(account: Account) -> None:
+    credentials = device(account)
+    with connected(account, credentials, "lamp") as lamp, connected(account, credentials, "app", level=5) as app:
+        for request in ("update", "get", "delete", "name/config/update"):
+            assert app.subscribe(f"$aws/things/tenant/shadow/{request}") == [1]
+        for request, payload in (
+            ("update", b'{"state":{}}'),
+            ("get", b""),
+            ("delete", b""),
+            ("name/config/update", b""),
+        ):
+            assert lamp.publish(f"$aws/things/tenant/shadow/{request}", payload) == 0
+            told = app.next()
+            assert (told.topic, told.payload) == (f"$aws/things/tenant/shadow/{request}", payload)
+        assert lamp.subscribe("$aws/things/lamp/jobs/get") == [1]
+        assert lamp.silent()  # it asks there, and its request does not come back
+
+
 def test_what_operators_do_devices_hear_of(either_account: Account) -> None:
     account = either_account
     data = operator(account)
@@ -150,9 +173,9 @@ def test_what_operators_do_devices_hear_of(either_account: Account) -> None:
         assert lamp.subscribe("$aws/things/lamp/shadow/#", "$aws/things/lamp/shadow/name/config/#") == [1, 1]
         payload = json.dumps({"state": {"desired": {"on": True}}})
         answer = read(data.update_thing_shadow(thingName="lamp", payload=payload))
+        assert heard(lamp)[0] == "update/delta"
         assert heard(lamp) == ("update/accepted", answer)
         assert heard(lamp)[0] == "update/documents"
-        assert heard(lamp)[0] == "update/delta"
         with pytest.raises(ClientError):
             data.update_thing_shadow(thingName="lamp", payload=json.dumps({"state": {}, "version": 9}))
         read(data.get_thing_shadow(thingName="lamp"))
@@ -363,6 +386,10 @@ def test_the_first_device_sdk(account: Account) -> None:
     operator(account).update_thing_shadow(thingName="lamp", payload='{"state":{"desired":{"on":true}}}')
     status, delta = deltas.get()
     assert (status, delta["state"]) == ("delta/lamp", {"on": True})
+    for n in range(10):  # its own: it drops a delta that is not newer than the last accepted version
+        lamp.shadowUpdate(json.dumps({"state": {"desired": {"n": n}}}), keep, 10)
+        assert replies.get()[0] == "accepted"
+        assert deltas.get()[1]["state"]["n"] == n
     lamp.shadowDelete(keep, 10)
     assert replies.get()[0] == "accepted"
     shadows.disconnect()

@@ -446,8 +446,8 @@ def test_watchers_and_reserved_topics(live: Live) -> None:
     interest: list[tuple[str | None, bool]] = []
     reserved: list[tuple[str, bytes]] = []
 
-    def keep(_identity: Any, topic: str, payload: bytes) -> None:
-        reserved.append((topic, payload))
+    def keep(_identity: Any, message: Any, _origin: Any) -> None:
+        reserved.append((message.topic, message.payload))
 
     live.server.watchers.interest = lambda _scope, name, wanted: interest.append((name, wanted))
     live.server.watchers.reserved = keep

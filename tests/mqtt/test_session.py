@@ -7,7 +7,7 @@ import pytest
 from tests.mqtt.rig import SCOPE, Device, Rig, Someone, denying
 from tidegate.mqtt import codec, topics
 from tidegate.mqtt.codec import Connack, Disconnect, Filter, Properties, Puback, Publish, Reason, Subscribe, Will
-from tidegate.mqtt.session import Closed, Ending, Identify, Misaddressed, Request, Reserved
+from tidegate.mqtt.session import Closed, Ending, Identify, Message, Misaddressed, Request, Reserved
 from tidegate.mqtt.settings import Settings
 
 P = "$aws/things/lamp/jobs"
@@ -552,7 +552,10 @@ def test_other_publishes_under_dollar() -> None:
     device = rig.device()
     device.received()
     device.send(Publish(f"{P}/nonsense", b"{}", retain=True), Publish("$aws/things/lamp/shadow/get", b"", retain=True))
-    assert device.effects == [Misaddressed(f"{P}/nonsense", b"{}", 0), Reserved("$aws/things/lamp/shadow/get", b"")]
+    assert device.effects == [
+        Misaddressed(f"{P}/nonsense", b"{}", 0),
+        Reserved(Message("$aws/things/lamp/shadow/get", b"")),
+    ]
     assert other.publishes() == []
     assert rig.broker.retained(SCOPE) == {}
 

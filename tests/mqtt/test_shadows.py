@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from tests.mqtt.rig import SCOPE
+from tidegate.mqtt.session import Message
 from tidegate.mqtt.shadows import IN_FLIGHT, Shadows
 from tidegate.mqtt.turns import Turns
 from tidegate.store.database import StoreUnavailable
@@ -42,6 +43,7 @@ class Scene:
     def __init__(self) -> None:
         self.store = SlowStore()
         self.published: list[tuple[str, Any]] = []
+        self.delivered: list[str] = []
         call = SimpleNamespace(now=5000, account=SCOPE[0], region=SCOPE[1])
         service: Any = SimpleNamespace(unit=self.store, call_at=lambda *_where: call)
         self.shadows = Shadows(service, self)
@@ -50,7 +52,11 @@ class Scene:
         self.published.append((topic, json.loads(payload)))
 
     def ask(self, client: Any, token: str) -> Any:
-        return self.shadows.request(client, UPDATE, json.dumps({"state": {}, "clientToken": token}).encode())
+        message = Message(UPDATE, json.dumps({"state": {}, "clientToken": token}).encode())
+        return self.shadows.request(client, message, None)
+
+    def deliver(self, message: Message, _scope: Any, _origin: Any) -> None:
+        self.delivered.append(message.topic)
 
 
 def carried_out(scenario: Callable[[], Awaitable[None]]) -> None:
@@ -99,8 +105,9 @@ def test_a_store_that_fails_is_an_internal_failure() -> None:
 def test_other_topics_are_left_alone() -> None:
     async def scenario() -> None:
         scene = Scene()
-        assert scene.shadows.request(Client(), "$aws/things/lamp/defender/metrics/json", b"{}") is None
-        assert (scene.store.waiting, scene.published) == ([], [])
+        message = Message("$aws/things/lamp/defender/metrics/json", b"{}")
+        assert scene.shadows.request(Client(), message, None) is None
+        assert (scene.store.waiting, scene.published, scene.delivered) == ([], [], [])
 
     carried_out(scenario)
 

@@ -1,8 +1,8 @@
 """Device shadows (device reference 9): what an update does to a document, what differs, what is told of it.
 
 A document is ``state`` with the sections ``desired`` and ``reported``, and ``metadata`` of the same shape with
-``{"timestamp": seconds}`` in the place of every leaf. Objects merge, null deletes, arrays and scalars replace. No
-object is kept empty, so that a section without content is not there at all.
+``{"timestamp": seconds}`` in the place of every leaf. Objects merge, null deletes, arrays and scalars replace. An
+object that is emptied, or sent empty, stays as one; only null takes it away.
 
 Documents are plain decoded JSON; they are never changed, a new one is made.
 """
@@ -23,9 +23,6 @@ Object = Mapping[str, Json]
 DESIRED: Final = "desired"
 REPORTED: Final = "reported"
 _SECTIONS: Final = (DESIRED, REPORTED)
-_DROPPED: Final = "delta"
-"""A device may send back what it got: its delta is passed over."""
-
 MAX_LEVELS: Final = 5
 """Of names inside a section (AWS's quota page)."""
 MAX_TOKEN: Final = 64
@@ -132,9 +129,9 @@ def _state(given: Json) -> Object:
     for node, value in given.items():
         if node in _SECTIONS and not (value is None or isinstance(value, dict)):
             raise iot_data.InvalidRequestException(texts.shadows.not_an_object(node))
-        if node not in (*_SECTIONS, _DROPPED):
+        if node not in _SECTIONS:
             raise iot_data.InvalidRequestException(texts.shadows.invalid_node(node))
-    return {node: value for node, value in given.items() if node != _DROPPED}
+    return given
 
 
 def _limit_levels(state: Object) -> None:
@@ -144,6 +141,15 @@ def _limit_levels(state: Object) -> None:
         fits = False
     if not fits:
         raise iot_data.InvalidRequestException(texts.shadows.TOO_DEEP)
+    if _null_in_array(state):
+        raise iot_data.InvalidRequestException(texts.shadows.NULL_IN_ARRAY)
+
+
+def _null_in_array(value: Json) -> bool:
+    """Whether an array has a null among its items; of a depth that was limited before."""
+    if isinstance(value, dict):
+        return any(map(_null_in_array, value.values()))
+    return isinstance(value, list) and (None in value or any(map(_null_in_array, value)))
 
 
 def _levels(value: Json) -> int:
@@ -156,8 +162,9 @@ def _levels(value: Json) -> int:
 
 
 def _limit(state: Object, limit: int) -> None:
-    if len(msgspec.json.encode(state)) > limit:
-        raise iot_data.RequestEntityTooLargeException(texts.shadows.TOO_LARGE)
+    size = len(msgspec.json.encode(state))
+    if size > limit:
+        raise iot_data.RequestEntityTooLargeException(texts.shadows.too_large(size, limit))
 
 
 def expect(asked: int | None, present: int | None, remembered: int) -> None:
@@ -208,7 +215,7 @@ def _merged(known: Object, stamps: Object, given: Object, now: int) -> tuple[dic
             merged, merged_times = _merged(inner.state, inner.metadata, new, now)
         else:
             merged, merged_times = new, _stamped(new, now)
-        if merged is None or merged == {}:
+        if merged is None:
             value.pop(name, None)
             times.pop(name, None)
         else:
@@ -217,7 +224,7 @@ def _merged(known: Object, stamps: Object, given: Object, now: int) -> tuple[dic
 
 
 def _stamped(value: Json, now: int) -> Json:
-    """The metadata of a value that is new as a whole; arrays have it for each element."""
+    """The metadata of a value that is new as a whole; arrays have it for each element, null has it too."""
     if isinstance(value, dict):
         return {name: _stamped(inner, now) for name, inner in value.items()}
     if isinstance(value, list):
@@ -280,8 +287,7 @@ def shown(document: Document, version: int, *, now: int, token: str | None = Non
 
 def accepted(state: Object | None, version: int, *, now: int, token: str | None) -> bytes:
     """The answer to an update: what it contained, and the metadata of that."""
-    _, times = _merged({}, {}, state or {}, now)
-    return _payload(state=state, metadata=times, version=version, timestamp=now, token=token)
+    return _payload(state=state, metadata=_stamped(state, now), version=version, timestamp=now, token=token)
 
 
 def documents(

@@ -11,6 +11,7 @@ from tidegate.mqtt import connections, topics
 from tidegate.mqtt.codec import Properties
 from tidegate.mqtt.plane import Scope, Signer
 from tidegate.mqtt.server import Server
+from tidegate.mqtt.session import Message
 from tidegate.mqtt.session import Retained as Kept
 from tidegate.mqtt.session.keeping import Journal
 from tidegate.mqtt.signers import SignerIdentity
@@ -46,7 +47,9 @@ class Desk:
         elif isinstance(found, topics.JobsRequest):
             self._due.append(self._server.plane.request(_caller(call), found, publication.payload))
         elif found is topics.Kind.RESERVED:
-            answer = self._server.watchers.reserved(_caller(call), publication.topic, publication.payload)
+            answer = self._server.watchers.reserved(_caller(call), _message(publication), None)
+            if self._tell is not None and topics.shadow_request(publication.topic):
+                self._tell(_scope(call), publication._replace(retain=False))
             self._due += [] if answer is None else [answer]
         else:  # a topic that maps to no operation is answered, over MQTT, to the connection that asked
             return isinstance(found, topics.InvalidTopic)
@@ -94,15 +97,12 @@ class Desk:
 
 def deliver(server: Server, scope: Scope, publication: Publication) -> None:
     """Hand a message to the clients of a server."""
-    server.publish(
-        publication.topic,
-        publication.payload,
-        publication.qos,
-        scope=scope,
-        retain=publication.retain,
-        properties=_properties(publication),
-        expires_at=publication.expires_at,
-    )
+    server.deliver(_message(publication, retain=publication.retain), scope)
+
+
+def _message(publication: Publication, *, retain: bool = False) -> Message:
+    one = publication
+    return Message(one.topic, one.payload, one.qos, retain, _properties(one), one.expires_at)
 
 
 def _scope(call: Call) -> Scope:

@@ -22,6 +22,7 @@ from tidegate.mqtt.notices import Notices
 from tidegate.mqtt.plane import Identity, Reply, Scope, Signer
 from tidegate.mqtt.registration import Registration
 from tidegate.mqtt.server import Server
+from tidegate.mqtt.session import Message, Session
 from tidegate.mqtt.settings import Settings
 from tidegate.mqtt.shadows import Shadows
 from tidegate.mqtt.signers import Authorise, SignerIdentity, by_policies
@@ -164,9 +165,9 @@ class Endpoint:
             elif isinstance(effect, StoreEmptied):
                 self.reset()
 
-    def _reserved(self, identity: Identity, topic: str, payload: bytes) -> asyncio.Future[None] | None:
+    def _reserved(self, identity: Identity, message: Message, origin: Session | None) -> asyncio.Future[None] | None:
         assert isinstance(identity, DeviceIdentity | SignerIdentity)
-        return self._shadows.request(identity, topic, payload)
+        return self._shadows.request(identity, message, origin)
 
     async def published(self) -> None:
         """Wait until devices and subscribers have been sent all that follows from what is committed by now."""

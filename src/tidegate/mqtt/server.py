@@ -20,14 +20,14 @@ from typing import Any
 from tidegate import clock
 from tidegate.mqtt import session as sessions
 from tidegate.mqtt.broker import Broker, Interest
-from tidegate.mqtt.codec import Properties, Reason
+from tidegate.mqtt.codec import Reason
 from tidegate.mqtt.deadlines import Deadlines
 from tidegate.mqtt.door import Door, Make, Ticket
 from tidegate.mqtt.edge import Edge
 from tidegate.mqtt.lifecycle import Lifecycle
 from tidegate.mqtt.plane import Identity, Plane, Scope, Signer
 from tidegate.mqtt.replies import outcome
-from tidegate.mqtt.session import Closed, Connection, Ending, Message, State
+from tidegate.mqtt.session import Closed, Connection, Ending, Message, Session, State
 from tidegate.mqtt.session.keeping import Journal
 from tidegate.mqtt.settings import Settings
 from tidegate.mqtt.websocket import Tunnel
@@ -35,8 +35,9 @@ from tidegate.mqtt.websocket import Tunnel
 log = logging.getLogger("tidegate.mqtt")
 
 OnUnidentified = Callable[[bytes, str | None, str], None]
-OnReserved = Callable[[Identity, str, bytes], asyncio.Future[Any] | None]
-"""Returns what ``Server.drain`` is to wait for, if anything."""
+OnReserved = Callable[[Identity, Message, Session | None], asyncio.Future[Any] | None]
+"""Called with the session of the client that published, None of a caller over HTTPS. Returns what ``Server.drain`` is
+to wait for, if anything."""
 _EXPECTED = frozenset({Ending.CLIENT_INITIATED, Ending.CONNECTION_LOST, Ending.SERVER_INITIATED})
 
 
@@ -50,7 +51,7 @@ def _ignore_interest(_scope: Scope, _thing_name: str | None, _wanted: bool) -> N
     """Nobody asked."""
 
 
-def _drop_reserved(_identity: Identity, _topic: str, _payload: bytes) -> None:
+def _drop_reserved(_identity: Identity, _message: Message, _origin: Session | None) -> None:
     """Other features' topics are accepted and dropped (device reference 2.5)."""
 
 
@@ -62,7 +63,7 @@ class Watchers:
     """Hooks a service may set before the server listens.
 
     ``interest(scope, thing_name, wanted)``: job notices of a thing begin or cease to have a subscriber, connected or
-    asleep; ``thing_name`` None stands for filters that reach every thing. ``reserved(identity, topic, payload)``: an
+    asleep; ``thing_name`` None stands for filters that reach every thing. ``reserved(identity, message, origin)``: an
     authorised publish to a reserved topic that is not about jobs, such as a shadow update. Wills to such topics are
     not reported: AWS's shadows ignore them too.
     ``unidentified(certificate_der, server_name, peer)``: a CONNECT was refused because nobody knows the certificate.
@@ -178,16 +179,16 @@ class Server:
         *,
         scope: Scope,
         newest_only: bool = False,
-        retain: bool = False,
-        properties: Properties | None = None,
-        expires_at: clock.Millis | None = None,
     ) -> None:
-        """Deliver a message of the service, or of a caller over HTTPS, to those who subscribe and may receive it.
+        """Deliver a message of the service to those who subscribe and may receive it.
 
         ``newest_only``: a client that is away gets only the last one on this topic (notify, notify-next).
         """
-        message = Message(topic, payload, qos, retain, properties, expires_at, newest_only)
-        self.broker.publish(scope, message, self.clock.now())
+        self.deliver(Message(topic, payload, qos, newest_only=newest_only), scope)
+
+    def deliver(self, message: Message, scope: Scope, origin: Session | None = None) -> None:
+        """Deliver a message as it is; ``origin`` is the session of the client that published it."""
+        self.broker.publish(scope, message, self.clock.now(), origin)
 
     def watches(self, scope: Scope, thing_name: str) -> bool:
         """Whether anybody subscribes to the job notices of a thing, so that payloads are worth building."""
@@ -326,9 +327,9 @@ class Server:
         """A publish to another feature's topic."""
         identity = connection.identity
         assert identity is not None
-        answer = self.watchers.reserved(identity, effect.topic, effect.payload)
+        answer = self.watchers.reserved(identity, effect.message, connection.session)
         if answer is not None:
-            self._await_orphan(answer, effect.topic)
+            self._await_orphan(answer, effect.message.topic)
 
     def left(self, connection: Connection, effect: sessions.Effect) -> None:
         """What no subscriber gets: an ending, or a job request by will (device reference 3.3.10)."""

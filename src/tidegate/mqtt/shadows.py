@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 from tidegate.core import shadow, texts
 from tidegate.core.shadow import Message
-from tidegate.mqtt import topics
+from tidegate.mqtt import session, topics
 from tidegate.mqtt.plane import Scope
 from tidegate.mqtt.topics import ShadowRequest
 from tidegate.mqtt.turns import Turns
@@ -36,6 +36,8 @@ class Publisher(Protocol):
     """Sends service messages to those who subscribed and may receive them."""
 
     def publish(self, topic: str, payload: bytes, qos: int, *, scope: Scope) -> None: ...
+
+    def deliver(self, message: session.Message, scope: Scope, origin: session.Session | None = None) -> None: ...
 
 
 class Requester(Protocol):
@@ -62,11 +64,17 @@ class Shadows:
                 for message in effect.messages:
                     self._publish((effect.account, effect.region), message)
 
-    def request(self, identity: Requester, topic: str, payload: bytes) -> asyncio.Future[None] | None:
-        """Carry out what a client published; None if it is no shadow request, or was refused at once."""
-        request = topics.shadow_request(topic)
+    def request(
+        self, identity: Requester, message: session.Message, origin: session.Session | None
+    ) -> asyncio.Future[None] | None:
+        """Carry out what a client published; None if it is no shadow request, or was refused at once.
+
+        Unlike requests about jobs, those to shadows are seen by whoever subscribes to their topics.
+        """
+        request, payload = topics.shadow_request(message.topic), message.payload
         if request is None:
             return None
+        self._publisher.deliver(message, identity.scope, origin)
         call = self._service.call_at(identity.scope_id, *identity.scope, identity.principal)
         if self._in_flight.get(identity, 0) >= IN_FLIGHT:
             refusal = _rejected(request, call, 429, texts.shadows.TOO_MANY_REQUESTS, shadow.token_of(payload))

@@ -118,7 +118,8 @@ def change(
     answer = shadow.accepted(wanted.state, version, now=now, token=wanted.token)
     told = shadow.documents(before, after, version, former=former, now=now, token=wanted.token)
     delta = shadow.delta(after, version, now=now, token=wanted.token)
-    _tell(tx, call, key, {"update/accepted": answer, "update/documents": told, "update/delta": delta})
+    # The delta first: AWSIoTPythonSDK and the C SDKs drop one that is not newer than the last accepted version.
+    _tell(tx, call, key, {"update/delta": delta, "update/accepted": answer, "update/documents": told})
     _changed(tx, call, key)
     return answer
 

@@ -22,8 +22,8 @@ TOO_DEEP: Final = "JSON contains too many levels of nesting; maximum is 6"
 VERSION_CONFLICT: Final = "Version conflict"
 """[D]"""
 
-TOO_LARGE: Final = "The payload exceeds the maximum size allowed"
-"""[D]"""
+NULL_IN_ARRAY: Final = "Arrays must not contain null"
+"""[R] after the guide, which forbids it without a sentence."""
 
 NOT_UTF_8: Final = "Unsupported documented encoding; supported encoding is UTF-8"
 """[D], typing error included."""
@@ -33,6 +33,11 @@ TOO_MANY_REQUESTS: Final = "Too many requests are under way on this connection"
 
 INTERNAL_FAILURE: Final = "Internal service failure"
 """[D]"""
+
+
+def too_large(size: int, limit: int) -> str:
+    """[live] Bytes of the state. The guide prints another sentence."""
+    return f"Json document too large.  Size is {size}, max allowed: {limit}"
 
 
 def not_an_object(node: str) -> str:

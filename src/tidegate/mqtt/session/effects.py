@@ -35,10 +35,9 @@ class Misaddressed(msgspec.Struct):
 
 
 class Reserved(msgspec.Struct):
-    """A publish to a reserved topic of another AWS feature; carried to no subscriber."""
+    """A publish to a reserved topic of another AWS feature, which decides whether subscribers see it."""
 
-    topic: str
-    payload: bytes
+    message: Message
 
 
 class Publication(msgspec.Struct):

@@ -118,7 +118,10 @@ def _meaning(
         return Publication(Message(topic, payload, qos, retain, forwarded, expires_at))
     if type(found) is topics.InvalidTopic:
         return Misaddressed(topic, payload, qos)
-    return Reserved(topic, payload) if found is topics.Kind.RESERVED else None
+    if found is topics.Kind.RESERVED:
+        forwarded, expires_at = _forwarded(connection, properties, now)
+        return Reserved(Message(topic, payload, qos, False, forwarded, expires_at))
+    return None
 
 
 def _forwarded(
