@@ -9,6 +9,8 @@ who could write to it.
 
 from __future__ import annotations
 
+import dataclasses
+import errno
 import fcntl
 import gc
 import ipaddress
@@ -25,6 +27,8 @@ import msgspec
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from tidegate.clock import Clock, Ids, MovableClock, RandomIds, SystemClock, wall_now
+from tidegate.core import leniency
+from tidegate.core.leniency import Leniency
 from tidegate.core.throttle import Rates
 from tidegate.engine.loop import Engine, Step
 from tidegate.engine.pace import Pace
@@ -93,6 +97,9 @@ MQTTS = Address("127.0.0.1", 8883)
 OBJECTS = Address("127.0.0.1", 9000)
 
 
+_UNBOUND = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES})
+
+
 class Options(NamedTuple):
     """What an operator may choose."""
 
@@ -117,6 +124,9 @@ class Options(NamedTuple):
     master_key: Path | None = None
     """The file of the key that seals the secrets of access keys; None: ``master.key`` in the data directory."""
     strict_aws: bool = False
+    """Take no more than AWS takes, and hold MQTT clients to its rates."""
+    take: tuple[str, ...] = ()
+    """Leniencies (``core.leniency``) that stay in spite of it."""
     objects: tuple[str, ...] = ()
     """A directory, or ``s3://bucket[/prefix]`` once or more; nothing: ``objects`` in the data directory."""
     objects_listen: Address = OBJECTS
@@ -189,7 +199,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
         engine.start()
         stack.push_async_callback(engine.stop)
         node = _node(options.data, service.ids) if service.unit.shared else 0
-        devices = Endpoint(service, MqttSettings.strict() if options.strict_aws else MqttSettings(), node=node)
+        devices = Endpoint(service, _mqtt(options, service.settings.leniency), node=node)
         stack.push_async_callback(devices.drain, options.grace_s)
         await devices.open()
         timeline = Timeline(service.clock, engine.settle, devices.published)
@@ -198,6 +208,15 @@ async def running(options: Options) -> AsyncIterator[Running]:
         addresses = _addresses(options, edges, objects.base)
         _publish(options.data, addresses)
         yield Running(addresses, service, engine, metrics, timeline, devices, trust)
+
+
+def _mqtt(options: Options, taken: Leniency) -> MqttSettings:
+    return dataclasses.replace(
+        MqttSettings.strict() if options.strict_aws else MqttSettings(),
+        denials_told=taken.denials_told,
+        port_without_alpn=taken.port_without_alpn,
+        unsubscribe_filters=taken.unsubscribe_filters,
+    )
 
 
 async def _service(options: Options, stack: AsyncExitStack) -> tuple[Service, Trust]:
@@ -219,7 +238,8 @@ async def _service(options: Options, stack: AsyncExitStack) -> tuple[Service, Tr
     stack.push_async_callback(trust.stop)
     sealed = open_vault(options.data, options.master_key, ids)
     await _adopt_keys(work, sealed, auth=options.auth)
-    settings = Settings(account=options.account, region=options.region, limits=_limits(options))
+    taken = leniency.chosen(strict=options.strict_aws, taken=options.take)
+    settings = Settings(account=options.account, region=options.region, limits=_limits(options), leniency=taken)
     return Service(work, clock, ids, settings, _Issuer(signer, ids), vault=sealed, relay=relay), trust
 
 
@@ -292,7 +312,8 @@ async def _objects(options: Options, stack: AsyncExitStack, service: Service, me
         names=options.names,
         grace_s=options.grace_s,
     )
-    place = await stack.enter_async_context(serving)
+    with _listening("--objects-listen", options.objects_listen):
+        place = await stack.enter_async_context(serving)
     endpoints = service.settings.endpoints._replace(objects=place.hosts)
     service.settings = service.settings._replace(endpoints=endpoints)
     return place
@@ -318,7 +339,8 @@ async def _edges(
 ) -> _Edges:
     """Open the device endpoint, the device listener and, last, the listener of operators."""
     certified = trust.store.listener("required", enforce_expiry=options.enforce_expiry)
-    mqtts = Address(*await devices.server.listen(options.mqtts.host, options.mqtts.port, certified))
+    with _listening("--mqtts", options.mqtts):
+        mqtts = Address(*await devices.server.listen(*options.mqtts, certified))
     metrics.connections("mqtts", lambda: devices.server.connections)
     control = Control(
         service, timeline, metrics, auth=options.auth, reset=lambda: _reset(service, timeline, devices, trust)
@@ -334,14 +356,16 @@ async def _edges(
         metrics.connections(name, made.connections)
         return made
 
-    https = Address(*await listener("https", device=True).open(*options.https, context))
+    with _listening("--https", options.https):
+        https = Address(*await listener("https", device=True).open(*options.https, context))
     shared = await _shared(options.shared, devices.server, listener, context) if options.shared else None
     service.settings = service.settings._replace(
         endpoints=_endpoints(options, https, mqtts)._replace(objects=service.settings.endpoints.objects)
     )
     body = max(ConnectionLimits().body, _BODY_OF_DOCUMENT * options.limits.document_bytes)
     limits = ConnectionLimits()._replace(body=body)
-    http = Address(*await listener("http", device=False, limits=limits).open(*options.http))
+    with _listening("--http", options.http):
+        http = Address(*await listener("http", device=False, limits=limits).open(*options.http))
     return _Edges(http, https, mqtts, shared)
 
 
@@ -351,7 +375,20 @@ async def _shared(
     """Open the listener that serves devices in every way."""
     http = listener("shared", device=True)
     http.watch()
-    return Address(*await devices.listen(*address, context, lambda ticket: Doorman(devices, http.protocol, ticket)))
+    with _listening("--shared", address):
+        return Address(*await devices.listen(*address, context, lambda ticket: Doorman(devices, http.protocol, ticket)))
+
+
+@contextmanager
+def _listening(option: str, wanted: Address) -> Iterator[None]:
+    """Say which option is to be changed where an address cannot be bound."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _UNBOUND:
+            raise
+        reason = os.strerror(error.errno)
+        raise OSError(f"{wanted}: {reason}. Choose with {option} HOST:PORT; port 0 takes a free one") from error
 
 
 def _signer(caller: Caller | None) -> Signer | None:

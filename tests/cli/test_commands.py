@@ -202,9 +202,35 @@ def test_options_from_the_environment(tmp_path: Path) -> None:
         assert "movable, frozen at the present" in server.banner
 
 
+def test_an_empty_variable_is_not_set(tmp_path: Path) -> None:
+    empty = ("REGION", "SHARED", "AUTH", "QUOTAS", "NAME", "OBJECTS", "MASTER_KEY", "ROLLOUT_CEILING", "STRICT_AWS")
+    more = {f"TIDEGATE_{name}": "" for name in empty}
+    with serving(tmp_path, *PORTS, env=clean_environment(**more)) as server:
+        assert server.addresses["region"] == "us-east-1"
+        assert server.addresses["shared"] is None
+
+
+@pytest.mark.parametrize(("value", "scheme"), [("on", "https"), ("off", "http"), ("ON", "https"), ("true", "https")])
+def test_a_switch_is_on_or_off(tmp_path: Path, value: str, scheme: str) -> None:
+    with serving(tmp_path, *PORTS, env=clean_environment(TIDEGATE_OBJECTS_TLS=value)) as server:
+        assert server.addresses["objects"].startswith(f"{scheme}://")
+
+
+def test_a_key_is_of_the_account_of_the_server_on_the_directory(tmp_path: Path) -> None:
+    with serving(tmp_path, *PORTS, "--auth", "on", "--account", "210987654321"):
+        assert run("keys", "create", "--data", str(tmp_path)).returncode == 0
+        assert run("access", "create-principal", "ci", "--data", str(tmp_path)).returncode == 0
+    told = run("access", "list", "--data", str(tmp_path)).stdout
+    assert sorted(line.split()[0] for line in told.splitlines()) == [
+        "arn:aws:iam::210987654321:user/admin",
+        "arn:aws:iam::210987654321:user/ci",
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
+        (["--take", "everything"], "everything: there is role_accounts, "),
         (["--http", "8080"], "is not HOST:PORT"),
         (["--http", "localhost:http"], "is not HOST:PORT"),
         (["--account", "12"], "an account has 12 digits"),
@@ -226,8 +252,13 @@ def test_an_address_in_use_is_told_without_a_traceback(tmp_path: Path) -> None:
         taken = server.addresses["http"].removeprefix("http://")
         done = run("serve", "--data", str(tmp_path / "two"), *listeners(http=taken))
         assert done.returncode == 1
-        assert done.stderr.splitlines()[-1].startswith("tidegate: ")
+        told = f"tidegate: {taken}: Address already in use. Choose with --http HOST:PORT; port 0 takes a free one"
+        assert done.stderr.splitlines()[-1] == told
         assert "Traceback" not in done.stderr
+        for name in ("https", "mqtts", "shared", "objects-listen"):
+            done = run("serve", "--data", str(tmp_path / "two"), *listeners(**{name: taken}))
+            assert done.stderr.splitlines()[-1].startswith(f"tidegate: {taken}: Address already in use. "), name
+            assert f"--{name} HOST:PORT" in done.stderr
 
 
 def test_a_request_under_way_is_finished(tmp_path: Path) -> None:

@@ -238,10 +238,16 @@ def test_roles(role: str | None) -> None:
 
 @pytest.mark.parametrize(
     "role",
-    ["", "role", "arn:aws:iam::123456789012:user/a", "arn:aws:iam::1:role/a", "arn:aws:iam::123456789012:role/a b"],
+    ["", "role", "arn:aws:iam::123456789012:user/a", "arn:aws:iam::a:role/a", "arn:aws:iam::123456789012:role/a b"],
 )
 def test_roles_refused(role: str) -> None:
     assert checks.presigned_url_role(role) == [f"presignedUrlConfig role ARN {role} is not the ARN of an IAM role."]
+
+
+def test_an_account_of_a_role_has_twelve_digits_where_it_must() -> None:
+    role = "arn:aws:iam::1:role/a"
+    assert checks.presigned_url_role(role) == []
+    assert checks.presigned_url_role(role, any_account=False) != []
 
 
 def test_document_source_length() -> None:

@@ -69,5 +69,4 @@ def test_the_shadow_says_what_came_last(history: list[tuple[str, str | None, dic
         if one.version is None:
             assert package not in found
         else:
-            wanted = {"version": one.version, **({"attributes": one.attributes} if one.attributes else {})}
-            assert found[package] == wanted
+            assert found[package] == {"version": one.version, "attributes": one.attributes}

@@ -12,7 +12,7 @@ from tests.docs.pages import PAGES, ROOT, name_of, prose, text_of
 from tidegate.ops.table import HANDLERS
 from tidegate.runtime.metrics import Metrics
 from tidegate.wire.routes import OPERATIONS
-from tools import generate_lifecycle, generate_parity
+from tools import generate_lifecycle, generate_parity, generate_strict
 
 SOURCE = ROOT / "src" / "tidegate"
 PACKAGES = {
@@ -102,7 +102,9 @@ def test_every_decision_is_listed_under_its_title() -> None:
         ]
 
 
-@pytest.mark.parametrize("generator", [generate_parity, generate_lifecycle], ids=lambda module: module.PAGE.name)
+@pytest.mark.parametrize(
+    "generator", [generate_parity, generate_lifecycle, generate_strict], ids=lambda module: module.PAGE.name
+)
 def test_generated_pages_are_current(generator: object) -> None:
     page: Path = generator.PAGE  # type: ignore[attr-defined]
     assert page.read_text(encoding="utf-8") == generator.render(), "run: make regen"  # type: ignore[attr-defined]

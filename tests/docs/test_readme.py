@@ -93,4 +93,4 @@ def test_the_table_of_options_is_that_of_the_command() -> None:
 def _shown(default: object) -> str:
     if default in ((), "", None):
         return "none"
-    return str(default).lower() if isinstance(default, bool) else str(default)
+    return ("on" if default else "off") if isinstance(default, bool) else str(default)

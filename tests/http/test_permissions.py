@@ -200,7 +200,7 @@ def test_tags_of_requests_and_resources(guarded: Started) -> None:
     keys_known = {"ForAllValues:StringEquals": {"aws:TagKeys": ["team", "cost"]}}
     theirs = {"StringEquals": {"aws:ResourceTag/Team": "red"}}
     policy = document(
-        ("Allow", "iot:CreateJobTemplate", "*", {**own, **keys_known}),
+        ("Allow", ["iot:CreateJobTemplate", "iot:TagResource"], "*", {**own, **keys_known}),
         ("Allow", ["iot:DescribeJobTemplate", "iot:DeleteJobTemplate"], "*", theirs),
         ("Allow", "iot:UntagResource", "*", keys_known),
     )
@@ -216,6 +216,31 @@ def test_tags_of_requests_and_resources(guarded: Started) -> None:
     assert refusal(iot.untag_resource, resourceArn=arn, tagKeys=["other"])[1] == "AccessDeniedException"
     iot.untag_resource(resourceArn=arn, tagKeys=["team"])
     assert refusal(iot.describe_job_template, jobTemplateId="red-1")[1] == "AccessDeniedException"
+
+
+def test_who_makes_something_with_tags_tags_it(guarded: Started) -> None:
+    tags = [{"Key": "team", "Value": "red"}]
+    makes = ("Allow", ["iot:Create*", "iot:GetIndexingConfiguration"], "*")
+    iot = Operator(guarded, document(makes)).client()
+    version = "package/tagged/version/1"
+    for create, name, members in (
+        (iot.create_job_template, "jobtemplate/tagged", template("tagged")),
+        (iot.create_thing_group, "thinggroup/tagged", {"thingGroupName": "tagged"}),
+        (
+            iot.create_policy,
+            "policy/tagged",
+            {"policyName": "tagged", "policyDocument": document(("Allow", "iot:Connect", "*"))},
+        ),
+    ):
+        told = refusal(create, **members, tags=tags)
+        assert told[1] == "AccessDeniedException"
+        allowed = Operator(guarded, document(makes, ("Allow", "iot:TagResource", f"{HEAD}{name}"))).client()
+        getattr(allowed, create.__name__)(**members, tags=tags)
+    iot.create_package(packageName="tagged")
+    given = {"packageName": "tagged", "versionName": "1", "tags": {"team": "red"}}
+    assert refusal(iot.create_package_version, **given)[1] == "AccessDeniedException"
+    allowed = Operator(guarded, document(makes, ("Allow", "iot:TagResource", f"{HEAD}{version}"))).client()
+    allowed.create_package_version(**given)
 
 
 def test_moving_the_clock_is_a_permission(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -41,6 +41,15 @@ def test_above_its_rate_an_operation_is_refused_as_aws_does(throttled: Started) 
         control.list_things()
 
 
+def test_a_throttled_caller_is_told_when_to_come_back(throttled: Started) -> None:
+    client = throttled.client("iot", region_name="eu-south-1")
+    client.list_jobs()
+    with pytest.raises(ClientError) as caught:
+        client.list_jobs()
+    wait = caught.value.response["ResponseMetadata"]["HTTPHeaders"]["x-amz-retry-after"]
+    assert 900_000 < int(wait) <= 1_000_000  # milliseconds; the rate is one in a thousand seconds
+
+
 def test_accounts_and_regions_are_counted_apart(throttled: Started) -> None:
     for changes in ({"region_name": "us-west-2"}, {"aws_access_key_id": "111122223333"}):
         client = throttled.client("iot", **changes)

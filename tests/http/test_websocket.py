@@ -18,6 +18,7 @@ from websockets.frames import Frame, Opcode
 
 from tests.operators import admitted
 from tests.servers import Started
+from tidegate.http import callers
 from tidegate.mqtt import codec
 from tidegate.ops import access
 
@@ -337,6 +338,17 @@ def test_an_expired_handshake_is_refused(guarded: Started, key_id: str) -> None:
     stale = _signed(key_id).replace("X-Amz-Date=20", "X-Amz-Date=19", 1)
     with opened(guarded) as client:
         assert client.ask(stale).startswith(b"HTTP/1.1 403 ")
+
+
+@pytest.mark.parametrize(("age", "status"), [(240, b"101"), (360, b"403")])
+def test_a_presigned_handshake_is_good_for_five_minutes(
+    guarded: Started, key_id: str, age: int, status: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = _signed(key_id, X_Amz_Expires="86400")
+    later = callers.wall_now() + age * 1000
+    monkeypatch.setattr(callers, "wall_now", lambda: later)
+    with opened(guarded) as client:
+        assert client.ask(url).startswith(b"HTTP/1.1 " + status)
 
 
 def test_with_authentication_off_the_scope_names_account_and_region(server: Started) -> None:

@@ -110,7 +110,7 @@ def test_what_waited_comes_ten_a_second() -> None:
 def test_strict_settings_are_awss() -> None:
     strict = Settings.strict()
     assert (strict.publish_rate, strict.publish_bytes, strict.deliver_rate) == (100, 524_288, 100)
-    assert (strict.replay_rate, strict.connect_rate, strict.strict_aws) == (10, 1, True)
+    assert (strict.replay_rate, strict.connect_rate, strict.denials_told) == (10, 1, False)
 
 
 def test_retained_messages_are_bounded_in_number_and_size() -> None:

@@ -144,6 +144,8 @@ def test_matching(topic_filter: str, topic: str, matched: bool) -> None:
         ("$share/g+/a", False, False),
         (f"$share/{'g' * 129}/a", True, False),
         ("$aws/things/t/shadow/name/s/update/accepted", True, True),
+        ("$aws/commands/things/t/executions/e/response/accepted/json", False, True),
+        ("$aws/commands/things/t/executions/+/response/+/cbor", False, True),
     ],
 )
 def test_validity(name: str, as_topic: bool, as_filter: bool) -> None:

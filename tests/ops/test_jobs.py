@@ -269,6 +269,32 @@ def test_a_job_takes_what_it_does_not_name_from_its_template(run: Run) -> None:
     assert (job.presigned_url_config, job.abort_config) == (iot.PresignedUrlConfig(), None)
 
 
+def test_empty_structures_are_as_if_not_sent(run: Run) -> None:
+    rollout = iot.JobExecutionsRolloutConfig(maximum_per_minute=7)
+    template = run(
+        "CreateJobTemplate",
+        job_template_id="tpl",
+        description="d",
+        document=DOCUMENT,
+        job_executions_rollout_config=rollout,
+        timeout_config=iot.TimeoutConfig(in_progress_timeout_in_minutes=60),
+    ).job_template_arn
+    run(
+        "CreateJob",
+        job_id="j",
+        targets=things(run, 1),
+        job_template_arn=template,
+        document_parameters={},
+        presigned_url_config=iot.PresignedUrlConfig(),
+        job_executions_rollout_config=iot.JobExecutionsRolloutConfig(),
+        timeout_config=iot.TimeoutConfig(),
+        scheduling_config=iot.SchedulingConfig(),
+    )
+    job = run("DescribeJob", job_id="j").job
+    assert (job.job_executions_rollout_config, job.timeout_config.in_progress_timeout_in_minutes) == (rollout, 60)
+    assert not job.document_parameters
+
+
 def test_list_jobs_pages_and_filters(run: Run, settle: Any) -> None:
     target = things(run, 1)
     for number in range(7):

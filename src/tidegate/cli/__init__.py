@@ -6,9 +6,9 @@ import sys
 from collections.abc import Sequence
 
 from cyclopts import App
-from cyclopts.config import Env
 
 from tidegate.cli import access, demo, env, keys, serve, version, why_denied
+from tidegate.cli.environment import Environment
 from tidegate.core.iam.documents import MalformedError
 from tidegate.ops.access import RefusedError
 from tidegate.pki.certificates import InvalidCertificateError
@@ -20,7 +20,7 @@ app = App(
     name="tidegate",
     help="A self-hosted service that speaks the AWS IoT Jobs wire protocol and executes all of it.",
     version=version.text,
-    config=Env("TIDEGATE_", command=False),
+    config=Environment("TIDEGATE_", command=False),
 )
 app.command(serve.serve)
 app.command(demo.demo)

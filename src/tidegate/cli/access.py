@@ -13,7 +13,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from tidegate.cli import options
-from tidegate.cli.options import Account, Data, Store
+from tidegate.cli.options import Data, OwnAccount, Store
 from tidegate.clock import wall_now
 from tidegate.core.iam import managed
 from tidegate.core.iam.decisions import Asked
@@ -25,7 +25,6 @@ from tidegate.store.database import Tx, transact
 
 app = App(name="access", help="Who may do what on `tidegate serve --auth on`.")
 
-_ACCOUNT = "000000000000"
 
 Name = Annotated[str, Parameter(help="The principal's name in its account.")]
 PolicyName = Annotated[
@@ -44,12 +43,12 @@ def create_principal(
     *,
     policy: Policies = (),
     tag: Tags = (),
-    account: Account = _ACCOUNT,
+    account: OwnAccount = None,
     data: Data = options.DATA,
     store: Store = "sqlite",
 ) -> None:
     """Make a principal. Without a policy it may do nothing."""
-    principal = access.arn(account, name)
+    principal = access.arn(account or options.account_of(data), name)
     tags = dict(_pair(text, "--tag") for text in tag)
     documents = dict(_policy(text) for text in policy)
     with options.database(data, store) as database:
@@ -62,10 +61,10 @@ def create_principal(
 
 @app.command
 def delete_principal(
-    name: Name, *, account: Account = _ACCOUNT, data: Data = options.DATA, store: Store = "sqlite"
+    name: Name, *, account: OwnAccount = None, data: Data = options.DATA, store: Store = "sqlite"
 ) -> None:
     """Delete a principal, its policies and its access keys."""
-    principal = access.arn(account, name)
+    principal = access.arn(account or options.account_of(data), name)
     with options.database(data, store) as database:
         count = transact(database, lambda tx: access.delete_principal(tx, principal))
     print(f"{principal} and {count} access keys are deleted.")
@@ -91,12 +90,12 @@ def attach_policy(
     policy_name: PolicyName,
     file: Annotated[Path | None, Parameter(help="The policy document (JSON); - reads standard input.")] = None,
     *,
-    account: Account = _ACCOUNT,
+    account: OwnAccount = None,
     data: Data = options.DATA,
     store: Store = "sqlite",
 ) -> None:
     """Attach a policy to a principal, in place of one with the same name."""
-    principal = access.arn(account, name)
+    principal = access.arn(account or options.account_of(data), name)
     document = _document(policy_name, file)
     with options.database(data, store) as database:
         transact(database, lambda tx: access.attach_policy(tx, principal, policy_name, document, wall_now()))
@@ -108,21 +107,21 @@ def detach_policy(
     name: Name,
     policy_name: PolicyName,
     *,
-    account: Account = _ACCOUNT,
+    account: OwnAccount = None,
     data: Data = options.DATA,
     store: Store = "sqlite",
 ) -> None:
     """Detach a policy from a principal."""
-    principal = access.arn(account, name)
+    principal = access.arn(account or options.account_of(data), name)
     with options.database(data, store) as database:
         transact(database, lambda tx: access.detach_policy(tx, principal, policy_name))
     print(f"{policy_name} is detached from {principal}.")
 
 
 @app.command
-def show(name: Name, *, account: Account = _ACCOUNT, data: Data = options.DATA, store: Store = "sqlite") -> None:
+def show(name: Name, *, account: OwnAccount = None, data: Data = options.DATA, store: Store = "sqlite") -> None:
     """Print a principal's tags, policies and access keys as JSON."""
-    principal = access.arn(account, name)
+    principal = access.arn(account or options.account_of(data), name)
     with options.database(data, store) as database:
         shown = database.read(lambda tx: _shown(tx, principal))
     print(json.dumps(shown, indent=2))
@@ -147,12 +146,12 @@ def simulate(
     context: Annotated[
         tuple[str, ...], Parameter(help="KEY=VALUE of a condition key, aws:SourceIp=10.0.0.1 for one.", negative=())
     ] = (),
-    account: Account = _ACCOUNT,
+    account: OwnAccount = None,
     data: Data = options.DATA,
     store: Store = "sqlite",
 ) -> int:
     """Say whether a principal may do something, and by which statement. Exit status 0 if it may, else 1."""
-    principal = access.arn(account, name)
+    principal = access.arn(account or options.account_of(data), name)
     given: dict[str, list[str]] = {}
     for text in context:
         key, value = _pair(text, "--context")

@@ -36,7 +36,7 @@ def _defaults(data: options.Data) -> Addresses:
         mqtts=f"mqtts://{server.MQTTS}",
         shared=None,
         ca=str((data / "ca.pem").resolve()),
-        account="000000000000",
+        account=options.ACCOUNT,
         region="us-east-1",
         auth=False,
         clock="system",

@@ -52,7 +52,7 @@ def create(
     principal: Annotated[
         str, Parameter(help=f"Whose key it is: {ADMINISTRATOR}, who may do everything, or one that exists.")
     ] = ADMINISTRATOR,
-    account: options.Account = "000000000000",
+    account: options.OwnAccount = None,
     expires: Annotated[
         str | None,
         Parameter(help="Make temporary credentials with a session token: 90s, 15m, 12h.", validator=_check_lifetime),
@@ -68,7 +68,7 @@ def create(
     if policy is not None and expires is None:
         raise access.RefusedError("--policy narrows temporary credentials: say with --expires how long they last.")
     document = None if policy is None else policy.read_text(encoding="utf-8")
-    name, ids = access.arn(account, principal), RandomIds()
+    name, ids = access.arn(account or options.account_of(data), principal), RandomIds()
     with options.database(data, store) as database:
         vault = open_vault(data, master_key, ids)
 

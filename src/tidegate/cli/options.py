@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
+import msgspec
 from cyclopts import Parameter
 
 from tidegate.clock import wall_now
 from tidegate.core import throttle
+from tidegate.core.leniency import Leniency
 from tidegate.core.throttle import Rates
 from tidegate.ops import quotas
 from tidegate.ops.call import Limits
@@ -25,6 +27,7 @@ _ACCOUNT = re.compile(r"[0-9]{12}")
 _PLACE = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?", re.ASCII)
 _STORE = re.compile(r"sqlite|postgres(ql)?://.+")
 
+ACCOUNT = "000000000000"
 DATA = Path("tidegate-data")
 """The data directory unless one is named."""
 
@@ -47,8 +50,8 @@ def _check_address(_type: Any, text: str | None) -> None:
         address(text)
 
 
-def _check_account(_type: Any, text: str) -> None:
-    if not _ACCOUNT.fullmatch(text):
+def _check_account(_type: Any, text: str | None) -> None:
+    if text is not None and not _ACCOUNT.fullmatch(text):
         raise ValueError("an account has 12 digits")
 
 
@@ -57,8 +60,20 @@ def _check_store(_type: Any, text: str) -> None:
         raise ValueError("the store is sqlite or a postgresql:// URL")
 
 
+def account_of(data: Path) -> str:
+    """The account of the server that runs, or ran last, on a data directory; the default one if none did."""
+    try:
+        return str(msgspec.json.decode((data / "addresses.json").read_bytes())["account"])
+    except (OSError, msgspec.DecodeError, KeyError, TypeError):
+        return ACCOUNT
+
+
 Data = Annotated[Path, Parameter(help="Directory of the store, the certificate authority and the lock.")]
 Account = Annotated[str, Parameter(help="The account of callers that name none.", validator=_check_account)]
+OwnAccount = Annotated[
+    str | None,
+    Parameter(help="The account; that of the server on the data directory if not given.", validator=_check_account),
+]
 Store = Annotated[
     str, Parameter(help="sqlite (a file in the data directory) or postgresql://…", validator=_check_store)
 ]
@@ -168,3 +183,17 @@ Throttles = Annotated[
 def listen(text: str) -> Parameter:
     """A HOST:PORT option; ``text`` says what listens there."""
     return Parameter(help=f"HOST:PORT for {text}; port 0 takes a free one.", validator=_check_address)
+
+
+def _check_leniencies(_type: Any, names: tuple[str, ...]) -> None:
+    unknown = [name for name in names if name not in Leniency._fields]
+    if unknown:
+        raise ValueError(f"{', '.join(unknown)}: there is {', '.join(Leniency._fields)}")
+
+
+Leniencies = Annotated[
+    tuple[str, ...],
+    Parameter(
+        help="With --strict-aws: a leniency that stays, by its name in docs/strict-aws.md.", validator=_check_leniencies
+    ),
+]

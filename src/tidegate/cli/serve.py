@@ -32,7 +32,7 @@ def serve(
     shared: Annotated[
         str | None, options.listen("devices, all protocols on one port by ALPN (MQTT, WebSocket, HTTPS), as AWS's 443")
     ] = None,
-    account: options.Account = "000000000000",
+    account: options.Account = options.ACCOUNT,
     region: Annotated[str, Parameter(help="The region of callers that name none.")] = "us-east-1",
     auth: Annotated[Literal["on", "off"], Parameter(help="Verify signatures; off takes any credentials.")] = "off",
     clock: Annotated[Literal["system", "movable"], Parameter(help="movable starts frozen at the present.")] = "system",
@@ -44,8 +44,9 @@ def serve(
         int | None, Parameter(help="Highest rollout rate per minute, whatever the quotas say.", validator=Number(gte=1))
     ] = None,
     strict_aws: Annotated[
-        bool, Parameter(help="Hold MQTT clients to AWS's rates, and close silently where AWS does.")
+        bool, Parameter(help="Take no more than AWS takes (docs/strict-aws.md), and hold MQTT clients to its rates.")
     ] = False,
+    take: options.Leniencies = (),
     objects: Annotated[tuple[str, ...], options.OBJECTS] = (),
     objects_listen: Annotated[str, options.listen("objects (S3)")] = str(server.OBJECTS),
     objects_tls: Annotated[bool, Parameter(help="Serve objects over TLS, with the server's certificate.")] = False,
@@ -77,6 +78,7 @@ def serve(
         throttles=options.rates(throttles),
         master_key=master_key,
         strict_aws=strict_aws,
+        take=take,
         objects=objects,
         objects_listen=options.address(objects_listen),
         objects_tls=objects_tls,

@@ -41,7 +41,7 @@ def why_denied(
     server_name: Annotated[str | None, Parameter(help="The host name it asks for (SNI).")] = None,
     persistent: Annotated[bool, Parameter(help="iot:Connect: it asks for a persistent session.")] = False,
     will_topic: Annotated[str | None, Parameter(help="iot:Connect: the topic of its will.")] = None,
-    account: options.Account = "000000000000",
+    account: options.OwnAccount = None,
     region: Annotated[str, Parameter(help="The region of the thing.")] = "us-east-1",
     data: options.Data = options.DATA,
     store: options.Store = "sqlite",
@@ -56,7 +56,7 @@ def why_denied(
     question = Question(
         action=action,
         resource=resource,
-        account=account,
+        account=account or options.account_of(data),
         region=region,
         certificate_id=certificate,
         thing=thing,

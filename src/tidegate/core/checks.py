@@ -46,9 +46,15 @@ def step_timeout(minutes: int | None, *, cancellable: bool = True) -> list[str]:
     return [] if cancellable and minutes == timers.CLEAR else _timer("stepTimeoutInMinutes", minutes)
 
 
-def status_details(details: Mapping[str, str]) -> list[str]:
-    """``statusDetails``: at most ten entries (control reference 2.1)."""
-    return [] if len(details) <= DETAILS_ENTRIES else [texts.jobs.too_many_details(len(details), DETAILS_ENTRIES)]
+_LINES: Final = re.compile(r"[\n\r\t]")
+
+
+def status_details(details: Mapping[str, str], *, lines: bool = True) -> list[str]:
+    """``statusDetails``: at most ten entries (control reference 2.1), and whether values may have ``lines``."""
+    found = [] if len(details) <= DETAILS_ENTRIES else [texts.jobs.too_many_details(len(details), DETAILS_ENTRIES)]
+    if not lines:
+        found += [texts.jobs.details_on_lines(key) for key, value in details.items() if _LINES.search(value)]
+    return found
 
 
 def _timer(member: str, minutes: int | None) -> list[str]:
@@ -210,17 +216,21 @@ def document_source(source: str, *, hosts: Collection[str] = (), limit: int = DO
     return [] if location.parse(source, hosts=hosts) else [texts.documents.document_source_invalid(source)]
 
 
-_ROLE: Final = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\x21-\x7e]+", re.ASCII)
+_ROLE: Final = re.compile(r"arn:aws[a-z-]*:iam::(\d+):role/[\x21-\x7e]+", re.ASCII)
 
 
-def presigned_url_role(role_arn: str | None) -> list[str]:
+def presigned_url_role(role_arn: str | None, *, any_account: bool = True) -> list[str]:
     """``presignedUrlConfig.roleArn``: an IAM role, if one is named. Whether a document needs one is not judged here."""
-    return [] if role_arn is None or is_role(role_arn) else [texts.placeholders.role_invalid(role_arn)]
+    fits = role_arn is None or is_role(role_arn, any_account=any_account)
+    return [] if fits else [texts.placeholders.role_invalid(role_arn or "")]
 
 
-def is_role(role_arn: str | None) -> bool:
-    """Whether a text is the ARN of an IAM role, or there is none."""
-    return role_arn is None or _ROLE.fullmatch(role_arn) is not None
+def is_role(role_arn: str | None, *, any_account: bool = True) -> bool:
+    """Whether a text is the ARN of an IAM role, or there is none; ``any_account``: of any number of digits."""
+    if role_arn is None:
+        return True
+    found = _ROLE.fullmatch(role_arn)
+    return found is not None and (any_account or len(found[1]) == 12)
 
 
 # --- package versions and tags --------------------------------------------------------------------------------------

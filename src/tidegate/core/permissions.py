@@ -250,6 +250,9 @@ def needs(plane: str, name: str, request: Any, names: Names, *, hosts: Collectio
     source = getattr(request, "document_source", None)
     if source is not None:  # who may not read an object must not read it through a job either
         found += _reading(source, hosts, names)
+    if name != "TagResource" and getattr(request, "tags", None):  # what is made with tags is tagged
+        made = _CONTROL[name][1:2] if name == "CreatePackageVersion" else _CONTROL[name][:1]
+        found += [Need(("iot:TagResource",), resource) for resource in _resources(made, request, names)]
     if name in _INDEXED:
         found.append(Need(("iot:GetIndexingConfiguration",), ANY))
     return found

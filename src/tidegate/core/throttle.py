@@ -6,6 +6,7 @@ worth ([R]).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -28,6 +29,11 @@ def take(bucket: Bucket | None, rate: float, now: float) -> tuple[Bucket, bool]:
     burst = max(rate, 1.0)
     tokens = burst if bucket is None else min(burst, bucket.tokens + max(0.0, now - bucket.at) * rate)
     return (Bucket(tokens - 1, now), True) if tokens >= 1 else (Bucket(tokens, now), False)
+
+
+def wait_ms(bucket: Bucket, rate: float) -> int:
+    """How long after the present a bucket that had nothing has a request again, rounded up."""
+    return max(1, math.ceil((1 - bucket.tokens) / rate * 1000))
 
 
 def full(bucket: Bucket, rate: float, now: float) -> bool:

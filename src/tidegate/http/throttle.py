@@ -38,7 +38,9 @@ class Throttle:
             self._forget()
         self._buckets[key] = bucket
         if not admitted:
-            raise _ERRORS[operation.plane](texts.access.THROTTLED)
+            refusal = _ERRORS[operation.plane](texts.access.THROTTLED)
+            refusal.retry_after_ms = throttle.wait_ms(bucket, rate)
+            raise refusal
 
     def _forget(self) -> None:
         """Drop what need not be remembered; everything, if that is nothing."""

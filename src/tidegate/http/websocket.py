@@ -63,7 +63,7 @@ class Handshakes:
         if request.raw_path != PATH or not _mentions(request, b"upgrade", b"websocket"):
             return None
         try:
-            head = _head(request)
+            head = _head(request, bare=self._service.settings.leniency.websocket_without_protocol)
             caller = await self._caller(request)
         except _Refused as refused:
             return self._refusal(refused.status, str(refused))
@@ -77,7 +77,9 @@ class Handshakes:
     async def _caller(self, request: Request) -> Caller | None:
         scope = sigv4.parse_scope(request.headers, request.query_string)
         if scope is None and request.peer.certificate is not None:
-            return None
+            if self._service.settings.leniency.websocket_certificates:
+                return None
+            raise _Refused(403, "A WebSocket handshake is signed with SigV4.")
         if not self._auth:
             _check_origin(request)
             return callers.claimed(self._service, scope, None)
@@ -108,8 +110,11 @@ def _check_origin(request: Request) -> None:
         raise _Refused(403, "With authentication off only pages of this machine may connect.")
 
 
-def _head(request: Request) -> bytes:
-    """The 101 for a handshake that is well formed [RFC 6455 4.2.1, but for the length of the key]."""
+def _head(request: Request, *, bare: bool) -> bytes:
+    """The 101 for a handshake that is well formed [RFC 6455 4.2.1, but for the length of the key].
+
+    ``bare``: it need not ask for a sub-protocol.
+    """
     if request.method != "GET" or not _mentions(request, b"connection", b"upgrade"):
         raise _Refused(400, "A WebSocket handshake is a GET with Connection: Upgrade.")
     if request.header(b"sec-websocket-version") != b"13":
@@ -125,6 +130,8 @@ def _head(request: Request) -> bytes:
         b"sec-websocket-accept: " + accept,
     ]
     chosen = _subprotocol(request)
+    if chosen is None and not bare:
+        raise _Refused(400, "The handshake lacks Sec-WebSocket-Protocol: mqtt.")
     if chosen is not None:
         lines.append(b"sec-websocket-protocol: " + chosen)
     return b"\r\n".join([*lines, b"", b""])

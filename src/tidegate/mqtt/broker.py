@@ -87,7 +87,7 @@ class Broker:
             return [connection.refuse(Reason.QUOTA_EXCEEDED, "connects too often", now)]
         denied = connection.authorise(identity)
         if denied is not None:
-            silent = self._settings.strict_aws and not connection.v5
+            silent = not (self._settings.denials_told or connection.v5)
             return [connection.refuse(Reason.NOT_AUTHORIZED, f"{denied} denied", now, silent=silent)]
         realm = self._realm(identity.scope)
         held = realm.sessions.get(connection.client_id)

@@ -23,8 +23,8 @@ from tidegate.store.database import Tx, together
 from tidegate.wire import constraints, jobs_data
 from tidegate.wire.errors import WireError
 
-MAX_TOKEN = 128
-"""Characters of a clientToken: Python v1 sends its client id (device reference 3.2)."""
+MAX_TOKEN = 64
+"""Bytes of a clientToken, as agents found out on the live service."""
 
 _Integer = int | str | None
 _TextMap = dict[str, str]
@@ -303,8 +303,8 @@ def _repaired(payload: bytes) -> _Body:
 
 
 def _checked_token(body: _Body) -> _Body:
-    if body.client_token is not None and len(body.client_token) > MAX_TOKEN:
-        raise _Refusal("InvalidRequest", f"clientToken has more than {MAX_TOKEN} characters.")
+    if body.client_token is not None and len(body.client_token.encode()) > MAX_TOKEN:
+        raise _Refusal("InvalidRequest", f"clientToken has more than {MAX_TOKEN} bytes.")
     return body
 
 

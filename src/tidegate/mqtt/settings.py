@@ -9,8 +9,12 @@ import dataclasses
 class Settings:
     """Defaults are AWS's where AWS names one. Sizes in bytes, durations in seconds, 0 switches a rate off."""
 
-    strict_aws: bool = False
-    """Close silently where AWS is said to, instead of answering CONNACK 5 or SUBACK 0x80 (2.1, 2.3)."""
+    denials_told: bool = True
+    """Answer CONNACK 5 or SUBACK 0x80 to 3.1.1 clients where AWS is said to close silently (2.1, 2.3)."""
+    port_without_alpn: bool = True
+    """Take MQTT on the shared port from clients that name no protocol; on AWS's 443 that fails."""
+    unsubscribe_filters: bool = True
+    """Take any number of filters in an UNSUBSCRIBE."""
     lenient_qos2: bool = False
     """Grant QoS 1 to a subscription that asks for 2, instead of ending the connection (2.3)."""
 
@@ -36,7 +40,7 @@ class Settings:
     max_payload: int = 131_072
     max_packet: int = 149_504
     max_filters: int = 8
-    """Filters in one SUBSCRIBE; more end the connection. AWS names no limit for UNSUBSCRIBE."""
+    """Filters in one SUBSCRIBE, and in an UNSUBSCRIBE unless it may have any number; more end the connection."""
     max_subscriptions: int = 50
     max_unacknowledged: int = 100
     """QoS 1 messages under way to a client, and the Receive Maximum it is told."""
@@ -78,7 +82,9 @@ class Settings:
     def strict(cls) -> Settings:
         """As AWS is, where others had better be milder: its rates, its silence."""
         return cls(
-            strict_aws=True,
+            denials_told=False,
+            port_without_alpn=False,
+            unsubscribe_filters=False,
             publish_rate=100,
             publish_bytes=524_288,
             deliver_rate=100,

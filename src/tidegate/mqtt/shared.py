@@ -8,18 +8,21 @@ counts. A client that names none is known by its first byte: 0x10 begins an MQTT
 ``mqtt``           MQTT, user name and password for a custom authorizer
 ``x-amzn-http-ca`` HTTPS for devices
 ``http/1.1``       HTTPS for devices, WebSocket
-none               MQTT or HTTPS, by the first byte
+none               MQTT (unless AWS is followed strictly) or HTTPS, by the first byte
 ================== ==========================================================
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import cast
 
 from tidegate.mqtt.door import Ticket
 from tidegate.mqtt.server import Server
+
+log = logging.getLogger("tidegate.mqtt")
 
 _CONNECT = 0x10
 
@@ -46,7 +49,13 @@ class Doorman(asyncio.Protocol):
             self._patience = loop.call_later(self._devices.settings.connect_timeout, self._transport.abort)
 
     def data_received(self, data: bytes) -> None:
-        self._hand_over(self._mqtt() if data[0] == _CONNECT else self._https(), data)
+        if data[0] != _CONNECT:
+            self._hand_over(self._https(), data)
+        elif self._devices.settings.port_without_alpn:
+            self._hand_over(self._mqtt(), data)
+        else:
+            log.info("%s: MQTT without ALPN", self._transport.get_extra_info("peername"))
+            self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()

@@ -17,6 +17,8 @@ MAX_SHARE_NAME = 128
 
 THINGS = "$aws/things/"
 _RULES = "$aws/rules/"
+_COMMANDS = "$aws/commands/"
+"""Its reply topics have more levels than others may."""
 _NAMESPACE = "namespace-"
 _THING_NAME = re.compile(r"[a-zA-Z0-9:_-]{1,128}")
 _JOB_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -100,7 +102,8 @@ def valid_filter(topic_filter: str) -> bool:
         name, topic_filter = split_share(topic_filter)
         if name is None or not _SHARE_NAME.fullmatch(name):
             return False
-    if not _within_limits(_without_rule(topic_filter)) or "\0" in topic_filter:
+    slashes = MAX_BYTES if topic_filter.startswith(_COMMANDS) else MAX_SLASHES
+    if not _within_limits(_without_rule(topic_filter), slashes) or "\0" in topic_filter:
         return False
     return not is_wildcard(topic_filter) or _wildcards_stand_alone(topic_filter.split("/"))
 
@@ -124,8 +127,8 @@ def subscribable(topic_filter: str) -> bool:
     return not plain.startswith("$") or plain.startswith("$aws/")
 
 
-def _within_limits(topic: str) -> bool:
-    if not topic or len(topic) > MAX_BYTES or topic.count("/") > MAX_SLASHES:
+def _within_limits(topic: str, slashes: int = MAX_SLASHES) -> bool:
+    if not topic or len(topic) > MAX_BYTES or topic.count("/") > slashes:
         return False
     return len(topic) <= MAX_BYTES // 4 or len(topic.encode("utf-8", "replace")) <= MAX_BYTES
 

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from tidegate.clock import Ids
 from tidegate.core import attributes
+from tidegate.core.leniency import Leniency
 from tidegate.core.location import Fault, Location
 from tidegate.wire.shapes import Ceilings
 
@@ -170,6 +171,7 @@ class Call(NamedTuple):
     endpoints: Endpoints = Endpoints()
     authority: Authority | None = None
     objects: Objects | None = None
+    leniency: Leniency = Leniency()
 
     def arn(self, resource: str) -> str:
         """The ARN of a resource of this scope, ``resource`` being ``type/name`` (control reference 1.8)."""

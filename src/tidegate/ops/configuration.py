@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 
@@ -58,18 +59,24 @@ def decode(text: str) -> Configuration:
 
 
 def requested(request: iot.CreateJobTemplateRequest | iot.CreateJobRequest) -> Configuration:
-    """What a request sets.
+    """What a request sets; an empty structure is as if it had not been sent, which users see on the live service.
 
     A job carries its windows inside its schedule; here they stand beside it, as in a template.
     """
-    named = {name: getattr(request, name) for name in _INHERITED if hasattr(request, name)}
+    named = {name: _sent(getattr(request, name)) for name in _INHERITED if hasattr(request, name)}
     if isinstance(request, iot.CreateJobRequest):
         schedule = request.scheduling_config
         named["maintenance_windows"] = schedule.maintenance_windows if schedule else None
         return Configuration(
-            **named, scheduling_config=_without_windows(schedule), document_parameters=request.document_parameters
+            **named,
+            scheduling_config=_without_windows(schedule),
+            document_parameters=request.document_parameters or None,
         )
     return Configuration(**named)
+
+
+def _sent(value: Any) -> Any:
+    return None if isinstance(value, msgspec.Struct) and value == type(value)() else value
 
 
 def over(request: Configuration, base: Configuration) -> Configuration:
@@ -98,7 +105,8 @@ def problems(configured: Configuration, call: Call) -> list[str]:
     """Everything that is wrong with a configuration beyond the shape of each member."""
     found: list[str] = []
     if configured.presigned_url_config:
-        found += checks.presigned_url_role(configured.presigned_url_config.role_arn)
+        role = configured.presigned_url_config.role_arn
+        found += checks.presigned_url_role(role, any_account=call.leniency.role_accounts)
     if configured.timeout_config:
         found += checks.timeout(configured.timeout_config.in_progress_timeout_in_minutes)
     rate = configured.job_executions_rollout_config

@@ -51,7 +51,7 @@ def start_next_pending_job_execution(
 ) -> jobs_data.StartNextPendingJobExecutionResponse:
     """Start the head of the list, or return it unchanged if it is running already."""
     assert request.thing_name is not None
-    _check(request.status_details, request.step_timeout_in_minutes, cancellable=False)
+    _check(call, request.status_details, request.step_timeout_in_minutes, cancellable=False)
     _, found = executions.pending(tx, call.scope, request.thing_name)
     before = transitions.visible(found)
     if not before:
@@ -114,7 +114,7 @@ def update_job_execution(
     assert request.thing_name is not None
     assert request.job_id is not None
     assert request.status is not None
-    _check(request.status_details, request.step_timeout_in_minutes, cancellable=True)
+    _check(call, request.status_details, request.step_timeout_in_minutes, cancellable=True)
     thing_id, found = executions.pending(tx, call.scope, request.thing_name)
     wanted = _Wanted(request.thing_name, request.job_id, request.execution_number, namespace)
     one = _addressed(tx, call, wanted, thing_id, found)
@@ -266,8 +266,8 @@ def _details(tx: Tx, key: tuple[int, int, int]) -> dict[str, str]:
     return _DETAILS.decode(text) if text else {}
 
 
-def _check(details: Mapping[str, str] | None, step_timeout: int | None, *, cancellable: bool) -> None:
-    problems = checks.status_details(details) if details else []
+def _check(call: Call, details: Mapping[str, str] | None, step_timeout: int | None, *, cancellable: bool) -> None:
+    problems = checks.status_details(details, lines=call.leniency.detail_line_breaks) if details else []
     if step_timeout is not None:
         problems += checks.step_timeout(step_timeout, cancellable=cancellable)
     if problems:

@@ -59,7 +59,7 @@ def of_job(tx: Tx, call: Call, request: iot.CreateJobRequest, fetched: Fetched |
 def managed_problems(call: Call, request: iot.CreateJobRequest) -> list[str]:
     """What a request gives to a managed template that it must not, or to another what only a managed one takes."""
     if not managed_templates.is_arn(call, request.job_template_arn):
-        given = request.document_parameters is not None
+        given = request.document_parameters  # an empty map is as if not sent
         return [texts.documents.DOCUMENT_PARAMETERS_NEED_MANAGED] if given else []
     brings = request.document is not None or request.document_source is not None
     found = [texts.documents.MANAGED_HAS_DOCUMENT] if brings else []

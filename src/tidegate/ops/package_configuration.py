@@ -30,7 +30,7 @@ def update_package_configuration(
         ValidationException: it is to be switched on and no role is known; the role is none.
     """
     given = request.version_update_by_jobs_config or iot.VersionUpdateByJobsConfig()
-    if not checks.is_role(given.role_arn):
+    if not checks.is_role(given.role_arn, any_account=call.leniency.role_accounts):
         raise iot.ValidationException(texts.packages.role_invalid(given.role_arn or ""))
     known = packages.configuration(tx, call.scope)
     enabled = known.enabled if given.enabled is None else given.enabled

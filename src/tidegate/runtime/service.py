@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from tidegate.clock import Clock, Ids
+from tidegate.core.leniency import Leniency
 from tidegate.ops.broker import MessageBroker
 from tidegate.ops.call import Authority, Call, Endpoints, Limits, Objects
 from tidegate.ops.effects import Missed, StoreEmptied
@@ -29,6 +30,7 @@ class Settings(NamedTuple):
     partition: str = "aws"
     limits: Limits = Limits()
     endpoints: Endpoints = Endpoints()
+    leniency: Leniency = Leniency()
 
 
 class Desk(MessageBroker, Protocol):
@@ -124,6 +126,7 @@ class Service:
             endpoints=settings.endpoints,
             authority=self.authority,
             objects=self.objects,
+            leniency=settings.leniency,
         )
 
     async def _scope(self, account: str, region: str) -> int:

@@ -59,9 +59,14 @@ class Server:
         return self._clients[key]
 
     def _new_client(self, service: str, region: str) -> Any:
-        import boto3
-        from botocore.config import Config
-
+        try:
+            import boto3
+            from botocore.config import Config
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                "tidegate's fixtures drive the server with boto3, which is not installed: pip install boto3",
+                name=error.name,
+            ) from None
         session = boto3.session.Session(*_ANY_CREDENTIALS, region_name=region)
         config = Config(retries={"total_max_attempts": 1})
         endpoint = self.addresses.objects if service == "s3" else self.addresses.http

@@ -22,6 +22,8 @@ class WireError(Exception):
     http_status: ClassVar[int] = 500
     plane: ClassVar[str | None] = None
     """The service whose model defines the error; None for those of the front end."""
+    retry_after_ms: int = 1000
+    """When it is worth trying again, told with 429 and 503: SDKs wait by it (boto3 from 1.44)."""
 
     def __init__(self, message: str = "", **members: object) -> None:
         super().__init__(message)

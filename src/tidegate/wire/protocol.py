@@ -195,7 +195,10 @@ def encode_error(error: WireError, trace_id: str | None = None) -> Answer:
     body |= {_camel(name): value for name, value in error.members.items() if value is not None}
     # The control plane's front end leaves a colon behind the name, the device planes do not (device reference 4).
     name = error.code + ("" if error.plane in ("iot-jobs-data", "iot-data") else ":")
-    return error.http_status, [CONTENT_TYPE, (b"x-amzn-ErrorType", name.encode())], jsontext.json_encode(body)
+    headers = [CONTENT_TYPE, (b"x-amzn-ErrorType", name.encode())]
+    if error.http_status in (429, 503) or error.code == "ThrottlingException":
+        headers.append((b"x-amz-retry-after", b"%d" % error.retry_after_ms))
+    return error.http_status, headers, jsontext.json_encode(body)
 
 
 def _camel(name: str) -> str:

@@ -124,3 +124,8 @@ def not_a_group_target(text: str) -> str:
 def execution_needs_force(status: str) -> str:
     """[R] DeleteJobExecution, after the text of CancelJobExecution."""
     return f"Job execution is {status} and cannot be deleted without force"
+
+
+def details_on_lines(key: str) -> str:
+    """[R] A control character in a value of statusDetails, which the model's pattern forbids."""
+    return f"statusDetails value of {key} must satisfy regular expression pattern: [^\\p{{C}}]+"

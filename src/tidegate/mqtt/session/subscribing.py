@@ -58,7 +58,7 @@ def _subscribe_refusal(connection: Connection, wanted: codec.Filter) -> Reason |
     if wanted.options & subscriptions.NO_LOCAL and name.startswith("$share/"):  # [MQTT-3.8.3-4]
         raise ProtocolError(Reason.PROTOCOL_ERROR, "No Local on a shared subscription")
     if not identity.allows("iot:Subscribe", f"topicfilter/{name}", connection.client_id):
-        if settings.strict_aws and not connection.v5:
+        if not (settings.denials_told or connection.v5):
             raise ProtocolError(Reason.NOT_AUTHORIZED, f"SUBSCRIBE to {name}")
         return Reason.NOT_AUTHORIZED
     if name not in session.subscriptions and len(session.subscriptions) >= settings.max_subscriptions > 0:
@@ -69,6 +69,8 @@ def _subscribe_refusal(connection: Connection, wanted: codec.Filter) -> Reason |
 def on_unsubscribe(connection: Connection, packet: codec.Unsubscribe, now: clock.Millis) -> None:
     session = connection.session
     assert session is not None
+    if len(packet.filters) > connection.settings.max_filters and not connection.settings.unsubscribe_filters:
+        raise ProtocolError(Reason.QUOTA_EXCEEDED, "too many filters in an UNSUBSCRIBE")
     codes, dropped = [], []
     for name in packet.filters:
         gone = session.unsubscribe(name)

@@ -1,0 +1,184 @@
+"""Every leniency both ways (docs/strict-aws.md): taken, refused with --strict-aws, taken again with --take."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import ssl
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+
+from tests.e2e.fleet import Account, Maker
+from tests.e2e.mqtt import Device, Inbox, RefusedError
+from tests.servers import options, started
+from tidegate.core.leniency import PLACES, STRICT, Leniency, chosen
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module", params=["as a rule", "strict", "strict, taking all"])
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Account, bool]]:
+    """An account, and whether leniencies hold there."""
+    folder = tmp_path_factory.mktemp("strict")
+    take = Leniency._fields if request.param.endswith("all") else ()
+    wanted = options(folder, strict_aws=request.param != "as a rule", take=take)
+    with started(wanted) as server:
+        yield Account(server, Maker(), folder), request.param != "strict"
+
+
+def refused(call: Callable[..., Any], **members: Any) -> str | None:
+    try:
+        call(**members)
+    except ClientError as error:
+        return str(error.response["Error"]["Code"])
+    return None
+
+
+def role_accounts(account: Account) -> bool:
+    role = "arn:aws:iam::1:role/x"
+    name = f"t{next(_numbers)}"
+    config = {"roleArn": role, "expiresInSec": 60}
+    codes = {
+        refused(
+            account.iot.create_job_template,
+            jobTemplateId=name,
+            description="d",
+            document="{}",
+            presignedUrlConfig=config,
+        ),
+        refused(
+            account.iot.update_package_configuration, versionUpdateByJobsConfig={"enabled": False, "roleArn": role}
+        ),
+    }
+    if codes == {None}:
+        return True
+    assert codes == {"InvalidRequestException", "ValidationException"}
+    return False
+
+
+def denials_told(account: Account) -> bool:
+    credentials = account.device(f"d{next(_numbers)}")
+    try:
+        Device(account, credentials, "somebody-else").close()
+    except RefusedError as error:
+        return error.args == (135,) or error.args == (5,)
+    raise AssertionError
+
+
+def port_without_alpn(account: Account) -> bool:
+    thing = f"a{next(_numbers)}"
+    context = account.tls(account.device(thing))
+    outcome = Inbox()
+    client = paho.Client(CallbackAPIVersion.VERSION2, thing, reconnect_on_failure=False)
+    client.tls_set_context(context)
+    client.on_connect = lambda _c, _d, _f, code, _p: outcome.put(code.value)
+    client.on_disconnect = lambda _c, _d, _f, _code, _p: outcome.put("closed")
+    client.connect("localhost", _port(account.server.addresses.shared), 60)
+    client.loop_start()
+    told = outcome.get()
+    client.disconnect()
+    client.loop_stop()
+    return bool(told == 0)
+
+
+def _port(url: str | None) -> int:
+    assert url is not None
+    return int(url.rpartition(":")[2])
+
+
+def _handshake(account: Account, context: ssl.SSLContext, protocol: str | None) -> int:
+    import http.client
+
+    headers = {
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        **({"Sec-WebSocket-Protocol": protocol} if protocol else {}),
+    }
+    connection = http.client.HTTPSConnection("localhost", account.https_port, context=context, timeout=20)
+    connection.request("GET", "/mqtt", headers=headers)
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def websocket_certificates(account: Account) -> bool:
+    status = _handshake(account, account.tls(account.device(f"w{next(_numbers)}")), "mqtt")
+    assert status in (101, 403)
+    return status == 101
+
+
+def websocket_without_protocol(account: Account) -> bool:
+    status = _handshake(account, account.tls(None), None)
+    assert status in (101, 400)
+    return status == 101
+
+
+def unsubscribe_filters(account: Account) -> bool:
+    thing = f"u{next(_numbers)}"
+    device = Device(account, account.device(thing), thing)
+    done = Inbox()
+    device.client.on_unsubscribe = lambda *_told: done.put(True)
+    device.client.on_disconnect = lambda *_told: done.put(False)
+    device.client.unsubscribe([f"a/{number}" for number in range(9)])
+    taken = bool(done.get())
+    device.close()
+    return taken
+
+
+def detail_line_breaks(account: Account) -> bool:
+    thing = f"l{next(_numbers)}"
+    credentials = account.device(thing)
+    job = f"j{next(_numbers)}"
+    account.job(job, thing)
+    details = {"output": "two\nlines"}
+    report = {"jobId": job, "thingName": thing, "status": "IN_PROGRESS", "statusDetails": details}
+    code = refused(account.data.update_job_execution, **report)
+    device = Device(account, credentials, thing)
+    told = device.ask(f"{job}/update", status="IN_PROGRESS", statusDetails=details)
+    device.close()
+    if code is None:
+        assert told.topic.endswith("accepted")
+        return True
+    assert (code, told.body["code"]) == ("InvalidRequestException", "InvalidRequest")
+    return False
+
+
+TESTS: dict[str, Callable[[Account], bool]] = {
+    "role_accounts": role_accounts,
+    "denials_told": denials_told,
+    "port_without_alpn": port_without_alpn,
+    "websocket_certificates": websocket_certificates,
+    "websocket_without_protocol": websocket_without_protocol,
+    "unsubscribe_filters": unsubscribe_filters,
+    "detail_line_breaks": detail_line_breaks,
+}
+
+
+@pytest.mark.parametrize("name", Leniency._fields)
+def test_a_leniency(world: tuple[Account, bool], name: str) -> None:
+    account, taken = world
+    assert TESTS[name](account) is taken
+
+
+def test_every_leniency_has_its_row_and_its_switch() -> None:
+    assert tuple(PLACES) == Leniency._fields
+    assert not any(STRICT)
+    assert all(Leniency())
+    for name in Leniency._fields:
+        assert chosen(strict=True, taken=[name]) == STRICT._replace(**{name: True})
+    assert chosen(strict=False, taken=()) == Leniency()
+
+
+def test_a_role_is_one_of_iam_all_the_same(account: Account) -> None:
+    for role in ("arn:aws:iam::x:role/long", "arn:aws:s3::1:role/longer", "arn:aws:iam::1:user/longer"):
+        config = {"roleArn": role, "expiresInSec": 60}
+        template = {"jobTemplateId": "t", "description": "d", "document": json.dumps({})}
+        code = refused(account.iot.create_job_template, **template, presignedUrlConfig=config)
+        assert code == "InvalidRequestException"
