@@ -18,10 +18,11 @@ import logging
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Literal, NamedTuple
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
@@ -43,6 +44,7 @@ from tidegate.mqtt.endpoint import Endpoint
 from tidegate.mqtt.plane import Signer
 from tidegate.mqtt.server import Server as MqttServer
 from tidegate.mqtt.settings import Settings as MqttSettings
+from tidegate.mqtt.settings import overridden
 from tidegate.mqtt.shared import Doorman
 from tidegate.ops import access, sweeps
 from tidegate.ops.call import Endpoints, Limits
@@ -127,6 +129,8 @@ class Options(NamedTuple):
     """Take no more than AWS takes, and hold MQTT clients to its rates."""
     take: tuple[str, ...] = ()
     """Leniencies (``core.leniency``) that stay in spite of it."""
+    mqtt_settings: Mapping[str, Any] = MappingProxyType({})
+    """Fields of ``mqtt.settings.Settings`` to set otherwise."""
     objects: tuple[str, ...] = ()
     """A directory, or ``s3://bucket[/prefix]`` once or more; nothing: ``objects`` in the data directory."""
     objects_listen: Address = OBJECTS
@@ -211,8 +215,9 @@ async def running(options: Options) -> AsyncIterator[Running]:
 
 
 def _mqtt(options: Options, taken: Leniency) -> MqttSettings:
+    base = MqttSettings.strict() if options.strict_aws else MqttSettings()
     return dataclasses.replace(
-        MqttSettings.strict() if options.strict_aws else MqttSettings(),
+        overridden(base, options.mqtt_settings),
         denials_told=taken.denials_told,
         port_without_alpn=taken.port_without_alpn,
         unsubscribe_filters=taken.unsubscribe_filters,

@@ -202,6 +202,16 @@ def test_options_from_the_environment(tmp_path: Path) -> None:
         assert "movable, frozen at the present" in server.banner
 
 
+def test_mqtt_settings_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "mqtt.toml").write_text("max_session_expiry = 7200\n")
+    (tmp_path / "wrong.json").write_text('{"max_session_expiry": -1}')
+    with serving(tmp_path / "data", *PORTS, "--mqtt-settings", str(tmp_path / "mqtt.toml")):
+        pass
+    done = run("serve", "--data", str(tmp_path / "other"), "--mqtt-settings", str(tmp_path / "wrong.json"))
+    assert done.returncode != 0
+    assert "max_session_expiry must be a whole number" in " ".join((done.stdout + done.stderr).split())
+
+
 def test_an_empty_variable_is_not_set(tmp_path: Path) -> None:
     empty = ("REGION", "SHARED", "AUTH", "QUOTAS", "NAME", "OBJECTS", "MASTER_KEY", "ROLLOUT_CEILING", "STRICT_AWS")
     more = {f"TIDEGATE_{name}": "" for name in empty}
@@ -230,6 +240,7 @@ def test_a_key_is_of_the_account_of_the_server_on_the_directory(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
+        (["--mqtt-settings", "none.toml"], "none.toml cannot be read"),
         (["--take", "everything"], "everything: there is role_accounts, "),
         (["--http", "8080"], "is not HOST:PORT"),
         (["--http", "localhost:http"], "is not HOST:PORT"),

@@ -689,7 +689,7 @@ def test_an_unsubscribe_may_name_every_filter_there_is() -> None:
 
 def test_refused_filters() -> None:
     policy = denying(("iot:Subscribe", "topicfilter/no"), ("iot:Subscribe", "topicfilter/$share/g/no"))
-    filters = ("yes", "no", "$share/g/no", "a#", "a/b/c/d/e/f/g/h/i")
+    filters = ("yes", "no", "$share/g/no", "a" * 257, "a/b/c/d/e/f/g/h/i")
     assert Rig().device(identity=policy).subscribe(*filters) == (1, 0x80, 0x80, 0x80, 0x80)
     assert Rig().device(level=5, identity=policy).subscribe(*filters) == (1, 0x87, 0x87, 0x8F, 0x8F)
     strict = Rig(Settings(denials_told=False))
@@ -702,7 +702,8 @@ def test_refused_filters() -> None:
 
 @pytest.mark.parametrize(
     ("wanted", "code"),
-    [(Filter("a", 2), 0x9B), (Filter("$SYS/#", 1), 0x87), (Filter("$share/g/a", 0x05), 0x82)],
+    [(Filter("a", 2), 0x9B), (Filter("$SYS/#", 1), 0x87), (Filter("$share/g/a", 0x05), 0x82)]
+    + [(Filter(name, 1), 0x8F) for name in ("", "a#", "a/#/b", "ab/+e", "$share/g", "$share//a")],
 )
 def test_filters_that_end_the_connection(wanted: Filter, code: int) -> None:
     device = Rig().device(level=5)
@@ -859,11 +860,39 @@ def test_a_session_gets_its_own_message_if_one_of_its_filters_wants_it(filters: 
     assert device.send(Publish("a", b"2")) == [Publish("a", b"2")]
 
 
-def test_unsubscribe_tells_what_is_no_filter() -> None:
+def test_unsubscribe_tells_what_was_not_subscribed() -> None:
     device = Rig().device(level=5)
     device.subscribe("a")
-    answers = device.send(codec.Unsubscribe(2, ("a", "b", "c#", "")))
-    assert answers == [codec.Unsuback(2, (0x00, 0x11, 0x8F, 0x8F))]
+    answers = device.send(codec.Unsubscribe(2, ("a", "b", "c" * 257)))
+    assert answers == [codec.Unsuback(2, (0x00, 0x11, 0x8F))]
+
+
+@pytest.mark.parametrize("level", [4, 5])
+@pytest.mark.parametrize("name", ["", "c#", "a/#/b", "ab/+e"])
+def test_what_is_no_filter_ends_the_connection(level: int, name: str) -> None:
+    for packet in (codec.Unsubscribe(2, ("a", name)), Subscribe(2, (Filter("a", 1), Filter(name, 1)))):
+        device = Rig().device(level=level)
+        device.received()
+        assert device.send(packet) == ([Disconnect(0x8F)] if level == 5 else [])
+        assert device.closed
+
+
+# -- the client's Maximum Packet Size ---------------------------------------------------------------------------------
+
+
+def test_nothing_larger_than_a_client_takes_is_sent() -> None:
+    whole = Rig().device(level=5, client_id="c")
+    (welcome,) = whole.received()
+    size = len(codec.encode(welcome, 5))
+    taken = Rig().device(level=5, client_id="c", properties=Properties(maximum_packet_size=size))
+    assert taken.received() == [welcome]
+    for least, answers in ((size - 1, [Connack(0x95)]), (5, [Connack(0x95)]), (4, [])):
+        refused = Rig().device(level=5, client_id="c", properties=Properties(maximum_packet_size=least))
+        assert refused.received() == answers
+        assert refused.closed
+    names = tuple(f"a/{number}" for number in range(size))
+    assert taken.send(codec.Unsubscribe(2, names)) == [Disconnect(0x95)]
+    assert taken.closed
 
 
 # -- what waits for a shared subscription -----------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,6 +16,7 @@ from tidegate.clock import wall_now
 from tidegate.core import throttle
 from tidegate.core.leniency import Leniency
 from tidegate.core.throttle import Rates
+from tidegate.mqtt.settings import Settings, overridden
 from tidegate.ops import quotas
 from tidegate.ops.call import Limits
 from tidegate.ops.quotas import SettingsError
@@ -196,4 +197,30 @@ Leniencies = Annotated[
     Parameter(
         help="With --strict-aws: a leniency that stays, by its name in docs/strict-aws.md.", validator=_check_leniencies
     ),
+]
+
+
+def mqtt_settings(text: str) -> Mapping[str, Any]:
+    """The settings of ``--mqtt-settings``, without a file none.
+
+    Raises:
+        SettingsError: the file cannot be read, or what is wrong with it.
+    """
+    if not text:
+        return {}
+    given = quotas.read(_file(text), json=text.endswith(".json"))
+    try:
+        overridden(Settings(), given)
+    except ValueError as error:
+        raise SettingsError([str(error)]) from None
+    return given
+
+
+def _check_mqtt_settings(_type: Any, text: str) -> None:
+    mqtt_settings(text)
+
+
+MqttSettings = Annotated[
+    str,
+    Parameter(help="A TOML or JSON FILE of limits and rates of MQTT clients.", validator=_check_mqtt_settings),
 ]

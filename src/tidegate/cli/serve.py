@@ -47,6 +47,7 @@ def serve(
         bool, Parameter(help="Take no more than AWS takes (docs/strict-aws.md), and hold MQTT clients to its rates.")
     ] = False,
     take: options.Leniencies = (),
+    mqtt_settings: options.MqttSettings = "",
     objects: Annotated[tuple[str, ...], options.OBJECTS] = (),
     objects_listen: Annotated[str, options.listen("objects (S3)")] = str(server.OBJECTS),
     objects_tls: Annotated[bool, Parameter(help="Serve objects over TLS, with the server's certificate.")] = False,
@@ -79,6 +80,7 @@ def serve(
         master_key=master_key,
         strict_aws=strict_aws,
         take=take,
+        mqtt_settings=options.mqtt_settings(mqtt_settings),
         objects=objects,
         objects_listen=options.address(objects_listen),
         objects_tls=objects_tls,

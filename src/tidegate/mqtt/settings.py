@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any, Final
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -91,3 +93,61 @@ class Settings:
             replay_rate=10,
             connect_rate=1,
         )
+
+
+LENIENT: Final = frozenset({"denials_told", "port_without_alpn", "unsubscribe_filters"})
+"""What is switched as a leniency, not in a file of settings."""
+_WEEK: Final = 604_800
+_MOST: Final[dict[str, int]] = {
+    "max_client_id": 65_535,
+    "max_keep_alive": 65_535,
+    "min_keep_alive": 65_535,
+    "max_unacknowledged": 65_535,
+    "max_topic_aliases": 65_535,
+    "max_packet": 268_435_460,
+    "max_payload": 268_435_455,
+    "max_session_expiry": _WEEK,
+    "max_message_expiry": 2**32 - 1,
+}
+"""What MQTT's fields can hold, and AWS's longest session."""
+_POSITIVE: Final = frozenset(
+    {
+        *("max_client_id", "max_filters", "max_unacknowledged", "max_packet", "strangers", "strangers_per_address"),
+        *("connect_timeout", "handshake_timeout", "websocket_lifetime", "write_high_water", "write_limit"),
+        *("max_pending_requests", "max_message_expiry", "write_stall", "close_timeout", "max_keep_alive"),
+    }
+)
+"""Those that must not be 0."""
+
+
+def overridden(settings: Settings, given: Mapping[str, Any]) -> Settings:
+    """Settings with some of them changed.
+
+    Raises:
+        ValueError: with a sentence for each that is unknown or out of range.
+    """
+    problems = [problem for name, value in given.items() for problem in _problems(name, value)]
+    if not problems:
+        chosen = dataclasses.replace(settings, **given)
+        if chosen.min_keep_alive > chosen.max_keep_alive:
+            problems.append("min_keep_alive must not be more than max_keep_alive.")
+        if chosen.max_payload > chosen.max_packet:
+            problems.append("max_payload must not be more than max_packet.")
+    if problems:
+        raise ValueError(" ".join(problems))
+    return chosen
+
+
+def _problems(name: str, value: object) -> list[str]:
+    known = {field.name: field.default for field in dataclasses.fields(Settings) if field.name not in LENIENT}
+    if name not in known:
+        return [f"There is no MQTT setting {name}; there are {', '.join(known)}."]
+    default = known[name]
+    if isinstance(default, bool):
+        return [] if isinstance(value, bool) else [f"{name} must be true or false."]
+    kind = (int, float) if isinstance(default, float) else int
+    least, most = int(name in _POSITIVE), _MOST.get(name, 2**53)
+    if isinstance(value, bool) or not isinstance(value, kind) or not least <= value <= most:
+        what = "number" if isinstance(default, float) else "whole number"
+        return [f"{name} must be a {what} from {least} to {most}."]
+    return []

@@ -27,7 +27,7 @@ _SHADOW = re.compile(
     r"(?:/name/(?P<name>[$a-zA-Z0-9:_-]{1,64}))?/(?P<operation>get|update|delete)"
 )
 _NAMESPACE_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-_SHARE_NAME = re.compile(rf"[^/+#]{{1,{MAX_SHARE_NAME}}}")
+_SHARE_NAME = re.compile(rf"[^/+#\0]{{1,{MAX_SHARE_NAME}}}")
 _NOTIFY = re.compile(r"notify(-next)?(-namespace-[a-zA-Z0-9_-]{1,64})?")
 
 
@@ -96,16 +96,24 @@ def valid_topic(topic: str) -> bool:
     return _within_limits(_without_rule(topic))
 
 
-def valid_filter(topic_filter: str) -> bool:
-    """Whether a client may name this filter, ``$share`` or not, in a SUBSCRIBE (device reference 2.3)."""
+def well_formed(topic_filter: str) -> bool:
+    """Whether a text is a filter by MQTT's rules, ``$share`` or not [MQTT-4.7.1-1] to [MQTT-4.8.2-2]."""
     if topic_filter.startswith("$share/"):
         name, topic_filter = split_share(topic_filter)
         if name is None or not _SHARE_NAME.fullmatch(name):
             return False
-    slashes = MAX_BYTES if topic_filter.startswith(_COMMANDS) else MAX_SLASHES
-    if not _within_limits(_without_rule(topic_filter), slashes) or "\0" in topic_filter:
+    if not topic_filter or "\0" in topic_filter:
         return False
     return not is_wildcard(topic_filter) or _wildcards_stand_alone(topic_filter.split("/"))
+
+
+def valid_filter(topic_filter: str) -> bool:
+    """Whether a client may name this filter in a SUBSCRIBE (device reference 2.3)."""
+    if not well_formed(topic_filter):
+        return False
+    plain = split_share(topic_filter)[1]
+    slashes = MAX_BYTES if plain.startswith(_COMMANDS) else MAX_SLASHES
+    return _within_limits(_without_rule(plain), slashes)
 
 
 def is_wildcard(topic_filter: str) -> bool:

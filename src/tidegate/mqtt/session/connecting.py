@@ -30,6 +30,9 @@ _CONNACK_V3 = {
 """Reasons a 3.1.1 client can be told; for every other it sees a closed socket (device reference 2.1)."""
 
 
+_REFUSAL_SIZE = 5
+"""Bytes of a CONNACK without properties."""
+
 _ENDINGS = {
     Reason.NOT_AUTHORIZED: Ending.AUTH_ERROR,
     Reason.BAD_USERNAME_OR_PASSWORD: Ending.AUTH_ERROR,
@@ -45,9 +48,21 @@ def on_connect(connection: Connection, packet: codec.Connect, now: clock.Millis)
         connection.effects.append(refuse(connection, code, message, now))
         return
     connection.client_id = packet.client_id or connection.ids.uuid()
+    least = packet.properties.maximum_packet_size if packet.properties is not None else None
+    if least is not None and least < _welcome_size(connection, packet):  # nothing larger may be sent [MQTT-3.1.2-24]
+        silent = least < _REFUSAL_SIZE
+        closed = refuse(connection, Reason.PACKET_TOO_LARGE, "CONNACK is larger than it takes", now, silent=silent)
+        connection.effects.append(closed)
+        return
     connection.connect = packet
     connection.state = State.IDENTIFYING
     connection.effects.append(Identify(connection.client_id))
+
+
+def _welcome_size(connection: Connection, packet: codec.Connect) -> int:
+    """Bytes of the CONNACK that lets an MQTT 5 client in; its numbers are all of fixed length."""
+    offered = _offer(connection, packet, packet.properties or Properties(), 0)
+    return len(codec.encode(codec.Connack(0, False, offered), codec.V5))
 
 
 def _refusal(connection: Connection, packet: codec.Connect) -> tuple[Reason, str] | None:
@@ -122,7 +137,7 @@ def accept(connection: Connection, identity: Identity, session: Session, present
     _agree(connection, connect, asked, session)
     session.connection, session.expires_at = connection, None
     session.keep()
-    properties = _offer(connection, connect, asked, session) if connection.v5 else None
+    properties = _offer(connection, connect, asked, session.expiry) if connection.v5 else None
     connection.write(codec.encode(codec.Connack(0, present, properties), connection.level))
     session.resume(now)
 
@@ -140,11 +155,11 @@ def _agree(connection: Connection, connect: codec.Connect, asked: Properties, se
     connection.max_aliases_out = min(asked.topic_alias_maximum or 0, settings.max_topic_aliases)
 
 
-def _offer(connection: Connection, connect: codec.Connect, asked: Properties, session: Session) -> Properties:
+def _offer(connection: Connection, connect: codec.Connect, asked: Properties, expiry: int) -> Properties:
     """The CONNACK properties of device reference 2.7."""
     settings = connection.settings
     return Properties(
-        session_expiry_interval=None if asked.session_expiry_interval is None else session.expiry,
+        session_expiry_interval=None if asked.session_expiry_interval is None else expiry,
         receive_maximum=settings.max_unacknowledged,
         maximum_qos=1,
         retain_available=1,

@@ -51,6 +51,7 @@ def _subscribe_refusal(connection: Connection, wanted: codec.Filter) -> Reason |
     name = wanted.filter
     if wanted.options & subscriptions.QOS == 2 and not settings.lenient_qos2:
         raise ProtocolError(Reason.QOS_NOT_SUPPORTED, "SUBSCRIBE at QoS 2")
+    _check_form(name)
     if not topics.valid_filter(name):
         return Reason.TOPIC_FILTER_INVALID
     if not topics.subscribable(name):
@@ -73,6 +74,8 @@ def on_unsubscribe(connection: Connection, packet: codec.Unsubscribe, now: clock
         raise ProtocolError(Reason.QUOTA_EXCEEDED, "too many filters in an UNSUBSCRIBE")
     codes, dropped = [], []
     for name in packet.filters:
+        _check_form(name)
+    for name in packet.filters:
         gone = session.unsubscribe(name)
         codes.append(Reason.SUCCESS if gone is not None else _nothing_gone(name))
         if gone is not None:
@@ -80,6 +83,12 @@ def on_unsubscribe(connection: Connection, packet: codec.Unsubscribe, now: clock
             connection.effects.append(Unsubscribed(gone))
     _changed(connection, False, dropped)
     _answer(connection, codec.Unsuback(packet.packet_id, tuple(codes)))
+
+
+def _check_form(topic_filter: str) -> None:
+    """What is no filter at all breaks the protocol; one that is merely too long is answered."""
+    if not topics.well_formed(topic_filter):
+        raise ProtocolError(Reason.TOPIC_FILTER_INVALID, f"{topic_filter!r} is no topic filter")
 
 
 def _nothing_gone(topic_filter: str) -> Reason:
@@ -95,6 +104,8 @@ def _changed(connection: Connection, subscribed: bool, filters: list[str]) -> No
 def _answer(connection: Connection, packet: codec.Packet) -> None:
     """Answer; in a session that outlives the server only when the change does so too."""
     data = codec.encode(packet, connection.level)
+    if 0 < connection.max_packet < len(data):  # [MQTT-3.1.2-24]
+        raise ProtocolError(Reason.PACKET_TOO_LARGE, "the answer is larger than the client takes")
     assert connection.session is not None
     if connection.session.number:
         connection.effects.append(Answer(data))
