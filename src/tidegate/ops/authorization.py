@@ -39,7 +39,7 @@ def test_authorization(tx: Tx, call: Call, request: iot.TestAuthorizationRequest
         raise iot.InvalidRequestException(" ".join(wrong))
     holder = _holder(tx, call, request.principal or "", request.client_id)
     holder = _changed(tx, call, holder, request.policy_names_to_add or (), request.policy_names_to_skip or ())
-    bound = holder.bind(request.client_id, None)
+    bound = holder.bind(request.client_id, None, lambda: call.now)
     names = list(dict.fromkeys(entry.name for entry in holder.applying))
     return iot.TestAuthorizationResponse(
         auth_results=[_result(call, bound, names, info) for info in request.auth_infos or ()]

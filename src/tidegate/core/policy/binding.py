@@ -58,7 +58,7 @@ class Explanation(NamedTuple):
     """Everything about one decision.
 
     ``allowing`` and ``denying`` are the policies that have a statement of that effect which matches, ``skipped`` what
-    this context leaves out of the statements about the action. ``missing`` are the keys without a value that those name.
+    this context leaves out of the statements about the action, ``missing`` the keys without a value that those name.
     """
 
     decision: Decision
@@ -168,7 +168,8 @@ def bind(policies: Iterable[Policy], context: ContextValues, refuses: Refuses = 
     """Fix the context of a principal.
 
     Keys that only one request has (``iot:ConnectAttributes``, ``iot:LastWillTopic``) are known at CONNECT alone: bind
-    for it with them and once more without. Conditions on the time hold as of ``aws:CurrentTime`` in the context.
+    for it with them and once more without. What looks at the time is good as long as
+    the time in the context: bind again.
     """
     fixed = Context(context, refuses)
     live: list[_Live] = []

@@ -69,6 +69,13 @@ def _variable(text: str) -> Variable:
     return Variable(found[1], found[2])
 
 
+def keys(template: Template) -> list[str]:
+    """The keys whose values a template needs, folded."""
+    if isinstance(template, str):
+        return []
+    return [fold(part.key) for part in template if isinstance(part, Variable)]
+
+
 def substituted(template: Template, context: Context) -> str:
     """The pattern with marks, its variables replaced. Raises ``UnresolvedError``."""
     if isinstance(template, str):
