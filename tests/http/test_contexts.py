@@ -181,6 +181,9 @@ def test_keys_of_simulate(tmp_path: Path, asked: Recorded) -> None:
     assert commands.simulate("ci", action="iot:ListJobs", region="eu-west-1", data=tmp_path) == 0
     assert named(asked) == table(OPERATORS)["`access simulate`"]
     assert asked[0]["aws:requestedregion"] == ("eu-west-1",)
+    (tmp_path / "addresses.json").write_text('{"region": "eu-north-1"}')
+    commands.simulate("ci", action="iot:ListJobs", data=tmp_path)
+    assert asked[-1]["aws:requestedregion"] == ("eu-north-1",)
 
 
 DENIALS: list[dict[str, Any]] = [

@@ -148,7 +148,9 @@ def simulate(
     context: Annotated[
         tuple[str, ...], Parameter(help="KEY=VALUE of a condition key, aws:SourceIp=10.0.0.1 for one.", negative=())
     ] = (),
-    region: Annotated[str, Parameter(help="The region it asks in.")] = "us-east-1",
+    region: Annotated[
+        str | None, Parameter(help="The region it asks in; that of the server on the data directory if not given.")
+    ] = None,
     account: OwnAccount = None,
     data: Data = options.DATA,
     store: Store = "sqlite",
@@ -156,7 +158,7 @@ def simulate(
     """Say whether a principal may do something, and by which statement. Exit status 0 if it may, else 1."""
     principal = access.arn(account or options.account_of(data), name)
     given: dict[str, list[str]] = {}
-    known = contexts.of(Place(region), wall_now())
+    known = contexts.of(Place(region or options.region_of(data)), wall_now())
     for text in context:
         key, value = _pair(text, "--context")
         given.setdefault(key.lower(), []).append(value)
