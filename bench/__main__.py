@@ -7,7 +7,19 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import connections, devices, endpoint, engine, growth, http_requests, lists, objects, release, report
+from bench import (
+    connections,
+    dearest,
+    devices,
+    endpoint,
+    engine,
+    growth,
+    http_requests,
+    lists,
+    objects,
+    release,
+    report,
+)
 from bench.measure import Figure
 
 BENCHMARKS: dict[str, Callable[..., list[Figure]]] = {
@@ -20,6 +32,7 @@ BENCHMARKS: dict[str, Callable[..., list[Figure]]] = {
     "lists": lists.run,
     "endpoint": endpoint.run,
     "objects": objects.run,
+    "dearest": dearest.run,
 }
 
 

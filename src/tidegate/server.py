@@ -38,6 +38,7 @@ from tidegate.http.callers import Caller
 from tidegate.http.connections import Limits as ConnectionLimits
 from tidegate.http.control import Control
 from tidegate.http.listeners import Listener
+from tidegate.http.request import Peer
 from tidegate.http.throttle import Throttle
 from tidegate.http.websocket import Handshakes
 from tidegate.mqtt.endpoint import Endpoint
@@ -352,7 +353,7 @@ async def _edges(
     )
     throttle = None if options.throttles is None else Throttle(options.throttles)
     app = App(service, HANDLERS, control, metrics, auth=options.auth, throttle=throttle)
-    handshakes = Handshakes(service, lambda caller: devices.server.tunnel(_signer(caller)), auth=options.auth)
+    handshakes = Handshakes(service, lambda *who: devices.server.tunnel(_signer(*who)), auth=options.auth)
     context = trust.store.listener("optional", enforce_expiry=options.enforce_expiry)
 
     def listener(name: str, *, device: bool, limits: ConnectionLimits = ConnectionLimits()) -> Listener:  # noqa: B008
@@ -396,11 +397,11 @@ def _listening(option: str, wanted: Address) -> Iterator[None]:
         raise OSError(f"{wanted}: {reason}. Choose with {option} HOST:PORT; port 0 takes a free one") from error
 
 
-def _signer(caller: Caller | None) -> Signer | None:
+def _signer(caller: Caller | None, peer: Peer) -> Signer | None:
     if caller is None:
         return None
     key_id = caller.identity.key_id if caller.identity is not None else None
-    return Signer(caller.principal, (caller.account, caller.region), key_id)
+    return Signer(caller.principal, (caller.account, caller.region), key_id, peer.tls)
 
 
 async def _reset(service: Service, timeline: Timeline, devices: Endpoint, trust: Trust) -> None:

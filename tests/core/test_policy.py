@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import re
 from typing import Any
@@ -185,11 +186,30 @@ def test_other_values_are_substituted_literally() -> None:
     assert not device.allows("iot:Publish", ARN + "topic/ab/x")
 
 
-def test_one_unresolved_variable_silences_the_whole_statement() -> None:
+@pytest.mark.parametrize("effect", ["Allow", "Deny"])
+def test_a_resource_without_a_value_leaves_the_others_of_its_statement(effect: str) -> None:
     resources = [f"{ARN}client/fixed", f"{ARN}client/{THING}"]
-    device = bound(statement(resource=resources), statement("Deny", resource=resources))
-    assert not device.allows("iot:Connect", ARN + "client/fixed")
-    assert len(device.skipped) == 2
+    device = (
+        bound(statement(), statement("Deny", resource=resources))
+        if effect == "Deny"
+        else bound(statement(resource=resources))
+    )
+    assert device.allows("iot:Connect", ARN + "client/fixed") is (effect == "Allow")
+    assert device.allows("iot:Connect", ARN + "client/other") is (effect == "Deny")
+    assert [entry.missing for entry in device.skipped] == [("iot:Connection.Thing.ThingName",)]
+
+
+def test_an_exception_without_a_value_silences_its_statement() -> None:
+    excepted = {"NotResource": [f"{ARN}client/fixed", f"{ARN}client/{THING}"]}
+    deny, allow = ({"Effect": effect, "Action": "iot:*", **excepted} for effect in ("Deny", "Allow"))
+    assert bound(statement(), deny).allows("iot:Connect", ARN + "client/other")
+    assert not bound(allow).allows("iot:Connect", ARN + "client/other")
+
+
+def test_an_operand_without_a_value_leaves_the_others_of_its_condition() -> None:
+    deny = statement("Deny", Condition={"StringEquals": {"iot:ClientId": ["bad", THING]}})
+    assert not bound(statement(), deny, context={"iot:ClientId": "bad"}).allows("iot:Connect", "x")
+    assert bound(statement(), deny, context={"iot:ClientId": "good"}).allows("iot:Connect", "x")
 
 
 def test_an_unresolved_variable_in_a_condition_silences_the_statement() -> None:
@@ -452,6 +472,60 @@ def reference(pattern: str, text: str) -> bool:
 @given(patterns, texts)
 def test_patterns_match_as_regular_expressions_do(pattern: str, text: str) -> None:
     assert bound(statement(resource=ARN + pattern)).allows("iot:Publish", ARN + text) is reference(pattern, text)
+
+
+VALUES = {"iot:ClientId": "a", "iot:Connection.Thing.ThingName": "b"}
+filled = st.lists(st.sampled_from(["a", "b", "${iot:ClientId}", f"{THING}*", "x${iot:DomainName}", "*"]), min_size=1)
+conditions_or_none = st.none() | st.tuples(st.sampled_from(["StringEquals", "StringNotEquals"]), filled)
+
+
+def naively(entry: dict[str, Any], text: str, values: dict[str, str]) -> bool:
+    """Whether a statement speaks of a text, one resource after another; a variable without a value is told by None."""
+
+    def filled_in(given: str) -> str | None:
+        found = re.sub(r"\$\{([^}]*)\}", lambda variable: values.get(variable[1], "\0"), given.removeprefix(ARN))
+        return None if "\0" in found else found
+
+    negated = "NotResource" in entry
+    resources = [filled_in(each) for each in entry["NotResource" if negated else "Resource"]]
+    if negated and None in resources:
+        return False
+    if any(each is not None and fnmatch.fnmatchcase(text, each) for each in resources) == negated:
+        return False
+    for operator, by_key in entry.get("Condition", {}).items():
+        operands = [filled_in(each) for each in by_key["iot:Connection.Thing.ThingName"]]
+        value = values.get("iot:Connection.Thing.ThingName")
+        if operator == "StringNotEquals":
+            if None in operands or value in operands:
+                return False
+        elif value is None or value not in operands:
+            return False
+    return True
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["Allow", "Deny"]), st.booleans(), filled, conditions_or_none), min_size=1, max_size=4
+    ),
+    st.sampled_from(["a", "b", "ab", "bc", "x"]),
+    st.sets(st.sampled_from(sorted(VALUES))),
+)
+def test_each_resource_is_judged_by_itself(
+    given_statements: list[tuple[str, bool, list[str], tuple[str, list[str]] | None]], text: str, known: set[str]
+) -> None:
+    entries: list[dict[str, Any]] = [
+        {
+            "Effect": effect,
+            "Action": "iot:*",
+            "NotResource" if negated else "Resource": [each if each == "*" else ARN + each for each in resources],
+            **({"Condition": {condition[0]: {"iot:Connection.Thing.ThingName": condition[1]}}} if condition else {}),
+        }
+        for effect, negated, resources, condition in given_statements
+    ]
+    values = {key: VALUES[key] for key in known}
+    speaking = {entry["Effect"] for entry in entries if naively(entry, text, values)}
+    assert bound(*entries, context=values).allows("iot:Publish", ARN + text) is (speaking == {"Allow"})
 
 
 @settings(max_examples=200, deadline=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -241,3 +242,18 @@ def test_effective_policies_of_nobody(arranged: Arranged) -> None:
             arranged.effective(**members)
     with pytest.raises(iot.InvalidRequestException):
         arranged.effective(principal="me")
+
+
+def test_a_test_may_not_ask_for_everything(arranged: Arranged) -> None:
+    arranged.policy("own", arranged.arn, statement("Allow", "iot:Publish", "topic/*"))
+    many = iot.AuthInfo(action_type="PUBLISH", resources=[f"{HEAD}topic/a"] * 50)
+    asked = {"principal": arranged.arn, "auth_infos": [many, many]}
+    found = arranged.run("TestAuthorization", **asked)
+    assert [result.auth_decision for result in found.auth_results] == ["ALLOWED", "ALLOWED"]
+    for members, told in (
+        ({"auth_infos": [many, many, many]}, texts.authorization.too_many("resources", 100)),
+        ({"policy_names_to_add": ["own"] * 11}, texts.authorization.too_many("policyNamesToAdd", 10)),
+        ({"policy_names_to_skip": ["own"] * 101}, texts.authorization.too_many("policyNamesToSkip", 100)),
+    ):
+        with pytest.raises(iot.InvalidRequestException, match=re.escape(told)):
+            arranged.run("TestAuthorization", **{**asked, **members})

@@ -69,7 +69,7 @@ class Fleet:
     def bind(self, client_id: str | None, **choices: Any) -> identity.Bound:
         device = self.load(client_id=client_id, **choices)
         assert device is not None
-        return device.bind(client_id, IP)
+        return device.bind(client_id, IP, lambda: 0)
 
 
 @pytest.fixture
@@ -311,9 +311,9 @@ def test_conditions(fleet: Fleet) -> None:
     assert not fleet.bind("t2").allows("iot:Connect", "client/t2")
     device = fleet.load(client_id="t1")
     assert device is not None
-    assert device.bind("t1", "192.0.2.200").allows("iot:Publish", "topic/local")
-    assert not device.bind("t1", "198.51.100.1").allows("iot:Publish", "topic/local")
-    assert not device.bind("t1", IP).allows("iot:Publish", "topic/named")
+    assert device.bind("t1", "192.0.2.200", lambda: 0).allows("iot:Publish", "topic/local")
+    assert not device.bind("t1", "198.51.100.1", lambda: 0).allows("iot:Publish", "topic/local")
+    assert not device.bind("t1", IP, lambda: 0).allows("iot:Publish", "topic/named")
     assert fleet.bind("t1", server_name="iot.example").allows("iot:Publish", "topic/named")
 
 
@@ -322,8 +322,8 @@ def test_keys_of_one_request(fleet: Fleet) -> None:
     fleet.policy("p", fleet.arn, allow("iot:Connect", "client/c", Condition=will))
     device = fleet.load(client_id="c")
     assert device is not None
-    assert device.bind("c", IP, {"iot:LastWillTopic": "will"}).allows("iot:Connect", "client/c")
-    assert not device.bind("c", IP).allows("iot:Connect", "client/c")
+    assert device.bind("c", IP, lambda: 0, {"iot:LastWillTopic": "will"}).allows("iot:Connect", "client/c")
+    assert not device.bind("c", IP, lambda: 0).allows("iot:Connect", "client/c")
 
 
 @pytest.mark.parametrize(
@@ -350,7 +350,7 @@ def test_how_a_client_connects(fleet: Fleet, condition: dict[str, Any], allowed:
 
     def connects(how: str) -> bool:
         extra = identity.of_connect(persistent="p" in how, will_topic="gone/c" if "w" in how else None)
-        return device.bind("c", IP, extra).allows("iot:Connect", "client/c")
+        return device.bind("c", IP, lambda: 0, extra).allows("iot:Connect", "client/c")
 
     assert [how for how in ("", "p", "w", "pw") if connects(how)] == allowed
 
@@ -370,9 +370,9 @@ def test_an_empty_list_of_connect_attributes_denies_nothing_else(fleet: Fleet) -
     fleet.policy("p", fleet.arn, allow("iot:*", "*"), {**deny("iot:Connect", "*"), "Condition": will})
     device = fleet.load(client_id="c")
     assert device is not None
-    plain = device.bind("c", IP, identity.of_connect(persistent=True, will_topic=None))
+    plain = device.bind("c", IP, lambda: 0, identity.of_connect(persistent=True, will_topic=None))
     assert plain.allows("iot:Connect", "client/c")
-    with_will = device.bind("c", IP, identity.of_connect(persistent=False, will_topic="gone"))
+    with_will = device.bind("c", IP, lambda: 0, identity.of_connect(persistent=False, will_topic="gone"))
     assert not with_will.allows("iot:Connect", "client/c")
 
 
@@ -392,10 +392,10 @@ def test_loading_reads_what_the_client_id_can_mean(fleet: Fleet) -> None:
     device = fleet.load(client_id="t2")
     assert device is not None
     assert [thing.name for thing in device.things] == ["t2"]
-    assert device.bind("t2", IP).thing_name == "t2"
+    assert device.bind("t2", IP, lambda: 0).thing_name == "t2"
     for other in ("t1", None):
         with pytest.raises(ValueError, match="loaded for client id 't2'"):
-            device.bind(other, IP)
+            device.bind(other, IP, lambda: 0)
     for client_id in ("t4", None):
         nobody = fleet.load(client_id=client_id)
         assert nobody is not None

@@ -111,7 +111,9 @@ def _function(given: Callable[..., Any] | None) -> list[FunctionType]:
 def _of(name: str, handler: Handler) -> tuple[set[str], set[str]]:
     """(raised, modelled) by name, the family's error for violated constraints among the raised."""
     operation = protocol.OPERATIONS["iot"][name]
-    raised = _raised(_function(handler.run) + _function(handler.prepare)) | {operation.invalid.__name__}
+    raised = _raised(_function(handler.run) + _function(handler.prepare) + _function(handler.look)) | {
+        operation.invalid.__name__
+    }
     return raised, {error.__name__ for error in operation.errors}
 
 

@@ -231,3 +231,13 @@ def test_the_compiled_source_holds_no_values_of_requests() -> None:
     text, names = fastpath.source(iot.Tag)
     assert text.startswith("def function(value):\n    v = value.key\n    if v is None:\n        return False\n")
     assert names["accepts"] is fastpath.accepts
+
+
+def test_what_is_wrong_a_thousand_times_is_not_told_a_thousand_times() -> None:
+    tags = [iot.Tag(key="", value="v")] * 20_000
+    found = constraints.violations(iot.CreatePolicyRequest(policy_name="p", policy_document="{}", tags=tags))
+    assert len(found) == 100
+    late = [iot.Tag(key="k", value="v")] * 20_000 + tags[:1]
+    found = constraints.violations(iot.CreatePolicyRequest(policy_name="p", policy_document="{}", tags=late))
+    assert len(found) == 1
+    assert len(constraints.java(tags)) < 50_000

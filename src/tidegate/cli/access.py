@@ -15,6 +15,8 @@ from cyclopts import App, Parameter
 from tidegate.cli import options
 from tidegate.cli.options import Data, OwnAccount, Store
 from tidegate.clock import wall_now
+from tidegate.core import contexts
+from tidegate.core.contexts import Place
 from tidegate.core.iam import managed
 from tidegate.core.iam.decisions import Asked
 from tidegate.ops import access
@@ -146,6 +148,9 @@ def simulate(
     context: Annotated[
         tuple[str, ...], Parameter(help="KEY=VALUE of a condition key, aws:SourceIp=10.0.0.1 for one.", negative=())
     ] = (),
+    region: Annotated[
+        str | None, Parameter(help="The region it asks in; that of the server on the data directory if not given.")
+    ] = None,
     account: OwnAccount = None,
     data: Data = options.DATA,
     store: Store = "sqlite",
@@ -153,6 +158,7 @@ def simulate(
     """Say whether a principal may do something, and by which statement. Exit status 0 if it may, else 1."""
     principal = access.arn(account or options.account_of(data), name)
     given: dict[str, list[str]] = {}
+    known = contexts.of(Place(region or options.region_of(data)), wall_now())
     for text in context:
         key, value = _pair(text, "--context")
         given.setdefault(key.lower(), []).append(value)
@@ -161,7 +167,7 @@ def simulate(
         identity = database.read(lambda tx: identity_of(tx, principal))
     refused = 0
     for each in resource:
-        decision = identity.decide(Asked((action,), each, {**identity.variables, **given}))
+        decision = identity.decide(Asked((action,), each, {**identity.variables, **known, **given}))
         by = f"statement {decision.statement} of {decision.policy}" if decision.explicit else "no statement applies"
         sid = f" ({decision.sid})" if decision.sid else ""
         print(f"{'allowed' if decision.allowed else 'denied'}  {action}  {each}  by {by}{sid}".replace("by no", "no"))

@@ -63,10 +63,19 @@ def _check_store(_type: Any, text: str) -> None:
 
 def account_of(data: Path) -> str:
     """The account of the server that runs, or ran last, on a data directory; the default one if none did."""
+    return _told(data, "account", ACCOUNT)
+
+
+def region_of(data: Path) -> str:
+    """The region of the same server."""
+    return _told(data, "region", "us-east-1")
+
+
+def _told(data: Path, member: str, default: str) -> str:
     try:
-        return str(msgspec.json.decode((data / "addresses.json").read_bytes())["account"])
+        return str(msgspec.json.decode((data / "addresses.json").read_bytes())[member])
     except (OSError, msgspec.DecodeError, KeyError, TypeError):
-        return ACCOUNT
+        return default
 
 
 Data = Annotated[Path, Parameter(help="Directory of the store, the certificate authority and the lock.")]

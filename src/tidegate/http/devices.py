@@ -38,7 +38,7 @@ async def judge(service: Service, request: Request, der: bytes) -> tuple[Caller,
     device = await service.unit.read(lambda tx: identity.load(tx, known_as, server_name=name, partition=partition))
     if device is None:
         raise forbidden()
-    bound = device.bind(None, request.peer.address)
+    bound = device.bind(None, request.peer.address, service.clock.now)
 
     def allows(operation: Operation, labels: Mapping[str, str], request: object) -> bool:
         return _allows(bound, operation, labels, request)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
-from tidegate.core import permissions, texts
+from tidegate.core import contexts, permissions, texts
 from tidegate.core.arn import Names
+from tidegate.core.contexts import Place
 from tidegate.core.iam.decisions import Asked
 from tidegate.http.callers import Caller
 from tidegate.http.request import Request
@@ -68,16 +68,12 @@ def _denied(plane: str, told: str, by: str) -> WireError:
 
 
 def _context(service: Service, identity: Identity, caller: Caller, members: Any, request: Request) -> Values:
-    """The condition keys of a request. What a client may claim at will (its user agent, say) is not among them."""
-    now = service.clock.now() // 1000
-    moment = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """The condition keys of a request."""
+    peer = request.peer
+    place = Place(caller.region, peer.address, peer.tls)
     found = {
         **identity.variables,
-        "aws:sourceip": (request.peer.address,),
-        "aws:requestedregion": (caller.region,),
-        "aws:securetransport": ("true" if request.peer.device else "false",),
-        "aws:currenttime": (moment,),
-        "aws:epochtime": (str(now),),
+        **contexts.of(place, service.clock.now()),
         "iam:passedtoservice": (permissions.PASSED_TO,),
     }
     job_id = getattr(members, "job_id", None)

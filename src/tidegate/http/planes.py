@@ -35,6 +35,8 @@ class Hosted(NamedTuple):
     region: str
 
 
+LONGEST_HOST: Final = 255
+"""Bytes of a name in the DNS. A longer one is none, and is not searched."""
 _ENDPOINT = re.compile(rb"((?:[a-z0-9-]+\.){0,3})iot\.([a-z]{2}(?:-[a-z]+)+-[0-9])\.", re.IGNORECASE)
 """``iot.<region>.`` and what stands before it. A region is asked for, because a host may well be called ``iot``."""
 
@@ -55,7 +57,7 @@ def choose(*, device: bool, host: bytes | None, service: str | None) -> Planes:
 @lru_cache(maxsize=256)
 def hosted(host: bytes) -> Hosted | None:
     """What a host name says if it is shaped like AWS's (``iot.R…``, ``X.jobs.iot.R…``, ``X-ats.iot.R…``), else None."""
-    found = _ENDPOINT.match(host)
+    found = _ENDPOINT.match(host) if len(host) <= LONGEST_HOST else None
     if found is None:
         return None
     prefix, region = found[1], found[2].decode()

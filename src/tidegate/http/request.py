@@ -14,13 +14,14 @@ Answer = tuple[int, Headers, bytes]
 class Peer(NamedTuple):
     """The connection a request came over.
 
-    ``device`` is true on the device listener; ``certificate`` is the DER of the client certificate whose key the TLS
-    handshake proved, if there was one.
+    ``device`` is true on the device listener, ``tls`` where it is encrypted; ``certificate`` is the DER of the client
+    certificate whose key the TLS handshake proved, if there was one.
     """
 
     device: bool = False
     certificate: bytes | None = None
     address: str = ""
+    tls: bool = False
 
 
 class Request(NamedTuple):

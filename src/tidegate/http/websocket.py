@@ -20,7 +20,7 @@ import msgspec
 
 from tidegate.http import callers, sigv4
 from tidegate.http.callers import Caller
-from tidegate.http.request import Answer, Request
+from tidegate.http.request import Answer, Peer, Request
 from tidegate.runtime.service import Service
 from tidegate.store.database import StoreError
 from tidegate.wire.errors import WireError
@@ -32,7 +32,7 @@ _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _LONGEST_KEY = 512
 _SUBPROTOCOLS = (b"mqtt", b"mqttv3.1")
 
-Open = Callable[[Caller | None], asyncio.Protocol]
+Open = Callable[[Caller | None, Peer], asyncio.Protocol]
 """Makes the protocol that takes the connection over. None stands for the holder of the client certificate."""
 
 
@@ -72,7 +72,7 @@ class Handshakes:
         except StoreError as error:
             log.error("a WebSocket client cannot be identified: %s", error)
             return self._refusal(503, "The service is temporarily unavailable.")
-        return Switch(head, lambda: self._open(caller))
+        return Switch(head, lambda: self._open(caller, request.peer))
 
     async def _caller(self, request: Request) -> Caller | None:
         scope = sigv4.parse_scope(request.headers, request.query_string)

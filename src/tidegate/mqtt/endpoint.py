@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+from tidegate.clock import Millis
 from tidegate.mqtt import topics
 from tidegate.mqtt.connectivity import Recorder
 from tidegate.mqtt.desk import Desk
@@ -34,25 +35,25 @@ from tidegate.runtime.service import Service
 class DeviceIdentity:
     """The holder of an ACTIVE certificate on one connection; permissions are in memory until they change."""
 
-    __slots__ = ("__weakref__", "_bound", "_device", "_peer", "exclusive_thing", "principal", "scope", "scope_id")
+    __slots__ = ("__weakref__", "_bound", "_connecting", "exclusive_thing", "principal", "scope", "scope_id")
 
-    def __init__(self, device: identity.Device, bound: identity.Bound, peer: str = "") -> None:
+    def __init__(self, device: identity.Device, peer: str, now: Callable[[], Millis]) -> None:
         # Few policies look at how a client connects; no other connection has to carry what they look at.
-        self._device = device if device.judges_connect else None
-        self._peer = peer if self._device is not None else ""
+        self._connecting = (device, peer, now) if device.judges_connect else None
         self.principal = device.certificate_id
         self.scope: Scope = (device.account, device.region)
         self.scope_id = device.scope
         thing = device.thing
         self.exclusive_thing = thing.name if thing is not None and thing.exclusive else None
-        self._bound = bound
+        self._bound = device.bind(device.client_id, peer, now)
 
     def connects(self, client_id: str, *, persistent: bool, will_topic: str | None) -> bool:
         bound = self._bound
-        if self._device is not None:
+        if self._connecting is not None:
+            device, peer, now = self._connecting
             extra = identity.of_connect(persistent=persistent, will_topic=will_topic)
-            bound = self._device.bind(client_id, self._peer, extra)
-            self._device = None
+            bound = device.bind(client_id, peer, now, extra)
+            self._connecting = None
         return bound.allows("iot:Connect", f"client/{client_id}")
 
     def allows(self, action: str, resource: str, client_id: str) -> bool:
@@ -79,7 +80,7 @@ class Devices:
                 tx, certificate_id, server_name=server_name, client_id=client_id, partition=partition
             )
         )
-        return None if device is None else DeviceIdentity(device, device.bind(client_id, peer), peer)
+        return None if device is None else DeviceIdentity(device, peer, self._service.clock.now)
 
     async def identify_signer(self, signer: Signer, client_id: str, peer: str) -> Identity | None:
         allowed = await self._authorise(signer, client_id, peer)

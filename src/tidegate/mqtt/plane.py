@@ -60,12 +60,13 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
 class Signer(msgspec.Struct, frozen=True):
     """Who opened a WebSocket: the principal of the key that signed the handshake, in the scope it signed for.
 
-    With authentication off, who the client says it is, and no key.
+    With authentication off, who the client says it is, and no key. ``tls``: the handshake was encrypted.
     """
 
     principal: str
     scope: Scope
     key_id: str | None = None
+    tls: bool = False
 
 
 class Plane(Protocol):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from tidegate.clock import wall_now
+from tidegate.clock import Clock, wall_now
+from tidegate.core import contexts
+from tidegate.core.contexts import Place
 from tidegate.mqtt.plane import Scope, Signer
 from tidegate.runtime.access import Identity, Unknown
 from tidegate.runtime.service import Service
@@ -46,18 +48,27 @@ def by_policies(service: Service) -> Authorise:
         if isinstance(found, Unknown) or found.expired(wall_now()):
             return None
         account, region = signer.scope
-        return _bound(found, f"arn:{service.settings.partition}:iot:{region}:{account}:", client_id, peer)
+        prefix = f"arn:{service.settings.partition}:iot:{region}:{account}:"
+        return _bound(found, prefix, Place(region, peer, signer.tls), client_id, service.clock)
 
     return authorise
 
 
-def _bound(identity: Identity, prefix: str, client_id: str, peer: str) -> Allowed:
+def _bound(identity: Identity, prefix: str, place: Place, client_id: str, clock: Clock) -> Allowed:
     if identity.unlimited:
         return lambda _action, _resource: True
-    context = {"aws:sourceip": (peer,), "iot:clientid": (client_id,)}
+    context: contexts.Values = {}
     known: dict[tuple[str, str], bool] = {}
+    passing, second = contexts.passing(identity.keys), -1
 
     def allowed(action: str, resource: str) -> bool:
+        nonlocal second
+        if passing or not context:
+            now = clock.now()
+            if now // 1000 != second:
+                second = now // 1000
+                known.clear()
+                context.update(contexts.of(place, now), **{"iot:clientid": (client_id,)})
         found = known.get((action, resource))
         if found is None:
             if len(known) >= _REMEMBERED:

@@ -29,25 +29,54 @@ _ACTIONS: Final = {
 }
 
 
+_MOST_RESOURCES: Final = 100
+"""Of all ``authInfos`` of a request."""
+_MOST_SKIPPED: Final = 100
+
+
 # --- TestAuthorization ----------------------------------------------------------------------------------------------
 
 
-def test_authorization(tx: Tx, call: Call, request: iot.TestAuthorizationRequest) -> iot.TestAuthorizationResponse:
+def test_authorization(
+    tx: Tx, call: Call, request: iot.TestAuthorizationRequest, results: list[iot.AuthResult]
+) -> iot.TestAuthorizationResponse:
     """One result for each action: ALLOWED if all its resources are, EXPLICIT_DENY if any is denied by a statement."""
-    wrong = _problems(request)
+    return iot.TestAuthorizationResponse(auth_results=results)
+
+
+def _tested(tx: Tx, call: Call, request: iot.TestAuthorizationRequest) -> identity.Device:
+    """Who is tested, with the policies as the request changes them.
+
+    Raises:
+        InvalidRequestException: the request makes no sense, or asks for too much.
+        ResourceNotFoundException: there is no such principal or policy.
+    """
+    wrong = _problems(request, call.limits.policies_per_target)
     if wrong:
         raise iot.InvalidRequestException(" ".join(wrong))
     holder = _holder(tx, call, request.principal or "", request.client_id)
-    holder = _changed(tx, call, holder, request.policy_names_to_add or (), request.policy_names_to_skip or ())
-    bound = holder.bind(request.client_id, None)
+    return _changed(tx, call, holder, request.policy_names_to_add or (), request.policy_names_to_skip or ())
+
+
+def _judged(call: Call, request: iot.TestAuthorizationRequest, holder: identity.Device) -> list[iot.AuthResult]:
+    """The results. A hundred resources against a page of patterns each: nothing for the loop's thread."""
+    bound = holder.bind(request.client_id, None, lambda: call.now)
     names = list(dict.fromkeys(entry.name for entry in holder.applying))
-    return iot.TestAuthorizationResponse(
-        auth_results=[_result(call, bound, names, info) for info in request.auth_infos or ()]
-    )
+    return [_result(call, bound, names, info) for info in request.auth_infos or ()]
 
 
-def _problems(request: iot.TestAuthorizationRequest) -> list[str]:
-    wrong = []
+def _problems(request: iot.TestAuthorizationRequest, most_added: int) -> list[str]:
+    wrong = [
+        texts.authorization.too_many(member, most)
+        for member, most, count in (
+            ("resources", _MOST_RESOURCES, sum(len(info.resources or ()) for info in request.auth_infos or ())),
+            ("policyNamesToAdd", most_added, len(request.policy_names_to_add or ())),
+            ("policyNamesToSkip", _MOST_SKIPPED, len(request.policy_names_to_skip or ())),
+        )
+        if count > most
+    ]
+    if wrong:
+        return wrong
     if not request.principal:
         wrong.append(texts.authorization.PRINCIPAL_MISSING)
     for position, info in enumerate(request.auth_infos or (), 1):
@@ -186,6 +215,6 @@ def _arn(call: Call, name: str) -> str:
 
 
 HANDLERS = {
-    ("iot", "TestAuthorization"): Handler(test_authorization, reads=True),
+    ("iot", "TestAuthorization"): Handler(test_authorization, reads=True, look=_tested, prepare=_judged),
     ("iot", "GetEffectivePolicies"): Handler(get_effective_policies, reads=True),
 }

@@ -11,12 +11,14 @@ The client id decides which thing it is, thereby which variables have values and
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from tidegate.core import policy
+from tidegate.clock import Millis
+from tidegate.core import contexts, policy
+from tidegate.core.contexts import Place
 from tidegate.pki import certificates as x509
 from tidegate.store import certificates, policies
 from tidegate.store.database import Tx
@@ -60,6 +62,36 @@ class Bound:
         return self._policies.explain(action, arn)
 
 
+class _Passing(Bound):
+    """The same where policies look at the time: bound anew each second."""
+
+    __slots__ = ("_bind", "_now", "_second")
+
+    def __init__(
+        self, bind: Callable[[Millis], policy.Bound], now: Callable[[], Millis], prefix: str, thing_name: str | None
+    ) -> None:
+        at = now()
+        super().__init__(bind(at), prefix, thing_name)
+        self._bind, self._now, self._second = bind, now, at // 1000
+
+    def _renew(self) -> None:
+        now = self._now()
+        if now // 1000 != self._second:
+            self._policies, self._second = self._bind(now), now // 1000
+
+    def allows(self, action: str, resource: str) -> bool:
+        self._renew()
+        return super().allows(action, resource)
+
+    def decide(self, action: str, resource: str) -> policy.Decision:
+        self._renew()
+        return super().decide(action, resource)
+
+    def explain(self, action: str, arn: str) -> policy.Explanation:
+        self._renew()
+        return super().explain(action, arn)
+
+
 def of_connect(*, persistent: bool, will_topic: str | None) -> dict[str, str | list[str]]:
     """The condition keys that one CONNECT alone has (device reference 8.2)."""
     attributes = [name for name, given in (("PersistentConnect", persistent), ("LastWill", will_topic)) if given]
@@ -98,16 +130,21 @@ class Device(NamedTuple):
     @property
     def judges_connect(self) -> bool:
         """Whether a policy looks at how a client connects, so that CONNECT needs a binding of its own."""
-        return any(entry.conditions_on(_OF_CONNECT) for entry in self.applying)
+        return any(not entry.keys.isdisjoint(_OF_CONNECT) for entry in self.applying)
 
     def bind(
-        self, client_id: str | None, source_ip: str | None, extra: Mapping[str, str | list[str]] | None = None
+        self,
+        client_id: str | None,
+        source_ip: str | None,
+        now: Callable[[], Millis],
+        extra: Mapping[str, str | list[str]] | None = None,
     ) -> Bound:
         """What a connection may do.
 
         Args:
             client_id: the one the device was loaded for; None over HTTPS.
             source_ip: the peer's address; None if there is none.
+            now: tells the time, the service's, as often as something is asked that depends on it.
             extra: condition keys that one request alone has (``of_connect``): bind with them to judge the CONNECT and
                 without them for what follows.
 
@@ -116,15 +153,21 @@ class Device(NamedTuple):
         """
         if client_id != self.client_id:
             raise ValueError(f"loaded for client id {self.client_id!r}, not for {client_id!r}")
-        context = {**self.variables, **(extra or {})}
-        if source_ip is not None:
-            context["aws:SourceIp"] = source_ip
+        context: dict[str, str | Sequence[str]] = {**self.variables, **(extra or {})}
         if self.server_name is not None:
             context["iot:DomainName"] = self.server_name
         if client_id is not None:
             context |= {"iot:ClientId": client_id, **_thing_variables(self.thing)}
         prefix = f"arn:{self.partition}:iot:{self.region}:{self.account}:"
-        return Bound(policy.bind(self.applying, context), prefix, self.thing.name if self.thing else None)
+        applying, thing_name = self.applying, self.thing.name if self.thing else None
+        place = Place(self.region, source_ip, tls=True)  # which proved the certificate
+
+        def at(instant: Millis) -> policy.Bound:
+            return policy.bind(applying, {**context, **contexts.of(place, instant)})
+
+        if any(contexts.passing(entry.keys) for entry in applying):
+            return _Passing(at, now, prefix, thing_name)
+        return Bound(at(now()), prefix, thing_name)
 
 
 def load(

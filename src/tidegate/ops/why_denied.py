@@ -122,7 +122,7 @@ def _answer(tx: Tx, question: Question, owner: Owner, certificate_id: str, now: 
     extra = None
     if question.action.lower() == "iot:connect":
         extra = identity.of_connect(persistent=question.persistent, will_topic=question.will_topic)
-    bound = device.bind(question.client_id, question.source_ip, extra)
+    bound = device.bind(question.client_id, question.source_ip, lambda: now, extra)
     arn = question.resource
     if not arn.startswith("arn:"):
         arn = f"arn:{question.partition}:iot:{owner.region}:{owner.account}:{arn}"

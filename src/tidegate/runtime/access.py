@@ -215,6 +215,8 @@ def _variables(principal: str, tags: dict[str, str]) -> dict[str, tuple[str, ...
         "aws:principaltype": "User",
         "aws:username": name_of(principal),
         "aws:userid": name_of(principal),
+        "aws:principalisawsservice": "false",
+        "aws:viaawsservice": "false",
     }
     own |= {f"aws:principaltag/{key.lower()}": value for key, value in tags.items()}
     return {key: (value,) for key, value in own.items() if value}

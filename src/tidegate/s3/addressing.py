@@ -11,6 +11,8 @@ from urllib.parse import unquote_to_bytes
 _BUCKET: Final = re.compile(r"(?=.{3,63}\Z)[a-z0-9][a-z0-9-]*(?:\.[a-z0-9][a-z0-9-]*)*(?<!-)\Z", re.ASCII)
 _ADDRESS: Final = re.compile(r"\d+\.\d+\.\d+\.\d+\Z", re.ASCII)
 _AWS: Final = re.compile(r"(?:(?P<bucket>.+)\.)?s3[.-](?:[a-z0-9-]+\.)*amazonaws\.com(?:\.cn)?\Z", re.IGNORECASE)
+_LONGEST_HOST: Final = 255
+"""Characters of a name in the DNS. A longer one is none, and is not searched."""
 LONGEST_KEY: Final = 1024
 """Bytes of UTF-8."""
 
@@ -48,7 +50,7 @@ def hosted_bucket(host: str, domains: Sequence[str]) -> str | None:
     for domain in domains:
         if name.endswith(f".{domain}"):
             return name.removesuffix(f".{domain}")
-    found = _AWS.match(name)
+    found = _AWS.match(name) if len(name) <= _LONGEST_HOST else None
     return found["bucket"] if found else None
 
 

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote_plus
 
 from tidegate.clock import Ids, monotonic, wall_now
+from tidegate.core.contexts import Place
 from tidegate.objects import sigv4
 from tidegate.objects.refusals import RefusedError
 from tidegate.s3 import addressing, buckets, chunked, dates, listings, multipart, objects, segments
@@ -171,12 +172,8 @@ class App:
         holder = caller.holder
         if holder is None:
             return
-        context = {
-            "aws:sourceip": peer.address,
-            "aws:securetransport": "true" if peer.tls else "false",
-            "aws:requestedregion": holder.region or self._work.region,
-        }
-        told = await self._gate.authorise(holder.key_id, holder.token, action, _arn(bucket, key), context)
+        place = Place(holder.region or self._work.region, peer.address, peer.tls)
+        told = await self._gate.authorise(holder.key_id, holder.token, action, _arn(bucket, key), place)
         if told is not None:
             raise S3Error("AccessDenied", told)
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from tidegate.clock import Millis
+from tidegate.core.contexts import Place
 
 
 class Credential(NamedTuple):
@@ -35,9 +36,7 @@ class Gate(Protocol):
         """The secret and the owner of an access key."""
         ...
 
-    async def authorise(
-        self, key_id: str, token: str | None, action: str, resource: str, context: Mapping[str, str]
-    ) -> str | None:
+    async def authorise(self, key_id: str, token: str | None, action: str, resource: str, place: Place) -> str | None:
         """None if a key's holder may do something to a resource (an ARN), else the sentence that refuses it."""
         ...
 
@@ -100,10 +99,8 @@ class Line:
         found = await self._ask("credential", key_id, token)
         return None if found is None else Credential(*found)
 
-    async def authorise(
-        self, key_id: str, token: str | None, action: str, resource: str, context: Mapping[str, str]
-    ) -> str | None:
-        told: str | None = await self._ask("authorise", key_id, token, action, resource, context)
+    async def authorise(self, key_id: str, token: str | None, action: str, resource: str, place: Place) -> str | None:
+        told: str | None = await self._ask("authorise", key_id, token, action, resource, place)
         return told
 
     async def now(self) -> Millis:
@@ -124,7 +121,9 @@ async def answer(
     """The server's end: answer until the endpoint is gone. ``failed`` hears of questions that could not be answered."""
     known: dict[str, Callable[..., Awaitable[Any]]] = {
         "credential": gate.credential,
-        "authorise": gate.authorise,
+        "authorise": lambda key_id, token, action, resource, place: gate.authorise(
+            key_id, token, action, resource, Place(*place)
+        ),
         "now": gate.now,
     }
     under_way: set[asyncio.Task[None]] = set()

@@ -6,11 +6,9 @@ socket (``asking.py``), at whose other end this stands. An endpoint inside the s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
-
 from tidegate.clock import Millis
-from tidegate.core import arn, texts
+from tidegate.core import arn, contexts, texts
+from tidegate.core.contexts import Place
 from tidegate.core.iam.decisions import Asked
 from tidegate.runtime.access import Identity
 from tidegate.runtime.service import Service
@@ -36,12 +34,10 @@ class LocalGate:
         account = named.account if named and named.account else self._service.settings.account
         return Credential(found.secret, found.principal, account, found.expires_at)
 
-    async def authorise(
-        self, key_id: str, token: str | None, action: str, resource: str, context: Mapping[str, str]
-    ) -> str | None:
+    async def authorise(self, key_id: str, token: str | None, action: str, resource: str, place: Place) -> str | None:
         """None if the holder of a key that signed may do something, else the sentence that refuses it.
 
-        ``context`` are the condition keys that the endpoint knows, in lower case.
+        ``place`` is where its request came in.
 
         Raises:
             StoreError: the store cannot be read.
@@ -52,16 +48,11 @@ class LocalGate:
         self._service.access.used(found)
         if found.unlimited:
             return None
-        known = {name: (value,) for name, value in {**context, **self._moment()}.items()}
-        decision = found.decide(Asked((action,), resource, {**found.variables, **known}))
+        context = {**found.variables, **contexts.of(place, self._service.clock.now())}
+        decision = found.decide(Asked((action,), resource, context))
         if decision.allowed:
             return None
         return texts.access.denied(found.principal, action, resource, decision.because(action))
-
-    def _moment(self) -> dict[str, str]:
-        seconds = self._service.clock.now() // 1000
-        moment = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return {"aws:currenttime": moment, "aws:epochtime": str(seconds)}
 
     async def now(self) -> Millis:
         """The service's clock, by which its own presigned URLs are judged."""

@@ -10,7 +10,7 @@ Rules about several members, or about what exists, are not shape constraints: th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -20,6 +20,11 @@ import msgspec
 from tidegate.wire import fastpath, patterns, plans
 from tidegate.wire.plans import Entries, Items, Plan, Scalar
 from tidegate.wire.shapes import Ceilings, Number, Size, Text
+
+_MOST_SENTENCES = 100
+"""Structures in a list are looked at until there are so many. Ours: an answer need not be larger than its request."""
+_MOST_SHOWN = 1000
+"""Elements of a value that a sentence repeats, and that are looked at once something is wrong. Ours, likewise."""
 
 
 def violations(request: msgspec.Struct, ceilings: Ceilings = ()) -> list[str]:
@@ -60,12 +65,12 @@ def _explain(plan: Plan | None, value: Any, path: str, found: list[str], ceiling
         found += [_sentence(value, path, clause) for clause in reversed(_failed(plan.rule, value))]
     elif isinstance(plan, Items):
         found += [_sentence(value, path, clause) for clause in _failed(plan.size, value)]
-        inner = [(f"{path}.{number}.member", item) for number, item in enumerate(value, 1)]
+        inner = ((f"{path}.{number}.member", item) for number, item in enumerate(value, 1))
         _explain_inner(plan.element, inner, "Member", value, path, found, ceilings)
     elif isinstance(plan, Entries):
         found += [_sentence(value, path, clause) for clause in _failed(plan.size, value)]
-        _explain_inner(plan.key, [(path, key) for key in value], "Map keys", value, path, found, ceilings)
-        inner = [(f"{path}.{key}.member", item) for key, item in value.items()]
+        _explain_inner(plan.key, ((path, key) for key in value), "Map keys", value, path, found, ceilings)
+        inner = ((f"{path}.{key}.member", item) for key, item in value.items())
         _explain_inner(plan.value, inner, "Map value", value, path, found, ceilings)
     elif plan is not None:
         _explain_struct(value, path, found, ceilings)
@@ -73,7 +78,7 @@ def _explain(plan: Plan | None, value: Any, path: str, found: list[str], ceiling
 
 def _explain_inner(
     plan: Plan | None,
-    inner: list[tuple[str, Any]],
+    inner: Iterable[tuple[str, Any]],
     noun: str,
     whole: Any,
     path: str,
@@ -82,7 +87,9 @@ def _explain_inner(
 ) -> None:
     """What stands in a list or map: scalars are reported with all their constraints, on the whole of it."""
     if not isinstance(plan, Scalar):
-        for at, item in inner:
+        for number, (at, item) in enumerate(inner):
+            if len(found) >= _MOST_SENTENCES or (found and number >= _MOST_SHOWN):
+                return
             _explain(plan, item, at, found, ceilings)
     elif any(_failed(plan.rule, item) for _, item in inner):
         clauses = ", ".join(clause for clause, _ in _tests(plan.rule))
@@ -124,6 +131,14 @@ def _sentence(value: Any, path: str, clause: str) -> str:
     return f"Value '{java(value)}' at '{path}' failed to satisfy constraint: {clause}"
 
 
+def _some(texts: Iterable[str]) -> Iterator[str]:
+    for number, text in enumerate(texts):
+        if number == _MOST_SHOWN:
+            yield "..."
+            return
+        yield text
+
+
 def java(value: Any) -> str:
     """A value as Java prints it: ``[a, b]``, ``{k=v}``, ``Tag(key=a, value=null)``."""
     if value is None:
@@ -133,9 +148,9 @@ def java(value: Any) -> str:
     if isinstance(value, Decimal):
         return repr(float(value)).replace("inf", "Infinity")
     if isinstance(value, list):
-        return f"[{', '.join(map(java, value))}]"
+        return f"[{', '.join(_some(java(item) for item in value))}]"
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{key}={java(item)}' for key, item in value.items())}}}"
+        return f"{{{', '.join(_some(f'{key}={java(item)}' for key, item in value.items()))}}}"
     if isinstance(value, msgspec.Struct):
         members = [f"{member.name}={java(getattr(value, member.attribute))}" for member in plans.of(type(value))]
         return f"{type(value).__name__}({', '.join(members)})"

@@ -43,7 +43,8 @@ TRANSLATIONS: dict[str, str] = {
     r"[a-zA-Z0-9_.,@/:#=\[\]-]*": r"[a-zA-Z0-9_.,@/:#=\[\]-]*",
     r"\S{36,64}": r"[^ \t\n\x0b\f\r]{36,64}",
     r"^[0-9A-Za-z_-]+$": r"[0-9A-Za-z_-]+",
-    r"^[1-9]+.[0-9]+": rf"[1-9]+{_ANY_IN_LINE}[0-9]+",
+    # Where the dot is a digit all is digits: said apart, or the dot would be looked for in every place.
+    r"^[1-9]+.[0-9]+": rf"[1-9][0-9]{{2,}}|[1-9]+(?![0-9]){_ANY_IN_LINE}[0-9]+",
     r"^[^$].*": rf"[^$]{_ANY_IN_LINE}*",
     r"^arn:[!-~]+$": r"arn:[!-~]+",
 }
@@ -54,14 +55,14 @@ def without_other(value: str) -> bool:
     # isprintable refuses these and the separators other than the space, in C; what it accepts is settled.
     if value.isprintable():
         return value != ""
-    return not any(unicodedata.category(character)[0] == "C" for character in value)
+    return not any(unicodedata.category(character)[0] == "C" for character in set(value))
 
 
 def without_other_but_lines(value: str) -> bool:
     r"""``[^\p{C}]+`` that lets ``\n``, ``\r`` and ``\t`` through: the output of commands in status details."""
     if value.isprintable():
         return value != ""
-    return not any(unicodedata.category(character)[0] == "C" and character not in "\n\r\t" for character in value)
+    return not any(unicodedata.category(character)[0] == "C" for character in set(value).difference("\n\r\t"))
 
 
 _PLAIN_TAG = re.compile(r"[A-Za-z0-9 _.:/=+\-@]*").fullmatch
@@ -71,7 +72,7 @@ def tag_text(value: str) -> bool:
     r"""``^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$``: letters, separators and numbers of any script, and some signs."""
     if _PLAIN_TAG(value):
         return True
-    return all(character in "_.:/=+-@" or unicodedata.category(character)[0] in "LZN" for character in value)
+    return all(unicodedata.category(character)[0] in "LZN" for character in set(value).difference("_.:/=+-@"))
 
 
 FUNCTIONS: dict[str, Matcher] = {

@@ -7,5 +7,5 @@
 
 The rules: an explicit Deny wins, else any Allow, else no. ``*`` is any run of characters, ``:`` and ``/`` included, and
 ``?`` any one. Variables are substituted in documents of version 2012-10-17 only, and what is substituted is literal; a
-statement with a variable that has no value does not apply. Devices' policies are another dialect: ``core/policy``.
+resource with a variable that has no value matches nothing. Devices' policies are another dialect: ``core/policy``.
 """

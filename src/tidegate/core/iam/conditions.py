@@ -36,12 +36,12 @@ class Condition(NamedTuple):
         return [self.key, *(key for operand in self.operands for key in patterns.keys(operand))]
 
     def met(self, context: Context) -> bool:
-        """Whether a request meets it. Raises ``patterns.UnresolvedError``."""
+        """Whether a request meets it. Raises ``variables.UnresolvedError``."""
         values = context.get(self.key, ())
-        operands = [patterns.substituted(operand, context) for operand in self.operands]
+        operator = OPERATORS[self.operator]
+        operands = patterns.usable(self.operands, context, exceptions=operator.negated)
         if self.operator == "Null":
             return any(comparison.truth(operand) != bool(values) for operand in operands)
-        operator = OPERATORS[self.operator]
         if not values:
             missing = self.if_exists or operator.negated
             return self.quantifier == "ForAllValues" or (missing and self.quantifier == "") or self.if_exists

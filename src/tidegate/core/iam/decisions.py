@@ -8,7 +8,8 @@ from typing import NamedTuple
 from tidegate.core import wildcards
 from tidegate.core.iam import patterns
 from tidegate.core.iam.documents import Policy, Statement
-from tidegate.core.iam.patterns import Context, Template
+from tidegate.core.iam.patterns import Context
+from tidegate.core.variables import UnresolvedError
 
 
 class Asked(NamedTuple):
@@ -81,18 +82,10 @@ def _applies(statement: Statement, actions: tuple[str, ...], asked: Asked) -> bo
     if named == statement.not_actions:
         return False
     try:
-        meant = any(_means(resource, statement, asked) for resource in statement.resources)
+        resources = patterns.usable(statement.resources, asked.context, exceptions=statement.not_resources)
+        meant = any(wildcards.matches(resource, asked.resource) for resource in resources)
         return meant != statement.not_resources and all(
             condition.met(asked.context) for condition in statement.conditions
         )
-    except patterns.UnresolvedError:
+    except UnresolvedError:
         return False
-
-
-def _means(resource: Template, statement: Statement, asked: Asked) -> bool:
-    try:
-        return wildcards.matches(patterns.substituted(resource, asked.context), asked.resource)
-    except patterns.UnresolvedError:
-        if statement.not_resources:  # what is excepted is not known
-            raise
-        return False  # another resource of the statement may still be meant

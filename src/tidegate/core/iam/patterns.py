@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from tidegate.core import variables
 from tidegate.core import wildcards as marks
+from tidegate.core.variables import UnresolvedError
 
 Context = Mapping[str, Sequence[str]]
 """Condition keys, folded to lower case, with their values."""
@@ -25,10 +27,6 @@ class Variable(NamedTuple):
 
 Template = tuple[str | Variable, ...]
 """A pattern before substitution: literal parts, with wildcards marked, and variables."""
-
-
-class UnresolvedError(Exception):
-    """A variable has no value in this request."""
 
 
 def template(text: str, *, wildcards: bool, variables: bool) -> Template:
@@ -92,6 +90,11 @@ def substituted(parts: Template, context: Context) -> str:
     if len(parts) == 1 and isinstance(parts[0], str):
         return parts[0]
     return "".join([part if isinstance(part, str) else _value(part, context) for part in parts])
+
+
+def usable(alternatives: Iterable[Template], context: Context, *, exceptions: bool) -> list[str]:
+    """The patterns of those that have their values; see ``variables.usable``."""
+    return variables.usable(alternatives, lambda parts: substituted(parts, context), exceptions=exceptions)[0]
 
 
 def _value(variable: Variable, context: Context) -> str:

@@ -3,12 +3,12 @@
 Three steps, each done as rarely as its input changes:
 
 1. ``parse`` reads one document (``document``). Once per stored policy version.
-2. ``bind`` fixes a context (client id, certificate, address): substitutes variables, settles conditions, and drops the
-   statements that cannot match (``binding``, ``templates``, ``conditions``). Once per connection.
+2. ``bind`` fixes a context (client id, certificate, address): substitutes variables, settles conditions, and drops what
+   cannot match (``binding``, ``templates``, ``conditions``). Once per connection.
 3. ``Bound.allows`` answers one ``(action, resource)`` (``patterns``). Once per packet; ``Bound.decide`` says why.
 
-The rules: an explicit Deny wins, else any Allow, else no. MQTT's ``+`` and ``#`` are ordinary text. A statement with a
-variable that has no value does not match, whatever its effect.
+The rules: an explicit Deny wins, else any Allow, else no. MQTT's ``+`` and ``#`` are ordinary text. A resource with a
+variable that has no value matches nothing, whatever the effect (``core/variables``).
 
 Which policies apply, and which variables exist, is the caller's knowledge; nothing here knows IoT but
 ``refuses_for_iot``.

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from tidegate.core import variables
 from tidegate.core.policy import patterns, templates
 from tidegate.core.policy.document import Policy, Statement
 from tidegate.core.policy.patterns import Patterns
-from tidegate.core.policy.templates import Context, ContextValues, Refuses, UnresolvedError, refuses_for_iot
+from tidegate.core.policy.templates import Context, ContextValues, Refuses, refuses_for_iot
+from tidegate.core.variables import UnresolvedError
 
 
 class Decision(NamedTuple):
@@ -40,7 +42,10 @@ class Decision(NamedTuple):
 
 
 class Skipped(NamedTuple):
-    """A statement that cannot match in this context, and why; ``missing`` are keys it needs that have no value."""
+    """A statement that cannot match in this context, or one resource of it, and why.
+
+    ``missing`` are keys it needs that have no value.
+    """
 
     policy: str
     statement: int
@@ -52,8 +57,8 @@ class Skipped(NamedTuple):
 class Explanation(NamedTuple):
     """Everything about one decision.
 
-    ``allowing`` and ``denying`` are the policies that have a statement of that effect which matches, ``skipped`` the
-    statements about the action that this context leaves out. ``missing`` are the keys without a value that those name.
+    ``allowing`` and ``denying`` are the policies that have a statement of that effect which matches, ``skipped`` what
+    this context leaves out of the statements about the action, ``missing`` the keys without a value that those name.
     """
 
     decision: Decision
@@ -101,7 +106,7 @@ class Bound:
 
     @property
     def skipped(self) -> tuple[Skipped, ...]:
-        """Statements that this context leaves out; for explaining a refusal."""
+        """What this context leaves out of the statements; for explaining a refusal."""
         return tuple(entry for _, entry in self._skipped)
 
     def allows(self, action: str, resource: str) -> bool:
@@ -163,7 +168,8 @@ def bind(policies: Iterable[Policy], context: ContextValues, refuses: Refuses = 
     """Fix the context of a principal.
 
     Keys that only one request has (``iot:ConnectAttributes``, ``iot:LastWillTopic``) are known at CONNECT alone: bind
-    for it with them and once more without. Conditions on the time hold as of ``aws:CurrentTime`` in the context.
+    for it with them and once more without. What looks at the time is good as long as
+    the time in the context: bind again.
     """
     fixed = Context(context, refuses)
     live: list[_Live] = []
@@ -171,20 +177,34 @@ def bind(policies: Iterable[Policy], context: ContextValues, refuses: Refuses = 
     for policy in policies:
         for statement in policy.statements:
             try:
-                live.append(_Live(policy, statement, _bound(statement, fixed)))
+                resources, lacking = _bound(statement, fixed)
+                live.append(_Live(policy, statement, resources))
             except UnresolvedError as error:
-                missing = () if error.missing is None else (error.missing,)
-                skipped.append((statement, Skipped(policy.name, statement.index, statement.sid, str(error), missing)))
+                lacking = [error]
+            skipped += [(statement, _skipped(policy, statement, error)) for error in lacking]
     return Bound(tuple(live), tuple(skipped))
 
 
-def _bound(statement: Statement, context: Context) -> Patterns:
-    """The resources of a statement in a context. Raises ``UnresolvedError`` if it cannot match there."""
+def _skipped(policy: Policy, statement: Statement, error: UnresolvedError) -> Skipped:
+    missing = () if error.missing is None else (error.missing,)
+    return Skipped(policy.name, statement.index, statement.sid, str(error), missing)
+
+
+def _bound(statement: Statement, context: Context) -> tuple[Patterns, list[UnresolvedError]]:
+    """The resources of a statement in a context, and why others are left out.
+
+    Raises ``UnresolvedError`` if the statement cannot match there.
+    """
     for condition in statement.conditions:
         if not condition.met(context):
             known = bool(context.values(condition.key))
             text = f"condition {condition.name} on {condition.key} is not met"
             raise UnresolvedError(text, None if known else condition.key)
     if statement.fixed is not None:
-        return statement.fixed
-    return patterns.of(templates.substituted(template, context) for template in statement.resources)
+        return statement.fixed, []
+    usable, lacking = variables.usable(
+        statement.resources,
+        lambda template: templates.substituted(template, context),
+        exceptions=statement.not_resources,
+    )
+    return patterns.of(usable), lacking

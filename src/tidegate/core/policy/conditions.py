@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import NamedTuple
 
-from tidegate.core import comparison
+from tidegate.core import comparison, variables
 from tidegate.core.policy import templates
 
 
@@ -22,12 +22,15 @@ class Condition(NamedTuple):
     def met(self, context: templates.Context) -> bool:
         """Whether the values of the key satisfy it. Raises ``UnresolvedError``."""
         values = context.values(self.key)
-        operands = [templates.substituted(operand, context) for operand in self.operands]
-        if self.operator == "Null":
+        operator = comparison.OPERATORS.get(self.operator)
+        negated = operator is not None and operator.negated
+        operands, _ = variables.usable(
+            self.operands, lambda operand: templates.substituted(operand, context), exceptions=negated
+        )
+        if operator is None:  # Null
             return any(operand.lower() == ("false" if values else "true") for operand in operands)
         if not values and self.if_exists:
             return True
-        operator = comparison.OPERATORS[self.operator]
         single = functools.partial(comparison.satisfies, operator, operands)
         if self.quantifier == "ForAllValues":
             return all(map(single, values))

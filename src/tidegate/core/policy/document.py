@@ -33,15 +33,15 @@ class Statement(msgspec.Struct, frozen=True):
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """A parsed document; ``name`` and ``version`` are only for naming it in decisions."""
+    """A parsed document; ``name`` and ``version`` are only for naming it in decisions.
+
+    ``keys`` are those whose values it needs, folded.
+    """
 
     name: str
     version: int | None
     statements: tuple[Statement, ...]
-
-    def conditions_on(self, keys: frozenset[str]) -> bool:
-        """Whether a statement has a condition on one of some keys, in lower case."""
-        return any(condition.key.lower() in keys for entry in self.statements for condition in entry.conditions)
+    keys: frozenset[str]
 
 
 _VERSIONS: Final = (None, "2012-10-17", "2008-10-17")
@@ -70,7 +70,16 @@ def parse(document: str, name: str = "", version: int | None = None) -> Policy:
         statements = [statements]
     if not isinstance(statements, list) or not statements:
         raise malformed.syntax("Statement must be a statement or a list of them")
-    return Policy(name, version, tuple(_statement(index, source) for index, source in enumerate(statements)))
+    found = tuple(_statement(index, source) for index, source in enumerate(statements))
+    return Policy(name, version, found, frozenset(key for entry in found for key in _keys(entry)))
+
+
+def _keys(statement: Statement) -> Iterable[str]:
+    for condition in statement.conditions:
+        yield templates.fold(condition.key)
+    operands = [operand for condition in statement.conditions for operand in condition.operands]
+    for template in (*statement.resources, *operands):
+        yield from templates.keys(template)
 
 
 def _statement(index: int, source: object) -> Statement:

@@ -1,15 +1,11 @@
-"""Text with wildcards: ``*`` is any run of characters, ``/`` and ``:`` included, ``?`` any one.
-
-Matched by hand rather than by ``re``: compiling a regular expression per connection costs more than the connection, and
-a pattern with many stars must not be able to backtrack.
-"""
+"""Sets of patterns with wildcards, sorted by how they are matched: most have none, or one star at their end."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from tidegate.core.wildcards import HOLE, STAR
+from tidegate.core.wildcards import HOLE, STAR, glob
 
 _NONE: Final[frozenset[str]] = frozenset()
 """One for all: an empty frozenset takes 216 bytes, and every connection has several."""
@@ -56,32 +52,3 @@ def union(sets: Sequence[Patterns]) -> Patterns:
         tuple(prefix for s in sets for prefix in s.prefixes),
         tuple(glob for s in sets for glob in s.globs),
     )
-
-
-def glob(segments: tuple[str, ...], text: str) -> bool:
-    """Match text against segments with any run of characters between them. The leftmost place of each is enough."""
-    first, last = segments[0], segments[-1]
-    if len(segments) == 1:
-        return len(text) == len(first) and _fits(first, text, 0)
-    at, end = len(first), len(text) - len(last)
-    if at > end or not _fits(first, text, 0) or not _fits(last, text, end):
-        return False
-    for segment in segments[1:-1]:
-        at = _find(segment, text, at, end)
-        if at < 0:
-            return False
-        at += len(segment)
-    return True
-
-
-def _fits(segment: str, text: str, at: int) -> bool:
-    if HOLE not in segment:
-        return text.startswith(segment, at)
-    window = text[at : at + len(segment)]
-    return len(window) == len(segment) and all(s in (c, HOLE) for s, c in zip(segment, window, strict=True))
-
-
-def _find(segment: str, text: str, at: int, end: int) -> int:
-    if HOLE not in segment:
-        return text.find(segment, at, end)
-    return next((place for place in range(at, end - len(segment) + 1) if _fits(segment, text, place)), -1)

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from tidegate.core import wildcards as marks
 from tidegate.core.policy import malformed
+from tidegate.core.variables import UnresolvedError
 
 ContextValues = Mapping[str, str | Sequence[str]]
 """Condition keys and policy variables with their values, spelled as policies spell them; case is ignored."""
@@ -33,14 +34,6 @@ _SPECIAL = re.compile(r"\$\{([^{}]*)\}|[*?]")
 _VARIABLE = re.compile(r"([^\s,'\[\]]+(?:\[[^\]]+\])?)(?:\s*,\s*'([^']*)')?\Z")
 _ESCAPES: Final = frozenset("*?$")
 _MARKS: Final = {"*": marks.STAR, "?": marks.HOLE}
-
-
-class UnresolvedError(Exception):
-    """A variable without a usable value; ``missing`` is its key if it has none at all."""
-
-    def __init__(self, text: str, missing: str | None = None) -> None:
-        super().__init__(text)
-        self.missing = missing
 
 
 def parse(text: str, *, wildcards: bool) -> Template:
@@ -74,6 +67,13 @@ def _variable(text: str) -> Variable:
     if not found:
         raise malformed.syntax(f"${{{text}}} is no variable")
     return Variable(found[1], found[2])
+
+
+def keys(template: Template) -> list[str]:
+    """The keys whose values a template needs, folded."""
+    if isinstance(template, str):
+        return []
+    return [fold(part.key) for part in template if isinstance(part, Variable)]
 
 
 def substituted(template: Template, context: Context) -> str:

@@ -6,13 +6,13 @@ have several values (an array), and matches if one of them does.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
 
+from tidegate.core import wildcards
 from tidegate.core.query import parser, scanner
 from tidegate.core.query.tree import (
     And,
@@ -90,7 +90,7 @@ def _term(node: Term, document: Document) -> bool:
 
 def _pattern(node: Pattern, document: Document) -> bool:
     segments = _segments(node.pieces)
-    return any(_fits(segments, word) for one in _candidates(node.field, document) for word in one.words)
+    return any(wildcards.glob(segments, word) for one in _candidates(node.field, document) for word in one.words)
 
 
 def _phrase(node: Phrase, document: Document) -> bool:
@@ -127,40 +127,14 @@ def _below(bound: Bound | None, found: Any, of: Callable[[Bound], Any]) -> bool:
     return bound is None or bool(found <= of(bound) if bound.inclusive else found < of(bound))
 
 
-class _Segment(NamedTuple):
-    """What lies between two stars: of a fixed length, so that a search never goes back."""
-
-    form: re.Pattern[str]
-    length: int
-
-
 @lru_cache(maxsize=1024)
-def _segments(pieces: tuple[str, ...]) -> list[_Segment]:
-    found = [("", 0)]
-    for position, piece in enumerate(pieces):
-        form, length = found[-1]
-        if position % 2 == 0:
-            found[-1] = (form + re.escape(piece), length + len(piece))
-        elif piece == "?":
-            found[-1] = (form + ".", length + 1)
-        else:
-            found.append(("", 0))
-    return [_Segment(re.compile(form, re.DOTALL), length) for form, length in found]
+def _segments(pieces: tuple[str, ...]) -> tuple[str, ...]:
+    """What lies between the stars of a pattern."""
+    marked = [_MARKS[piece] if position % 2 else piece for position, piece in enumerate(pieces)]
+    return tuple("".join(marked).split(wildcards.STAR))
 
 
-def _fits(segments: list[_Segment], word: str) -> bool:
-    head, *others = segments
-    if not others:
-        return head.form.fullmatch(word) is not None
-    at = head.form.match(word)
-    for middle in others[:-1]:
-        at = at and middle.form.search(word, at.end())
-    return at is not None and _ends(others[-1], word, at.end())
-
-
-def _ends(tail: _Segment, word: str, since: int) -> bool:
-    start = len(word) - tail.length
-    return start >= since and tail.form.match(word, start) is not None
+_MARKS = {"*": wildcards.STAR, "?": wildcards.HOLE}
 
 
 _MATCHERS: dict[type, Callable[[Any, Document], bool]] = {

@@ -24,6 +24,11 @@ def resources_missing(position: int) -> str:
     return f"authInfos.{position}.member.resources must name at least one resource"
 
 
+def too_many(member: str, most: int) -> str:
+    """[R] TestAuthorization: AWS names no limits."""
+    return f"A request may have at most {most} {member}"
+
+
 def not_a_resource(position: int, text: str) -> str:
     """[R] TestAuthorization; ``position`` counts from 1."""
     return f"authInfos.{position}.member.resources holds {text}, which is not an ARN"

@@ -1,0 +1,232 @@
+"""The dearest request of each operation: how long a single turn of the event loop may take for a stranger's choosing.
+
+Requests are built from the service models, one for each member and each kind of filling: as long, as many and as deep
+as the server takes, the rest of the request as it should be. What counts is the processor time of the longest turn of
+the server's loop, whether the request is accepted or refused. A few that a model does not show are written by hand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.model import ListShape, MapShape, Shape, StructureShape
+
+from bench.measure import Aim, Figure
+from tidegate import server
+from tidegate.ops.table import HANDLERS
+from tidegate.server import Address, Options
+
+LONGEST_MS = 50.0
+_BODY = 900_000
+"""Bytes of the longest filling; a body may have 1 MiB."""
+_HEAD = 40_000
+"""The same for what stands in the URL or in a header."""
+_FILLINGS = {
+    "plain": "a",
+    "wide": "\u2003",
+    "digits": "9",
+    "brackets": "[",
+    "objects": '{"a":',
+    "placeholders": "${",
+    "wildcards": "?*",
+    "escaped": '\\"',
+}
+ACCOUNT = "000000000000"
+_HEADS = {"arn": f"arn:aws:iot:us-east-1:{ACCOUNT}:", "document": "{}"}
+
+
+class Meter:
+    """The longest turn of a loop since it was last read."""
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+
+    def read(self) -> float:
+        found, self.longest = self.longest, 0.0
+        return found * 1000
+
+
+@contextmanager
+def metered() -> Iterator[Meter]:
+    """Measure every callback that any of asyncio's own loops runs."""
+    meter, run = Meter(), asyncio.Handle._run
+
+    def measured(handle: asyncio.Handle) -> None:
+        started = time.thread_time()
+        run(handle)
+        meter.longest = max(meter.longest, time.thread_time() - started)
+
+    asyncio.Handle._run = measured  # type: ignore[method-assign]
+    try:
+        yield meter
+    finally:
+        asyncio.Handle._run = run  # type: ignore[method-assign]
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[server.Running]:
+    """A whole server on a loop of its own thread."""
+    anywhere = Address("127.0.0.1", 0)
+    options = Options(data=folder, http=anywhere, https=anywhere, mqtts=anywhere, objects_listen=anywhere)
+    started: list[server.Running] = []
+    ready, ended = threading.Event(), asyncio.Event()
+    loop = asyncio.new_event_loop()
+
+    async def serve() -> None:
+        async with server.running(options._replace(objects_apart=False, grace_s=0.5)) as running:
+            started.append(running)
+            ready.set()
+            await ended.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    try:
+        if not ready.wait(60):
+            raise TimeoutError("the server did not start")
+        yield started[0]
+    finally:
+        loop.call_soon_threadsafe(ended.set)
+        thread.join()
+        loop.close()
+
+
+class _Requests:
+    """Requests of one operation."""
+
+    def __init__(self, shape: StructureShape) -> None:
+        self._shape = shape
+
+    def plain(self) -> dict[str, Any]:
+        return {name: self._least(self._shape.members[name], name) for name in self._shape.required_members}
+
+    def nasty(self, fillings: dict[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Each with a name."""
+        yield "plain", self.plain()
+        for name, member in self._shape.members.items():
+            room = _HEAD if member.serialization.get("location") else _BODY
+            for kind, text in fillings.items():
+                yield f"{name}, {kind}", {**self.plain(), name: self._full(member, name, text, room, 4)}
+
+    def _least(self, shape: Shape, name: str) -> Any:
+        if isinstance(shape, StructureShape):
+            return {each: self._least(shape.members[each], each) for each in shape.required_members}
+        if isinstance(shape, ListShape):
+            return [self._least(shape.member, name)]
+        if isinstance(shape, MapShape):
+            return {"a": self._least(shape.value, name)}
+        if shape.type_name == "string":
+            return shape.enum[0] if shape.enum else _known(name)
+        return {"boolean": True, "blob": b"{}", "timestamp": 1_800_000_000}.get(shape.type_name, 1)
+
+    def _full(self, shape: Shape, name: str, text: str, room: int, depth: int) -> Any:
+        if depth == 0:
+            return self._least(shape, name)
+        if isinstance(shape, StructureShape):
+            share = room // max(len(shape.members), 1)
+            return {each: self._full(member, each, text, share, depth - 1) for each, member in shape.members.items()}
+        if isinstance(shape, ListShape):
+            one = self._full(shape.member, name, text, 40, depth - 1)
+            size = max(len(json.dumps(one, default=str)), 4)
+            most = int(shape.metadata.get("max", 1 << 30))
+            if most < 1 << 30:
+                return [self._full(shape.member, name, text, room // most, depth - 1) for _ in range(most)]
+            return [one] * (room // size)
+        if isinstance(shape, MapShape):
+            value = self._full(shape.value, name, text, 40, depth - 1)
+            count = min(int(shape.metadata.get("max", 1 << 30)), room // (len(json.dumps(value, default=str)) + 12))
+            return {f"{text[:1]}{number}": value for number in range(max(count, 1))}
+        if shape.type_name == "string":
+            if shape.enum:
+                return shape.enum[-1]
+            most = min(int(shape.metadata.get("max", 1 << 30)), room // len(text.encode()))
+            return (text * most)[:most]
+        if shape.type_name == "blob":
+            return (text * (room // len(text.encode()))).encode()
+        return {"boolean": True, "timestamp": 1_800_000_000}.get(shape.type_name, 2**31 - 1)
+
+
+def _known(name: str) -> str:
+    folded = name.lower()
+    return next((text for key, text in _HEADS.items() if key in folded), "known")
+
+
+class Found(NamedTuple):
+    """The dearest request of an operation."""
+
+    plane: str
+    name: str
+    ms: float
+    request: str
+
+
+def clients(address: str) -> dict[str, Any]:
+    """A client for each plane, which sends whatever it is given."""
+    config = Config(retries={"total_max_attempts": 1}, parameter_validation=False, read_timeout=300)
+    return {
+        plane: boto3.session.Session(ACCOUNT, "any", region_name="us-east-1").client(
+            plane, endpoint_url=address, config=config
+        )
+        for plane in ("iot", "iot-data", "iot-jobs-data")
+    }
+
+
+def search(running: server.Running, meter: Meter, *, quick: bool) -> list[Found]:
+    """The dearest request of each operation, the dearest operation first."""
+    found = []
+    by_plane = clients(running.addresses.http)
+    fillings = dict(list(_FILLINGS.items())[:2]) if quick else _FILLINGS
+    for plane, name in list(HANDLERS)[:: 20 if quick else 1]:
+        client = by_plane[plane]
+        method = client.meta.method_to_api_mapping
+        call = getattr(client, next(python for python, aws in method.items() if aws == name))
+        model = client.meta.service_model.operation_model(name)
+        if model.input_shape is None:
+            continue
+        dearest = Found(plane, name, 0.0, "")
+        for which, members in _Requests(model.input_shape).nasty(fillings):
+            ms = _cost(meter, call, members)
+            if ms > dearest.ms:  # once more: what is made at first use is not the request's
+                ms = min(ms, _cost(meter, call, members))
+            if ms > dearest.ms:
+                dearest = Found(plane, name, ms, which)
+        found.append(dearest)
+    return sorted(found, key=lambda each: -each.ms)
+
+
+def _cost(meter: Meter, call: Callable[..., Any], members: dict[str, Any]) -> float:
+    meter.read()
+    try:
+        call(**members)
+    except ClientError:
+        pass
+    except (BotoCoreError, ValueError):  # what the client itself cannot send is no request
+        return 0.0
+    return meter.read()
+
+
+def run(*, quick: bool) -> list[Figure]:
+    """One figure for all operations, the dearest of them by name."""
+    with tempfile.TemporaryDirectory() as folder, metered() as meter, serving(Path(folder)) as running:
+        found = search(running, meter, quick=quick)
+    return [
+        Figure(
+            "Longest turn of the loop for one request, over all operations",
+            "ms of CPU",
+            (found[0].ms,),
+            "",
+            (),
+            Aim(LONGEST_MS, at_least=False),
+            tuple(f"{each.name} ({each.request}): {each.ms:.1f} ms" for each in found),
+        )
+    ]
