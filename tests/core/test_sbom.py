@@ -145,3 +145,8 @@ def test_nothing_but_findings(content: bytes, at: int, change: bytes) -> None:
     whole[at : at + len(change)] = change
     for finding in sbom.inspect(bytes(whole), NAME) + sbom.inspect(content, NAME):
         assert (finding.error_code is None) == (finding.error_message is None)
+
+
+def test_an_entry_without_a_name() -> None:
+    content = archive({"b.json": SPDX, "a.json": SPDX}).replace(b"b.json", b"\0.json")
+    assert codes(content) == [("", "INCOMPATIBLE_FORMAT"), ("a.json", None)]

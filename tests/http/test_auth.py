@@ -174,3 +174,55 @@ def test_boto3_sees_the_errors_by_name(guarded: Started) -> None:
             guarded.client("iot", aws_access_key_id=key, aws_secret_access_key=secret).list_job_templates()
         codes.append(refused.value.response["Error"]["Code"])
     assert codes == ["InvalidSignatureException", "UnrecognizedClientException"]
+
+
+@pytest.mark.parametrize(
+    ("host", "service", "status"),
+    [
+        ("iot.eu-west-1.amazonaws.com", "iot", 200),
+        ("iot.eu-west-1.amazonaws.com", "execute-api", 200),
+        ("iot.eu-west-1.amazonaws.com", "iot-jobs-data", 403),
+        ("iot.eu-west-1.amazonaws.com", "iotdata", 403),
+        ("iot.eu-west-1.amazonaws.com", "iotdevicegateway", 403),
+        ("iot.us-east-1.amazonaws.com", "iot", 403),
+        ("a1-ats.iot.eu-west-1.amazonaws.com", "iot", 403),
+        ("a1.jobs.iot.eu-west-1.amazonaws.com", "iot", 403),
+        ("a1.jobs.iot.eu-west-1.amazonaws.com", "iot-jobs-data", 404),
+        ("a1-ats.iot.eu-west-1.amazonaws.com", "iotdata", 404),
+        ("a1-ats.iot.us-east-1.amazonaws.com", "iotdata", 403),
+        ("localhost", "iot", 200),
+        ("localhost", "iotdata", 404),
+    ],
+)
+@pytest.mark.parametrize("query", [False, True])
+def test_a_signature_is_good_for_one_endpoint(
+    guarded: Started, host: str, service: str, status: int, query: bool
+) -> None:
+    """The service and the region that were signed for agree with what the host name says."""
+    request = AWSRequest("GET", f"https://{host}/job-templates")
+    signer = SigV4QueryAuth if query else SigV4Auth
+    signer(Credentials(KEY, SECRET), service, "eu-west-1").add_auth(request)
+    parts = urllib.parse.urlsplit(request.url)
+    path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    found = answer(guarded, path, {**dict(request.headers.items()), "Host": host})
+    assert found[0] == status
+    if status == 403:
+        expected = "Credential should be scoped to the service and the region of the endpoint"
+        assert found[1] == "InvalidSignatureException:"
+        assert found[2].startswith(expected)
+
+
+def test_what_is_said_twice(guarded: Started) -> None:
+    path, headers = signed(guarded, "/job-templates?maxResults=1&maxResults=2")
+    status, code, message = answer(guarded, path, headers)
+    assert (status, code) == (400, "IncompleteSignatureException:")
+    assert "'maxResults'" in message
+
+
+def test_what_a_message_says_is_signed(guarded: Started) -> None:
+    request = AWSRequest("POST", guarded.addresses.http + "/topics/t?qos=1", data=b"x")
+    SigV4Auth(Credentials(KEY, SECRET), "iotdata", "eu-west-1").add_auth(request)
+    headers = dict(request.headers.items())
+    assert guarded.fetch("/topics/t?qos=1", "POST", b"x", headers)[0] == 200
+    added = {**headers, "x-amz-mqtt5-user-properties": "W10="}
+    assert guarded.fetch("/topics/t?qos=1", "POST", b"x", added)[0] == 403

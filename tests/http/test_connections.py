@@ -416,6 +416,23 @@ def test_what_is_not_http(garbage: bytes) -> None:
     run(scenario)
 
 
+def test_garbage_behind_the_last_request_is_no_fault() -> None:
+    """The answer that closes is written, then the client ends: nothing is written after it."""
+    faults: list[str] = []
+
+    async def scenario() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(str(context)))
+        async with rig() as made:
+            client = await made.connect()
+            client.send(b"GET /1 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\ngarbage\r\n\r\n")
+            assert (await client.answer())[0] == 200
+            client.writer.write_eof()
+            assert await client.closed()
+
+    run(scenario)
+    assert faults == []
+
+
 def test_a_head_without_end() -> None:
     async def scenario() -> None:
         async with rig() as made:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
+from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
@@ -387,3 +388,125 @@ def test_nobody_writes_into_the_log(guarded: Started, log: pytest.LogCaptureFixt
 def test_without_authentication_nobody_is_asked(server: Started, log: pytest.LogCaptureFixture) -> None:
     server.client("iot").list_jobs()
     assert log.records == []
+
+
+# -- objects that a document names: who may not reach them must not have devices reach them --
+
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/presign"
+DOWNLOAD = "${aws:iot:s3-presigned-url:https://s3.amazonaws.com/permitted/firmware/a.bin}"
+UPLOAD = "${aws:iot:s3-presigned-url-upload:https://s3.amazonaws.com/permitted/logs/${thingName}/x}"
+VERSIONED = (
+    "${{aws:iot:s3-presigned-url-v2:https%3A%2F%2Fs3.amazonaws.com%2Fpermitted%2Ffirmware%2Fa.bin%3FversionId%3D{}}}"
+)
+FIRMWARE, LOGS = "arn:aws:s3:::permitted/firmware/*", "arn:aws:s3:::permitted/logs/*"
+
+
+@pytest.fixture(scope="module")
+def permitted(guarded: Started) -> str:
+    """A bucket with an object, whose version is returned, and a thing."""
+    admin = Operator(guarded, document(("Allow", "*", "*")))
+    s3 = guarded.client(
+        "s3",
+        aws_access_key_id=admin.key_id,
+        aws_secret_access_key=SECRET,
+        config=Config(s3={"addressing_style": "path"}),
+    )
+    s3.create_bucket(Bucket="permitted", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    made: str = s3.put_object(Bucket="permitted", Key="firmware/a.bin", Body=b"firmware")["VersionId"]
+    for name, text in (("down", {"url": DOWNLOAD}), ("up", {"url": UPLOAD})):
+        s3.put_object(Bucket="permitted", Key=f"documents/{name}.json", Body=json.dumps(text).encode())
+    admin.client().create_thing(thingName="permitted")
+    return made
+
+
+def operator(server: Started, *statements: tuple[str, Any, Any]) -> Operator:
+    return Operator(server, document(("Allow", ["iot:*", "iam:PassRole"], "*"), *statements))
+
+
+def job(name: str, **more: Any) -> dict[str, Any]:
+    target = f"{HEAD}thing/permitted"
+    return {"jobId": name, "targets": [target], "presignedUrlConfig": {"roleArn": ROLE}, **more}
+
+
+@pytest.mark.parametrize(
+    ("placeholder", "action", "resource"),
+    [
+        (DOWNLOAD, "s3:GetObject", FIRMWARE),
+        (UPLOAD, "s3:PutObject", LOGS),
+        (VERSIONED, "s3:GetObjectVersion", FIRMWARE),
+    ],
+    ids=["download", "upload", "version"],
+)
+def test_a_document_gives_nobody_more_than_its_author_has(
+    guarded: Started, permitted: str, placeholder: str, action: str, resource: str
+) -> None:
+    text = json.dumps({"url": placeholder.format(permitted) if "{{" in placeholder else placeholder})
+    name = f"author-{action.partition(':')[2]}"
+    others = [each for each in ("s3:GetObject", "s3:PutObject", "s3:GetObjectVersion") if each != action]
+    without = operator(guarded, ("Allow", others, "arn:aws:s3:::permitted/*")).client()
+    denied = operator(guarded, ("Allow", "s3:*", "*"), ("Deny", action, resource)).client()
+    allowed = operator(guarded, ("Allow", action, resource)).client()
+    for client in (without, denied):
+        for call, members in (
+            (client.create_job, job(name, document=text)),
+            (client.create_job_template, {**template(name), "document": text, "presignedUrlConfig": {"roleArn": ROLE}}),
+        ):
+            status, code, message = refusal(call, **members)
+            assert (status, code) == (403, "AccessDeniedException")
+            assert f"is not authorized to perform: {action} on resource: arn:aws:s3:::permitted/" in message
+    allowed.create_job_template(**{**template(name), "document": text, "presignedUrlConfig": {"roleArn": ROLE}})
+    allowed.create_job(**job(name, document=text))
+    # Another's template or job gives nobody the permissions of its author.
+    arn = f"{HEAD}jobtemplate/{name}"
+    assert refusal(without.create_job, **job(f"{name}-2", jobTemplateArn=arn))[:2] == (403, "AccessDeniedException")
+    again = {"jobTemplateId": f"{name}-2", "description": "d", "jobArn": f"{HEAD}job/{name}"}
+    assert refusal(without.create_job_template, **again)[:2] == (403, "AccessDeniedException")
+    allowed.create_job(**job(f"{name}-2", jobTemplateArn=arn))
+
+
+def test_documents_by_their_source(guarded: Started, permitted: str) -> None:
+    source = "https://s3.amazonaws.com/permitted/documents/{}.json"
+    reader = ("Allow", "s3:GetObject", "arn:aws:s3:::permitted/documents/*")
+    without, allowed = operator(guarded, reader).client(), operator(guarded, ("Allow", "s3:*", "*")).client()
+    nobody = operator(guarded).client()
+    for name, action in (("down", "s3:GetObject"), ("up", "s3:PutObject")):
+        members = {"jobTemplateId": f"source-{name}", "description": "d", "documentSource": source.format(name)}
+        members["presignedUrlConfig"] = {"roleArn": ROLE}
+        for message in (
+            refusal(without.create_job, **job(f"source-{name}", documentSource=source.format(name)))[2],
+            refusal(without.create_job_template, **members)[2],
+        ):
+            assert f"perform: {action} on resource: arn:aws:s3:::permitted/" in message
+        allowed.create_job_template(**members)
+        by_template = job(f"source-{name}", jobTemplateArn=f"{HEAD}jobtemplate/source-{name}")
+        assert f"perform: {action} on" in refusal(without.create_job, **by_template)[2]
+        assert f"/documents/{name}.json" in refusal(nobody.create_job, **by_template)[2]
+        allowed.create_job(**by_template)
+
+
+def test_an_artifact_is_its_job_creators_to_read(guarded: Started, permitted: str) -> None:
+    location = {"bucket": "permitted", "key": "firmware/a.bin", "version": permitted}
+    without, allowed = (
+        operator(guarded).client(),
+        operator(guarded, ("Allow", "s3:GetObjectVersion", FIRMWARE)).client(),
+    )
+    without.create_package(packageName="permitted")
+    without.create_package_version(packageName="permitted", versionName="1", artifact={"s3Location": location})
+    without.update_package_version(packageName="permitted", versionName="1", action="PUBLISH")
+    text = json.dumps({"url": "${aws:iot:package:permitted:version:1:artifact:s3-presigned-url}"})
+    members = job("artifact", document=text, destinationPackageVersions=[f"{HEAD}package/permitted/version/1"])
+    assert "perform: s3:GetObjectVersion on" in refusal(without.create_job, **members)[2]
+    allowed.create_job(**members)
+
+
+def test_an_archive_is_read_for_who_may_read_it(guarded: Started, permitted: str) -> None:
+    place = {"s3Location": {"bucket": "permitted", "key": "firmware/a.bin", "version": permitted}}
+    without, allowed = (
+        operator(guarded).client(),
+        operator(guarded, ("Allow", "s3:GetObjectVersion", FIRMWARE)).client(),
+    )
+    without.create_package(packageName="archived")
+    without.create_package_version(packageName="archived", versionName="1")
+    members = {"packageName": "archived", "versionName": "1", "sbom": place}
+    assert refusal(without.associate_sbom_with_package_version, **members)[1] == "AccessDeniedException"
+    allowed.associate_sbom_with_package_version(**members)

@@ -265,3 +265,33 @@ def test_a_damaged_index_is_named(tmp_path: Path) -> None:
     (tmp_path / "index.db").write_bytes(b"no database" * 100)
     with pytest.raises(IndexFaultError, match=r"index\.db"):
         Index(tmp_path / "index.db")
+
+
+def modes(folder: Path) -> dict[str, int]:
+    """What others may do with each file and directory, those they may do something with."""
+    found = {str(path.relative_to(folder.parent)): path.stat().st_mode & 0o077 for path in [folder, *folder.rglob("*")]}
+    return {name: mode for name, mode in found.items() if mode}
+
+
+def test_nobody_else_reads_it(tmp_path: Path) -> None:
+    """Whatever the umask, and also what an older version left open."""
+    before, path = os.umask(0), tmp_path / "objects"
+    try:
+        folder = Folder(path, SequentialIds())
+        folder.try_to_own()
+        folder.create_bucket(Bucket("bucket", "000000000000", "r", 1))
+        incoming = folder.begin()
+        incoming.write(b"data")
+        incoming.finish()
+        assert modes(path) == {}
+        folder.put("bucket", "k", incoming, About(), 1)
+        assert modes(path) == {}
+        folder.close()
+        for each in [path, *path.rglob("*")]:
+            each.chmod(0o777 if each.is_dir() else 0o666)
+        folder = Folder(path, SequentialIds())
+        folder.try_to_own()
+        assert modes(path) == {}
+        folder.close()
+    finally:
+        os.umask(before)

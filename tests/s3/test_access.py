@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import re
@@ -10,6 +11,8 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.auth import S3SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 
 from tests.operators import ADMINISTRATOR, admitted, vault_of
@@ -170,7 +173,7 @@ def test_refusals(guarded: Started) -> None:
         "s3", endpoint_url=guarded.addresses.objects
     )
     assert refusal(token.list_buckets) == (400, "InvalidToken")
-    for name in ("%00", "x" * 5000, "%F0%9F%98%80"):
+    for name in ("%01", "x" * 5000, "%F0%9F%98%80"):
         query = (
             f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={name}%2F20260101%2Fr%2Fs3%2Faws4_request"
             "&X-Amz-Date=20260101T000000Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature=0"
@@ -304,3 +307,55 @@ def test_temporary_credentials(guarded: Started) -> None:
     url = s3.generate_presigned_url("get_object", Params={"Bucket": "temporary", "Key": "k"})
     assert plain(guarded, "GET", url.removeprefix(guarded.addresses.objects)).body == b"data"
     assert refusal(session(principal, 901).list_buckets) == (400, "ExpiredToken")
+
+
+# -- what is verified is what is acted on --
+
+
+def test_the_host_header_moves_no_url_of_the_server(bucket: Bucket, server: Started, s3: Any) -> None:
+    """Also behind a proxy, where the Host header is not the one that was signed for."""
+    other = Bucket(server, s3, bucket.name + "x")
+    for key in ("k", f"{bucket.name}/k"):
+        other.put(key, b"theirs")
+    bucket.put("k", b"mine")
+    get, put = bucket.presign("k"), bucket.presign("k", "PUT")
+    for host in (f"{other.name}.localhost", f"{other.name}.s3.amazonaws.com", f"{other.name.upper()}.LOCALHOST:9000"):
+        assert plain(server, "GET", get, Host=host).code == "AccessDenied"
+        assert plain(server, "PUT", put, b"new", Host=host).code == "AccessDenied"
+    for host in ("elsewhere.example.com", "localhost:1"):
+        assert plain(server, "GET", get, Host=host).body == b"mine"
+    assert [other.read(key) for key in ("k", f"{bucket.name}/k")] == [b"theirs", b"theirs"]
+
+
+def test_another_accounts_bucket_is_not_reached_by_host(guarded: Started) -> None:
+    """A service's URL for one account's bucket, on a server with authentication on."""
+    mine, theirs = Bucket(guarded, client(guarded, new_key(guarded)), "mine-by-host"), client(guarded, new_key(guarded))
+    theirs.create_bucket(Bucket="theirs-by-host")
+    theirs.put_object(Bucket="theirs-by-host", Key="mine-by-host/k", Body=b"theirs")
+    for method in ("GET", "PUT"):
+        answer = plain(guarded, method, mine.presign("k", method), b"new", Host="theirs-by-host.localhost")
+        assert answer.code == "AccessDenied"
+    found = theirs.get_object(Bucket="theirs-by-host", Key="mine-by-host/k")
+    assert found["Body"].read() == b"theirs"
+
+
+def test_a_body_is_held_to_what_was_signed_of_it(guarded: Started) -> None:
+    made = client(guarded, new_key(guarded))
+    made.create_bucket(Bucket="signed-bodies")
+    keys, digest = made._request_signer._credentials, hashlib.sha256(b"signed").hexdigest()
+    request = AWSRequest("PUT", f"{guarded.addresses.objects}/signed-bodies/k?X-Amz-Content-Sha256={digest}")
+    signer = S3SigV4QueryAuth(keys, "s3", "us-east-1", expires=60)
+    signer.payload = lambda _: digest
+    signer.add_auth(request)
+    url = request.url.removeprefix(guarded.addresses.objects)
+    assert plain(guarded, "PUT", url, b"other").code == "XAmzContentSHA256Mismatch"
+    assert plain(guarded, "PUT", url, b"other", x_amz_content_sha256="UNSIGNED-PAYLOAD").status == 400
+    assert plain(guarded, "PUT", url, b"signed").status == 200
+
+
+def test_one_mechanism(guarded: Started) -> None:
+    made = client(guarded, new_key(guarded))
+    made.create_bucket(Bucket="one-mechanism")
+    url = made.generate_presigned_url("list_objects", Params={"Bucket": "one-mechanism"})
+    path = url.removeprefix(guarded.addresses.objects)
+    assert plain(guarded, "GET", path, authorization="AWS4-HMAC-SHA256 x").code == "InvalidArgument"

@@ -67,7 +67,7 @@ def _files(opened: zipfile.ZipFile) -> list[Finding]:
     room = MAX_TOTAL
     found = []
     for entry in opened.infolist():
-        if entry.is_dir():
+        if entry.filename.endswith("/"):  # not is_dir, which fails on an entry without a name
             continue
         finding, taken = _file(opened, entry, min(MAX_FILE, room))
         room -= taken

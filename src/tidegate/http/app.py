@@ -90,9 +90,13 @@ class App:
             )
             if allows is not None and not allows(operation, labels, members):
                 raise devices.forbidden()
+            refused = None
             if identity is not None and not identity.unlimited:
                 await operators.check(self._service, caller, operation, members, request)
-            response = await self._service.invoke(handler, members, account=account, region=region, principal=principal)
+                refused = operators.refused(self._service, caller, members, request)
+            response = await self._service.invoke(
+                handler, members, account=account, region=region, principal=principal, refused=refused
+            )
             answer = protocol.encode(operation, response)
         except WireError as error:
             refusals.note(request, request_id, error)

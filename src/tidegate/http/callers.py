@@ -35,6 +35,9 @@ _REFUSALS: dict[str, type[WireError]] = {
 }
 
 
+_ELSEWHERE = "Credential should be scoped to the service and the region of the endpoint that the request was sent to. "
+
+
 class Caller(NamedTuple):
     """Whose resources a request touches, and in whose name."""
 
@@ -109,6 +112,9 @@ async def signed(known: Keys, own_account: str, request: Request) -> tuple[Calle
     scope = signature.scope
     if scope.service not in planes.SIGNING_NAMES:
         raise InvalidSignatureException("Credential should be scoped to correct service: 'iot'. ")
+    host, device = request.header(b"host"), request.peer.device
+    if planes.contradicts(device=device, host=host, service=scope.service, region=scope.region):
+        raise InvalidSignatureException(_ELSEWHERE)
     known.used(identity)
     return _owner(own_account, identity.principal, scope.region)._replace(identity=identity), scope
 

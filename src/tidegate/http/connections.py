@@ -297,7 +297,7 @@ class Connection(asyncio.Protocol):
 
     def _next(self) -> None:
         """Take up the next waiting request, if nothing is in its way."""
-        if self._task is not None or self._stalled:
+        if self._task is not None or self._stalled or self._last:
             return
         if not self._queue:
             self._rest()

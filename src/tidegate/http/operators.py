@@ -11,6 +11,7 @@ from tidegate.core.contexts import Place
 from tidegate.core.iam.decisions import Asked
 from tidegate.http.callers import Caller
 from tidegate.http.request import Request
+from tidegate.ops.call import Refused
 from tidegate.runtime.access import Identity
 from tidegate.runtime.service import Service
 from tidegate.store import scopes, tags
@@ -47,6 +48,24 @@ async def check(service: Service, caller: Caller, operation: Operation, members:
             )
             by = f"statement {decision.statement} of {decision.policy}" if decision.explicit else "no statement"
             raise _denied(operation.plane, told, by)
+
+
+def refused(service: Service, caller: Caller, members: Any, request: Request) -> Refused | None:
+    """What an operation asks that meets more than its request names, as objects in a document; None if it need not."""
+    identity = caller.identity
+    if identity is None or identity.unlimited:
+        return None
+
+    def told(action: str, resource: str) -> str | None:
+        context = _context(service, identity, caller, members, request) if identity.keys else {}
+        decision = identity.decide(Asked((action,), resource, context))
+        return (
+            None
+            if decision.allowed
+            else texts.access.denied(caller.principal, action, resource, decision.because(action))
+        )
+
+    return told
 
 
 async def check_action(service: Service, caller: Caller, action: str, request: Request) -> None:

@@ -54,6 +54,20 @@ def choose(*, device: bool, host: bytes | None, service: str | None) -> Planes:
     return JOBS_DATA if device and chosen is CONTROL else chosen
 
 
+@lru_cache(maxsize=1024)
+def contradicts(*, device: bool, host: bytes | None, service: str, region: str) -> bool:
+    """Whether a request was signed for another service or region than the one it reaches.
+
+    ``device``: it came over the device listener, which leads to data planes only. Both data planes are reached by a
+    signature for either: their endpoints serve both.
+    """
+    named = hosted(host) if host else None
+    control = SIGNING_NAMES[service] is CONTROL
+    if named is not None and (named.region != region or (named.planes is CONTROL) != control):
+        return True
+    return device and control
+
+
 @lru_cache(maxsize=256)
 def hosted(host: bytes) -> Hosted | None:
     """What a host name says if it is shaped like AWS's (``iot.R…``, ``X.jobs.iot.R…``, ``X-ats.iot.R…``), else None."""

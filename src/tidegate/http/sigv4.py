@@ -6,9 +6,12 @@ Three forms arrive (control reference 1.1, device reference 2.9 and 4):
 * a presigned query string, valid for ``X-Amz-Expires`` seconds;
 * the WebSocket ``GET /mqtt`` query string, where the security token may stand outside the signature.
 
-Every service but S3 signs the wire path percent-encoded once more. Nothing here reads a clock, a socket or a store: the
-caller looks up the secret of ``Signature.scope.access_key_id``, compares ``Signature.security_token`` with the token it
-issued, and passes the wall clock. Headers are ASGI's: lower-case names, bytes, in order of arrival.
+The wire path is signed percent-encoded once more. S3, which does otherwise, has a module of its own. A signature covers
+what is acted on: the path as it stands there, every parameter and every header that operations read, each of them once.
+
+Nothing here reads a clock, a socket or a store: the caller looks up the secret of ``Signature.scope.access_key_id``,
+compares ``Signature.security_token`` with the token it issued, and passes the wall clock. Headers are ASGI's:
+lower-case names, bytes, in order of arrival.
 """
 
 from __future__ import annotations
@@ -33,7 +36,6 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 ALGORITHM: Final = "AWS4-HMAC-SHA256"
 TERMINATOR: Final = "aws4_request"
-UNSIGNED_PAYLOAD: Final = "UNSIGNED-PAYLOAD"
 SKEW_MS: Final = 5 * 60_000
 LONGEST_EXPIRY_S: Final = 7 * 24 * 3600
 WEBSOCKET_SERVICES: Final = frozenset({"iotdevicegateway", "iotdata"})
@@ -163,22 +165,24 @@ def parse(
     ``raw_path`` and ``query_string`` are the bytes of the request line, before any decoding. Raises ``Incomplete``
     for missing or unreadable parts and ``Mismatch`` for a scope that contradicts itself.
     """
-    authorization = amz_date = date = token = content = None
+    found: dict[bytes, bytes] = {}
+    again: bytes | None = None
     for name, value in headers:
-        if name == b"authorization":
-            authorization = value
-        elif name == b"x-amz-date":
-            amz_date = value
-        elif name == b"date":
-            date = value
-        elif name == b"x-amz-security-token":
-            token = value
-        elif name == b"x-amz-content-sha256":
-            content = value
+        if name.startswith(_AMZ) or name in _ONCE:
+            again = name if name in found else again
+            found[name] = value
+    if b"authorization" not in found and not (query_string and _QUERY_SIGNED.search(query_string)):
+        return None
+    if again is not None:
+        raise Incomplete(f"Header '{again.decode('latin-1')}' must not be repeated.")
+    _refuse_repeated_parameters(query_string)
+    authorization, amz_date, date = found.get(b"authorization"), found.get(b"x-amz-date"), found.get(b"date")
+    token, content = found.get(b"x-amz-security-token"), found.get(b"x-amz-content-sha256")
     content_sha256 = content.decode("latin-1") if content is not None else None
     if authorization is not None:
         credential, signed_headers, value = _authorization(authorization, dated=bool(amz_date or date))
         stamp = _header_date(amz_date, date)
+        _all_signed(found, signed_headers)
         return Signature(
             scope=_scope(credential, stamp, signed_headers),
             amz_date=stamp,
@@ -191,9 +195,50 @@ def parse(
             content_sha256=content_sha256,
             security_token=token.decode("latin-1") if token is not None else None,
         )
-    if query_string and _QUERY_SIGNED.search(query_string):
-        return _parse_query(method, raw_path, query_string, headers, content_sha256)
-    return None
+    signature = _parse_query(method, raw_path, query_string, headers, content_sha256)
+    _all_signed(found, signature.signed_headers)
+    return signature
+
+
+_AMZ: Final = (b"x-amz-", b"x-amzn-iot-", b"x-amzn-principal")
+"""What headers begin with that operations read. Proxies add others of ``x-amzn-``, to trace requests."""
+_ONCE: Final = frozenset({b"authorization", b"date", b"host"})
+_NEED_NOT_BE_SIGNED: Final = frozenset(
+    {
+        b"authorization",
+        b"date",
+        b"host",  # which always is
+        # Part of what is signed, whether or not they are among the headers.
+        b"x-amz-date",
+        b"x-amz-content-sha256",
+        # Compared with the one that was issued.
+        b"x-amz-security-token",
+        # Read by nobody.
+        b"x-amz-user-agent",
+    }
+)
+
+
+def _all_signed(found: Iterable[bytes], signed_headers: str) -> None:
+    """Refuse a header that says what is to be done and that the signature leaves out."""
+    wanted = set(found) - _NEED_NOT_BE_SIGNED
+    left_out = wanted and wanted.difference(signed_headers.encode("latin-1", "replace").split(b";"))
+    if left_out:
+        names = ", ".join(sorted(name.decode("latin-1") for name in left_out))
+        raise Mismatch(f"There were headers present in the request which were not signed: {names}")
+
+
+def _refuse_repeated_parameters(query_string: bytes) -> None:
+    """Refuse a parameter that is there twice, however its name is spelled: readers differ over which one counts."""
+    if b"&" not in query_string:
+        return
+    names = [pair.partition("=")[0] for pair in query_string.decode("latin-1").split("&") if pair]
+    decoded = [unquote_plus(name, "latin-1") for name in names]
+    if len(set(decoded)) < len(decoded):
+        again = next(name for at, name in enumerate(decoded) if name in decoded[:at])
+        raise Incomplete(f"Query-string parameter '{again}' must not be repeated.")
+    if any(name.startswith("X-Amz-") and name != spelled for name, spelled in zip(decoded, names, strict=True)):
+        raise Incomplete("The names of AWS query-string parameters must not be percent-encoded.")
 
 
 def _authorization(value: bytes, *, dated: bool) -> tuple[str, str, bytes]:
@@ -271,8 +316,6 @@ def _amz_parameters(query_string: bytes) -> dict[str, str]:
     for pair in query_string.decode("latin-1").split("&"):
         if pair.startswith("X-Amz-"):
             name, _, value = pair.partition("=")
-            if name in fields:
-                raise Incomplete(f"AWS query-string parameter '{name}' must not be repeated.")
             fields[name] = unquote_plus(value)
     return fields
 
@@ -398,10 +441,6 @@ def _span(milliseconds: int) -> str:
 
 def _payload_hash(signature: Signature, body: bytes, body_sha256: str | None) -> bytes:
     declared = signature.content_sha256
-    if declared is None and signature.presigned and signature.scope.service == "s3":
-        declared = UNSIGNED_PAYLOAD
-    if declared == UNSIGNED_PAYLOAD:
-        return declared.encode("ascii")
     actual = body_sha256 or (sha256(body).hexdigest() if body else _EMPTY_SHA256)
     if declared is not None and declared != actual:
         raise Mismatch
@@ -417,32 +456,23 @@ def _canonical_requests(signature: Signature, payload: bytes) -> Iterator[bytes]
     More than one exists only where clients differ over the same wire bytes: an unnormalised query (``+`` for a space,
     lower-case escapes), a default port in ``Host``, and on ``/mqtt`` the token or the port left out of the signature.
     """
-    path = signature.raw_path or b"/"
-    if signature.scope.service != "s3":
-        path = canonical_path(path)
+    path = canonical_path(signature.raw_path or b"/")
     head = signature.method.upper().encode("utf-8") + b"\n" + path + b"\n"
     tail = b"\n" + signature.signed_headers.encode("utf-8") + b"\n" + payload
     for query, names in itertools.product(_queries(signature), _header_blocks(signature)):
         yield head + query + b"\n" + names + tail
 
 
-_PLAIN_PATH = re.compile(rb"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9_.~-]+)+/?\Z")
+_PLAIN_PATH = re.compile(rb"[A-Za-z0-9_.~/-]+\Z")
 
 
 def canonical_path(raw_path: bytes) -> bytes:
-    """The wire path without dot and empty segments, percent-encoded again: ``/a%3Ab`` becomes ``/a%253Ab``."""
-    if _PLAIN_PATH.match(raw_path):
-        return raw_path
-    kept: list[bytes] = []
-    for segment in raw_path.split(b"/"):
-        if segment == b"..":
-            del kept[-1:]
-        elif segment not in (b"", b"."):
-            kept.append(segment)
-    path = b"/" + b"/".join(kept)
-    if kept and raw_path.endswith(b"/"):
-        path += b"/"
-    return quote(path, safe="/~").encode("ascii")
+    """The wire path percent-encoded again: ``/a%3Ab`` becomes ``/a%253Ab``.
+
+    Dot and empty segments are left, because they are acted on: a topic may hold them. AWS's clients take them out of
+    what they sign, so their signature does not fit such a path: it would as well fit another.
+    """
+    return raw_path if _PLAIN_PATH.match(raw_path) else quote(raw_path, safe="/~").encode("ascii")
 
 
 def _queries(signature: Signature) -> Iterator[bytes]:

@@ -7,7 +7,7 @@ client chose is ever part of a path.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -21,7 +21,9 @@ class Incoming:
     def __init__(self, path: Path, digests: Digests) -> None:
         self.path = path
         self.digests = digests
-        self._file: BinaryIO = open(path, "xb", buffering=0)  # noqa: SIM115 - closed by finish and discard
+        self._file: BinaryIO = open(  # noqa: SIM115 - closed by finish and discard
+            path, "xb", buffering=0, opener=lambda name, flags: os.open(name, flags, 0o600)
+        )
 
     def write(self, data: bytes) -> None:
         """Take in more. Blocks.
@@ -59,6 +61,8 @@ class Blobs:
         self._incoming.mkdir(mode=0o700, exist_ok=True)
         for left in self._incoming.iterdir():
             left.unlink()
+        private([self._kept, self._incoming, *self._kept.glob("*")])
+        private(self._kept.glob("*/*"))
 
     def begin(self, name: str, digests: Digests) -> Incoming:
         """A file to write to; ``name`` is a token of ours."""
@@ -69,7 +73,7 @@ class Blobs:
         name = incoming.digests.sha256
         directory = self._path(name).parent
         if not directory.exists():
-            directory.mkdir(exist_ok=True)
+            directory.mkdir(mode=0o700, exist_ok=True)
             _sync(self._kept)
         os.replace(incoming.path, self._path(name))
         _sync(directory)
@@ -95,6 +99,15 @@ class Blobs:
 
     def _path(self, name: str) -> Path:
         return self._kept / name[:2] / name
+
+
+def private(paths: Iterable[Path]) -> None:
+    """Take from others what an older version, or another umask, let them do with what is there."""
+    for path in paths:
+        with suppress(FileNotFoundError, PermissionError):  # of another user: his to change
+            mode = path.stat().st_mode
+            if mode & 0o077:
+                path.chmod(mode & 0o700)
 
 
 def _sync(directory: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from tidegate.clock import Ids
+from tidegate.objects.blobs import private
 from tidegate.objects.sigv4 import Key
 
 KEY_ID: Final = "TIDEGATEPRESIGNED000"
@@ -27,6 +28,7 @@ def load_or_create(directory: Path, ids: Ids) -> Key:
     path = directory / "presign.key"
     if not path.exists():
         _create(path, ids)
+    private([path])
     return Key(KEY_ID, path.read_text(encoding="ascii").strip())
 
 

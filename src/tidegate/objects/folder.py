@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 
 from tidegate.clock import Ids, Millis
 from tidegate.objects import listing, uploads, versions
-from tidegate.objects.blobs import Blobs, Incoming
+from tidegate.objects.blobs import Blobs, Incoming, private
 from tidegate.objects.checksums import Digests
 from tidegate.objects.index import Index
 from tidegate.objects.listing import Page, Question
@@ -67,6 +67,7 @@ class Folder:
             OSError: the folder cannot be made.
         """
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private([path, path / "lock"])
         self._path = path
         self._ids = ids
         self._blobs = Blobs(path)

@@ -6,11 +6,14 @@ The schema is below, the statements are in ``versions.py`` and ``uploads.py``.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tidegate.objects.blobs import private
 
 _SCHEMA = """
 CREATE TABLE bucket (
@@ -82,10 +85,12 @@ class Index:
 
     def __init__(self, path: Path) -> None:
         try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # SQLite's other files take this mode
+            private(path.with_name(path.name + more) for more in ("", "-wal", "-shm"))
             self._writer = _open(path)
             self._create(path)
             self._reader = _open(path)
-        except sqlite3.Error as error:
+        except (OSError, sqlite3.Error) as error:
             raise IndexFaultError(f"{path}: {error}") from None
         self._writing = threading.RLock()
         self._reading = threading.Lock()

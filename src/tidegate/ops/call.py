@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple, Protocol
 
 from tidegate.clock import Ids
 from tidegate.core import attributes
 from tidegate.core.leniency import Leniency
 from tidegate.core.location import Fault, Location
+from tidegate.wire.errors import AccessDeniedException
 from tidegate.wire.shapes import Ceilings
 
 
@@ -154,6 +156,14 @@ class Where(Protocol):
         ...
 
 
+Refused = Callable[[str, str], str | None]
+"""Why the caller may not do an action (``s3:GetObject``) on a resource (an ARN), as a sentence; None if it may."""
+
+
+def _never(_action: str, _resource: str) -> None:
+    """For callers whose permissions are not limited, or not IAM's."""
+
+
 class Call(NamedTuple):
     """Who calls, where, and when.
 
@@ -172,6 +182,17 @@ class Call(NamedTuple):
     authority: Authority | None = None
     objects: Objects | None = None
     leniency: Leniency = Leniency()
+    refused: Refused = _never
+
+    def require(self, action: str, bucket: str, key: str) -> None:
+        """Pass if the caller may do something to an object by itself: what it has the service do is no other.
+
+        Raises:
+            AccessDeniedException: it may not.
+        """
+        told = self.refused(action, f"arn:{self.partition}:s3:::{bucket}/{key}")
+        if told is not None:
+            raise AccessDeniedException(told)
 
     def arn(self, resource: str) -> str:
         """The ARN of a resource of this scope, ``resource`` being ``type/name`` (control reference 1.8)."""

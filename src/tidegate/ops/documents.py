@@ -55,10 +55,15 @@ class UndeliverableError(jobs_data.ServiceUnavailableException):
 
 
 def fetch(call: Call, request: iot.CreateJobRequest | iot.CreateJobTemplateRequest, source: str) -> Fetched:
-    """Read the document that a ``documentSource`` names. Blocks; the ``prepare`` of what creates jobs and templates."""
+    """Read the document that a ``documentSource`` names. Blocks; the ``prepare`` of what creates jobs and templates.
+
+    Raises:
+        AccessDeniedException: the caller may not read it, though a template that it may use names it.
+    """
     found = location.parse(source, hosts=call.endpoints.objects)
     if found is None:
         return Fetched(source, None, texts.documents.document_source_invalid(source))
+    call.require(_reading(found.version_id), found.bucket, found.key)
     if call.objects is None:
         return Fetched(source, None, texts.documents.document_source_unreachable(source))
     limit = call.limits.document_bytes
@@ -73,6 +78,10 @@ def fetch(call: Call, request: iot.CreateJobRequest | iot.CreateJobTemplateReque
         return Fetched(source, body.decode())
     except UnicodeDecodeError:
         return Fetched(source, None, texts.documents.document_invalid(source))
+
+
+def _reading(version_id: str | None) -> str:
+    return "s3:GetObject" if version_id is None else "s3:GetObjectVersion"
 
 
 def _fault(fault: Fault, source: str, at: Location, config: iot.PresignedUrlConfig | None, limit: int) -> str:
@@ -187,6 +196,7 @@ def freeze(
 
     Raises:
         InvalidRequestException: the document cannot become a job's; every problem is named.
+        AccessDeniedException: the caller may not do itself what it would give its devices URLs for.
     """
     filled = text if parameters is None else managed.substituted(text, parameters)
     listed = _listed(configured.destination_package_versions) or []
@@ -201,12 +211,32 @@ def freeze(
     elif reading.slots and call.objects is None:
         problems.append(texts.documents.NO_OBJECTS)
     elif call.objects is not None:
+        _require(call, reading.slots)
         role = _role(configured.presigned_url_config) or ""
         problems += _url_problems(reading.slots, call.objects, call.account, role)
     if problems:
         raise iot.InvalidRequestException(" ".join(dict.fromkeys(problems)))
     before = None if known.document == text else text
     return Frozen(known.document, before, presign.encode(reading.pieces) if reading.slots else None)
+
+
+def require_permission(call: Call, text: str) -> None:
+    """Pass if the caller may do itself what the placeholders of a document have devices do.
+
+    Those whose objects are looked up when a job is created are asked about then, and so is each job's own creator.
+
+    Raises:
+        AccessDeniedException: it may not.
+    """
+    _require(call, presign.read(text, region=call.region, hosts=call.endpoints.objects).slots)
+
+
+def _require(call: Call, slots: Sequence[Slot]) -> None:
+    for slot in slots:
+        # A key that devices' names are still to be put into is asked about as it is written: whoever may write only
+        # some of the keys that it stands for may not have all of them written.
+        action = "s3:PutObject" if isinstance(slot, Upload) else _reading(slot.version_id)
+        call.require(action, slot.bucket, slot.key)
 
 
 def _url_problems(slots: Sequence[Slot], objects: Objects, account: str, role: str) -> list[str]:

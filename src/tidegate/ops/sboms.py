@@ -38,10 +38,12 @@ def prepare(call: Call, request: iot.AssociateSbomWithPackageVersionRequest) -> 
     Raises:
         ValidationException: the reference is not complete, or the object cannot be had.
         ServiceQuotaExceededException: too many are being looked into.
+        AccessDeniedException: the caller may not read the archive itself.
     """
     place = _place(request.sbom)
     if call.objects is None:
         raise iot.ValidationException(texts.packages.SBOM_UNREACHABLE)
+    call.require("s3:GetObjectVersion", place.bucket, place.key)  # its files' names are told
     if not call.objects.open_to(call.account, place.bucket):
         raise iot.ValidationException(texts.packages.SBOM_NOT_FOUND)
     if not _AT_ONCE.acquire(blocking=False):

@@ -31,6 +31,7 @@ def create_job_template(
         InvalidRequestException: the members do not fit together; every problem is named.
         ResourceNotFoundException: ``jobArn`` names no job.
         ConflictException: the id is taken; ``resourceId`` says by what.
+        AccessDeniedException: the caller may not do itself what the document's placeholders are for.
         LimitExceededException: the account has as many templates as it may, or there are too many tags.
     """
     name, description = request.job_template_id, request.description
@@ -50,6 +51,9 @@ def create_job_template(
         configured = configuration.over(configured, configuration.decode(job.config))
         if document is None and source is None:
             document, source = documents.origin(tx, job)
+    text = document if document is not None else fetched.text if fetched is not None else None
+    if text is not None:
+        documents.require_permission(call, text)
     template = Template(name, description, document, source, configuration.encode(configured), call.now)
     if templates.get(tx, call.scope, name) is not None:
         raise iot.ConflictException(texts.templates.template_exists(name), resource_id=name)

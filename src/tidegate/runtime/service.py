@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 from tidegate.clock import Clock, Ids
 from tidegate.core.leniency import Leniency
 from tidegate.ops.broker import MessageBroker
-from tidegate.ops.call import Authority, Call, Endpoints, Limits, Objects
+from tidegate.ops.call import Authority, Call, Endpoints, Limits, Objects, Refused
 from tidegate.ops.effects import Missed, StoreEmptied
 from tidegate.ops.handler import Handler
 from tidegate.pki.vault import Vault
@@ -69,14 +69,27 @@ class Service:
         self._scopes: dict[tuple[str, str], int] = {}
         unit.subscribe(self._changed)
 
-    async def invoke(self, handler: Handler, request: Any, *, account: str, region: str, principal: str) -> Any:
+    async def invoke(
+        self,
+        handler: Handler,
+        request: Any,
+        *,
+        account: str,
+        region: str,
+        principal: str,
+        refused: Refused | None = None,
+    ) -> Any:
         """Run an operation for a caller; returns its response once it is durable.
+
+        ``refused`` tells what of what the operation meets inside the caller may not do; None if it may do all.
 
         Raises:
             WireError: what the operation answers.
             StoreError: the store could not take it; nothing was kept.
         """
         call = await self.call(account, region, principal)
+        if refused is not None:
+            call = call._replace(refused=refused)
         if handler.at_broker:
             return await self._at_broker(handler, call, request)
         prepared = () if handler.prepare is None else (await self._prepared(handler, call, request),)

@@ -10,13 +10,13 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final, NamedTuple
-from urllib.parse import unquote_plus
 
 from tidegate.clock import Ids, monotonic, wall_now
 from tidegate.core.contexts import Place
 from tidegate.objects import sigv4
 from tidegate.objects.refusals import RefusedError
 from tidegate.s3 import addressing, buckets, chunked, dates, listings, multipart, objects, segments
+from tidegate.s3.addressing import Target
 from tidegate.s3.asking import Gate
 from tidegate.s3.callers import Caller, Callers
 from tidegate.s3.connections import Exchange, Peer
@@ -151,21 +151,17 @@ class App:
         self._observe(name, status, monotonic() - started)
 
     async def _understood(self, exchange: Exchange) -> tuple[Operation, Request, Call]:
-        head = exchange.head
-        try:
-            place = addressing.place(head.headers.get("host", ""), head.path, self._domains)
-        except addressing.Unreadable:
-            raise S3Error("InvalidURI", URI=head.path) from None
-        caller = await self._callers.caller(head)
-        request = Request(head.method, *place, _query(head.query), dict(head.headers), _body(exchange, caller))
+        target = addressing.read(exchange.head, self._domains)
+        caller = await self._callers.caller(target)
+        request = _request(exchange, target, caller)
         operation = route(request)
         call = Call(caller.account, wall_now(), caller.bounded, partial(self._permit, caller, exchange.peer))
         if operation.run is not objects.delete_objects:  # which asks for each key
             versioned = request.flag("versionId") and operation.action in ("s3:GetObject", "s3:DeleteObject")
             await call.permit(operation.action + ("Version" if versioned else ""), request.bucket, request.key)
-        if "x-amz-copy-source" in request.headers:
-            bucket, key, version_id = objects.source(request)
-            await call.permit("s3:GetObjectVersion" if version_id else "s3:GetObject", bucket, key)
+        if request.source is not None:
+            bucket, key, version_id = request.source
+            await call.permit("s3:GetObject" if version_id is None else "s3:GetObjectVersion", bucket, key)
         return operation, request, call
 
     async def _permit(self, caller: Caller, peer: Peer, action: str, bucket: str, key: str) -> None:
@@ -220,7 +216,7 @@ def route(request: Request) -> Operation:
             raise S3Error("MethodNotAllowed", Method=request.method)
         return operation
     chosen = [name for name in request.query if name not in _PLAIN_PARAMETERS and not _signs(name)]
-    copies = "x-amz-copy-source" in request.headers and request.method == "PUT"
+    copies = request.source is not None and request.method == "PUT"
     if request.key and copies:
         chosen.append("copy")
     table = _OBJECT if request.key else _BUCKET
@@ -236,18 +232,16 @@ def _signs(name: str) -> bool:
     return name.startswith(("X-Amz-", "response-"))
 
 
-def _query(text: str) -> dict[str, str]:
-    """Parameters, the first of a name; what is not UTF-8 is left as it can be read."""
-    found: dict[str, str] = {}
-    for pair in text.split("&"):
-        if pair:
-            name, _, value = pair.partition("=")
-            found.setdefault(unquote_plus(name), unquote_plus(value).replace("\0", ""))
-    return found
+def _request(exchange: Exchange, target: Target, caller: Caller) -> Request:
+    """The request whose target and caller are known; its body is held to what was signed of it."""
+    headers = target.headers
+    if caller.payload != sigv4.UNSIGNED_PAYLOAD:
+        headers = {**headers, "x-amz-content-sha256": caller.payload}
+    body = _body(exchange, headers.get("x-amz-content-sha256", ""), caller)
+    return Request(target.method, target.bucket, target.key, target.query, headers, body, addressing.source(headers))
 
 
-def _body(exchange: Exchange, caller: Caller) -> Body:
-    form = exchange.head.headers.get("x-amz-content-sha256", "")
+def _body(exchange: Exchange, form: str, caller: Caller) -> Body:
     if form in chunked.FORMS:
         return chunked.Decoded(exchange, caller.seal)
     if form.startswith("STREAMING-"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tidegate.objects.versions import Bucket
-from tidegate.s3 import addressing, xmlrequest, xmltext
+from tidegate.s3 import addressing, incoming, xmlrequest, xmltext
 from tidegate.s3.dates import iso
 from tidegate.s3.errors import S3Error
 from tidegate.s3.request import Answer, Request
@@ -56,10 +56,8 @@ async def create_bucket(work: Work, call: Call, request: Request) -> Answer:
 
 
 async def _location(request: Request) -> str | None:
-    if request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers:
-        return None
-    node = await xmlrequest.root(request, "CreateBucketConfiguration")
-    return node.get("LocationConstraint") or None
+    body = await incoming.small(request)
+    return xmlrequest.parsed(body, "CreateBucketConfiguration").get("LocationConstraint") or None if body else None
 
 
 async def head_bucket(work: Work, call: Call, request: Request) -> Answer:

@@ -12,12 +12,14 @@ import re
 from typing import NamedTuple
 
 from tidegate.clock import wall_now
+from tidegate.objects import sigv4
 from tidegate.objects.sigv4 import Key
 from tidegate.s3 import chunked, signature
+from tidegate.s3.addressing import Target
 from tidegate.s3.asking import Gate
 from tidegate.s3.chunked import Seal
 from tidegate.s3.errors import S3Error
-from tidegate.s3.signature import Head, Signed
+from tidegate.s3.signature import Signed
 
 _ACCOUNT = re.compile(r"[0-9]{12}", re.ASCII)
 
@@ -39,6 +41,8 @@ class Caller(NamedTuple):
     """What the chunks of the body are signed with."""
     bounded: bool = False
     """Other accounts' buckets are out of reach."""
+    payload: str = sigv4.UNSIGNED_PAYLOAD
+    """What the signature says of the body."""
 
 
 class Callers:
@@ -51,31 +55,33 @@ class Callers:
         self._gate, self._own, self._account, self._auth = gate, own, account, auth
         self._hosts, self._movable = hosts, movable
 
-    async def caller(self, head: Head) -> Caller:
+    async def caller(self, target: Target) -> Caller:
         """Whose request this is.
 
         Raises:
             S3Error: it is not signed as it must be, or no longer good.
         """
-        signed = signature.parse(head) if self._auth else _perhaps(head)
+        signed = signature.parse(target) if self._auth else _perhaps(target)
         if signed is not None and signed.key_id == self._own.key_id:
-            return await self._own_url(signed, head)
+            return await self._own_url(signed, target)
         if not self._auth:
             if signed is not None and signed.presigned:
                 signature.check_time(signed, wall_now())
             return Caller(_claimed(self._account, signed))
         if signed is None:
             raise S3Error("AccessDenied")
-        return await self._keyholder(signed, head)
+        return await self._keyholder(signed, target)
 
-    async def _own_url(self, signed: Signed, head: Head) -> Caller:
+    async def _own_url(self, signed: Signed, target: Target) -> Caller:
         if not signed.presigned or signed.old:
             raise S3Error("InvalidAccessKeyId", AWSAccessKeyId=signed.key_id)
-        signature.verify(signed, self._own.secret, head, hosts=self._hosts)
+        if target.hosted:
+            raise S3Error("AccessDenied", "A URL of this server has its bucket in the path.")
+        signature.verify(signed, self._own.secret, target, hosts=self._hosts)
         signature.check_time(signed, await self._gate.now() if self._movable else wall_now())
-        return Caller(self._account)
+        return Caller(self._account, payload=signed.payload)
 
-    async def _keyholder(self, signed: Signed, head: Head) -> Caller:
+    async def _keyholder(self, signed: Signed, target: Target) -> Caller:
         found = await self._gate.credential(signed.key_id, signed.token)
         if found is None:
             if signed.token is not None:
@@ -83,19 +89,19 @@ class Callers:
             raise S3Error("InvalidAccessKeyId", AWSAccessKeyId=signed.key_id)
         # Clients sign with the real time even while a movable clock stands still.
         signature.check_time(signed, wall_now())
-        signature.verify(signed, found.secret, head)
+        signature.verify(signed, found.secret, target)
         if found.expires_at is not None and found.expires_at <= wall_now():
             raise S3Error("ExpiredToken")
         sealed = signed.payload.startswith(chunked.SIGNED)
         seal = Seal(found.secret, signed.scope, signed.at, signed.value) if sealed else None
         holder = Holder(signed.key_id, signed.token, signed.scope.region)
-        return Caller(found.account, holder, seal, bounded=True)
+        return Caller(found.account, holder, seal, bounded=True, payload=signed.payload)
 
 
-def _perhaps(head: Head) -> Signed | None:
+def _perhaps(target: Target) -> Signed | None:
     """The signature where none is needed: one that cannot be read is none."""
     try:
-        return signature.parse(head)
+        return signature.parse(target)
     except S3Error:
         return None
 

@@ -102,8 +102,11 @@ class Decoded:
     async def _end(self) -> bytes:
         """Read the trailers: lines up to an empty one, or to the end of the body."""
         self._ended = True
-        text, signature = "", None
+        text, signature, size = "", None, 0
         while line := await self._line(at_end=b""):
+            size += len(line)
+            if size > _LONGEST_LINE:
+                raise S3Error("InvalidRequest", "The trailers are too long.")
             name, colon, value = line.decode("latin-1").partition(":")
             if not colon:
                 raise S3Error("InvalidRequest", "A trailer is not well formed.")
@@ -115,13 +118,13 @@ class Decoded:
                 text += f"{name}:{value}\n"
         if self._seal is not None and (self.trailers or signature is not None):
             self._check("TRAILER", sha256(text.encode("latin-1")).hexdigest(), signature or "")
-        while await self._body.read():
+        if self._buffer or await self._body.read():
             raise S3Error("InvalidRequest", "Bytes follow the end of the aws-chunked body.")
         return b""
 
     async def _line(self, at_end: bytes | None = None) -> bytes:
-        while (end := self._buffer.find(b"\r\n")) < 0:
-            if len(self._buffer) > _LONGEST_LINE:
+        while (end := self._buffer.find(b"\r\n", 0, _LONGEST_LINE)) < 0:
+            if len(self._buffer) >= _LONGEST_LINE:
                 raise S3Error("InvalidRequest", "The body is not aws-chunked.")
             data = await self._body.read()
             if not data and at_end is not None and not self._buffer:

@@ -18,9 +18,9 @@ from typing import Final, NamedTuple, Protocol, cast
 
 import httptools
 
+from tidegate.s3.addressing import Head
 from tidegate.s3.errors import S3Error
 from tidegate.s3.outlet import Encrypted, GoneError, Outlet, Plain
-from tidegate.s3.signature import Head
 from tidegate.s3.work import Limits
 
 HEAD_LIMIT: Final = 64 * 1024
@@ -203,7 +203,9 @@ class Connection(asyncio.Protocol):
         self._stopping = False
         self._head_bytes = 0
         self._url = b""
+        self._in_head = True
         self._headers: dict[str, str] = {}
+        self._repeated: set[str] = set()
 
     # -- the transport's side --
 
@@ -266,7 +268,8 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._url = b""
-        self._headers = {}
+        self._in_head = True
+        self._headers, self._repeated = {}, set()
         self._head_bytes = 0
 
     def on_url(self, url: bytes) -> None:
@@ -275,8 +278,13 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._count(len(name) + len(value) + 4)
+        if not self._in_head:
+            return  # a trailer: no part of what anybody decides about
         lower, text = name.decode("latin-1").lower(), value.decode("latin-1")
-        self._headers[lower] = f"{self._headers[lower]},{text}" if lower in self._headers else text
+        if lower in self._headers:
+            self._repeated.add(lower)
+            text = f"{self._headers[lower]},{text}"
+        self._headers[lower] = text
 
     def _count(self, size: int) -> None:
         self._head_bytes += size
@@ -284,11 +292,17 @@ class Connection(asyncio.Protocol):
             raise ValueError("the head is too large")  # which the parser reports as its own error
 
     def on_headers_complete(self) -> None:
+        self._in_head = False
         path, _, query = self._url.decode("latin-1").partition("?")
-        if not path.startswith("/"):
-            path = (httptools.parse_url(self._url).path or b"/").decode("latin-1")
+        if not path.startswith("/"):  # the absolute form, as sent to a proxy
+            url = httptools.parse_url(self._url)
+            path = (url.path or b"/").decode("latin-1")
+            named = (url.host or b"").decode("latin-1") + (f":{url.port}" if url.port else "")
+            if self._headers.get("host", named) != named:
+                raise ValueError("two hosts are named")  # which the parser reports as its own error
         parser = self._parser
-        head = Head(parser.get_method().decode("ascii"), path, query, self._headers)
+        method = parser.get_method().decode("ascii")
+        head = Head(method, path, query, self._headers, frozenset(self._repeated))
         keep = parser.should_keep_alive() and parser.get_http_version() == "1.1"
         self._arriving = Exchange(self, head, keep=keep)
         self._queue.append(self._arriving)

@@ -19,6 +19,7 @@ from tidegate.s3.work import Work
 LARGEST_PUT: Final = 5 * 1024**3
 _BATCH: Final = 1024 * 1024
 _CHECKSUM: Final = "x-amz-checksum-"
+_DECODED_LENGTH: Final = "x-amz-decoded-content-length"
 _CHOICE: Final = frozenset({"algorithm", "type", "mode"})
 
 
@@ -45,16 +46,19 @@ async def received(work: Work, request: Request, default: str | None = None) -> 
 def _announced(request: Request) -> None:
     """Refuse what is too large before it is taken in."""
     headers = request.headers
-    length = headers.get("x-amz-decoded-content-length") or headers.get("content-length")
-    if length is None and "transfer-encoding" not in headers:
+    lengths = [_length(headers[name]) for name in (_DECODED_LENGTH, "content-length") if name in headers]
+    if not lengths and "transfer-encoding" not in headers:
         raise S3Error("MissingContentLength")
-    if length is not None:
-        if not (length.isascii() and length.isdigit()):
-            raise S3Error("InvalidArgument", "A length is not a number.")
-        if len(length) > 18 or int(length) > LARGEST_PUT:
-            raise S3Error("EntityTooLarge", MaxSizeAllowed=str(LARGEST_PUT))
+    if lengths and lengths[0] > LARGEST_PUT:
+        raise S3Error("EntityTooLarge", MaxSizeAllowed=str(LARGEST_PUT))
     if (given := headers.get("content-md5")) is not None:
         _decoded_md5(given)
+
+
+def _length(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise S3Error("InvalidArgument", "A length is not a number.")
+    return int(text[-19:]) if len(text.lstrip("0")) <= 18 else LARGEST_PUT + 1
 
 
 async def _copy(work: Work, body: Body, incoming: Incoming) -> None:
@@ -99,8 +103,7 @@ def _given(headers: Mapping[str, str]) -> dict[str, str]:
 def _check(request: Request, incoming: Incoming) -> None:
     """Hold what arrived against what was said."""
     headers, digests = request.headers, incoming.digests
-    length = headers.get("x-amz-decoded-content-length")
-    if length is not None and int(length) != digests.size:
+    if _DECODED_LENGTH in headers and _length(headers[_DECODED_LENGTH]) != digests.size:
         raise S3Error("IncompleteBody")
     declared = headers.get("x-amz-content-sha256", "")
     if len(declared) == 64 and declared != digests.sha256:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final, Literal
-from urllib.parse import unquote
 
 from tidegate.objects.folder import ALWAYS, Only
 from tidegate.objects.versions import About, Segment, Version
@@ -180,21 +179,11 @@ def _range(request: Request, version: Version) -> ranges.Bytes | None:
 # -------------------------------------------------------------------------------------------------------------- copy
 
 
-def source(request: Request) -> tuple[str, str, str | None]:
-    """Bucket, key and version that a copy is made of."""
-    path, _, query = request.headers["x-amz-copy-source"].partition("?")
-    bucket, _, key = unquote(path.removeprefix("/")).partition("/")
-    if not bucket or not key or "\0" in key:
-        raise S3Error("InvalidArgument", "Copy Source must mention the source bucket and key: sourcebucket/sourcekey")
-    name, _, version_id = query.partition("=")
-    return bucket, key, unquote(version_id) if name == "versionId" else None
-
-
 def copied(work: Work, call: Call, request: Request) -> tuple[Version, list[Segment]]:
     """The object that a copy is made of, its conditions met."""
-    bucket, key, version_id = source(request)
-    buckets.existing(work, call, bucket)
-    version, segments = find(work, bucket, key, version_id)
+    assert request.source is not None
+    buckets.existing(work, call, request.source.bucket)
+    version, segments = find(work, *request.source)
     prefix = "x-amz-copy-source-"
     conditions = {
         name.removeprefix(prefix): value for name, value in request.headers.items() if name.startswith(prefix + "if-")
@@ -213,7 +202,7 @@ async def copy_object(work: Work, call: Call, request: Request) -> Answer:
     if request.headers.get("x-amz-metadata-directive", "COPY").upper() == "REPLACE":
         given = about(request.headers)
         described = About(given.headers, given.metadata, described.checksums, described.checksum_type, described.parts)
-    elif source(request) == (request.bucket, request.key, None):
+    elif request.source == (request.bucket, request.key, None):
         raise S3Error(
             "InvalidRequest",
             "This copy request is illegal because it is trying to copy an object to itself without changing the "

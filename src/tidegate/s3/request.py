@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from tidegate.core.location import Location
 from tidegate.objects.versions import Segment
 
 
@@ -29,6 +30,8 @@ class Request(NamedTuple):
     query: dict[str, str]
     headers: dict[str, str]
     body: Body
+    source: Location | None = None
+    """What a copy is made of."""
 
     def flag(self, name: str) -> bool:
         """Whether a query parameter is there, whatever its value."""

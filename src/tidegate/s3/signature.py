@@ -2,21 +2,24 @@
 
 * an ``Authorization`` header (SigV4), over the declared hash of the body or one of the ``STREAMING-…`` forms;
 * a presigned query string (SigV4), for at most a week;
-* the older query string (SigV2), which boto3 and the AWS CLI still make for presigned URLs of some regions.
+* the older query string (SigV2), which boto3 and the AWS CLI still make for presigned URLs of some regions, and boto3
+  for every endpoint that is not AWS's. It covers what chooses an object and what is done with it, as its inventors list
+  that; not how a listing is paged.
 """
 
 from __future__ import annotations
 
 import base64
 import hmac
+import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
-from urllib.parse import unquote_plus
 
 from tidegate.clock import Millis
 from tidegate.objects import sigv4
 from tidegate.objects.sigv4 import Scope
+from tidegate.s3.addressing import Target
 from tidegate.s3.errors import S3Error
 
 SKEW_MS: Final = 15 * 60_000
@@ -52,15 +55,6 @@ _V2_RESOURCES: Final = frozenset(
 )
 
 
-class Head(NamedTuple):
-    """What of a request is signed: the bytes of its first line, headers with lower-case names."""
-
-    method: str
-    path: str
-    query: str
-    headers: Mapping[str, str]
-
-
 class Signed(NamedTuple):
     """A signature as it was sent. ``expires`` is in seconds from ``at``, and only set in the query forms."""
 
@@ -77,29 +71,28 @@ class Signed(NamedTuple):
     """SigV2; ``at`` is then the stamp of the end, and ``expires`` 0."""
 
 
-def parse(head: Head) -> Signed | None:
+def parse(target: Target) -> Signed | None:
     """The signature of a request; None if it carries none.
 
     Raises:
-        S3Error: it is there and cannot be read.
+        S3Error: it is there and cannot be read, or there are two.
     """
-    authorization = head.headers.get("authorization")
+    authorization, fields = target.headers.get("authorization"), target.query
+    recent = "X-Amz-Algorithm" in fields or "X-Amz-Signature" in fields
+    if authorization is not None and (recent or "Signature" in fields):
+        raise S3Error(
+            "InvalidArgument",
+            "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string "
+            "parameter or the Authorization header should be specified",
+        )
     if authorization is not None:
-        return _parse_header(head, authorization)
-    if "X-Amz-" not in head.query and "AWSAccessKeyId=" not in head.query:
-        return None
-    fields = _fields(head.query)
-    if "X-Amz-Algorithm" in fields or "X-Amz-Signature" in fields:
-        return _parse_query(head, fields)
-    return _parse_old(head, fields) if "AWSAccessKeyId" in fields else None
+        return _parse_header(target, authorization)
+    if recent:
+        return _parse_query(target)
+    return _parse_old(target) if "AWSAccessKeyId" in fields else None
 
 
-def _fields(query: str) -> dict[str, str]:
-    pairs = (pair.partition("=") for pair in query.split("&"))
-    return {unquote_plus(name): unquote_plus(value) for name, _, value in pairs}
-
-
-def _parse_header(head: Head, text: str) -> Signed:
+def _parse_header(target: Target, text: str) -> Signed:
     if text.startswith("AWS "):
         raise S3Error(
             "InvalidRequest",
@@ -108,13 +101,13 @@ def _parse_header(head: Head, text: str) -> Signed:
     found = _FORM.match(text)
     if found is None:
         raise S3Error("AuthorizationHeaderMalformed")
-    at = head.headers.get("x-amz-date", "")
+    at = target.headers.get("x-amz-date", "")
     key_id, scope = _credential(found[1], at, "AuthorizationHeaderMalformed")
-    payload = head.headers.get("x-amz-content-sha256")
+    payload = target.headers.get("x-amz-content-sha256")
     if payload is None:
         raise S3Error("InvalidRequest", "Missing required header for this request: x-amz-content-sha256")
     names = tuple(found[2].split(";"))
-    return Signed(key_id, at, scope, names, found[3], payload, token=head.headers.get("x-amz-security-token"))
+    return Signed(key_id, at, scope, names, found[3], payload, token=target.headers.get("x-amz-security-token"))
 
 
 def _credential(text: str, at: str, code: str) -> tuple[str, Scope]:
@@ -132,7 +125,8 @@ def _credential(text: str, at: str, code: str) -> tuple[str, Scope]:
     return parts[0], Scope(parts[1], parts[2], parts[3])
 
 
-def _parse_query(head: Head, fields: Mapping[str, str]) -> Signed:
+def _parse_query(target: Target) -> Signed:
+    fields = target.query
     code = "AuthorizationQueryParametersError"
     needed = ("Algorithm", "Credential", "Signature", "Date", "SignedHeaders", "Expires")
     if not all(fields.get(f"X-Amz-{name}") for name in needed):
@@ -145,7 +139,7 @@ def _parse_query(head: Head, fields: Mapping[str, str]) -> Signed:
         raise S3Error(code, 'X-Amz-Algorithm only supports "AWS4-HMAC-SHA256 and AWS4-ECDSA-P256-SHA256"')
     at, names = fields["X-Amz-Date"], tuple(fields["X-Amz-SignedHeaders"].split(";"))
     key_id, scope = _credential(fields["X-Amz-Credential"], at, code)
-    payload = head.headers.get("x-amz-content-sha256") if "x-amz-content-sha256" in names else None
+    payload = target.headers.get("x-amz-content-sha256") if "x-amz-content-sha256" in names else None
     return Signed(
         key_id,
         at,
@@ -168,7 +162,8 @@ def _expires(text: str) -> int:
     return int(text)
 
 
-def _parse_old(head: Head, fields: Mapping[str, str]) -> Signed:
+def _parse_old(target: Target) -> Signed:
+    fields = target.query
     expires = fields.get("Expires", "")
     if not fields.get("Signature") or not (expires.isascii() and expires.isdigit() and len(expires) <= 11):
         raise S3Error(
@@ -184,7 +179,7 @@ def _parse_old(head: Head, fields: Mapping[str, str]) -> Signed:
         sigv4.UNSIGNED_PAYLOAD,
         presigned=True,
         expires=0,
-        token=fields.get("x-amz-security-token"),
+        token=target.headers.get("x-amz-security-token"),
         old=True,
     )
 
@@ -223,20 +218,22 @@ def _iso(instant: Millis) -> str:
 # -------------------------------------------------------------------------------------------------------- verification
 
 
-def verify(signed: Signed, secret: str, head: Head, *, hosts: Sequence[str] = ()) -> None:
+def verify(signed: Signed, secret: str, target: Target, *, hosts: Sequence[str] = ()) -> None:
     """Accept the signature or raise.
 
     ``hosts`` are further names the request may have been signed for: those in front of a proxy that changed the Host.
+    Only for whom the Host header says nothing else than that: a bucket in it would not be covered.
 
     Raises:
         S3Error: SignatureDoesNotMatch, or AccessDenied for headers that were left out of it.
     """
     if signed.old:
-        _verify_old(signed, secret, head)
+        _verify_old(signed, secret, target)
         return
+    assert not (hosts and target.hosted)
     left_out = [
         name
-        for name in head.headers
+        for name in target.headers
         if name.startswith("x-amz-") and name not in signed.names and name not in _NEED_NOT_BE_SIGNED
     ]
     if left_out or "host" not in signed.names:
@@ -246,7 +243,7 @@ def verify(signed: Signed, secret: str, head: Head, *, hosts: Sequence[str] = ()
             HeadersNotSigned=", ".join(left_out or ["host"]),
         )
     shown = ("", "")
-    for canonical in _canonical_requests(signed, head, hosts):
+    for canonical in _canonical_requests(signed, target, hosts):
         text = sigv4.string_to_sign(signed.at, signed.scope, canonical)
         expected = sigv4.signature(secret, signed.scope, text)
         if hmac.compare_digest(expected.encode(), signed.value.encode("utf-8", "replace")):
@@ -255,17 +252,16 @@ def verify(signed: Signed, secret: str, head: Head, *, hosts: Sequence[str] = ()
     raise _mismatch(signed, *shown)
 
 
-def _canonical_requests(signed: Signed, head: Head, hosts: Sequence[str]) -> Iterator[str]:
+def _canonical_requests(signed: Signed, target: Target, hosts: Sequence[str]) -> Iterator[str]:
     """The forms an honest client may have signed, the usual one first."""
-    if any(name not in head.headers for name in signed.names) or len(set(signed.names)) < len(signed.names):
+    if any(name not in target.headers for name in signed.names) or len(set(signed.names)) < len(signed.names):
         return
-    pairs = [(name, value) for name, value in sigv4.normal_pairs(head.query) if name != "X-Amz-Signature"]
-    query = sigv4.canonical_query(pairs)
-    paths = dict.fromkeys([head.path, sigv4.normal_path(head.path)])
-    for host in dict.fromkeys([head.headers.get("host", ""), *hosts]):
-        headers = {**head.headers, "host": host}
-        for path in paths:
-            yield sigv4.canonical_request(head.method, path, query, headers, signed.names, signed.payload)
+    pairs = [(sigv4.escaped(name), sigv4.escaped(value)) for name, value in target.query.items()]
+    query = sigv4.canonical_query(pair for pair in pairs if pair[0] != "X-Amz-Signature")
+    for host in dict.fromkeys([target.headers.get("host", ""), *hosts]):
+        headers = {**target.headers, "host": host}
+        for path in dict.fromkeys([target.path, sigv4.normal_path(target.path)]):
+            yield sigv4.canonical_request(target.method, path, query, headers, signed.names, signed.payload)
 
 
 def _mismatch(signed: Signed, text: str, canonical: str = "") -> S3Error:
@@ -278,18 +274,27 @@ def _mismatch(signed: Signed, text: str, canonical: str = "") -> S3Error:
     )
 
 
-def _verify_old(signed: Signed, secret: str, head: Head) -> None:
+def _verify_old(signed: Signed, secret: str, target: Target) -> None:
+    shown = b""
+    for text in _old_texts(signed, target):
+        expected = base64.b64encode(hmac.digest(secret.encode(), text, "sha1"))
+        if hmac.compare_digest(expected, signed.value.encode("utf-8", "replace")):
+            return
+        shown = shown or text
+    raise _mismatch(signed, shown.decode("utf-8", "replace"))
+
+
+def _old_texts(signed: Signed, target: Target) -> Iterator[bytes]:
+    """What SigV2 signs; clients differ over a parameter without a value and a bucket without a key."""
+    chosen = sorted((name, value) for name, value in target.query.items() if name in _V2_RESOURCES)
+    if any(part.partition("=")[0] in _V2_RESOURCES for _, value in chosen for part in value.split("&")[1:]):
+        return  # the text does not tell it from another request with that part as a parameter of its own
+    given = target.headers
+    amz = "".join(f"{name}:{given[name].strip()}\n" for name in sorted(given) if name.startswith("x-amz-"))
     end = sigv4.instant(signed.at) // 1000
-    amz = {name: value for name, value in head.headers.items() if name.startswith("x-amz-")}
-    fields = _fields(head.query)
-    if signed.token is not None:
-        amz["x-amz-security-token"] = signed.token
-    lines = "".join(f"{name}:{amz[name].strip()}\n" for name in sorted(amz))
-    chosen = sorted((name, value) for name, value in fields.items() if name in _V2_RESOURCES)
-    resources = "&".join(f"{name}={value}" if value else name for name, value in chosen)
-    resource = head.path + (f"?{resources}" if resources else "")
-    given = head.headers
-    text = f"{head.method}\n{given.get('content-md5', '')}\n{given.get('content-type', '')}\n{end}\n{lines}{resource}"
-    expected = base64.b64encode(hmac.digest(secret.encode(), text.encode("latin-1", "replace"), "sha1"))
-    if not hmac.compare_digest(expected, signed.value.encode("utf-8", "replace")):
-        raise _mismatch(signed, text)
+    head = f"{target.method}\n{given.get('content-md5', '')}\n{given.get('content-type', '')}\n{end}\n{amz}"
+    path = f"/{target.bucket}{target.path}" if target.hosted else target.path
+    whole = path if target.key else f"{path.rstrip('/')}/"  # boto3 signs a bucket with a slash that it does not send
+    for signed_path, bare in itertools.product(dict.fromkeys([path, whole]), ("", "=")):
+        resources = "&".join(f"{name}={value}" if value else name + bare for name, value in chosen)
+        yield (head + signed_path).encode("latin-1") + (f"?{resources}" if resources else "").encode()

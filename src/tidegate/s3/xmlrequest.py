@@ -14,8 +14,13 @@ async def root(request: Request, name: str) -> Node:
     Raises:
         S3Error: MalformedXML, or what the body is refused for.
     """
+    return parsed(await incoming.small(request), name)
+
+
+def parsed(body: bytes, name: str) -> Node:
+    """A document whose root has this name; raises S3Error, MalformedXML."""
     try:
-        node = xmltext.read(await incoming.small(request))
+        node = xmltext.read(body)
     except ValueError:
         raise S3Error("MalformedXML") from None
     if node.name != name:
