@@ -10,6 +10,7 @@ from typing import Protocol
 
 import msgspec
 
+from tidegate.clock import Millis
 from tidegate.mqtt import topics
 
 Scope = tuple[str, str]
@@ -32,7 +33,7 @@ class Identity(Protocol):
     def connects(self, client_id: str, *, persistent: bool, will_topic: str | None) -> bool:
         """Whether the policies allow this CONNECT: ``iot:Connect`` on ``client/…``, with what it alone tells.
 
-        ``persistent``: it asks for a session that outlives it. Asked once, before anything else.
+        ``persistent``: it asks for a session that outlives it. Asked once of each identity, before anything else.
         """
         ...
 
@@ -42,6 +43,11 @@ class Identity(Protocol):
         ``action`` is ``iot:Publish``, ``iot:RetainPublish``, ``iot:Subscribe`` or ``iot:Receive``; ``resource`` is the
         ARN without its prefix: ``topic/…`` or ``topicfilter/…``. Called for every message: answer from memory.
         """
+        ...
+
+    @property
+    def ends_at(self) -> Millis | None:
+        """When what let it in counts no more, in epoch ms of the wall clock; None: it has no end of its own."""
         ...
 
     @property
