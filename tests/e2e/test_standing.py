@@ -671,3 +671,79 @@ def test_a_cell(world: World, cell: tuple[Fact, Moment], later: Later) -> None:
     if cell[1] is Moment.THERE and len(world.servers) == 1:
         return  # nobody shares a SQLite store
     CELLS[cell](world, later)
+
+
+# -- beyond the table -------------------------------------------------------------------------------------------------
+
+
+def test_the_device_sdk_is_cut_by_a_command_beside_the_server(world: World) -> None:
+    """As operators type it, in a process of its own."""
+    subject = Key(world)
+    lost = Inbox()
+    connection = mqtt_connection_builder.websockets_with_default_aws_signing(
+        region=REGION,
+        credentials_provider=auth.AwsCredentialsProvider.new_static(subject.key.key_id, subject.key.secret),
+        endpoint="localhost",
+        port=world.here.https_port,
+        ca_filepath=world.servers[0].addresses.ca,
+        client_id=world.name(),
+        on_connection_interrupted=lambda connection, error, **_: lost.put(error),
+    )
+    connection.connect().result(PATIENCE)
+    where = [f"--{name}={value}" for name, value in subject.beside.items()]
+    subprocess.run([*COMMAND, "keys", "revoke", subject.key.key_id, *where], check=True, timeout=60)
+    lost.get()
+    subject.is_refused()
+    connection.disconnect().result(PATIENCE)
+
+
+def test_a_certificate_ends_by_the_clock_of_the_machine(world: World) -> None:
+    credentials, left = ending(world, 3)
+    end = time.time() + left
+    device = world.device(credentials)
+    device.ended.get(timeout=PATIENCE)
+    assert time.time() >= end - 0.01, "not before"
+    with pytest.raises((RefusedError, ConnectionError, ssl.SSLError)):
+        world.device(credentials)
+
+
+def test_a_revocation_does_not_lead_into_another_account(world: World, maker: Maker) -> None:
+    """Neither over MQTT nor over HTTPS, unless the device names that account."""
+    other = World(world.servers[:1], world.store, maker, world.folder)
+    credentials = world.certificate("all")
+    pem = credentials.certificate.read_text()
+    twin = other.here.iot.register_certificate_without_ca(certificatePem=pem, status="ACTIVE")
+    other.here.iot.attach_policy(policyName="all", target=twin["certificateArn"])
+    device = world.device(credentials)
+    world.set_status(credentials, "REVOKED")
+    device.ended.get(timeout=PATIENCE)
+    with pytest.raises(RefusedError):
+        world.device(credentials)
+    connection = http.client.HTTPSConnection(
+        "localhost", world.here.https_port, timeout=PATIENCE, context=world.here.tls(credentials)
+    )
+    found = []
+    for host in ("localhost", f"{other.here.id}.localhost"):
+        connection.request("GET", "/things/nothing/jobs", headers={"Host": host})
+        with connection.getresponse() as response:
+            response.read()
+            found.append(response.status)
+    connection.close()
+    other.close()
+    assert found == [403, 200]
+
+
+def test_a_shared_subscription_passes_over_whom_a_policy_bars(world: World) -> None:
+    bar = world.name()
+    statement = {"Effect": "Deny", "Action": "iot:Receive", "Resource": "arn:aws:iot:*:*:topic/tasks/*"}
+    world.here.policy(bar, {"Version": "2012-10-17", "Statement": [statement]})
+    barred, member = world.device(world.certificate("all", bar)), world.device(world.certificate("all"))
+    for each in (barred, member):
+        each.subscribe("$share/workers/tasks/+")
+    for number in range(4):
+        world.listener.publish("tasks/1", b"%d" % number)
+    assert [member.next().payload for _ in range(4)] == [b"0", b"1", b"2", b"3"]
+    assert barred.publish("s/in") in (0, 16)
+    assert barred.messages.empty()
+    for each in (barred, member):
+        each.close()
