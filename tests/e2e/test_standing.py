@@ -476,6 +476,20 @@ def is_cut(make: Callable[[World], Subject], way: Moment) -> Try:
     return attempt
 
 
+def is_judged_anew(make: Callable[[World], Subject], way: Moment) -> Try:
+    """And stays, whatever is taken."""
+
+    def attempt(world: World, _later: Later) -> None:
+        subject = make(world)
+        device = subject.connect()
+        subject.take("everything", way)
+        until(lambda: device.publish("s/in") == NOT_AUTHORIZED)
+        device.close()
+        subject.is_refused()
+
+    return attempt
+
+
 def asks_over_https(credentials: Credentials, world: World, change: Callable[[], None]) -> None:
     """On one connection that is kept alive."""
     context = world.here.tls(credentials)
@@ -638,6 +652,11 @@ CELLS: dict[tuple[Fact, Moment], Try] = {
     **{(fact, Moment.IN): speaks(make) for fact, make in POLICIES.items()},
     **{(fact, Moment.OUT): hears(make) for fact, make in POLICIES.items()},
     **{(fact, way): is_cut(make, way) for fact, make in CHANGING.items() for way in (Moment.HERE, Moment.THERE)},
+    **{
+        (fact, way): is_judged_anew(POLICIES[fact], way)
+        for fact in (Fact.ATTACHMENTS, Fact.DEVICE_POLICY)
+        for way in (Moment.HERE, Moment.THERE)
+    },
     **{
         (fact, Moment.BESIDE): is_cut(CHANGING[fact], Moment.BESIDE)
         for fact in (Fact.KEY, Fact.PRINCIPAL, Fact.PRINCIPAL_POLICIES)

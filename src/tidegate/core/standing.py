@@ -50,8 +50,8 @@ _POLICIES: Final = {
     Moment.IN: _REFUSED,
     Moment.OUT: "not sent",
     Moment.PARTING: _SILENT,
-    Moment.HERE: "judged anew at once; cut without `iot:Connect`",
-    Moment.THERE: "judged anew at once; cut without `iot:Connect`",
+    Moment.HERE: "judged anew at once",
+    Moment.THERE: "judged anew at once",
 }
 
 CHECKED: Final[Mapping[Fact, Mapping[Moment, str]]] = {
@@ -87,7 +87,12 @@ CHECKED: Final[Mapping[Fact, Mapping[Moment, str]]] = {
         Moment.THERE: _CUT,
         Moment.BESIDE: _SOON,
     },
-    Fact.PRINCIPAL_POLICIES: {**_POLICIES, Moment.BESIDE: "judged anew within a second; cut without `iot:Connect`"},
+    Fact.PRINCIPAL_POLICIES: {
+        **_POLICIES,
+        Moment.HERE: "judged anew at once, cut without `iot:Connect`",
+        Moment.THERE: "judged anew at once, cut without `iot:Connect`",
+        Moment.BESIDE: "judged anew within a second, cut without `iot:Connect`",
+    },
     Fact.CREDENTIALS: {Moment.CONNECT: _REFUSED, Moment.PARTING: _SILENT, Moment.END: _CUT},
     Fact.WILL: {Moment.CONNECT: _REFUSED, Moment.PARTING: _SILENT},
 }

@@ -379,7 +379,7 @@ class Edge(asyncio.Protocol):
         if identity is None:
             server.end(connection, Ending.AUTH_ERROR, Reason.NOT_AUTHORIZED, "no longer identified", will=False)
             return
-        stays = connection.may_stay(identity)
+        stays = self._may_stay(identity)
         connection.identity = identity
         if not stays:
             server.end(connection, Ending.AUTH_ERROR, Reason.NOT_AUTHORIZED, "it may not connect any more")
@@ -388,6 +388,17 @@ class Edge(asyncio.Protocol):
             server.broker.reconsider(connection, server.clock.now())
             self._release(_IDENTIFYING)
             self._go_on()
+
+    def _may_stay(self, identity: Identity) -> bool:
+        """Whether a client may go on, as what it is by now.
+
+        Of a device ``iot:Connect`` is asked at CONNECT alone, as on AWS; a key without it is worth as much as a revoked
+        one.
+        """
+        session, client_id = self.connection.session, self.connection.client_id
+        if session is None or identity.scope != session.scope:  # its certificate means another account by now
+            return False
+        return self._signer is None or identity.allows("iot:Connect", f"client/{client_id}", client_id)
 
 
 _HANDLERS: dict[type, Any] = {

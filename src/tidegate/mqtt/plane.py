@@ -33,7 +33,7 @@ class Identity(Protocol):
     def connects(self, client_id: str, *, persistent: bool, will_topic: str | None) -> bool:
         """Whether the policies allow this CONNECT: ``iot:Connect`` on ``client/…``, with what it alone tells.
 
-        ``persistent``: it asks for a session that outlives it. Asked once of each identity, before anything else.
+        ``persistent``: it asks for a session that outlives it. Asked once, before anything else.
         """
         ...
 

@@ -105,6 +105,7 @@ class Server:
         self.counted: set[Edge] = set()
         self.draining = False
         self._edges: set[Edge] = set()
+        self._signed: set[Edge] = set()
         self._unsettled: set[Edge] = set()
         self._orphans: set[asyncio.Future[Any]] = set()
         self._dirty: list[Edge] = []
@@ -246,7 +247,7 @@ class Server:
         """The connected clients for which an access key stands, and the key."""
         return [
             (edge, edge.key_id, edge.connection.identity)
-            for edge in self._edges
+            for edge in self._signed
             if edge.key_id is not None and edge.connection.identity is not None
         ]
 
@@ -289,6 +290,8 @@ class Server:
     def opened(self, edge: Edge) -> None:
         """A socket is there."""
         self._edges.add(edge)
+        if edge.key_id is not None:
+            self._signed.add(edge)
         self.deadlines.opened(edge)
         self._addresses[edge.peer] += 1
         limit = self.settings.max_connections_per_address
@@ -303,6 +306,7 @@ class Server:
     def gone(self, edge: Edge) -> None:
         """A socket is gone; its requests may still be under way."""
         self._edges.discard(edge)
+        self._signed.discard(edge)
         self.deadlines.gone(edge)
         self._addresses[edge.peer] -= 1
         if not self._addresses[edge.peer]:

@@ -114,7 +114,6 @@ def accept(connection: Connection, identity: Identity, session: Session, present
     asked = connect.properties or Properties()
     connection.identity, connection.session = identity, session
     connection.connect, connection.will = None, connect.will
-    connection.persistent = _persistent(connect)
     connection.state = State.CONNECTED
     _agree(connection, connect, asked, session)
     session.connection, session.expires_at = connection, None

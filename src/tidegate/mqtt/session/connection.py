@@ -77,7 +77,6 @@ class Connection:
         "output",
         "over_rate",
         "owed",
-        "persistent",
         "publish_bytes",
         "publishes",
         "rated",
@@ -121,7 +120,6 @@ class Connection:
         self.effects: list[Effect] = []
         self.connect: codec.Connect | None = None
         self.will: codec.Will | None = None
-        self.persistent = False  # it asked for a session that outlives it
         self.max_packet = 0
         self.aliases_in: dict[int, str] | None = None
         self.aliases_out: dict[str, int] | None = None
@@ -281,17 +279,6 @@ class Connection:
     def wants_clean_start(self) -> bool:
         """Whether the client wants no earlier session."""
         return self.connect is None or self.connect.clean_start
-
-    def may_stay(self, identity: Identity) -> bool:
-        """Whether a client that is in, and may be somebody else or less by now, would still be let in."""
-        session, will = self.session, self.will
-        return (
-            session is not None
-            and identity.scope == session.scope
-            and identity.connects(
-                self.client_id, persistent=self.persistent, will_topic=None if will is None else will.topic
-            )
-        )
 
     def authorise(self, identity: Identity) -> str | None:
         """What the policies forbid about this CONNECT; None if nothing."""
