@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tools import generate_lifecycle, generate_parity, generate_strict, generate_wire
+from tools import generate_lifecycle, generate_parity, generate_standing, generate_strict, generate_wire
 
 STEPS: tuple[Callable[[], None], ...] = (
     generate_wire.write,
     generate_parity.write,
     generate_lifecycle.write,
     generate_strict.write,
+    generate_standing.write,
 )
 
 

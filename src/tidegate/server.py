@@ -245,7 +245,13 @@ async def _service(options: Options, stack: AsyncExitStack) -> tuple[Service, Tr
     sealed = open_vault(options.data, options.master_key, ids)
     await _adopt_keys(work, sealed, auth=options.auth)
     taken = leniency.chosen(strict=options.strict_aws, taken=options.take)
-    settings = Settings(account=options.account, region=options.region, limits=_limits(options), leniency=taken)
+    settings = Settings(
+        account=options.account,
+        region=options.region,
+        limits=_limits(options),
+        leniency=taken,
+        enforce_expiry=options.enforce_expiry,
+    )
     return Service(work, clock, ids, settings, _Issuer(signer, ids), vault=sealed, relay=relay), trust
 
 

@@ -12,7 +12,7 @@ from tests.docs.pages import PAGES, ROOT, name_of, prose, text_of
 from tidegate.ops.table import HANDLERS
 from tidegate.runtime.metrics import Metrics
 from tidegate.wire.routes import OPERATIONS
-from tools import generate_lifecycle, generate_parity, generate_strict
+from tools import generate_lifecycle, generate_parity, generate_standing, generate_strict
 
 SOURCE = ROOT / "src" / "tidegate"
 PACKAGES = {
@@ -103,7 +103,9 @@ def test_every_decision_is_listed_under_its_title() -> None:
 
 
 @pytest.mark.parametrize(
-    "generator", [generate_parity, generate_lifecycle, generate_strict], ids=lambda module: module.PAGE.name
+    "generator",
+    [generate_parity, generate_lifecycle, generate_standing, generate_strict],
+    ids=lambda module: module.PAGE.name,
 )
 def test_generated_pages_are_current(generator: object) -> None:
     page: Path = generator.PAGE  # type: ignore[attr-defined]

@@ -53,8 +53,8 @@ class Maker:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Manufacturer")])
 
-    def issue(self, common_name: str) -> tuple[str, str]:
-        """PEM of a certificate and of its key."""
+    def issue(self, common_name: str, until: datetime.datetime | None = None) -> tuple[str, str]:
+        """PEM of a certificate, which may end early, and of its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = (
             x509.CertificateBuilder()
@@ -63,7 +63,7 @@ class Maker:
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(_BEGIN)
-            .not_valid_after(_END)
+            .not_valid_after(until or _END)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .sign(self._key, hashes.SHA256())
         )

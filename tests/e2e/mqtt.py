@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import queue
 import socket
 from collections.abc import Iterator
@@ -45,14 +46,17 @@ class Device:
     def __init__(
         self,
         account: Account,
-        credentials: Credentials,
+        credentials: Credentials | None,
         client_id: str,
         *,
         thing: str | None = None,
         level: int = 4,
         clean: bool = True,
-        will: tuple[str, bytes] | None = None,
+        will: tuple[str, bytes] | tuple[str, bytes, int, bool] | None = None,
+        will_delay: int = 0,
+        signed: tuple[int, str] | None = None,
     ) -> None:
+        """``signed``: the port and the signed path of a WebSocket, in place of credentials."""
         self.thing = thing or client_id
         self._account = account
         self.messages: queue.Queue[Message | None] = queue.Queue()
@@ -68,18 +72,28 @@ class Device:
             client_id,
             protocol=paho.MQTTv5 if self._v5 else paho.MQTTv311,
             reconnect_on_failure=False,
+            transport="tcp" if signed is None else "websockets",
             **options,
         )
-        self.client.tls_set_context(account.tls(credentials))
+        port = account.mqtt_port
+        if signed is None:
+            self.client.tls_set_context(account.tls(credentials))
+        else:
+            port = signed[0]
+            self.client.ws_set_options(signed[1])
         if will is not None:
-            self.client.will_set(*will, 1)
+            topic, payload, *rest = will
+            delayed = Properties(PacketTypes.WILLMESSAGE) if will_delay else None
+            if delayed is not None:
+                delayed.WillDelayInterval = will_delay
+            self.client.will_set(topic, payload, *(rest or [1]), properties=delayed)
         self._listen()
         start: dict[str, Any] = {}
         if self._v5:
             properties = Properties(PacketTypes.CONNECT)
             properties.SessionExpiryInterval = 0 if clean else 3600
             start = {"clean_start": clean, "properties": properties}
-        self.client.connect("localhost", account.mqtt_port, 1200, **start)
+        self.client.connect("localhost", port, 1200, **start)
         self.client.loop_start()
         outcome = self._outcome.get(timeout=PATIENCE)
         if outcome is None or outcome[1]:
@@ -173,9 +187,9 @@ class Device:
 
     def vanish(self) -> None:
         """Leave without a word: the socket is gone, the session stays."""
-        plain = self.client.socket()
-        assert isinstance(plain, socket.socket)
-        plain.shutdown(socket.SHUT_RDWR)
+        held: Any = self.client.socket()
+        with socket.socket(fileno=os.dup(held.fileno())) as plain:  # whatever is spoken over it
+            plain.shutdown(socket.SHUT_RDWR)
         self.ended.get(timeout=PATIENCE)
         self.client.loop_stop()
 

@@ -30,6 +30,7 @@ class Someone:
         return self._allows("iot:Connect", f"client/{client_id}")
 
     exclusive_thing: str | None = None
+    ends_at: int | None = None
 
     def allows(self, action: str, resource: str, client_id: str) -> bool:
         return self._allows(action, resource)
@@ -138,5 +139,5 @@ class Device:
 
     def lose(self) -> None:
         """The network drops the connection."""
-        effects = self.connection.lost(self.rig.now)
+        effects = self.connection.lost()
         self.effects += self.rig.broker.carry_out(self.connection, effects, self.rig.now)

@@ -218,6 +218,64 @@ def test_what_is_sent_after_a_refresh_is_judged_by_it(live: Live) -> None:
         assert client.read() == codec.Pingresp()
 
 
+def test_whose_certificate_means_another_account_by_now_is_cut(live: Live) -> None:
+    """Its session is not that account's."""
+    with live.raw(live.device("lamp")) as client:
+        client.connect("lamp", level=5)
+        live.device("lamp", Someone(scope=("210987654321", "eu-west-1")))
+        live.call(lambda: live.server.refresh(live.principal("lamp")))
+        assert client.read() == Disconnect(0x87)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_will_waits_until_it_is_known_whose_it_is(live: Live, known: bool) -> None:
+    """Its certificate was revoked, and the socket dropped before the server had looked."""
+    with live.raw(live.device("other")) as other:
+        other.connect("other", level=5)
+        other.send(Subscribe(1, (Filter("will", 1), Filter("marker", 1))))
+        assert isinstance(other.read(), Suback)
+        with live.raw(live.device("lamp")) as client:
+            client.connect("lamp", level=5, will=Will("will", b"gone", 1))
+            gate = live.plane.gate = asyncio.Event()
+            if not known:
+                del live.plane.known[live.principal("lamp")]
+            live.call(lambda: live.server.refresh(live.principal("lamp")))
+        live.until(lambda: live.server.broker.session(SCOPE, "lamp") is None)
+        live.call(gate.set)
+        live.until(lambda: not live.server._orphans)
+        live.publish("marker", b"")
+        found = other.read()
+        assert isinstance(found, Publish)
+        assert found.topic == ("will" if known else "marker")
+
+
+def test_a_connection_ends_with_what_let_it_in(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hours ahead it stands on the wheel; the last minutes are timed, and the clock may be set meanwhile."""
+    wall = [1_700_000_000_000]
+    monkeypatch.setattr("tidegate.mqtt.deadlines.wall_now", lambda: wall[0])
+    end = wall[0] + 3_600_000
+    with live.raw(live.device("lamp", _until(end))) as client, live.raw(live.device("other", _until(end))) as other:
+        client.connect("lamp", level=5)
+        other.connect("other", level=5)
+        wall[0] = end - 30
+        live.passes(1)
+        live.device("other", _until(end + 3_600_000))  # it was prolonged
+        live.call(lambda: live.server.refresh(live.principal("other")))
+        live.until(lambda: {edge.ends_at for edge in live.server._edges} == {end, end + 3_600_000})
+        client.send(codec.Pingreq())
+        assert client.read() == codec.Pingresp(), "not a moment early"
+        wall[0] = end
+        assert client.read() == Disconnect(0x87)
+        other.send(codec.Pingreq())
+        assert other.read() == codec.Pingresp()
+
+
+def _until(instant: int) -> Someone:
+    found = Someone()
+    found.ends_at = instant
+    return found
+
+
 def test_certificates_that_nobody_knows_are_reported(live: Live) -> None:
     seen: list[tuple[str, str | None, str]] = []
     live.server.watchers.unidentified = lambda der, name, peer: seen.append(

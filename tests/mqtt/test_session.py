@@ -962,6 +962,60 @@ def test_what_a_member_leaves_behind_waits_for_one_who_is_away() -> None:
     assert [each.payload for each in rig.device("away", clean=False).received() if isinstance(each, Publish)] == [b"x"]
 
 
+BARRED = denying(("iot:Receive", "topic/tasks/1"))
+
+
+def test_a_member_that_may_not_receive_is_passed_over() -> None:
+    rig = Rig()
+    barred, member = rig.device("barred", identity=BARRED), rig.device("member")
+    for each in (barred, member):
+        each.subscribe(SHARED)
+    for number in range(4):
+        rig.publish("tasks/1", b"%d" % number)
+    assert [payload for _topic, payload in member.publishes()] == [b"0", b"1", b"2", b"3"]
+    assert barred.publishes() == []
+
+
+def test_what_nobody_here_may_receive_waits_for_one_who_is_away() -> None:
+    rig = Rig()
+    away = rig.device("away", clean=False)
+    away.subscribe(SHARED)
+    away.lose()
+    rig.device("barred", identity=BARRED).subscribe(SHARED)
+    rig.publish("tasks/1", b"x")
+    assert [each.payload for each in rig.device("away", clean=False).received() if isinstance(each, Publish)] == [b"x"]
+
+
+def test_what_waits_for_a_member_that_returns_and_may_not_receive_it_goes_to_others() -> None:
+    rig = Rig()
+    member = rig.device("one", clean=False)
+    member.subscribe(SHARED, "own")
+    other = rig.device("two", clean=False)
+    other.subscribe(SHARED)
+    rig.publish("tasks/1", b"under way")
+    for each in (member, other):
+        each.lose()
+    rig.publish("tasks/1", b"waiting")
+    rig.publish("own", b"mine")
+    back = rig.device("one", clean=False, identity=BARRED)
+    assert [each.payload for each in back.received() if isinstance(each, Publish)] == [b"mine"]
+    found = [each.payload for each in rig.device("two", clean=False).received() if isinstance(each, Publish)]
+    assert sorted(found) == [b"under way", b"waiting"]
+
+
+def test_what_a_member_may_not_receive_any_more_goes_to_others() -> None:
+    rig = Rig()
+    member = rig.device("one", level=5, properties=Properties(receive_maximum=1))
+    member.subscribe(SHARED)
+    for number in range(3):
+        rig.publish("tasks/1", b"%d" % number)
+    other = rig.device("two")
+    other.subscribe(SHARED)
+    member.connection.identity = BARRED
+    rig.broker.reconsider(member.connection, rig.now)
+    assert [payload for _topic, payload in other.publishes()] == [b"0", b"1", b"2"]
+
+
 def test_messages_of_ones_own_stay_when_a_shared_subscription_is_taken_over() -> None:
     rig = Rig()
     member = rig.device("one", clean=False)

@@ -18,6 +18,10 @@ class Member:
     name: str
     online: bool = True
     keeps: bool = False
+    barred: bool = False
+
+    def may_receive(self, topic: str) -> bool:
+        return self.online and not self.barred
 
 
 LEVELS = ["a", "b", "", "$aws"]
@@ -91,11 +95,16 @@ def test_a_group_takes_turns_among_those_online() -> None:
     assert len(groups) == 2
     picked = [pick(groups[0], 1) for _ in range(6)]
     assert set(picked) == {"x", "z"}
+    members[0].barred = True
+    assert [pick(groups[0], 1) for _ in range(3)] == ["z", "z", "z"], "who may not receive it is passed over"
+    members[2].barred = True
+    assert pick(groups[0], 1) == "y", "it waits for one that is away"
+    assert pick(groups[0], 0) is None
     members[0].online = members[2].online = False
     assert pick(groups[0], 1) == "y"
     assert pick(groups[0], 0) is None
 
 
 def pick(group: Group[Member], qos: int) -> str | None:
-    found = group.pick(qos)
+    found = group.pick("a/b", qos)
     return None if found is None else found.session.name

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.mqtt.rig import Device, Rig, denying
+from tests.mqtt.rig import Device, Rig, Someone, denying
 from tidegate.mqtt import codec
 from tidegate.mqtt.codec import Connack, Disconnect, Properties, Publish, Reason, Will
+from tidegate.mqtt.plane import Identity
+from tidegate.mqtt.session import Ask
 
 HOUR = Properties(session_expiry_interval=3600)
 
@@ -112,3 +114,59 @@ def test_a_will_that_is_not_allowed_refuses_the_connection(action: str) -> None:
     device = Rig().device(identity=denying((action, "topic/w")), will=Will("w", b"", 1, True))
     assert device.received() == [codec.Connack(5)]
     assert device.closed
+
+
+# -- whose it is when it goes out -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("action", ["iot:Publish", "iot:RetainPublish"])
+@pytest.mark.parametrize("delay", [0, 60])
+def test_what_is_no_longer_allowed_is_not_published(action: str, delay: int) -> None:
+    rig = Rig()
+    watcher = rig.device("watcher", level=5)
+    watcher.subscribe("will")
+    will = Will("will", b"gone", 1, True, Properties(will_delay_interval=delay))
+    mortal = rig.device("mortal", level=5, properties=HOUR, will=will)
+    mortal.connection.identity = denying((action, "topic/will"))
+    mortal.lose()
+    rig.passes(62)
+    assert watcher.publishes() == []
+
+
+class _Holder:
+    """Lets the test say who the client is by now."""
+
+    def __init__(self, *, later_only: bool) -> None:
+        self.later_only = later_only
+        self.asked: list[object] = []
+
+    def wake(self) -> None:
+        """Nothing waits."""
+
+    def doubt(self, *, later: bool) -> Ask | None:
+        return self.asked.append if later or not self.later_only else None
+
+    def answer(self, identity: Identity | None) -> None:
+        (then,) = self.asked
+        then(identity)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("delay", [0, 60])
+@pytest.mark.parametrize(
+    ("found", "published"),
+    [
+        (Someone(), True),
+        (None, False),
+        (denying(("iot:Publish", "topic/will")), False),
+        (Someone(scope=("210987654321", "eu-west-1")), False),
+    ],
+    ids=["the same", "nobody", "less", "of another account"],
+)
+def test_who_the_client_is_by_now_is_asked(found: Someone | None, delay: int, published: bool) -> None:
+    rig, watcher, mortal = _watched(delay)
+    holder = mortal.connection.holder = _Holder(later_only=delay > 0)
+    mortal.lose()
+    rig.passes(delay + 2)
+    assert watcher.publishes() == [], "nothing goes out before that is known"
+    holder.answer(found)
+    assert watcher.publishes() == ([("will", b"gone")] if published else [])

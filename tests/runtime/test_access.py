@@ -17,6 +17,7 @@ from tidegate.pki import vault as vaults
 from tidegate.pki.vault import Vault
 from tidegate.runtime import unit
 from tidegate.runtime.access import Access, Identity, Unknown
+from tidegate.store import keys
 from tidegate.store.database import transact
 from tidegate.store.sqlite import SqliteDatabase
 
@@ -65,6 +66,54 @@ def test_what_this_process_changes_counts_at_once(vault: Vault) -> None:
         await shared.transact(lambda tx: access.revoke_key(tx, "AKIA1"))
         await shared.delivered()
         assert isinstance(await known.find("AKIA1"), Unknown)
+
+    run(work, vault)
+
+
+def test_what_was_read_before_a_change_is_not_remembered(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(known: Access, _: SqliteDatabase, shared: unit.Unit) -> None:
+        await shared.transact(lambda tx: admit(tx, vault, "AKIA1", "secret", ADA))
+        read = shared.read
+
+        async def slowly(work: Any) -> Any:
+            found = await read(work)
+            await shared.transact(lambda tx: access.revoke_key(tx, "AKIA1"))
+            await shared.delivered()
+            return found
+
+        monkeypatch.setattr(shared, "read", slowly)
+        assert isinstance(await known.holder("AKIA1"), Identity), "read before it was revoked"
+        monkeypatch.setattr(shared, "read", read)
+        assert isinstance(await known.holder("AKIA1"), Unknown)
+
+    run(work, vault)
+
+
+def test_the_source_of_an_identity_differs_when_what_it_may_do_might(vault: Vault) -> None:
+    narrow = '{"Statement": {"Effect": "Deny", "Action": "*", "Resource": "*"}}'
+
+    async def work(known: Access, database: SqliteDatabase, _: unit.Unit) -> None:
+        transact(database, lambda tx: admit(tx, vault, "AKIA1", "secret", ADA))
+        transact(database, lambda tx: admit(tx, vault, "AKIA2", "secret", ADA))
+        first = await known.holder("AKIA1")
+        assert isinstance(first, Identity)
+        found = await known.sources(["AKIA1", "AKIA2", "AKIA3"])
+        assert found.keys() == {"AKIA1", "AKIA2"}
+        assert found["AKIA1"] == first.source
+        transact(database, lambda tx: keys.used(tx, "AKIA1", NOW))
+        assert (await known.sources(["AKIA1"]))["AKIA1"] == first.source, "its use changes nothing"
+        seen = {first.source}
+        for change in (
+            lambda tx: access.attach_policy(tx, ADA, "More", narrow, NOW),
+            lambda tx: access.attach_policy(tx, ADA, "More", narrow.replace("Deny", "Allow"), NOW),
+            lambda tx: access.detach_policy(tx, ADA, "More"),
+            lambda tx: access.detach_policy(tx, ADA, "AdministratorAccess"),
+        ):
+            transact(database, change)
+            seen.add((await known.sources(["AKIA1"]))["AKIA1"])
+        assert len(seen) == 4, "without the policy again it is as it was"
+        transact(database, lambda tx: access.set_key_status(tx, "AKIA1", keys.INACTIVE))
+        assert (await known.sources(["AKIA1", "AKIA2"])).keys() == {"AKIA2"}
 
     run(work, vault)
 

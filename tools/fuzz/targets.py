@@ -59,6 +59,7 @@ class _Anybody:
     principal = "cert"
     scope = SCOPE
     exclusive_thing: str | None = None
+    ends_at: int | None = None
 
     def allows(self, action: str, resource: str, client_id: str) -> bool:
         return not (resource.endswith("/denied") or (action == "iot:Receive" and resource.endswith("/unheard")))
@@ -131,7 +132,7 @@ class _World:
     def end(self) -> None:
         """When everybody has left and every session is over, nothing is left."""
         for client in self.clients:
-            client.carry_out(client.connection.lost(self.now))
+            client.carry_out(client.connection.lost())
         self.now += 1000 * (self.settings.max_session_expiry + 10)
         self.broker.sweep(self.now)
         self.check()
@@ -169,7 +170,7 @@ def _happen(world: _World, kind: int, which: int, take: Callable[[int], bytes]) 
         size = (take(1) or b"\0")[0]
         client.receive(take(size))
     elif kind == 10:
-        client.carry_out(client.connection.lost(world.now))
+        client.carry_out(client.connection.lost())
     elif kind == 11:
         message = Message(_TOPICS[which % 6], bytes(which * 100), which & 1, newest_only=which % 6 > 3)
         world.broker.publish(SCOPE, message, world.now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from tidegate.clock import wall_now
 from tidegate.http.callers import Caller
 from tidegate.http.request import Request
 from tidegate.ops import identity
@@ -26,16 +27,20 @@ def forbidden() -> WireError:
 async def judge(service: Service, request: Request, der: bytes) -> tuple[Caller, Allows]:
     """The caller behind a certificate, and its permissions.
 
-    Both are read from the store for each request: a revoked certificate is refused on connections it has open.
+    Both are read from the store for each request: a revoked or expired certificate is refused on connections it has
+    open.
 
     Raises:
-        ForbiddenException: no scope knows the certificate as ACTIVE.
+        ForbiddenException: its scope does not know the certificate as ACTIVE, or it is outside its validity.
         StoreError: the store cannot be read.
     """
     host = request.header(b"host")
     name = host.decode("latin-1").partition(":")[0] if host else None
     known_as, partition = certificate_id(der), service.settings.partition
-    device = await service.unit.read(lambda tx: identity.load(tx, known_as, server_name=name, partition=partition))
+    now = wall_now() if service.settings.enforce_expiry else None
+    device = await service.unit.read(
+        lambda tx: identity.load(tx, known_as, now=now, server_name=name, partition=partition)
+    )
     if device is None:
         raise forbidden()
     bound = device.bind(None, request.peer.address, service.clock.now)

@@ -84,11 +84,11 @@ class Broker:
         """Let an identified client in, or refuse it (device reference 2.1, 2.2)."""
         connection.identity = identity
         if self._too_often(identity.scope, connection.client_id):
-            return [connection.refuse(Reason.QUOTA_EXCEEDED, "connects too often", now)]
+            return [connection.refuse(Reason.QUOTA_EXCEEDED, "connects too often")]
         denied = connection.authorise(identity)
         if denied is not None:
             silent = not (self._settings.denials_told or connection.v5)
-            return [connection.refuse(Reason.NOT_AUTHORIZED, f"{denied} denied", now, silent=silent)]
+            return [connection.refuse(Reason.NOT_AUTHORIZED, f"{denied} denied", silent=silent)]
         realm = self._realm(identity.scope)
         held = realm.sessions.get(connection.client_id)
         if held is not None and held.connection is not None:
@@ -104,10 +104,18 @@ class Broker:
         elif session.expires_at is not None:
             self._asleep.discard(session, session.expires_at / 1000)
             self.wills.returned(session)
-        connection.accept(identity, session, present, now)
+        connection.accept(identity, session, present)
+        sharing.pass_on(realm.index, session, now)
+        session.resume(now)
         for name in session.subscriptions:
             sharing.collect(realm.index, name, now)
         return connection.advance(now)
+
+    def reconsider(self, connection: Connection, now: clock.Millis) -> None:
+        """A client may do more or less than before."""
+        session = connection.session
+        if session is not None:
+            sharing.pass_on(self._realm(session.scope).index, session, now)
 
     def _too_often(self, scope: Scope, client_id: str) -> bool:
         """Whether a client id has connected more often in this second than it may."""
@@ -127,7 +135,7 @@ class Broker:
         will: bool = True,
     ) -> None:
         """End a connection from this side."""
-        self.carry_out(connection, connection.shut(ending, code, message, now, will=will), now)
+        self.carry_out(connection, connection.shut(ending, code, message, will=will), now)
 
     def sweep(self, now: clock.Millis) -> None:
         """Once a second: end the sessions whose time without a connection is over."""
@@ -193,11 +201,12 @@ class Broker:
                 self._forget(session, now)
         self._left(connection, effect)
 
-    def _publish_will(self, connection: Connection, will: Effect, now: clock.Millis) -> None:
-        if isinstance(will, Publication):
-            self._publication(connection, will, now)
-        else:
-            self._left(connection, will)
+    def _publish_will(self, connection: Connection, will: codec.Will, now: clock.Millis) -> None:
+        effect = sessions.will_publication(connection, will, now)
+        if isinstance(effect, Publication):
+            self._publication(connection, effect, now)
+        elif effect is not None:
+            self._left(connection, effect)
 
     def _forget(self, session: Session, now: clock.Millis) -> None:
         realm = self._realm(session.scope)
@@ -289,7 +298,7 @@ class Broker:
         for subscription in found:
             sharing.hand_over(message, subscription, now)
         for group in groups:
-            member = group.pick(message.qos)
+            member = group.pick(message.topic, message.qos)
             if member is not None:
                 sharing.hand_over(message, member, now)
 

@@ -1,13 +1,18 @@
-"""What happens to connections when nothing arrives: keep alive, connect and stall times, the end of a WebSocket's life.
+"""What happens to connections when nothing arrives: keep alive, connect and stall times, the end of a WebSocket's life
+and of what let a client in.
 
-One wheel for all of them, looked at once a second.
+Wheels for all of them, looked at once a second. Certificates and temporary credentials end to the millisecond: in its
+last minutes such a connection has a timer.
 """
 
 from __future__ import annotations
 
 import logging
+from asyncio import get_running_loop
 from collections.abc import Callable
+from typing import Protocol
 
+from tidegate.clock import Millis, wall_now
 from tidegate.mqtt.codec import Reason
 from tidegate.mqtt.edge import Edge
 from tidegate.mqtt.session import Connection, Ending, State
@@ -19,7 +24,15 @@ log = logging.getLogger("tidegate.mqtt")
 _LATE = 3.0
 """Seconds a look may be late before it gives clients a further turn: their packets may wait unread."""
 
-End = Callable[[Connection, Ending, Reason, str], None]
+_MINUTE_MS = 60_000
+
+
+class End(Protocol):
+    """Ends a connection from this side."""
+
+    def __call__(
+        self, connection: Connection, ending: Ending, code: Reason, message: str, *, will: bool = True
+    ) -> None: ...
 
 
 class Deadlines:
@@ -32,6 +45,7 @@ class Deadlines:
         self.second = int(beat())
         self._wheel: Wheel[Edge] = Wheel()
         self._lives: Wheel[Edge] = Wheel()
+        self._ends: Wheel[Edge] = Wheel()  # by the wall clock
 
     def look(self) -> None:
         """Once a second: end what has to end."""
@@ -41,6 +55,8 @@ class Deadlines:
         for edge in self._lives.due(at):
             message = "the connection has lived long enough"
             self._end(edge.connection, Ending.WEBSOCKET_TTL, Reason.ADMINISTRATIVE_ACTION, message)
+        for edge in self._ends.due(wall_now() / 1000):
+            self._arrange(edge)
         for edge in self._wheel.due(at):
             self._due(edge, at, late)
 
@@ -57,11 +73,42 @@ class Deadlines:
         """A connection is no more."""
         self._wheel.discard(edge, edge.deadline)
         self._lives.discard(edge, edge.last_second)
+        self.lasts_until(edge, None)
 
     def live_until(self, edge: Edge, seconds: float) -> None:
         """End a connection after some time, whatever it does."""
         edge.last_second = self._beat() + seconds
         self._lives.add(edge, edge.last_second)
+
+    def lasts_until(self, edge: Edge, ends_at: Millis | None) -> None:
+        """End a connection at an instant of the wall clock (epoch ms), when what let it in counts no more."""
+        if edge.ends_at == ends_at:
+            return
+        if edge.ends_at is not None:
+            self._ends.discard(edge, _near(edge.ends_at))
+        if edge.end_timer is not None:
+            edge.end_timer.cancel()
+            edge.end_timer = None
+        edge.ends_at = ends_at
+        self._arrange(edge)
+
+    def _arrange(self, edge: Edge) -> None:
+        """See to it that a connection ends in time: clocks are set now and then, so a timer is for the last minutes."""
+        if edge.ends_at is None:
+            return
+        left = edge.ends_at - wall_now()
+        if left > 3 * _MINUTE_MS:
+            self._ends.add(edge, _near(edge.ends_at))
+        else:
+            edge.end_timer = get_running_loop().call_later(max(0, left) / 1000, self._over, edge)
+
+    def _over(self, edge: Edge) -> None:
+        edge.end_timer = None
+        if edge.ends_at is not None and wall_now() < edge.ends_at:  # timers may be early by a millisecond
+            self._arrange(edge)
+            return
+        message = "its certificate or credentials have expired"
+        self._end(edge.connection, Ending.AUTH_ERROR, Reason.NOT_AUTHORIZED, message, will=False)
 
     def _due(self, edge: Edge, at: float, late: bool) -> None:
         """A deadline has come: the client was silent for too long, or is given the next one."""
@@ -95,3 +142,8 @@ class Deadlines:
         else:
             edge.deadline = edge.heard + 1 + self._patience(edge.connection)
         self._wheel.add(edge, edge.deadline)
+
+
+def _near(ends_at: Millis) -> float:
+    """When to set the timer, in seconds: on a whole minute, so that ends share a place on the wheel."""
+    return (ends_at // _MINUTE_MS - 1) * 60.0

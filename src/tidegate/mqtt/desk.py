@@ -14,7 +14,7 @@ from tidegate.mqtt.server import Server
 from tidegate.mqtt.session import Message
 from tidegate.mqtt.session import Retained as Kept
 from tidegate.mqtt.session.keeping import Journal
-from tidegate.mqtt.signers import SignerIdentity
+from tidegate.mqtt.signers import Grant, SignerIdentity
 from tidegate.ops.broker import Connected, Publication, Retained
 from tidegate.ops.call import Call
 from tidegate.store.database import StoreUnavailable
@@ -111,7 +111,7 @@ def _scope(call: Call) -> Scope:
 
 def _caller(call: Call) -> SignerIdentity:
     """The caller as who sends a request; what it may do was asked at the door."""
-    return SignerIdentity(Signer(call.principal, _scope(call)), call.scope, lambda _action, _resource: False)
+    return SignerIdentity(Signer(call.principal, _scope(call)), call.scope, Grant(lambda _action, _resource: False))
 
 
 def _properties(publication: Publication) -> Properties | None:

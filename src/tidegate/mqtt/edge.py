@@ -8,7 +8,8 @@ the second when it exceeds a rate.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from tidegate import clock
@@ -17,6 +18,7 @@ from tidegate.mqtt.door import Ticket
 from tidegate.mqtt.plane import Identity, Reply, Signer
 from tidegate.mqtt.replies import Replies, outcome
 from tidegate.mqtt.session import (
+    Ask,
     Connection,
     Effect,
     Ending,
@@ -56,6 +58,8 @@ class Edge(asyncio.Protocol):
         "_turns",
         "connection",
         "deadline",
+        "end_timer",
+        "ends_at",
         "heard",
         "last_second",
         "peer",
@@ -81,7 +85,9 @@ class Edge(asyncio.Protocol):
         self._custom = custom
         self.peer = ""  # the client's address
         self.last_second = 0.0
-        self.connection = Connection(server.settings, server.ids, self._wake)
+        self.ends_at: clock.Millis | None = None
+        self.end_timer: asyncio.TimerHandle | None = None
+        self.connection = Connection(server.settings, server.ids, self)
         self.transport: asyncio.Transport | None = None
         self.heard = server.deadlines.second
         self.deadline = 0.0
@@ -131,8 +137,7 @@ class Edge(asyncio.Protocol):
             self._ticket = None
 
     def _lost(self) -> None:
-        now = self._server.clock.now()
-        self._carry_out(self.connection.lost(now), now)
+        self._carry_out(self.connection.lost(), self._server.clock.now())
 
     def pause_writing(self) -> None:
         self._stalled_at = self._server.beat()
@@ -148,7 +153,7 @@ class Edge(asyncio.Protocol):
 
     # -- writing --
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
         if not self._dirty:
             self._dirty = True
             self._server.flush_soon(self)
@@ -297,24 +302,30 @@ class Edge(asyncio.Protocol):
             self._ask().add_done_callback(self._refreshed)
 
     @property
-    def signed(self) -> bool:
-        """Whether an access key stands for the client."""
-        return self._signer is not None
+    def key_id(self) -> str | None:
+        """The access key that stands for the client, if one does."""
+        return self._signer.key_id if self._signer is not None else None
 
     def _ask(self) -> asyncio.Task[Identity | None]:
         self._revision = self._server.revision
-        self._asking = self._server.loop.create_task(self._who())
+        self._asking = self._server.loop.create_task(self._who()())
         return self._asking
 
-    def _who(self) -> Coroutine[Any, Any, Identity | None]:
+    def _who(self) -> Callable[[], Coroutine[Any, Any, Identity | None]]:
+        """What asks who this is, also when the socket is gone."""
         plane, connection = self._server.plane, self.connection
         if self._signer is not None:
-            return plane.identify_signer(self._signer, connection.client_id, self.peer)
+            return partial(plane.identify_signer, self._signer, connection.client_id, self.peer)
         certificate, server_name = self._tls_facts()
         if self._custom:
             shown = connection.username, connection.password
-            return plane.authenticate(*shown, connection.client_id, server_name, self.peer)
-        return plane.identify(certificate, connection.client_id, server_name, self.peer)
+            return partial(plane.authenticate, *shown, connection.client_id, server_name, self.peer)
+        return partial(plane.identify, certificate, connection.client_id, server_name, self.peer)
+
+    def doubt(self, *, later: bool) -> Ask | None:
+        if not later and self._asking is None:
+            return None
+        return partial(self._server.ask, self._who())
 
     def _identified(self, task: asyncio.Task[Identity | None]) -> None:
         self._asking = None
@@ -326,7 +337,7 @@ class Edge(asyncio.Protocol):
             return
         identity, now = outcome(task, "identify"), server.clock.now()
         if identity is None and self._custom:
-            refusal = connection.refuse(Reason.BAD_USERNAME_OR_PASSWORD, "no authorizer accepts it", now)
+            refusal = connection.refuse(Reason.BAD_USERNAME_OR_PASSWORD, "no authorizer accepts it")
             self._carry_out([refusal], now)
             return
         if identity is None:
@@ -336,6 +347,7 @@ class Edge(asyncio.Protocol):
             return
         effects = server.broker.admit(connection, identity, now)
         if connection.session is not None:
+            server.deadlines.lasts_until(self, identity.ends_at)
             server.lifecycle.connected(connection, self.peer)
         self._carry_out(effects, now)
         self._known()
@@ -365,11 +377,28 @@ class Edge(asyncio.Protocol):
         self._asking = None
         identity = outcome(task, "identify")
         if identity is None:
-            server.end(connection, Ending.AUTH_ERROR, Reason.NOT_AUTHORIZED, "no longer identified")
+            server.end(connection, Ending.AUTH_ERROR, Reason.NOT_AUTHORIZED, "no longer identified", will=False)
+            return
+        stays = self._may_stay(identity)
+        connection.identity = identity
+        if not stays:
+            server.end(connection, Ending.AUTH_ERROR, Reason.NOT_AUTHORIZED, "it may not connect any more")
         else:
-            connection.identity = identity
+            server.deadlines.lasts_until(self, identity.ends_at)
+            server.broker.reconsider(connection, server.clock.now())
             self._release(_IDENTIFYING)
             self._go_on()
+
+    def _may_stay(self, identity: Identity) -> bool:
+        """Whether a client may go on, as what it is by now.
+
+        Of a device ``iot:Connect`` is asked at CONNECT alone, as on AWS; a key without it is worth as much as a revoked
+        one.
+        """
+        session, client_id = self.connection.session, self.connection.client_id
+        if session is None or identity.scope != session.scope:  # its certificate means another account by now
+            return False
+        return self._signer is None or identity.allows("iot:Connect", f"client/{client_id}", client_id)
 
 
 _HANDLERS: dict[type, Any] = {

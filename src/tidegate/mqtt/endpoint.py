@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from tidegate.clock import Millis
+from tidegate.clock import Millis, wall_now
 from tidegate.mqtt import topics
 from tidegate.mqtt.connectivity import Recorder
 from tidegate.mqtt.desk import Desk
@@ -26,7 +26,7 @@ from tidegate.mqtt.server import Server
 from tidegate.mqtt.session import Message, Session
 from tidegate.mqtt.settings import Settings
 from tidegate.mqtt.shadows import Shadows
-from tidegate.mqtt.signers import Authorise, SignerIdentity, by_policies
+from tidegate.mqtt.signers import Authorise, SignerIdentity, Watch, by_policies
 from tidegate.ops import identity
 from tidegate.ops.effects import AccessChanged, Missed, PoliciesChanged, PrincipalChanged, StoreEmptied
 from tidegate.runtime.service import Service
@@ -35,14 +35,16 @@ from tidegate.runtime.service import Service
 class DeviceIdentity:
     """The holder of an ACTIVE certificate on one connection; permissions are in memory until they change."""
 
-    __slots__ = ("__weakref__", "_bound", "_connecting", "exclusive_thing", "principal", "scope", "scope_id")
+    __slots__ = ("__weakref__", "_bound", "_connecting", "ends_at", "exclusive_thing", "principal", "scope", "scope_id")
 
-    def __init__(self, device: identity.Device, peer: str, now: Callable[[], Millis]) -> None:
+    def __init__(self, device: identity.Device, peer: str, now: Callable[[], Millis], *, ends: bool = True) -> None:
+        """``ends``: whether it ends with the certificate's validity."""
         # Few policies look at how a client connects; no other connection has to carry what they look at.
         self._connecting = (device, peer, now) if device.judges_connect else None
         self.principal = device.certificate_id
         self.scope: Scope = (device.account, device.region)
         self.scope_id = device.scope
+        self.ends_at = device.not_after if ends else None
         thing = device.thing
         self.exclusive_thing = thing.name if thing is not None and thing.exclusive else None
         self._bound = device.bind(device.client_id, peer, now)
@@ -74,20 +76,21 @@ class Devices:
         if certificate_der is None:
             return None
         certificate_id = hashlib.sha256(certificate_der).hexdigest()
-        partition = self._service.settings.partition
+        partition, ends = self._service.settings.partition, self._service.settings.enforce_expiry
+        now = wall_now() if ends else None
         device = await self._service.unit.read(
             lambda tx: identity.load(
-                tx, certificate_id, server_name=server_name, client_id=client_id, partition=partition
+                tx, certificate_id, now=now, server_name=server_name, client_id=client_id, partition=partition
             )
         )
-        return None if device is None else DeviceIdentity(device, peer, self._service.clock.now)
+        return None if device is None else DeviceIdentity(device, peer, self._service.clock.now, ends=ends)
 
     async def identify_signer(self, signer: Signer, client_id: str, peer: str) -> Identity | None:
-        allowed = await self._authorise(signer, client_id, peer)
-        if allowed is None:
+        grant = await self._authorise(signer, client_id, peer)
+        if grant is None:
             return None
         call = await self._service.call(*signer.scope, signer.principal)
-        return SignerIdentity(signer, call.scope, allowed)
+        return SignerIdentity(signer, call.scope, grant)
 
     async def authenticate(
         self, username: str | None, password: bytes | None, client_id: str, server_name: str | None, peer: str
@@ -127,6 +130,7 @@ class Endpoint:
         self._shadows = Shadows(service, self.server)
         self.server.watchers.interest = self._notices.interest
         self._registration = Registration(service)
+        self._watch = Watch(service.access, self.server)
         self.server.watchers.unidentified = self._registration.attempt
         self.server.watchers.reserved = self._reserved
         service.unit.subscribe(self._act)
@@ -143,6 +147,7 @@ class Endpoint:
         self.server.broker.restore_retained(retained)
         self.server.broker.restore(sessions, self._service.clock.now())
         self.events.start()
+        self._watch.start()
 
     def reset(self) -> None:
         """The store was emptied: nobody who is connected exists any more, and nothing is kept."""
@@ -183,6 +188,7 @@ class Endpoint:
 
     async def drain(self, grace: float) -> None:
         """Stop, as ``Server.drain`` does. Events of this time are published by the next server."""
+        await self._watch.stop()
         await self.events.stop()
         await self.server.drain(grace)
         await self._recorder.settled()

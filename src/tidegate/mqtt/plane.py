@@ -10,6 +10,7 @@ from typing import Protocol
 
 import msgspec
 
+from tidegate.clock import Millis
 from tidegate.mqtt import topics
 
 Scope = tuple[str, str]
@@ -42,6 +43,11 @@ class Identity(Protocol):
         ``action`` is ``iot:Publish``, ``iot:RetainPublish``, ``iot:Subscribe`` or ``iot:Receive``; ``resource`` is the
         ARN without its prefix: ``topic/…`` or ``topicfilter/…``. Called for every message: answer from memory.
         """
+        ...
+
+    @property
+    def ends_at(self) -> Millis | None:
+        """When what let it in counts no more, in epoch ms of the wall clock; None: it has no end of its own."""
         ...
 
     @property

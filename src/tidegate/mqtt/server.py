@@ -14,7 +14,7 @@ import asyncio
 import collections
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from tidegate import clock
@@ -105,6 +105,7 @@ class Server:
         self.counted: set[Edge] = set()
         self.draining = False
         self._edges: set[Edge] = set()
+        self._signed: set[Edge] = set()
         self._unsettled: set[Edge] = set()
         self._orphans: set[asyncio.Future[Any]] = set()
         self._dirty: list[Edge] = []
@@ -155,6 +156,9 @@ class Server:
         for edge in list(self._edges):
             self.end(edge.connection, Ending.SERVER_INITIATED, Reason.SERVER_SHUTTING_DOWN, "server shutting down")
         self.broker.wills.publish_all(self.clock.now())
+        while self._orphans and self.loop.time() < deadline:  # whose wills they are, then what those ask for
+            await asyncio.wait(list(self._orphans), timeout=max(0.0, deadline - self.loop.time()))
+            await asyncio.sleep(0)
         if self._edges:
             self._empty = self.loop.create_future()
             await asyncio.wait([self._empty], timeout=max(0.0, deadline - self.loop.time()))
@@ -229,11 +233,23 @@ class Server:
         for edge in self._chosen(principal if principal is not None else lambda _identity, _client_id: True):
             edge.refresh()
 
-    def refresh_signers(self) -> None:
-        """Access keys or their policies changed: ask again who the clients are that signed with one."""
+    def refresh_signers(self, chosen: Callable[[str, Identity], bool] = lambda _key_id, _identity: True) -> None:
+        """Access keys or their policies changed: ask again who the clients are that signed with one.
+
+        ``chosen(key_id, identity)``: whether it concerns a client that is connected.
+        """
         self.revision += 1
-        for edge in [each for each in self._edges if each.signed]:
-            edge.refresh()
+        for edge, key_id, identity in self.signers():
+            if chosen(key_id, identity):
+                edge.refresh()
+
+    def signers(self) -> list[tuple[Edge, str, Identity]]:
+        """The connected clients for which an access key stands, and the key."""
+        return [
+            (edge, edge.key_id, edge.connection.identity)
+            for edge in self._signed
+            if edge.key_id is not None and edge.connection.identity is not None
+        ]
 
     def edge_of(self, connection: Connection) -> Edge | None:
         """The socket of a connection."""
@@ -274,6 +290,8 @@ class Server:
     def opened(self, edge: Edge) -> None:
         """A socket is there."""
         self._edges.add(edge)
+        if edge.key_id is not None:
+            self._signed.add(edge)
         self.deadlines.opened(edge)
         self._addresses[edge.peer] += 1
         limit = self.settings.max_connections_per_address
@@ -288,6 +306,7 @@ class Server:
     def gone(self, edge: Edge) -> None:
         """A socket is gone; its requests may still be under way."""
         self._edges.discard(edge)
+        self._signed.discard(edge)
         self.deadlines.gone(edge)
         self._addresses[edge.peer] -= 1
         if not self._addresses[edge.peer]:
@@ -343,13 +362,19 @@ class Server:
             answer = asyncio.ensure_future(self.plane.request(identity, effect.request, effect.payload))
             self._await_orphan(answer, "request of a will")
 
-    def _await_orphan(self, answer: asyncio.Future[Any], what: str) -> None:
+    def ask(self, who: Callable[[], Coroutine[Any, Any, Identity | None]], then: Callable[[Any], None]) -> None:
+        """Find out who a client is whose connection is over, and call back."""
+        self._await_orphan(self.loop.create_task(who()), "identify", then)
+
+    def _await_orphan(
+        self, answer: asyncio.Future[Any], what: str, then: Callable[[Any], None] = lambda _found: None
+    ) -> None:
         """Have a stop wait for an answer that no connection waits for."""
         self._orphans.add(answer)
 
         def done(answer: asyncio.Future[Any]) -> None:
             self._orphans.discard(answer)
-            outcome(answer, what)
+            then(outcome(answer, what))
 
         answer.add_done_callback(done)
 

@@ -1,7 +1,8 @@
 """What waits for the members of a shared subscription is nobody's own: it goes to whoever is there (AWS's guide, MQTT).
 
 A QoS 1 message that finds no member connected waits in the session of one that is away. The first member to return or
-to join gets it, and also what a member that left has not acknowledged [MQTT 5, 4.8.2].
+to join gets it, and also what a member that left has not acknowledged [MQTT 5, 4.8.2]. Whom a policy keeps from
+receiving it is passed over.
 """
 
 from __future__ import annotations
@@ -34,12 +35,21 @@ def relieve(index: Index[Session], session: Session, now: clock.Millis) -> None:
             bequeath(index, session, name, now)
 
 
-def bequeath(index: Index[Session], session: Session, topic_filter: str, now: clock.Millis) -> None:
-    """Hand what a session has of a shared subscription to the members."""
+def pass_on(index: Index[Session], session: Session, now: clock.Millis) -> None:
+    """A member is there, or its policies have changed: what it may not receive is for the others."""
+    for name in session.subscriptions:
+        if name.startswith("$share/"):
+            bequeath(index, session, name, now, barred=True)
+
+
+def bequeath(
+    index: Index[Session], session: Session, topic_filter: str, now: clock.Millis, *, barred: bool = False
+) -> None:
+    """Hand what a session has of a shared subscription to the members; ``barred``: what its client may not receive."""
     group = index.group(topic_filter)
     if group is None:
         return
-    for each in session.surrender(topic_filter):
-        member = group.pick(each.message.qos)
+    for each in session.surrender(topic_filter, barred=barred):
+        member = group.pick(each.message.topic, each.message.qos)
         if member is not None:
             hand_over(each.message, member, now)

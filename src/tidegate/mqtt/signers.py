@@ -2,34 +2,54 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
-from tidegate.clock import Clock, wall_now
+from tidegate.clock import Clock, Millis, wall_now
 from tidegate.core import contexts
 from tidegate.core.contexts import Place
+from tidegate.mqtt import plane
 from tidegate.mqtt.plane import Scope, Signer
-from tidegate.runtime.access import Identity, Unknown
+from tidegate.mqtt.server import Server
+from tidegate.runtime.access import Access, Identity, Unknown
 from tidegate.runtime.service import Service
+from tidegate.store.database import StoreError
+
+log = logging.getLogger("tidegate.mqtt")
 
 Allowed = Callable[[str, str], bool]
 """Whether an action (``iot:Publish``) on a resource (``topic/a``, without the head of the ARN) is allowed."""
-Authorise = Callable[[Signer, str, str], Awaitable[Allowed | None]]
+
+
+class Grant(NamedTuple):
+    """What a signer may do: until ``ends_at`` (epoch ms of the wall clock), while the store says ``source``."""
+
+    allowed: Allowed
+    source: bytes = b""
+    ends_at: Millis | None = None
+
+
+Authorise = Callable[[Signer, str, str], Awaitable[Grant | None]]
 """What a signer may do under this client id and from this address; None: not even connect."""
 
 _REMEMBERED = 256
+_LOOK_S = 0.5
 
 
 class SignerIdentity:
     """A caller with an access key on one connection."""
 
-    __slots__ = ("__weakref__", "_allowed", "exclusive_thing", "principal", "scope", "scope_id")
+    __slots__ = ("__weakref__", "_allowed", "ends_at", "exclusive_thing", "principal", "scope", "scope_id", "source")
 
-    def __init__(self, signer: Signer, scope_id: int, allowed: Allowed) -> None:
+    def __init__(self, signer: Signer, scope_id: int, grant: Grant) -> None:
         self.principal = signer.principal
         self.scope: Scope = signer.scope
         self.scope_id = scope_id
         self.exclusive_thing: str | None = None
-        self._allowed = allowed
+        self.source, self.ends_at = grant.source, grant.ends_at
+        self._allowed = grant.allowed
 
     def connects(self, client_id: str, *, persistent: bool, will_topic: str | None) -> bool:
         return self._allowed("iot:Connect", f"client/{client_id}")
@@ -41,15 +61,16 @@ class SignerIdentity:
 def by_policies(service: Service) -> Authorise:
     """What the policies of access keys say. Whoever named himself, with authentication off, may do everything."""
 
-    async def authorise(signer: Signer, client_id: str, peer: str) -> Allowed | None:
+    async def authorise(signer: Signer, client_id: str, peer: str) -> Grant | None:
         if signer.key_id is None:
-            return lambda _action, _resource: True
+            return Grant(lambda _action, _resource: True)
         found = await service.access.holder(signer.key_id)
         if isinstance(found, Unknown) or found.expired(wall_now()):
             return None
         account, region = signer.scope
         prefix = f"arn:{service.settings.partition}:iot:{region}:{account}:"
-        return _bound(found, prefix, Place(region, peer, signer.tls), client_id, service.clock)
+        bound = _bound(found, prefix, Place(region, peer, signer.tls), client_id, service.clock)
+        return Grant(bound, found.source, found.expires_at)
 
     return authorise
 
@@ -77,3 +98,52 @@ def _bound(identity: Identity, prefix: str, place: Place, client_id: str, clock:
         return found
 
     return allowed
+
+
+class Watch:
+    """Looks twice a second, in one read, at the keys of all clients that are connected.
+
+    A command beside the server, or a restored store, changes them without a word; changes of servers are told.
+    """
+
+    def __init__(self, access: Access, server: Server) -> None:
+        self._access = access
+        self._server = server
+        self._task: asyncio.Task[None] | None = None
+        self._troubled = False
+
+    def start(self) -> None:
+        """Begin; on the event loop."""
+        self._task = asyncio.get_running_loop().create_task(self._every(), name="tidegate-signers")
+
+    async def stop(self) -> None:
+        """Look no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _every(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            try:
+                await self.look()
+                self._troubled = False
+            except StoreError as error:
+                if not self._troubled:
+                    log.error("the keys of connected clients cannot be looked at: %s; tried again", error)
+                self._troubled = True
+
+    async def look(self) -> None:
+        """Ask again who those clients are whose key, principal or policies are not what they were."""
+        keys = {key_id for _edge, key_id, _identity in self._server.signers()}
+        if not keys:
+            return
+        found = await self._access.sources(keys)
+
+        def changed(key_id: str, identity: plane.Identity) -> bool:
+            assert isinstance(identity, SignerIdentity)
+            return key_id in keys and identity.source != found.get(key_id)
+
+        if any(changed(key_id, identity) for _edge, key_id, identity in self._server.signers()):
+            self._access.forget()
+            self._server.refresh_signers(changed)

@@ -30,6 +30,10 @@ class Subscriber(Protocol):
         """Whether QoS 1 messages are kept for it while it is offline."""
         ...
 
+    def may_receive(self, topic: str) -> bool:
+        """Whether a message on this topic may be sent to it now; never while it is offline."""
+        ...
+
 
 S = TypeVar("S", bound=Subscriber)
 
@@ -61,16 +65,18 @@ class Group(Generic[S]):
         """Whether anybody is there."""
         return any(member.online for member in self.members)
 
-    def pick(self, qos: int) -> Subscription[S] | None:
-        """The next member that is online; else, for QoS 1, the next whose session keeps messages; else None."""
+    def pick(self, topic: str, qos: int) -> Subscription[S] | None:
+        """The next member that is there and may receive it; else, for QoS 1, the next that is away and whose session
+        keeps messages; else None.
+        """
         members = list(self.members.values())
         self._turn = (self._turn + 1) % max(1, len(members))
         members = members[self._turn :] + members[: self._turn]
         for member in members:
-            if member.session.online:
+            if member.session.may_receive(topic):
                 return member
         for member in members:
-            if member.session.keeps and qos and member.qos:
+            if not member.session.online and member.session.keeps and qos and member.qos:
                 return member
         return None
 

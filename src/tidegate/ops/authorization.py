@@ -99,7 +99,17 @@ def _holder(tx: Tx, call: Call, principal: str, client_id: str | None) -> identi
     if target.resource_type != "cert":
         raise iot.InvalidRequestException(texts.authorization.NOT_A_PRINCIPAL)
     found = principals.principal(tx, call, target)
-    owner = certificates.Owner(call.scope, call.account, call.region, found.id, found.pem, found.status, found.mode)
+    owner = certificates.Owner(
+        call.scope,
+        call.account,
+        call.region,
+        found.id,
+        found.pem,
+        found.status,
+        found.mode,
+        found.not_before,
+        found.not_after,
+    )
     return identity.held(tx, owner, found.certificate_id, client_id=client_id, partition=call.partition)
 
 

@@ -103,7 +103,8 @@ class Device(NamedTuple):
     """The holder of a certificate under a client id (None: over HTTPS).
 
     ``things`` are those that the client id can mean; a certificate shared by a whole fleet has many more. ``variables``
-    are those of the certificate. Of a principal that is none, ``certificate_id`` is its name.
+    are those of the certificate; ``not_after`` is the end of its validity, epoch ms of the wall clock. Of a principal
+    that is none, ``certificate_id`` is its name.
     """
 
     scope: int
@@ -116,6 +117,7 @@ class Device(NamedTuple):
     variables: Mapping[str, str | list[str]]
     things: tuple[Thing, ...]
     policies: tuple[policy.Policy, ...]
+    not_after: Millis | None = None
 
     @property
     def thing(self) -> Thing | None:
@@ -174,22 +176,27 @@ def load(
     tx: Tx,
     certificate_id: str,
     *,
+    now: Millis | None = None,
     server_name: str | None = None,
     client_id: str | None = None,
     partition: str = "aws",
 ) -> Device | None:
-    """The device that presented a certificate; None if no scope knows the certificate as ACTIVE.
+    """The device that presented a certificate; None if the scope it means does not know it as ACTIVE, or not now.
+
+    The scope is chosen first and its word counts: one account's revocation does not pass a device on to another that
+    registered the same certificate. The validity is judged here because TLS judges it in full handshakes only, not when
+    a session is resumed.
 
     Args:
         tx: where to read.
         certificate_id: lower-case hex SHA-256 of the certificate.
+        now: epoch ms of the wall clock; None: certificates count outside their validity, too.
         server_name: the host name the client asked for (SNI), by which it says which of several scopes it means.
         client_id: MQTT's; None over HTTPS.
         partition: of the ARNs.
     """
-    active = [owner for owner in certificates.owners(tx, certificate_id) if owner.status == "ACTIVE"]
-    owner = meant(active, server_name)
-    if owner is None:
+    owner = meant(certificates.owners(tx, certificate_id), server_name)
+    if owner is None or owner.status != "ACTIVE" or not (now is None or in_force(owner, now)):
         return None
     return held(tx, owner, certificate_id, server_name=server_name, client_id=client_id, partition=partition)
 
@@ -217,7 +224,15 @@ def held(
         variables=x509.policy_variables(x509.parse(owner.pem)),
         things=tuple(_thing(tx, owner.scope, f"{head}thinggroup/", row) for row in attached),
         policies=parsed(policies.in_force(tx, owner.scope, f"{head}cert/{certificate_id}")),
+        not_after=owner.not_after,
     )
+
+
+def in_force(owner: certificates.Owner, now: Millis) -> bool:
+    """Whether a certificate is within its validity. As to OpenSSL, and unlike RFC 5280, its end is the first instant
+    outside it: no handshake would succeed any more.
+    """
+    return owner.not_before <= now < owner.not_after
 
 
 class _Scoped(Protocol):

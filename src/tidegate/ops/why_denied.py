@@ -104,7 +104,7 @@ def _meant(tx: Tx, question: Question) -> list[tuple[Owner, str]]:
 def _owner(tx: Tx, question: Question, certificate_id: str) -> Owner:
     """The scope the endpoint would choose; else the first that knows it."""
     found = certificates.owners(tx, certificate_id)
-    owner = identity.meant([each for each in found if each.status == "ACTIVE"] or found, question.server_name)
+    owner = identity.meant(found, question.server_name)
     if owner is None:
         raise UnknownError(f"no account knows certificate {certificate_id}: its device is refused at CONNECT")
     return owner
@@ -154,7 +154,7 @@ def _of_certificate(tx: Tx, owner: Owner, certificate_id: str, now: int) -> Iter
     found = certificates.get(tx, owner.scope, certificate_id)
     if found is None:
         return
-    if not found.not_before <= now < found.not_after + 1000:
+    if not identity.in_force(owner, now):
         yield "The certificate is outside its validity: its device fails in the TLS handshake."
     ca = found.ca_certificate_id
     if owner.status == "PENDING_ACTIVATION" and ca is not None and ca_certificates.get(tx, owner.scope, ca):

@@ -7,9 +7,10 @@ A busy caller's key is thus read once a second and not for every request. What a
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import hmac
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -26,6 +27,7 @@ from tidegate.runtime.unit import Unit
 from tidegate.store import keys, principals
 from tidegate.store.database import Tx
 from tidegate.store.keys import AccessKey
+from tidegate.store.principals import Standing
 
 log = logging.getLogger("tidegate.access")
 
@@ -41,7 +43,7 @@ class Identity(NamedTuple):
 
     ``keys`` are the condition keys that its policies look at, ``variables`` those whose values are its own.
     ``unlimited`` is true if its policies allow everything, so that nothing need be asked. ``session`` is None for a
-    lasting key.
+    lasting key. ``source`` differs when anything in the store differs that all this was made of.
     """
 
     key_id: str
@@ -55,6 +57,7 @@ class Identity(NamedTuple):
     token_digest: str | None
     expires_at: Millis | None
     last_used_at: Millis | None
+    source: bytes = b""
 
     def decide(self, asked: Asked) -> Decision:
         """Put a question to its policies."""
@@ -82,15 +85,24 @@ class Access:
         self._unit = unit
         self._vault = vault
         self._known: dict[str, tuple[float, Identity]] = {}
+        self._changes = 0
         unit.subscribe(self._changed)
 
     def _changed(self, effects: list[Any]) -> None:
         if any(isinstance(effect, AccessChanged | Missed | StoreEmptied) for effect in effects):
-            self._known.clear()
+            self.forget()
 
     def forget(self) -> None:
-        """Read everything again: the store was emptied."""
+        """Read everything again: the store has changed."""
         self._known.clear()
+        self._changes += 1
+
+    async def sources(self, key_ids: Collection[str]) -> dict[str, bytes]:
+        """What the ``source`` of each of these keys' identities would be now; a key that nobody may use is missing.
+
+        Raises ``StoreError``.
+        """
+        return await self._unit.read(lambda tx: _sources(tx, key_ids))
 
     async def find(self, key_id: str, token: str | None = None) -> Identity | Unknown:
         """Who holds a key: whoever proves to know its secret, if it has not ``expired``.
@@ -111,10 +123,10 @@ class Access:
             return Unknown("its access key id is none")
         if self._vault is None:
             return Unknown("this server has no master key")
-        vault = self._vault
+        vault, changes = self._vault, self._changes
         found = await self._unit.read(lambda tx: load(tx, vault, key_id))
         self._known.pop(key_id, None)
-        if isinstance(found, Identity):
+        if isinstance(found, Identity) and self._changes == changes:  # else what was read may be of before the change
             self._known[key_id] = monotonic() + _REMEMBERED_S, found
         return found
 
@@ -153,23 +165,30 @@ def load(tx: Tx, vault: Vault, key_id: str) -> Identity | Unknown:
         secret = vault.open(key_id, key.secret)
     except VaultError as error:
         return Unknown(str(error))
-    return _identity(key_id, key, secret, *_attached(tx, key.principal))
-
-
-def _attached(tx: Tx, principal: str) -> tuple[dict[str, str], tuple[Policy, ...]]:
-    """Tags and policies of a principal; one that does not exist has none, and may do nothing."""
-    found = principals.find(tx, principal)
-    if found is None:
-        return {}, ()
-    return _TAGS.decode(found.tags), tuple(_parsed(*entry) for entry in principals.policies(tx, found.id))
+    return _identity(key_id, key, secret, principals.standing(tx, [key.principal]).get(key.principal))
 
 
 def identity_of(tx: Tx, principal: str) -> Identity:
     """What a principal may do, whatever its keys: for asking ahead."""
-    return _identity("", AccessKey("", principal), "", *_attached(tx, principal))
+    return _identity("", AccessKey("", principal), "", principals.standing(tx, [principal]).get(principal))
 
 
-def _identity(key_id: str, key: AccessKey, secret: str, tags: dict[str, str], policies: tuple[Policy, ...]) -> Identity:
+def _sources(tx: Tx, key_ids: Collection[str]) -> dict[str, bytes]:
+    found = keys.several(tx, key_ids)
+    holders = principals.standing(tx, {key.principal for key in found.values()})
+    active = {key_id: key for key_id, key in found.items() if key.status == keys.ACTIVE}
+    return {key_id: _source(key, holders.get(key.principal)) for key_id, key in active.items()}
+
+
+def _source(key: AccessKey, holder: Standing | None) -> bytes:
+    facts = (key.status, key.principal, key.expires_at, key.session_policy, holder)
+    return hashlib.sha256(msgspec.json.encode(facts)).digest()
+
+
+def _identity(key_id: str, key: AccessKey, secret: str, holder: Standing | None) -> Identity:
+    # A principal that does not exist has no policies, and may do nothing.
+    tags = _TAGS.decode(holder.tags) if holder else {}
+    policies = tuple(_parsed(*entry) for entry in holder.policies) if holder else ()
     session = None if key.session_policy is None else (_parsed("session", key.session_policy),)
     looked_at = frozenset[str]().union(*[policy.keys for policy in (*policies, *(session or ()))])
     return Identity(
@@ -184,6 +203,7 @@ def _identity(key_id: str, key: AccessKey, secret: str, tags: dict[str, str], po
         token_digest=key.token_digest,
         expires_at=key.expires_at,
         last_used_at=key.last_used_at,
+        source=_source(key, holder),
     )
 
 

@@ -31,6 +31,8 @@ class Settings(NamedTuple):
     limits: Limits = Limits()
     endpoints: Endpoints = Endpoints()
     leniency: Leniency = Leniency()
+    enforce_expiry: bool = True
+    """Whether client certificates count within their validity only."""
 
 
 class Desk(MessageBroker, Protocol):

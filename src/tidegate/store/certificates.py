@@ -59,7 +59,7 @@ class CertificateSummary(NamedTuple):
 
 
 class Owner(NamedTuple):
-    """A scope that knows a certificate."""
+    """A scope that knows a certificate; its validity in epoch ms."""
 
     scope: int
     account: str
@@ -68,6 +68,8 @@ class Owner(NamedTuple):
     pem: str
     status: str
     mode: str
+    not_before: int
+    not_after: int
 
 
 class AttachedThing(NamedTuple):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
+
+import msgspec
 
 from tidegate.store.database import Tx
 
@@ -45,6 +48,12 @@ def get(tx: Tx, key_id: str) -> AccessKey | None:
     """The key with this id."""
     row = tx.one("key_get", {"key_id": key_id})
     return AccessKey(*row) if row else None
+
+
+def several(tx: Tx, key_ids: Collection[str]) -> dict[str, AccessKey]:
+    """Those of the keys with these ids that exist."""
+    rows = tx.all("key_get_all", {"key_ids": msgspec.json.encode(sorted(key_ids)).decode()})
+    return {key_id: AccessKey(*row) for key_id, *row in rows}
 
 
 def exist(tx: Tx) -> bool:

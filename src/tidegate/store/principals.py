@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
+
+import msgspec
 
 from tidegate.store.database import Tx
 
@@ -23,6 +26,13 @@ class Attached(NamedTuple):
     document: str
 
 
+class Standing(NamedTuple):
+    """What an operator may do is made of these: its tags, and its policies by name."""
+
+    tags: str
+    policies: list[Attached]
+
+
 def insert(tx: Tx, arn: str, tags: str, created_at: int) -> int | None:
     """Keep a principal: its id, or None if its ARN is taken."""
     row = tx.one("principal_insert", {"arn": arn, "tags": tags, "created_at": created_at})
@@ -33,6 +43,16 @@ def find(tx: Tx, arn: str) -> Principal | None:
     """The principal with this ARN."""
     row = tx.one("principal_get", {"arn": arn})
     return Principal(*row) if row else None
+
+
+def standing(tx: Tx, arns: Collection[str]) -> dict[str, Standing]:
+    """The standing of those of these principals that exist."""
+    found: dict[str, Standing] = {}
+    for arn, tags, name, document in tx.all("principal_standing", {"arns": msgspec.json.encode(sorted(arns)).decode()}):
+        one = found.setdefault(arn, Standing(tags, []))
+        if name is not None:
+            one.policies.append(Attached(name, document))
+    return found
 
 
 def every(tx: Tx) -> list[Principal]:

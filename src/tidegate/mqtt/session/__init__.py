@@ -4,7 +4,7 @@ A ``Connection`` is fed bytes and ``now``; it answers with bytes in its output a
 do. A ``Session`` holds what MQTT keeps between connections. Rules: device reference 2.1 to 2.4, 2.7, 3.3.
 """
 
-from tidegate.mqtt.session.connection import Connection
+from tidegate.mqtt.session.connection import Ask, Connection
 from tidegate.mqtt.session.effects import (
     Answer,
     Closed,
@@ -19,11 +19,13 @@ from tidegate.mqtt.session.effects import (
     Unsubscribed,
 )
 from tidegate.mqtt.session.messages import Ack, Delivery, Ending, Message, Retained, State
+from tidegate.mqtt.session.publishing import denied_to_will, will_publication
 from tidegate.mqtt.session.session import Session, Subscription
 
 __all__ = [
     "Ack",
     "Answer",
+    "Ask",
     "Closed",
     "Connection",
     "Delivery",
@@ -42,4 +44,6 @@ __all__ = [
     "Subscribed",
     "Subscription",
     "Unsubscribed",
+    "denied_to_will",
+    "will_publication",
 ]

@@ -40,18 +40,18 @@ _ENDINGS = {
 }
 
 
-def on_connect(connection: Connection, packet: codec.Connect, now: clock.Millis) -> None:
+def on_connect(connection: Connection, packet: codec.Connect, _now: clock.Millis) -> None:
     connection.level = packet.level
     refusal = _refusal(connection, packet)
     if refusal is not None:
         code, message = refusal
-        connection.effects.append(refuse(connection, code, message, now))
+        connection.effects.append(refuse(connection, code, message))
         return
     connection.client_id = packet.client_id or connection.ids.uuid()
     least = packet.properties.maximum_packet_size if packet.properties is not None else None
     if least is not None and least < _welcome_size(connection, packet):  # nothing larger may be sent [MQTT-3.1.2-24]
         silent = least < _REFUSAL_SIZE
-        closed = refuse(connection, Reason.PACKET_TOO_LARGE, "CONNACK is larger than it takes", now, silent=silent)
+        closed = refuse(connection, Reason.PACKET_TOO_LARGE, "CONNACK is larger than it takes", silent=silent)
         connection.effects.append(closed)
         return
     connection.connect = packet
@@ -98,12 +98,8 @@ def authorise(connection: Connection, identity: Identity) -> str | None:
     will_topic = will.topic if will is not None else None
     if not identity.connects(connection.client_id, persistent=_persistent(connect), will_topic=will_topic):
         return "iot:Connect"
-    if will is None:
-        return None
-    for action in ("iot:Publish", "iot:RetainPublish")[: 1 + will.retain]:
-        if not identity.allows(action, f"topic/{will.topic}", connection.client_id):
-            return f"{action} for the will"
-    return None
+    denied = None if will is None else publishing.denied_to_will(identity, connection.client_id, will)
+    return None if denied is None else f"{denied} for the will"
 
 
 def _persistent(connect: codec.Connect) -> bool:
@@ -112,11 +108,11 @@ def _persistent(connect: codec.Connect) -> bool:
     return not connect.clean_start or bool(expiry)
 
 
-def refuse(connection: Connection, code: Reason, message: str, now: clock.Millis, *, silent: bool = False) -> Closed:
+def refuse(connection: Connection, code: Reason, message: str, *, silent: bool = False) -> Closed:
     """Answer a CONNECT with a refusal, if this client has one for it and ``silent`` is not set, and close."""
     if not silent:
         write_refusal(connection, code)
-    return connection.close(_ENDINGS.get(code, Ending.CLIENT_ERROR), code, message, now)
+    return connection.close(_ENDINGS.get(code, Ending.CLIENT_ERROR), code, message)
 
 
 def write_refusal(connection: Connection, code: Reason) -> None:
@@ -126,8 +122,8 @@ def write_refusal(connection: Connection, code: Reason) -> None:
         connection.write(codec.encode(codec.Connack(_CONNACK_V3[code]), codec.V311))
 
 
-def accept(connection: Connection, identity: Identity, session: Session, present: bool, now: clock.Millis) -> None:
-    """Enter the session: CONNACK, then what the session has for the client."""
+def accept(connection: Connection, identity: Identity, session: Session, present: bool) -> None:
+    """Enter the session: CONNACK. What the session has for the client is to be resumed then."""
     connect = connection.connect
     assert connect is not None
     asked = connect.properties or Properties()
@@ -139,7 +135,6 @@ def accept(connection: Connection, identity: Identity, session: Session, present
     session.keep()
     properties = _offer(connection, connect, asked, session.expiry) if connection.v5 else None
     connection.write(codec.encode(codec.Connack(0, present, properties), connection.level))
-    session.resume(now)
 
 
 def _agree(connection: Connection, connect: codec.Connect, asked: Properties, session: Session) -> None:

@@ -8,7 +8,7 @@ A packet that has no handler in the present state is a protocol error.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from tidegate import clock
 from tidegate.mqtt import codec
@@ -26,15 +26,39 @@ _ENDINGS = {
 }
 
 
-def _idle() -> None:
-    """Nobody waits for output."""
+Ask = Callable[[Callable[[Identity | None], None]], None]
+"""Finds out who a client is by now and calls back; with None if it is nobody any more."""
+
+
+class Holder(Protocol):
+    """What serves a connection."""
+
+    def wake(self) -> None:
+        """Output appeared, or the connection closed."""
+        ...
+
+    def doubt(self, *, later: bool) -> Ask | None:
+        """How to find out who the client is by now; None while its identity is known to be what it was found to be.
+
+        ``later``: it is to be asked when the connection is long gone.
+        """
+        ...
+
+
+class _Nobody:
+    """Nobody waits for output, and nothing changes."""
+
+    def wake(self) -> None:
+        """Ignore it."""
+
+    def doubt(self, *, later: bool) -> Ask | None:
+        return None
 
 
 class Connection:
-    """One network connection. ``wake`` is called when output appears or the connection closes."""
+    """One network connection."""
 
     __slots__ = (
-        "_wake",
         "address",
         "aliases_in",
         "aliases_out",
@@ -43,6 +67,7 @@ class Connection:
         "connect",
         "deliveries",
         "effects",
+        "holder",
         "identity",
         "ids",
         "keep_alive",
@@ -67,7 +92,7 @@ class Connection:
         "window",
     )
 
-    def __init__(self, settings: Settings, ids: clock.Ids, wake: Callable[[], None] = _idle) -> None:
+    def __init__(self, settings: Settings, ids: clock.Ids, holder: Holder | None = None) -> None:
         self.reader = codec.Reader(settings.max_packet)
         self.state = State.CONNECTING
         self.level = codec.V311
@@ -89,7 +114,7 @@ class Connection:
         self.subscribes = 0
         self.settings = settings
         self.ids = ids
-        self._wake = wake
+        self.holder = holder or _NOBODY
         self.output: list[bytes] = []
         self.unsent = 0
         self.effects: list[Effect] = []
@@ -174,7 +199,7 @@ class Connection:
                     raise ProtocolError(Reason.PROTOCOL_ERROR, f"{type(packet).__name__} while {self.state.value}")
                 handler(self, packet, now)
         except ProtocolError as error:
-            self._broken(error, now)
+            self._broken(error)
         self.effects = []
         return effects
 
@@ -194,51 +219,48 @@ class Connection:
 
     def write(self, data: bytes) -> None:
         if not self.output:
-            self._wake()
+            self.holder.wake()
         self.output.append(data)
         self.unsent += len(data)
 
     # -- the end --
 
-    def shut(self, ending: Ending, code: Reason, message: str, now: clock.Millis, *, will: bool = True) -> list[Effect]:
+    def shut(self, ending: Ending, code: Reason, message: str, *, will: bool = True) -> list[Effect]:
         """End the connection from this side: tell an MQTT 5 client why, publish the will unless told otherwise."""
         if self.state is State.CLOSED:
             return []
         if self.state is State.CONNECTED and self.v5:
             self.write(codec.encode(codec.Disconnect(code), codec.V5))
-        return [self.close(ending, code, message, now, will=will)]
+        return [self.close(ending, code, message, will=will)]
 
-    def lost(self, now: clock.Millis) -> list[Effect]:
+    def lost(self) -> list[Effect]:
         """The network connection is gone."""
         if self.state is State.CLOSED:
             return []
-        return [self.close(Ending.CONNECTION_LOST, 0, "connection lost", now)]
+        return [self.close(Ending.CONNECTION_LOST, 0, "connection lost")]
 
-    def close(self, ending: Ending, code: int, message: str, now: clock.Millis, *, will: bool = True) -> Closed:
-        published, delay = None, 0
-        if will and self.will is not None and self.state is State.CONNECTED:
-            published = publishing.will_publication(self, self.will, now)
-            delay = (self.will.properties.will_delay_interval or 0) if self.will.properties is not None else 0
+    def close(self, ending: Ending, code: int, message: str, *, will: bool = True) -> Closed:
+        left = self.will if will and self.state is State.CONNECTED else None
         self.state = State.CLOSED
         self.will = self.connect = None
-        self._wake()
-        return Closed(ending, code, message, published, delay)
+        self.holder.wake()
+        return Closed(ending, code, message, left)
 
-    def _broken(self, error: ProtocolError, now: clock.Millis) -> None:
+    def _broken(self, error: ProtocolError) -> None:
         ending = _ENDINGS.get(error.code, Ending.CLIENT_ERROR)
         if self.state is State.CONNECTING:
             if error.code is Reason.UNSUPPORTED_PROTOCOL_VERSION:
                 connecting.write_refusal(self, error.code)  # [MQTT-3.1.2-2]
-            self.effects.append(self.close(ending, error.code, str(error), now))
+            self.effects.append(self.close(ending, error.code, str(error)))
             return
-        self.effects.extend(self.shut(ending, error.code, str(error), now))
+        self.effects.extend(self.shut(ending, error.code, str(error)))
 
     # -- PINGREQ and DISCONNECT --
 
     def _on_pingreq(self, _packet: codec.Pingreq, _now: clock.Millis) -> None:
         self.write(codec.PINGRESP)
 
-    def _on_disconnect(self, packet: codec.Disconnect, now: clock.Millis) -> None:
+    def _on_disconnect(self, packet: codec.Disconnect, _now: clock.Millis) -> None:
         session = self.session
         assert session is not None
         if packet.properties is not None and packet.properties.server_reference is not None:
@@ -249,7 +271,7 @@ class Connection:
                 raise ProtocolError(Reason.PROTOCOL_ERROR, "session expiry raised from 0")
             session.expiry = min(expiry, self.settings.max_session_expiry)
         will = packet.code != Reason.SUCCESS  # only a normal farewell discards it [MQTT-3.14.4-3]
-        self.effects.append(self.close(Ending.CLIENT_INITIATED, packet.code, "", now, will=will))
+        self.effects.append(self.close(Ending.CLIENT_INITIATED, packet.code, "", will=will))
 
     # -- entering --
 
@@ -262,13 +284,13 @@ class Connection:
         """What the policies forbid about this CONNECT; None if nothing."""
         return connecting.authorise(self, identity)
 
-    def refuse(self, code: Reason, message: str, now: clock.Millis, *, silent: bool = False) -> Closed:
+    def refuse(self, code: Reason, message: str, *, silent: bool = False) -> Closed:
         """Answer a CONNECT with a refusal, if this client has one for it and ``silent`` is not set, and close."""
-        return connecting.refuse(self, code, message, now, silent=silent)
+        return connecting.refuse(self, code, message, silent=silent)
 
-    def accept(self, identity: Identity, session: Session, present: bool, now: clock.Millis) -> None:
-        """Enter the session: CONNACK, then what the session has for the client."""
-        connecting.accept(self, identity, session, present, now)
+    def accept(self, identity: Identity, session: Session, present: bool) -> None:
+        """Enter the session: CONNACK. What the session has for the client is to be resumed then."""
+        connecting.accept(self, identity, session, present)
 
     @property
     def username(self) -> str | None:
@@ -338,6 +360,7 @@ class Connection:
         return sending.send(self, message, qos, packet_id, retain, dup, now)
 
 
+_NOBODY = _Nobody()
 _Handler = Callable[[Connection, Any, clock.Millis], None]
 _HANDLERS: dict[State, dict[type, _Handler]] = {
     State.CONNECTING: {codec.Connect: connecting.on_connect},

@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from tidegate.mqtt import topics
+from tidegate.mqtt.codec import Will
 from tidegate.mqtt.session.messages import Ack, Ending, Message
 from tidegate.mqtt.session.session import Subscription
 
@@ -75,15 +76,12 @@ class FiltersChanged(msgspec.Struct):
 
 
 class Closed(msgspec.Struct):
-    """The connection is over. ``will`` is what the client asked to have published for this case, so many seconds
-    later, unless it has come back to its session by then.
-    """
+    """The connection is over. ``will`` is what the client asked to have published for this case."""
 
     ending: Ending
     code: int
     message: str
-    will: Publication | Request | Reserved | None = None
-    will_delay: int = 0
+    will: Will | None = None
 
 
 Effect = (

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tidegate import clock
 from tidegate.mqtt import codec, topics
 from tidegate.mqtt.codec import Properties, ProtocolError, Reason
+from tidegate.mqtt.plane import Identity
 from tidegate.mqtt.session.effects import (
     Effect,
     Misaddressed,
@@ -144,9 +145,18 @@ def _forwarded(
     return (None if kept == Properties() else kept), expires_at
 
 
+def denied_to_will(identity: Identity, client_id: str, will: codec.Will) -> str | None:
+    """The action that keeps a client from publishing its will; None if nothing does."""
+    for action in ("iot:Publish", "iot:RetainPublish")[: 1 + will.retain]:
+        if not identity.allows(action, f"topic/{will.topic}", client_id):
+            return action
+    return None
+
+
 def will_publication(
     connection: Connection, will: codec.Will, now: clock.Millis
 ) -> Publication | Request | Reserved | None:
+    """What a will is worth when it goes out; its own expiry begins then."""
     found = _meaning(connection, will.topic, will.payload, will.qos, will.retain, will.properties, now)
     assert not isinstance(found, Misaddressed)  # refused at CONNECT
     return found

@@ -79,6 +79,15 @@ class Session:
         """Messages waiting."""
         return len(self._queue) if self._queue else 0
 
+    def may_receive(self, topic: str) -> bool:
+        """Whether its client is there and may receive messages on a topic."""
+        connection = self.connection
+        return (
+            connection is not None
+            and connection.identity is not None
+            and connection.identity.allows("iot:Receive", f"topic/{topic}", self.client_id)
+        )
+
     # -- what outlives the server --
 
     def keep(self) -> None:
@@ -227,16 +236,23 @@ class Session:
             self.expires_at = now + 1000 * self.expiry
             self.rest()
 
-    def surrender(self, share: str) -> list[Delivery]:
-        """Give up what the client has not acknowledged of a shared subscription, and what waits for it."""
+    def surrender(self, share: str, *, barred: bool = False) -> list[Delivery]:
+        """Give up what the client has not acknowledged of a shared subscription, and what waits for it.
+
+        ``barred``: only what the client may not receive.
+        """
+
+        def goes(each: Delivery) -> bool:
+            return each.share == share and not (barred and self.may_receive(each.message.topic))
+
         found = []
         for packet_id, each in list((self._in_flight or {}).items()):
-            if each.share == share:
+            if goes(each):
                 assert self._in_flight is not None
                 self._unstore(self._in_flight.pop(packet_id))
                 found.append(each)
         for key, each in list((self._queue or {}).items()):
-            if each.share == share:
+            if goes(each):
                 self._discard(key)
                 found.append(each)
         return found

@@ -11,7 +11,7 @@ SELECT id, certificate_id, uuid, pem, status, mode, not_before, not_after, creat
 FROM certificate WHERE scope_id = :scope AND certificate_id = :certificate_id;
 
 -- name: certificate_owners
-SELECT c.scope_id, s.account, s.region, c.id, c.pem, c.status, c.mode
+SELECT c.scope_id, s.account, s.region, c.id, c.pem, c.status, c.mode, c.not_before, c.not_after
 FROM certificate c JOIN scope s ON s.id = c.scope_id
 WHERE c.certificate_id = :certificate_id ORDER BY c.id;
 

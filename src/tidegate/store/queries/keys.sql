@@ -9,6 +9,10 @@ ON CONFLICT DO NOTHING RETURNING id;
 SELECT secret, principal, status, last_used_at, expires_at, token_digest, session_policy
 FROM access_key WHERE key_id = :key_id;
 
+-- name: key_get_all
+SELECT k.key_id, k.secret, k.principal, k.status, k.last_used_at, k.expires_at, k.token_digest, k.session_policy
+FROM json_each(:key_ids) w CROSS JOIN access_key k ON k.key_id = w.value;
+
 -- name: key_any
 SELECT id FROM access_key LIMIT 1;
 

@@ -4,6 +4,11 @@ INSERT INTO principal (arn, tags, created_at) VALUES (:arn, :tags, :created_at) 
 -- name: principal_get
 SELECT id, arn, tags, created_at FROM principal WHERE arn = :arn;
 
+-- name: principal_standing
+SELECT p.arn, p.tags, c.name, c.document
+FROM json_each(:arns) w CROSS JOIN principal p ON p.arn = w.value
+LEFT JOIN principal_policy c ON c.principal_id = p.id ORDER BY p.arn, c.name;
+
 -- name: principal_list
 SELECT id, arn, tags, created_at FROM principal ORDER BY arn;
 
