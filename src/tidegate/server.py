@@ -22,6 +22,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
 
 import msgspec
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
@@ -38,12 +39,15 @@ from tidegate.http.connections import Limits as ConnectionLimits
 from tidegate.http.control import Control
 from tidegate.http.listeners import Listener
 from tidegate.http.throttle import Throttle
+from tidegate.http.visitors import Guard
 from tidegate.http.websocket import Handshakes
 from tidegate.mqtt.endpoint import Endpoint
 from tidegate.mqtt.plane import Signer
 from tidegate.mqtt.server import Server as MqttServer
 from tidegate.mqtt.settings import Settings as MqttSettings
 from tidegate.mqtt.shared import Doorman
+from tidegate.net import pages
+from tidegate.net.pages import Own
 from tidegate.ops import access, sweeps
 from tidegate.ops.call import Endpoints, Limits
 from tidegate.ops.table import HANDLERS
@@ -348,10 +352,11 @@ async def _edges(
     throttle = None if options.throttles is None else Throttle(options.throttles)
     app = App(service, HANDLERS, control, metrics, auth=options.auth, throttle=throttle)
     handshakes = Handshakes(service, lambda caller: devices.server.tunnel(_signer(caller)), auth=options.auth)
+    guard = Guard(_own(options), service.ids, auth=options.auth)
     context = trust.store.listener("optional", enforce_expiry=options.enforce_expiry)
 
     def listener(name: str, *, device: bool, limits: ConnectionLimits = ConnectionLimits()) -> Listener:  # noqa: B008
-        made = Listener(app.respond, limits, device=device, upgrade=handshakes.upgrade)
+        made = Listener(app.respond, limits, device=device, upgrade=handshakes.upgrade, refuse=guard.refuse)
         stack.push_async_callback(made.close, options.grace_s)
         metrics.connections(name, made.connections)
         return made
@@ -367,6 +372,14 @@ async def _edges(
     with _listening("--http", options.http):
         http = Address(*await listener("http", device=False, limits=limits).open(*options.http))
     return _Edges(http, https, mqtts, shared)
+
+
+def _own(options: Options) -> Own:
+    """What clients may call this server."""
+    places = (options.http, options.https, options.shared)
+    return pages.own(
+        (*options.names, urlsplit(options.objects_url).hostname or ""), [place.host for place in places if place]
+    )
 
 
 async def _shared(

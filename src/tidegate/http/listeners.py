@@ -9,7 +9,7 @@ from email.utils import formatdate
 from typing import Any
 
 from tidegate.clock import wall_now
-from tidegate.http.connections import Connection, Limits, Respond, Upgrade
+from tidegate.http.connections import Connection, Limits, Refuse, Respond, Upgrade
 
 log = logging.getLogger("tidegate.http")
 
@@ -25,10 +25,22 @@ class Listener:
     A ``device`` listener serves the data planes; the other one everything.
     """
 
-    def __init__(self, respond: Respond, limits: Limits, *, device: bool, upgrade: Upgrade | None = None) -> None:
-        """``upgrade`` answers requests for another protocol; without it they are requests like any other."""
+    def __init__(
+        self,
+        respond: Respond,
+        limits: Limits,
+        *,
+        device: bool,
+        upgrade: Upgrade | None = None,
+        refuse: Refuse | None = None,
+    ) -> None:
+        """``upgrade`` answers requests for another protocol; without it they are requests like any other.
+
+        ``refuse`` is asked first, and answers what neither of the two shall see.
+        """
         self.respond = respond
         self.upgrade = upgrade
+        self.refuse = refuse
         self.limits = limits
         self.device = device
         self._loop = asyncio.get_running_loop()

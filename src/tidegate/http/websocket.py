@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import ipaddress
 import logging
 from collections.abc import Callable
 from hashlib import sha1
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -81,7 +79,6 @@ class Handshakes:
                 return None
             raise _Refused(403, "A WebSocket handshake is signed with SigV4.")
         if not self._auth:
-            _check_origin(request)
             return callers.claimed(self._service, scope, None)
         caller, signed = await callers.signed(self._keys, self._service.settings.account, request)
         if signed.service not in sigv4.WEBSOCKET_SERVICES:
@@ -94,20 +91,6 @@ class Handshakes:
         if status == 426:
             headers += [(b"sec-websocket-version", b"13"), (b"upgrade", b"websocket")]
         return status, headers, body
-
-
-def _check_origin(request: Request) -> None:
-    """Without authentication, keep out pages of other sites: browsers let any page open a WebSocket to this machine."""
-    origin = request.header(b"origin")
-    if origin is None:
-        return
-    try:
-        host = urlsplit(origin.decode("latin-1")).hostname or ""
-        local = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        local = False
-    if not local:
-        raise _Refused(403, "With authentication off only pages of this machine may connect.")
 
 
 def _head(request: Request, *, bare: bool) -> bytes:

@@ -13,6 +13,9 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote_plus
 
 from tidegate.clock import Ids, monotonic, wall_now
+from tidegate.net import pages
+from tidegate.net.pages import Own
+from tidegate.net.seldom import Seldom
 from tidegate.objects import sigv4
 from tidegate.objects.refusals import RefusedError
 from tidegate.s3 import addressing, buckets, chunked, dates, listings, multipart, objects, segments
@@ -38,6 +41,10 @@ class Operation(NamedTuple):
     name: str
     action: str
     run: Run
+
+
+class _UninvitedError(S3Error):
+    """A page's request; it has been logged."""
 
 
 def _op(run: Run, action: str | None = None) -> Operation:
@@ -111,9 +118,12 @@ class App:
         ids: Ids,
         domains: Sequence[str],
         observe: Observe,
+        own: Own | None = None,
     ) -> None:
+        """``own`` are the names of a server that asks for no signature; None where a page would have to sign."""
         self._work, self._callers, self._gate, self._ids = work, callers, gate, ids
-        self._domains, self._observe = domains, observe
+        self._domains, self._observe, self._own = domains, observe, own
+        self._seldom = Seldom()
 
     async def respond(self, exchange: Exchange) -> None:
         """Answer an exchange.
@@ -138,7 +148,7 @@ class App:
         except Exception as error:
             refusal = _refusal(error, name, request_id)
             status = refusal.status
-            if status == 403:
+            if status == 403 and not isinstance(error, _UninvitedError):
                 head, peer = exchange.head, exchange.peer.address
                 log.warning(
                     "refused %s %.200r from %s: %s: %.500r Request %s.",
@@ -151,6 +161,10 @@ class App:
 
     async def _understood(self, exchange: Exchange) -> tuple[Operation, Request, Call]:
         head = exchange.head
+        if exchange.fault is not None:
+            raise S3Error("InvalidRequest", exchange.fault)
+        if self._own is not None:
+            self._keep_out(self._own, exchange)
         try:
             place = addressing.place(head.headers.get("host", ""), head.path, self._domains)
         except addressing.Unreadable:
@@ -166,6 +180,18 @@ class App:
             bucket, key, version_id = objects.source(request)
             await call.permit("s3:GetObjectVersion" if version_id else "s3:GetObject", bucket, key)
         return operation, request, call
+
+    def _keep_out(self, own: Own, exchange: Exchange) -> None:
+        """Refuse what a web page sends that has no business here."""
+        get = exchange.head.headers.get
+        found = pages.refusal(own, get("host"), get("origin"), get("sec-fetch-site"))
+        if found is None:
+            return
+        held_back = self._seldom.due(found.cause)
+        if held_back is not None:
+            again = f" ({held_back} more of this kind since the last line.)" if held_back else ""
+            log.warning("refused a request from %s by its %s: %s%s", exchange.peer.address, *found, again)
+        raise _UninvitedError("AccessDenied", found.message)
 
     async def _permit(self, caller: Caller, peer: Peer, action: str, bucket: str, key: str) -> None:
         holder = caller.holder

@@ -18,6 +18,7 @@ from typing import Final, NamedTuple, Protocol, cast
 
 import httptools
 
+from tidegate.net import pages
 from tidegate.s3.errors import S3Error
 from tidegate.s3.outlet import Encrypted, GoneError, Outlet, Plain
 from tidegate.s3.signature import Head
@@ -42,10 +43,12 @@ class Peer(NamedTuple):
 class Exchange:
     """A request as it arrives, and the way back."""
 
-    def __init__(self, connection: Connection, head: Head, *, keep: bool) -> None:
+    def __init__(self, connection: Connection, head: Head, *, keep: bool, fault: str | None = None) -> None:
         self.head = head
         self.peer = connection.peer
-        self.keep = keep
+        self.keep = keep and fault is None
+        self.fault = fault
+        """Why this is no request that could be carried out, as a sentence."""
         self.answered = False
         """Whether the head of an answer has been sent."""
         self._connection = connection
@@ -204,6 +207,7 @@ class Connection(asyncio.Protocol):
         self._head_bytes = 0
         self._url = b""
         self._headers: dict[str, str] = {}
+        self._hosts: list[str] = []
 
     # -- the transport's side --
 
@@ -267,6 +271,7 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         self._url = b""
         self._headers = {}
+        self._hosts = []
         self._head_bytes = 0
 
     def on_url(self, url: bytes) -> None:
@@ -276,6 +281,8 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         self._count(len(name) + len(value) + 4)
         lower, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        if lower == "host":
+            self._hosts.append(text)
         self._headers[lower] = f"{self._headers[lower]},{text}" if lower in self._headers else text
 
     def _count(self, size: int) -> None:
@@ -284,13 +291,15 @@ class Connection(asyncio.Protocol):
             raise ValueError("the head is too large")  # which the parser reports as its own error
 
     def on_headers_complete(self) -> None:
-        path, _, query = self._url.decode("latin-1").partition("?")
+        target = self._url.decode("latin-1")
+        path, _, query = target.partition("?")
         if not path.startswith("/"):
             path = (httptools.parse_url(self._url).path or b"/").decode("latin-1")
         parser = self._parser
         head = Head(parser.get_method().decode("ascii"), path, query, self._headers)
         keep = parser.should_keep_alive() and parser.get_http_version() == "1.1"
-        self._arriving = Exchange(self, head, keep=keep)
+        fault = pages.malformed(target, self._hosts, parser.get_http_version())
+        self._arriving = Exchange(self, head, keep=keep, fault=fault)
         self._queue.append(self._arriving)
         self._next()
 
