@@ -141,3 +141,9 @@ def test_the_answer_tells_what_to_do(server: Started) -> None:
     assert headers["x-amzn-errortype"] == "AccessDeniedException:"
     assert "--name gate.test" in json.loads(body)["message"]
     assert headers["x-amzn-requestid"] == json.loads(body)["traceId"]
+
+
+def test_objects_served_by_a_process_of_their_own(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with started(options(tmp_path_factory.mktemp("apart"), objects_apart=True)) as apart:
+        assert [ask(apart, "objects", request(**headers))[0] for headers in REFUSED] == [403] * len(REFUSED)
+        assert ask(apart, "objects", request())[0] == 200
