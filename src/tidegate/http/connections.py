@@ -64,8 +64,8 @@ class Owner(Protocol):
     refuse: Refuse | None
     """Answers what must not even be looked at."""
     device: bool
-    date: bytes
-    """The Date header line of this second."""
+    lines: bytes
+    """The header lines of all answers of this second: its date, and that browsers take no body for what it is not."""
     now: float
     """The loop's time, to the second."""
 
@@ -378,7 +378,7 @@ class Connection(asyncio.Protocol):
 
     def _write(self, answer: Answer, *, keep: bool, head_only: bool = False) -> None:
         status, headers, body = answer
-        lines = [_STATUS[status], self._owner.date]
+        lines = [_STATUS[status], self._owner.lines]
         for name, value in headers:
             lines += (name, b": ", value, b"\r\n")
         lines.append(b"content-length: %d\r\n\r\n" % len(body) if keep else _closing(len(body)))

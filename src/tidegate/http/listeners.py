@@ -125,4 +125,5 @@ class Listener:
     def _look(self) -> None:
         """Read the clocks, once a second for everybody."""
         self.now = self._loop.time()
-        self.date = f"date: {formatdate(wall_now() / 1000, usegmt=True)}\r\n".encode()
+        date = formatdate(wall_now() / 1000, usegmt=True)
+        self.lines = f"date: {date}\r\nx-content-type-options: nosniff\r\n".encode()

@@ -21,6 +21,7 @@ from tidegate.http.callers import Caller
 from tidegate.http.request import Answer, Request
 from tidegate.runtime.service import Service
 from tidegate.store.database import StoreError
+from tidegate.wire import iot
 from tidegate.wire.errors import WireError
 
 log = logging.getLogger("tidegate.http")
@@ -66,7 +67,7 @@ class Handshakes:
         except _Refused as refused:
             return self._refusal(refused.status, str(refused))
         except WireError as error:
-            return self._refusal(403, error.message)
+            return self._refusal(429 if isinstance(error, iot.ThrottlingException) else 403, error.message)
         except StoreError as error:
             log.error("a WebSocket client cannot be identified: %s", error)
             return self._refusal(503, "The service is temporarily unavailable.")

@@ -14,6 +14,7 @@ from urllib.parse import unquote_plus
 
 from tidegate.clock import Ids, monotonic, wall_now
 from tidegate.net import pages
+from tidegate.net.failures import Failures
 from tidegate.net.pages import Own
 from tidegate.net.seldom import Seldom
 from tidegate.objects import sigv4
@@ -41,6 +42,16 @@ class Operation(NamedTuple):
     name: str
     action: str
     run: Run
+
+
+_COUNTED: Final = (
+    "AuthorizationHeaderMalformed",
+    "AuthorizationQueryParametersError",
+    "InvalidAccessKeyId",
+    "InvalidToken",
+    "SignatureDoesNotMatch",
+)
+"""Failures that a guess makes."""
 
 
 class _UninvitedError(S3Error):
@@ -123,7 +134,7 @@ class App:
         """``own`` are the names of a server that asks for no signature; None where a page would have to sign."""
         self._work, self._callers, self._gate, self._ids = work, callers, gate, ids
         self._domains, self._observe, self._own = domains, observe, own
-        self._seldom = Seldom()
+        self._seldom, self._failures = Seldom(), Failures()
 
     async def respond(self, exchange: Exchange) -> None:
         """Answer an exchange.
@@ -169,7 +180,10 @@ class App:
             place = addressing.place(head.headers.get("host", ""), head.path, self._domains)
         except addressing.Unreadable:
             raise S3Error("InvalidURI", URI=head.path) from None
-        caller = await self._callers.caller(head)
+        try:
+            caller = await self._callers.caller(head)
+        except S3Error as error:
+            raise self._failed(error, exchange.peer.address) from None
         request = Request(head.method, *place, _query(head.query), dict(head.headers), _body(exchange, caller))
         operation = route(request)
         call = Call(caller.account, wall_now(), caller.bounded, partial(self._permit, caller, exchange.peer))
@@ -180,6 +194,21 @@ class App:
             bucket, key, version_id = objects.source(request)
             await call.permit("s3:GetObjectVersion" if version_id else "s3:GetObject", bucket, key)
         return operation, request, call
+
+    def _failed(self, error: S3Error, address: str) -> S3Error:
+        """Count a signature that does not hold; what its sender is told."""
+        if not self._failures.too_many(address):
+            if error.code in _COUNTED:
+                self._failures.note(address)
+            return error
+        held_back = self._seldom.due("failures")
+        if held_back is not None:
+            log.warning(
+                "requests from %s fail to sign too often and are throttled, those with a good signature are not. Look "
+                "for a client with an old key, or block the address. (%d more answers since the last line.)",
+                *(address, held_back),
+            )
+        return S3Error("SlowDown")
 
     def _keep_out(self, own: Own, exchange: Exchange) -> None:
         """Refuse what a web page sends that has no business here."""
@@ -291,7 +320,8 @@ def _arn(bucket: str, key: str) -> str:
 
 
 def _headers(headers: dict[str, str], request_id: str) -> dict[str, str]:
-    return {"x-amz-request-id": request_id, "x-amz-id-2": "tidegate", "date": dates.http(wall_now()), **headers}
+    common = {"x-amz-request-id": request_id, "x-amz-id-2": "tidegate", "date": dates.http(wall_now())}
+    return {**common, "x-content-type-options": "nosniff", **headers}
 
 
 def _refusal(error: Exception, name: str, request_id: str) -> S3Error:
