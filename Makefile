@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check bench simulate fuzz regen clean
+.PHONY: help demo run test check lock bom bench simulate fuzz regen clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,20 @@ check: $(VENV)/dev ## Lint, format, types, layers
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/bandit -q -r src -c pyproject.toml
+	@$(BIN)/python -m tools.audit
+
+lock: $(VENV)/dev ## Choose versions of the runtime again, into requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --extra postgres --universal --python-version 3.11 --generate-hashes --upgrade \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -q -o requirements.lock
+
+bom: $(VENV)/dev ## Write the runtime's bill of materials (CycloneDX 1.6) to bom.json
+	@rm -rf $(VENV)/runtime && $(BIN)/python -m venv --without-pip $(VENV)/runtime
+	@$(BIN)/python -m pip --python $(VENV)/runtime install -q --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip --python $(VENV)/runtime install -q --no-deps .
+	@$(BIN)/cyclonedx-py environment --spec-version 1.6 --output-format JSON --pyproject pyproject.toml -o bom.json \
+		$(VENV)/runtime
+	@echo "==> bom.json"
 
 bench: $(VENV)/dev ## Measure against baselines in the same run (minutes)
 	@$(BIN)/python -m bench

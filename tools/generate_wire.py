@@ -270,6 +270,14 @@ class Generator:
         """Package catalog operations answer violations with their own exception (control reference 1.5)."""
         return "ValidationException" if operation["name"] in PACKAGES else "InvalidRequestException"
 
+    def sensitive(self, name: str, above: tuple[str, ...] = ()) -> bool:
+        """Whether the model marks a shape, or one within it, as not to be shown."""
+        shape = self.shapes[name]
+        if shape.get("sensitive") or name in above:
+            return name not in above
+        within = [*shape.get("members", {}).values(), *(shape[each] for each in ("member", "value") if each in shape)]
+        return any(self.sensitive(each["shape"], (*above, name)) for each in within)
+
     def operation(self, operation: Model) -> str:
         request = self.shapes[operation["input"]["shape"]]
         outside = [self.binding(m, r) for m, r in request["members"].items() if "location" in r]
@@ -288,6 +296,8 @@ class Generator:
             fields["response"] = class_name(operation["output"]["shape"])
             if "payload" in response:
                 fields["response_payload"] = f'"{xform_name(response["payload"])}"'
+            if self.sensitive(operation["output"]["shape"]):
+                fields["sensitive"] = "True"
         if outside:
             fields["outside"] = "(\n" + "".join(f"            {binding},\n" for binding in outside) + "        )"
         if payload:

@@ -23,6 +23,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
+from urllib.parse import urlsplit
 
 import msgspec
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
@@ -40,6 +41,7 @@ from tidegate.http.control import Control
 from tidegate.http.listeners import Listener
 from tidegate.http.request import Peer
 from tidegate.http.throttle import Throttle
+from tidegate.http.visitors import Guard
 from tidegate.http.websocket import Handshakes
 from tidegate.mqtt.endpoint import Endpoint
 from tidegate.mqtt.plane import Signer
@@ -47,6 +49,8 @@ from tidegate.mqtt.server import Server as MqttServer
 from tidegate.mqtt.settings import Settings as MqttSettings
 from tidegate.mqtt.settings import overridden
 from tidegate.mqtt.shared import Doorman
+from tidegate.net import pages
+from tidegate.net.pages import Own
 from tidegate.ops import access, sweeps
 from tidegate.ops.call import Endpoints, Limits
 from tidegate.ops.table import HANDLERS
@@ -360,10 +364,11 @@ async def _edges(
     throttle = None if options.throttles is None else Throttle(options.throttles)
     app = App(service, HANDLERS, control, metrics, auth=options.auth, throttle=throttle)
     handshakes = Handshakes(service, lambda *who: devices.server.tunnel(_signer(*who)), auth=options.auth)
+    guard = Guard(_own(options), service.ids, auth=options.auth)
     context = trust.store.listener("optional", enforce_expiry=options.enforce_expiry)
 
     def listener(name: str, *, device: bool, limits: ConnectionLimits = ConnectionLimits()) -> Listener:  # noqa: B008
-        made = Listener(app.respond, limits, device=device, upgrade=handshakes.upgrade)
+        made = Listener(app.respond, limits, device=device, upgrade=handshakes.upgrade, refuse=guard.refuse)
         stack.push_async_callback(made.close, options.grace_s)
         metrics.connections(name, made.connections)
         return made
@@ -379,6 +384,14 @@ async def _edges(
     with _listening("--http", options.http):
         http = Address(*await listener("http", device=False, limits=limits).open(*options.http))
     return _Edges(http, https, mqtts, shared)
+
+
+def _own(options: Options) -> Own:
+    """What clients may call this server."""
+    places = (options.http, options.https, options.shared)
+    return pages.own(
+        (*options.names, urlsplit(options.objects_url).hostname or ""), [place.host for place in places if place]
+    )
 
 
 async def _shared(

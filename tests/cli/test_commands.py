@@ -277,8 +277,8 @@ def test_a_request_under_way_is_finished(tmp_path: Path) -> None:
         host, port = server.addresses["http"].removeprefix("http://").split(":")
         body = b'{"description":"d","document":"{}"}'
         with socket.create_connection((host, int(port)), timeout=30) as late:
-            head = f"PUT /job-templates/late HTTP/1.1\r\nHost: h\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-            late.sendall(head + body[:5])
+            request = f"PUT /job-templates/late HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
+            late.sendall(request.encode() + body[:5])
             # Answered after the first bytes above have been taken in, because one loop serves both.
             server.client("iot").list_job_templates()
             server.process.send_signal(signal.SIGTERM)

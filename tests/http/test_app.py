@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import urllib.request
 import uuid
 from typing import Any
 
@@ -182,3 +183,18 @@ def test_fifty_at_once_make_one(server: Started) -> None:
     with ThreadPoolExecutor(50) as threads:
         statuses = sorted(threads.map(create, range(50)))
     assert statuses == [200] + [409] * 49
+
+
+def test_answers_with_private_keys_are_kept_by_no_cache(server: Started) -> None:
+    status, headers, body = server.fetch("/keys-and-certificate", "POST", {})
+    assert status == 200
+    assert "PRIVATE KEY" in json.loads(body)["keyPair"]["PrivateKey"]
+    assert headers["cache-control"] == "no-store"
+    assert "cache-control" not in server.fetch("/things")[1]
+
+
+def test_browsers_take_no_answer_for_what_it_is_not(server: Started) -> None:
+    for path in ("/things", "/nothing", "/_tidegate/health"):
+        assert server.fetch(path)[1]["x-content-type-options"] == "nosniff"
+    with urllib.request.urlopen(server.addresses.objects, timeout=30) as response:
+        assert response.headers["x-content-type-options"] == "nosniff"

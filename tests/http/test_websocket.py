@@ -363,9 +363,10 @@ def test_with_authentication_off_the_scope_names_account_and_region(server: Star
 @pytest.mark.parametrize(
     ("origin", "status"),
     [
-        ("http://localhost:3000", 101),
-        ("http://127.0.0.1", 101),
-        ("http://[::1]:80", 101),
+        ("http://localhost", 101),
+        ("http://localhost:80", 101),
+        ("http://localhost:3000", 403),
+        ("http://127.0.0.1", 403),
         ("https://evil.example", 403),
         ("https://localhost.evil.example", 403),
         ("null", 403),

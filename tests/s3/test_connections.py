@@ -32,9 +32,9 @@ def until(connection: socket.socket, end: bytes) -> bytes:
 
 def test_keep_alive_and_pipelining(bucket: Bucket, server: Started) -> None:
     bucket.put("k", b"data")
-    get = f"GET {bucket.path('k')} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
-    put = f"PUT {bucket.path('n')} HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nnew".encode()
-    last = f"GET {bucket.path('n')} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
+    get = f"GET {bucket.path('k')} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    put = f"PUT {bucket.path('n')} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nnew".encode()
+    last = f"GET {bucket.path('n')} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
     with raw(server) as connection:
         connection.sendall(get * 7 + put + last)
         found = receive(connection)
@@ -44,7 +44,7 @@ def test_keep_alive_and_pipelining(bucket: Bucket, server: Started) -> None:
 
 
 def test_continue_is_sent_when_the_body_is_wanted(bucket: Bucket, server: Started) -> None:
-    head = f"PUT {bucket.path('k')} HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"
+    head = f"PUT {bucket.path('k')} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"
     with raw(server) as connection:
         connection.sendall(head.encode())
         assert until(connection, b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -63,7 +63,7 @@ def test_a_refusal_reaches_a_client_that_goes_on_sending(server: Started) -> Non
 
 
 def test_a_small_body_that_nobody_wants_is_passed_over(server: Started) -> None:
-    put = b"PUT /nobodys/k HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
+    put = b"PUT /nobodys/k HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc"
     with raw(server) as connection:
         connection.sendall(put + put.replace(b"Host", b"Connection: close\r\nHost"))
         assert receive(connection).count(b"HTTP/1.1 404 Not Found") == 2
@@ -72,7 +72,7 @@ def test_a_small_body_that_nobody_wants_is_passed_over(server: Started) -> None:
 def test_an_upload_that_breaks_off_leaves_nothing(bucket: Bucket, server: Started, folder: Path) -> None:
     before = set(folder.glob("blobs/*/*"))
     with raw(server) as connection:
-        head = f"PUT {bucket.path('k')} HTTP/1.1\r\nHost: x\r\nContent-Length: 5000000\r\n\r\n"
+        head = f"PUT {bucket.path('k')} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000000\r\n\r\n"
         connection.sendall(head.encode() + os.urandom(3_000_000))
         connection.shutdown(socket.SHUT_WR)
         assert b"<Code>IncompleteBody</Code>" in receive(connection)
@@ -85,8 +85,8 @@ def test_an_upload_that_breaks_off_leaves_nothing(bucket: Bucket, server: Starte
     "request_bytes",
     [
         b"nonsense\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-        b"PUT /b/k HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"PUT /b/k HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
         b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 20_000 + b"\r\n",
     ],
 )
@@ -103,7 +103,7 @@ def test_what_is_not_http(server: Started, request_bytes: bytes) -> None:
 
 def test_a_length_is_needed(bucket: Bucket, server: Started) -> None:
     with raw(server) as connection:
-        connection.sendall(f"PUT {bucket.path('k')} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        connection.sendall(f"PUT {bucket.path('k')} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         connection.shutdown(socket.SHUT_WR)
         assert receive(connection).startswith(b"HTTP/1.1 411")
     large = plain(server, "PUT", bucket.path("k"), b"", content_length=str(6 * 1024**3))
@@ -115,7 +115,7 @@ def test_a_client_that_goes_away_in_the_middle(bucket: Bucket, server: Started) 
     bucket.put("big", data)
     for _ in range(5):
         with raw(server) as connection:
-            connection.sendall(f"GET {bucket.path('big')} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            connection.sendall(f"GET {bucket.path('big')} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
             connection.recv(100_000)
     assert hashlib.sha256(plain(server, "GET", bucket.path("big")).body).digest() == hashlib.sha256(data).digest()
 

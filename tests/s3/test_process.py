@@ -114,7 +114,7 @@ def test_a_kill_during_uploads(tmp_path: Path) -> None:
             """Half of a large object has arrived, or less, when the kill comes."""
             host, port = server.host.split(":")
             with socket.create_connection((host, int(port)), timeout=30) as connection, suppress(OSError):
-                connection.sendall(b"PUT /bucket/half HTTP/1.1\r\nHost: x\r\nContent-Length: 50000000\r\n\r\n")
+                connection.sendall(b"PUT /bucket/half HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50000000\r\n\r\n")
                 connection.sendall(os.urandom(20_000_000))
                 connection.recv(1)
 

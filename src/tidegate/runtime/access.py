@@ -20,6 +20,7 @@ from tidegate.core import arn
 from tidegate.core.iam import decisions, documents
 from tidegate.core.iam.decisions import Asked, Decision
 from tidegate.core.iam.documents import Policy
+from tidegate.net.failures import Failures
 from tidegate.ops.access import name_of, token_digest
 from tidegate.ops.effects import AccessChanged, Missed, StoreEmptied
 from tidegate.pki.vault import Vault, VaultError
@@ -32,6 +33,9 @@ from tidegate.store.principals import Standing
 log = logging.getLogger("tidegate.access")
 
 _REMEMBERED_S = 1.0
+_ANYBODY = ""
+"""Whoever asks for keys that do not exist."""
+_MOST_IDS = 100_000
 _NOTED_MS = 10 * 60_000
 """How old the note of a key's last use may become before it is written again."""
 _TAGS: msgspec.json.Decoder[dict[str, str]] = msgspec.json.Decoder(dict[str, str])
@@ -86,6 +90,10 @@ class Access:
         self._vault = vault
         self._known: dict[str, tuple[float, Identity]] = {}
         self._changes = 0
+        self._misses = Failures()
+        self._ids: tuple[float, asyncio.Future[frozenset[str]]] | None = None
+        self.failures = Failures()
+        """Signatures that did not hold, by the address they came from."""
         unit.subscribe(self._changed)
 
     def _changed(self, effects: list[Any]) -> None:
@@ -95,6 +103,7 @@ class Access:
     def forget(self) -> None:
         """Read everything again: the store has changed."""
         self._known.clear()
+        self._ids = None
         self._changes += 1
 
     async def sources(self, key_ids: Collection[str]) -> dict[str, bytes]:
@@ -123,12 +132,25 @@ class Access:
             return Unknown("its access key id is none")
         if self._vault is None:
             return Unknown("this server has no master key")
+        if self._misses.too_many(_ANYBODY) and not await self._exists(key_id):
+            return Unknown("its access key does not exist")
         vault, changes = self._vault, self._changes
         found = await self._unit.read(lambda tx: load(tx, vault, key_id))
         self._known.pop(key_id, None)
+        if isinstance(found, Unknown):
+            self._misses.note(_ANYBODY)
         if isinstance(found, Identity) and self._changes == changes:  # else what was read may be of before the change
             self._known[key_id] = monotonic() + _REMEMBERED_S, found
         return found
+
+    async def _exists(self, key_id: str) -> bool:
+        """Whether there is such a key, from one look at all of them a second: made-up ids reach the store no more."""
+        if self._ids is None or self._ids[0] <= monotonic():
+            self._ids = (
+                monotonic() + _REMEMBERED_S,
+                asyncio.ensure_future(self._unit.read(lambda tx: keys.active_ids(tx, _MOST_IDS))),
+            )
+        return key_id in await asyncio.shield(self._ids[1])
 
     def used(self, identity: Identity) -> None:
         """Note that a key was used, now and then. Does not wait for the store."""

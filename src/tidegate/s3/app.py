@@ -13,6 +13,10 @@ from typing import Final, NamedTuple
 
 from tidegate.clock import Ids, monotonic, wall_now
 from tidegate.core.contexts import Place
+from tidegate.net import pages
+from tidegate.net.failures import Failures
+from tidegate.net.pages import Own
+from tidegate.net.seldom import Seldom
 from tidegate.objects import sigv4
 from tidegate.objects.refusals import RefusedError
 from tidegate.s3 import addressing, buckets, chunked, dates, listings, multipart, objects, segments
@@ -39,6 +43,20 @@ class Operation(NamedTuple):
     name: str
     action: str
     run: Run
+
+
+_COUNTED: Final = (
+    "AuthorizationHeaderMalformed",
+    "AuthorizationQueryParametersError",
+    "InvalidAccessKeyId",
+    "InvalidToken",
+    "SignatureDoesNotMatch",
+)
+"""Failures that a guess makes."""
+
+
+class _UninvitedError(S3Error):
+    """A page's request; it has been logged."""
 
 
 def _op(run: Run, action: str | None = None) -> Operation:
@@ -112,9 +130,12 @@ class App:
         ids: Ids,
         domains: Sequence[str],
         observe: Observe,
+        own: Own | None = None,
     ) -> None:
+        """``own`` are the names of a server that asks for no signature; None where a page would have to sign."""
         self._work, self._callers, self._gate, self._ids = work, callers, gate, ids
-        self._domains, self._observe = domains, observe
+        self._domains, self._observe, self._own = domains, observe, own
+        self._seldom, self._failures = Seldom(), Failures()
 
     async def respond(self, exchange: Exchange) -> None:
         """Answer an exchange.
@@ -139,7 +160,7 @@ class App:
         except Exception as error:
             refusal = _refusal(error, name, request_id)
             status = refusal.status
-            if status == 403:
+            if status == 403 and not isinstance(error, _UninvitedError):
                 head, peer = exchange.head, exchange.peer.address
                 log.warning(
                     "refused %s %.200r from %s: %s: %.500r Request %s.",
@@ -151,8 +172,15 @@ class App:
         self._observe(name, status, monotonic() - started)
 
     async def _understood(self, exchange: Exchange) -> tuple[Operation, Request, Call]:
+        if exchange.fault is not None:
+            raise S3Error("InvalidRequest", exchange.fault)
+        if self._own is not None:
+            self._keep_out(self._own, exchange)
         target = addressing.read(exchange.head, self._domains)
-        caller = await self._callers.caller(target)
+        try:
+            caller = await self._callers.caller(target)
+        except S3Error as error:
+            raise self._failed(error, exchange.peer.address) from None
         request = _request(exchange, target, caller)
         operation = route(request)
         call = Call(caller.account, wall_now(), caller.bounded, partial(self._permit, caller, exchange.peer))
@@ -163,6 +191,33 @@ class App:
             bucket, key, version_id = request.source
             await call.permit("s3:GetObject" if version_id is None else "s3:GetObjectVersion", bucket, key)
         return operation, request, call
+
+    def _failed(self, error: S3Error, address: str) -> S3Error:
+        """Count a signature that does not hold; what its sender is told."""
+        if not self._failures.too_many(address):
+            if error.code in _COUNTED:
+                self._failures.note(address)
+            return error
+        held_back = self._seldom.due("failures")
+        if held_back is not None:
+            log.warning(
+                "requests from %s fail to sign too often and are throttled, those with a good signature are not. Look "
+                "for a client with an old key, or block the address. (%d more answers since the last line.)",
+                *(address, held_back),
+            )
+        return S3Error("SlowDown")
+
+    def _keep_out(self, own: Own, exchange: Exchange) -> None:
+        """Refuse what a web page sends that has no business here."""
+        get = exchange.head.headers.get
+        found = pages.refusal(own, get("host"), get("origin"), get("sec-fetch-site"))
+        if found is None:
+            return
+        held_back = self._seldom.due(found.cause)
+        if held_back is not None:
+            again = f" ({held_back} more of this kind since the last line.)" if held_back else ""
+            log.warning("refused a request from %s by its %s: %s%s", exchange.peer.address, *found, again)
+        raise _UninvitedError("AccessDenied", found.message)
 
     async def _permit(self, caller: Caller, peer: Peer, action: str, bucket: str, key: str) -> None:
         holder = caller.holder
@@ -256,7 +311,8 @@ def _arn(bucket: str, key: str) -> str:
 
 
 def _headers(headers: dict[str, str], request_id: str) -> dict[str, str]:
-    return {"x-amz-request-id": request_id, "x-amz-id-2": "tidegate", "date": dates.http(wall_now()), **headers}
+    common = {"x-amz-request-id": request_id, "x-amz-id-2": "tidegate", "date": dates.http(wall_now())}
+    return {**common, "x-content-type-options": "nosniff", **headers}
 
 
 def _refusal(error: Exception, name: str, request_id: str) -> S3Error:

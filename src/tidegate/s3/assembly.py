@@ -103,6 +103,8 @@ async def serving(
         settings = msgspec.structs.replace(
             _settings(choice, service, site, path, data, certificate),
             domains=_domains(site, names),
+            names=[*names, urlsplit(choice.url).hostname or ""],
+            listening=choice.host,
             auth=auth,
             grace_s=grace_s,
         )

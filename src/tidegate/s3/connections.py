@@ -18,6 +18,7 @@ from typing import Final, NamedTuple, Protocol, cast
 
 import httptools
 
+from tidegate.net import pages
 from tidegate.s3.addressing import Head
 from tidegate.s3.errors import S3Error
 from tidegate.s3.outlet import Encrypted, GoneError, Outlet, Plain
@@ -42,10 +43,12 @@ class Peer(NamedTuple):
 class Exchange:
     """A request as it arrives, and the way back."""
 
-    def __init__(self, connection: Connection, head: Head, *, keep: bool) -> None:
+    def __init__(self, connection: Connection, head: Head, *, keep: bool, fault: str | None = None) -> None:
         self.head = head
         self.peer = connection.peer
-        self.keep = keep
+        self.keep = keep and fault is None
+        self.fault = fault
+        """Why this is no request that could be carried out, as a sentence."""
         self.answered = False
         """Whether the head of an answer has been sent."""
         self._connection = connection
@@ -206,6 +209,7 @@ class Connection(asyncio.Protocol):
         self._in_head = True
         self._headers: dict[str, str] = {}
         self._repeated: set[str] = set()
+        self._hosts: list[str] = []
 
     # -- the transport's side --
 
@@ -269,7 +273,7 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         self._url = b""
         self._in_head = True
-        self._headers, self._repeated = {}, set()
+        self._headers, self._repeated, self._hosts = {}, set(), []
         self._head_bytes = 0
 
     def on_url(self, url: bytes) -> None:
@@ -281,6 +285,8 @@ class Connection(asyncio.Protocol):
         if not self._in_head:
             return  # a trailer: no part of what anybody decides about
         lower, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        if lower == "host":
+            self._hosts.append(text)
         if lower in self._headers:
             self._repeated.add(lower)
             text = f"{self._headers[lower]},{text}"
@@ -293,18 +299,16 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        path, _, query = self._url.decode("latin-1").partition("?")
-        if not path.startswith("/"):  # the absolute form, as sent to a proxy
-            url = httptools.parse_url(self._url)
-            path = (url.path or b"/").decode("latin-1")
-            named = (url.host or b"").decode("latin-1") + (f":{url.port}" if url.port else "")
-            if self._headers.get("host", named) != named:
-                raise ValueError("two hosts are named")  # which the parser reports as its own error
+        target = self._url.decode("latin-1")
+        path, _, query = target.partition("?")
+        if not path.startswith("/"):
+            path = (httptools.parse_url(self._url).path or b"/").decode("latin-1")
         parser = self._parser
         method = parser.get_method().decode("ascii")
         head = Head(method, path, query, self._headers, frozenset(self._repeated))
         keep = parser.should_keep_alive() and parser.get_http_version() == "1.1"
-        self._arriving = Exchange(self, head, keep=keep)
+        fault = pages.malformed(target, self._hosts, parser.get_http_version())
+        self._arriving = Exchange(self, head, keep=keep, fault=fault)
         self._queue.append(self._arriving)
         self._next()
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from tidegate.clock import Ids, monotonic, wall_now
+from tidegate.net import pages
 from tidegate.objects import credential
 from tidegate.objects.folder import Folder
 from tidegate.s3.app import App, Observe
@@ -48,6 +49,10 @@ class Settings(msgspec.Struct, frozen=True):
     """The host and port that the server's own URLs name."""
     domains: list[str] = []
     """The server's names, below which a bucket may stand in a Host header."""
+    names: list[str] = []
+    """What its operator calls it: in Host headers, and as the origin of pages that may send requests."""
+    listening: str = ""
+    """The host it listens on, as the operator names it."""
     auth: bool = False
     movable: bool = False
     certificate: str | None = None
@@ -78,16 +83,17 @@ async def serving(
             uploads = Turns(limits.uploads, limits.patience_s, limits.queue)
             downloads = Turns(limits.downloads, limits.patience_s, limits.queue)
             work = Work(folder, executor, uploads, downloads, settings.region)
-            own = credential.load_or_create(Path(settings.data), ids)
+            own_key = credential.load_or_create(Path(settings.data), ids)
             callers = Callers(
                 gate,
-                own,
+                own_key,
                 account=settings.account,
                 auth=settings.auth,
                 hosts=(settings.host,),
                 movable=settings.movable,
             )
-            app = App(work, callers, gate, ids, settings.domains, observe)
+            own = None if settings.auth else pages.own(settings.names, [settings.listening])
+            app = App(work, callers, gate, ids, settings.domains, observe, own)
             listener = Listener(app.respond, limits)
             context = _context(settings)
             await _drop_abandoned(work, limits)

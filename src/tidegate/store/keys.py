@@ -66,6 +66,11 @@ def every(tx: Tx) -> list[Listed]:
     return [Listed(*row) for row in tx.all("key_list", {})]
 
 
+def active_ids(tx: Tx, most: int) -> frozenset[str]:
+    """The ids of the keys that count, the newest so many."""
+    return frozenset(key_id for (key_id,) in tx.all("key_ids", {"status": ACTIVE, "most": most}))
+
+
 def secrets(tx: Tx) -> dict[str, str]:
     """Every secret as it is kept, by key id."""
     return dict(tx.all("key_secrets", {}))

@@ -3158,6 +3158,7 @@ OPERATIONS: dict[str, Operation] = {
         path="/keys-and-certificate",
         request=CreateKeysAndCertificateRequest,
         response=CreateKeysAndCertificateResponse,
+        sensitive=True,
         outside=(
             query("set_as_active", "setAsActive", "bool"),
         ),
@@ -3938,6 +3939,7 @@ OPERATIONS: dict[str, Operation] = {
         path="/packages/{packageName}",
         request=CreatePackageRequest,
         response=CreatePackageResponse,
+        sensitive=True,
         outside=(
             label("package_name", "packageName"),
             query("client_token", "clientToken"),
@@ -3956,6 +3958,7 @@ OPERATIONS: dict[str, Operation] = {
         path="/packages/{packageName}",
         request=GetPackageRequest,
         response=GetPackageResponse,
+        sensitive=True,
         outside=(
             label("package_name", "packageName"),
         ),
@@ -4021,6 +4024,7 @@ OPERATIONS: dict[str, Operation] = {
         path="/packages/{packageName}/versions/{versionName}",
         request=CreatePackageVersionRequest,
         response=CreatePackageVersionResponse,
+        sensitive=True,
         outside=(
             label("package_name", "packageName"),
             label("version_name", "versionName"),
@@ -4040,6 +4044,7 @@ OPERATIONS: dict[str, Operation] = {
         path="/packages/{packageName}/versions/{versionName}",
         request=GetPackageVersionRequest,
         response=GetPackageVersionResponse,
+        sensitive=True,
         outside=(
             label("package_name", "packageName"),
             label("version_name", "versionName"),

@@ -28,6 +28,7 @@ Answer = tuple[int, Headers, bytes]
 """Status, headers, body."""
 
 CONTENT_TYPE = (b"Content-Type", b"application/json")
+NO_STORE = (b"Cache-Control", b"no-store")
 
 NUL_REFUSED = "The request contains the character NUL, which no value may have."
 """[R] Most patterns of the model exclude it. Where the model has none it is refused too: PostgreSQL cannot store it."""
@@ -184,7 +185,7 @@ def encode(operation: Operation, response: msgspec.Struct | None) -> Answer:
         body = getattr(response, operation.response_payload) or b""
     else:
         body = jsontext.json_encode(response)
-    return operation.success_status, [CONTENT_TYPE], body
+    return operation.success_status, [CONTENT_TYPE, NO_STORE] if operation.sensitive else [CONTENT_TYPE], body
 
 
 def encode_error(error: WireError, trace_id: str | None = None) -> Answer:

@@ -111,6 +111,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """The request member that is the raw body."""
     response_payload: str | None = None
     """The response member that is the raw body."""
+    sensitive: bool = False
+    """The model marks a member of the response as not to be shown (private keys): no cache may keep it."""
     errors: tuple[type[WireError], ...] = ()
     invalid: type[WireError]
     """What this operation's family raises for constraint violations (control reference 1.5)."""

@@ -19,6 +19,9 @@ SELECT id FROM access_key LIMIT 1;
 -- name: key_list
 SELECT key_id, principal, status, created_at, last_used_at, expires_at FROM access_key ORDER BY id;
 
+-- name: key_ids
+SELECT key_id FROM access_key WHERE status = :status ORDER BY id DESC LIMIT :most;
+
 -- name: key_secrets
 SELECT key_id, secret FROM access_key ORDER BY id;
 
