@@ -155,6 +155,7 @@ class Connection(asyncio.Protocol):
             device=self._owner.device,
             certificate=tls.getpeercert(binary_form=True) if tls else None,
             address=address[0] if address else "",
+            tls=tls is not None,
         )
         self._owner.opened(self)
 

@@ -21,6 +21,7 @@ class Peer(NamedTuple):
     device: bool = False
     certificate: bytes | None = None
     address: str = ""
+    tls: bool = False
 
 
 class Request(NamedTuple):

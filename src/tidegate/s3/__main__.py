@@ -32,7 +32,7 @@ _ORPHANED = 3
 
 def main() -> int:
     """Serve until the server is gone; the exit status."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the server gets them, too, and says when it is time
     with suppress(OSError):
         os.nice(_NICER)
