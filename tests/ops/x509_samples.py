@@ -156,6 +156,13 @@ class OwnPki:
         self.intermediate = _signed(self.key.public_key(), root_key, "intermediate", "offline root", ca=True)
         (directory / "root.pem").write_text(self.root)
 
+    def authority(self) -> Chain:
+        """The intermediate with its root, and its key."""
+        chain = Chain(self.directory / "intermediate.pem", self.directory / "intermediate.key")
+        chain.key.write_text(certificates.key_pair(self.key).private_pem)
+        chain.certificate.write_text(self.intermediate + self.root)
+        return chain
+
     def files(self, stem: str = "site", *, days: int = 30) -> Site:
         """A certificate that ends ``days`` from now, with its key; files of the same name are replaced."""
         key = make_key(self.rsa_key)

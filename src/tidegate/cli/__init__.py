@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from cyclopts import App
 
-from tidegate.cli import access, demo, env, keys, serve, version, why_denied
+from tidegate.cli import access, authority, demo, env, keys, rotate, serve, version, why_denied
 from tidegate.cli.environment import Environment
 from tidegate.core.iam.documents import MalformedError
 from tidegate.ops.access import RefusedError
@@ -27,6 +27,8 @@ app.command(demo.demo)
 app.command(env.env)
 app.command(keys.app)
 app.command(access.app)
+app.command(authority.app)
+app.command(rotate.app)
 app.command(why_denied.why_denied)
 app.command(version.version)
 

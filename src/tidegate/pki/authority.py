@@ -31,8 +31,10 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from tidegate import files
 from tidegate.clock import Ids, Millis
 from tidegate.pki import certificates
 from tidegate.pki.certificates import InvalidCertificateError, PublicKey
@@ -148,9 +150,8 @@ class Authority:
         ``names`` are host names, wildcards or addresses. A certificate is kept while it is ours, names all of them and
         has ``RENEW_BEFORE`` left.
         """
-        main, rsa_signer = self._old or self._main, self._old_rsa or self._rsa
-        if rsa_signer is None and isinstance(main.key, rsa.RSAPrivateKey):
-            rsa_signer = main
+        main = self._old or self._main
+        rsa_signer = main if isinstance(main.key, rsa.RSAPrivateKey) else self._old_rsa or self._rsa
         wanted = [_general_name(name) for name in dict.fromkeys([*LOCAL_NAMES, *names])]
         with locked(directory):
             made = [_server(directory / "server", main, wanted, now, ids)]
@@ -162,14 +163,14 @@ class Authority:
 def _server(
     stem: Path, signer: Signer, wanted: list[x509.GeneralName], now: Millis, ids: Ids, *, rsa_key: bool = False
 ) -> Chain:
-    files = Chain(stem.with_suffix(".pem"), stem.with_suffix(".key"))
-    if not _serves(files, signer, wanted, now):
+    chain = Chain(stem.with_suffix(".pem"), stem.with_suffix(".key"))
+    if not _serves(chain, signer, wanted, now):
         pair = certificates.generate_rsa() if rsa_key else certificates.generate_p256()
         certificate = _issue_server(signer, certificates.accepted_key(pair.key.public_key()), wanted, now, ids)
         # The key first: a certificate beside an older key is seen below and made again.
-        write(files.key, pair.private_pem, mode=0o600)
-        write(files.certificate, certificates.to_pem(certificate) + signer.chain, mode=0o644)
-    return files
+        files.replace(chain.key, pair.private_pem, mode=0o600)
+        files.replace(chain.certificate, certificates.to_pem(certificate) + signer.chain, mode=0o644)
+    return chain
 
 
 def _issue_server(
@@ -187,10 +188,10 @@ def _issue_server(
     )
 
 
-def _serves(files: Chain, signer: Signer, wanted: list[x509.GeneralName], now: Millis) -> bool:
+def _serves(chain: Chain, signer: Signer, wanted: list[x509.GeneralName], now: Millis) -> bool:
     try:
-        certificate = x509.load_pem_x509_certificate(files.certificate.read_bytes())
-        key = serialization.load_pem_private_key(files.key.read_bytes(), password=None)
+        certificate = x509.load_pem_x509_certificate(chain.certificate.read_bytes())
+        key = _loaded(chain.key)
         certificate.verify_directly_issued_by(signer.certificate)
         present = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (OSError, ValueError, TypeError, x509.ExtensionNotFound, InvalidSignature):
@@ -260,18 +261,23 @@ def bundle(directory: Path) -> list[x509.Certificate]:
 
 def write_bundle(directory: Path, known: Iterable[x509.Certificate]) -> None:
     """Write ``ca.pem``, each certificate once."""
-    write(directory / BUNDLE, "".join(dict.fromkeys(map(certificates.to_pem, known))), mode=0o644)
+    files.replace(directory / BUNDLE, "".join(dict.fromkeys(map(certificates.to_pem, known))), mode=0o644)
 
 
 def read_key(path: Path) -> SigningKey:
     """A key that certificates can be signed with. Raises ``InvalidCertificateError``."""
     try:
-        loaded = serialization.load_pem_private_key(path.read_bytes(), password=None)
+        loaded = _loaded(path)
     except (ValueError, TypeError) as error:
         raise InvalidCertificateError(f"{path} is no private key: {error}") from None
     if not isinstance(loaded, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
         raise InvalidCertificateError(f"{path} must be an elliptic curve or RSA key")
     return loaded
+
+
+def _loaded(path: Path) -> PrivateKeyTypes:
+    # Made here, or checked when it was imported: to look for its primes again takes a tenth of a second.
+    return serialization.load_pem_private_key(path.read_bytes(), password=None, unsafe_skip_rsa_key_validation=True)
 
 
 def _create(directory: Path, name: str, now: Millis, ids: Ids) -> None:
@@ -286,7 +292,7 @@ def _create(directory: Path, name: str, now: Millis, ids: Ids) -> None:
         if any(each.subject == subject for each in known) or (name == KEY and known):
             raise InvalidCertificateError(f"{directory / BUNDLE} has lost its key {path}")
         key, complete = new_key(name), False
-        write(path, certificates.key_pair(key).private_pem, mode=0o600)
+        files.replace(path, certificates.key_pair(key).private_pem, mode=0o600)
     if not complete:
         write_bundle(directory, [*known, self_signed(name, key, now, ids)])
 
@@ -366,21 +372,3 @@ def locked(directory: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def write(path: Path, text: str, *, mode: int) -> None:
-    """Replace a file as a whole, durably; it never exists with wider permissions than ``mode``."""
-    # One name is enough under the lock, and what a crash left behind is overwritten.
-    partial = path.with_name(path.name + ".partial")
-    partial.unlink(missing_ok=True)
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

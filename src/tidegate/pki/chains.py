@@ -5,7 +5,7 @@ A listener may have several, of different kinds of key: OpenSSL takes the one th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -28,23 +28,6 @@ class Chain(NamedTuple):
     key: Path
 
 
-Seen = tuple[tuple[int, int, int] | None, ...]
-"""What files looked like: inode, time of change, size; None for what is not there."""
-
-
-def seen(paths: Iterable[Path]) -> Seen:
-    """How files look now; a replaced or rewritten one looks different."""
-    return tuple(map(_seen, paths))
-
-
-def _seen(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
-
-
 def check(chains: Sequence[Chain], now: Millis) -> tuple[str, ...]:
     """The kinds of their keys, "RSA" or "EC", if all of them can be served.
 
@@ -58,9 +41,38 @@ def check(chains: Sequence[Chain], now: Millis) -> tuple[str, ...]:
     return kinds
 
 
+def authority(chain: Chain, now: Millis) -> list[x509.Certificate]:
+    """The certificate of an authority, then those above it up to its root, if it can issue.
+
+    Raises:
+        InvalidCertificateError: what is wrong, and with which file.
+    """
+    found = _certificates(chain.certificate)
+    _held(chain, found[0])
+    _check_order(chain, found, now)
+    if found[-1].subject != found[-1].issuer:
+        raise InvalidCertificateError(
+            f"{chain.certificate} must end with the root, which clients trust; it needs no key of it here"
+        )
+    read = [certificates.parse(certificates.to_pem(each)) for each in found]
+    unfit = next(filter(None, map(certificates.unfit_authority, read)), None)
+    if unfit is None and not all(each.is_ca for each in read):
+        unfit = "its basic constraints do not make it an authority"
+    if unfit is not None:
+        raise InvalidCertificateError(f"{chain.certificate} can issue nothing: {unfit}")
+    return found
+
+
 def _kind(chain: Chain, now: Millis) -> str:
     leaf, *_ = certs = _certificates(chain.certificate)
     kind = _held(chain, leaf)
+    _check_order(chain, certs, now)
+    if not _for_servers(leaf):
+        raise InvalidCertificateError(f"{chain.certificate}: its extended key usage does not allow it to be a server's")
+    return kind
+
+
+def _check_order(chain: Chain, certs: list[x509.Certificate], now: Millis) -> None:
     moment = datetime.fromtimestamp(now / 1000, UTC)
     for each in certs:
         name = f"{chain.certificate} ({each.subject.rfc4514_string()})"
@@ -70,9 +82,6 @@ def _kind(chain: Chain, now: Millis) -> str:
             raise InvalidCertificateError(f"{name} is not valid before {each.not_valid_before_utc:%Y-%m-%d %H:%M:%S}")
     if not all(certificates.verified(signed, signer) for signed, signer in pairwise(certs)):
         raise InvalidCertificateError(f"{chain.certificate}: each certificate must be signed by the one after it")
-    if not _for_servers(leaf):
-        raise InvalidCertificateError(f"{chain.certificate}: its extended key usage does not allow it to be a server's")
-    return kind
 
 
 def _certificates(path: Path) -> list[x509.Certificate]:

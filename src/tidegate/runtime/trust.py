@@ -20,9 +20,10 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from tidegate.clock import Millis, wall_now
+from tidegate.files import Seen, seen
 from tidegate.ops.effects import CertificateTrusted, Missed, StoreEmptied, TrustWithdrawn
 from tidegate.pki.certificates import InvalidCertificateError
-from tidegate.pki.chains import Chain, Seen, check, seen
+from tidegate.pki.chains import Chain, check
 from tidegate.pki.tls import DEFAULT, Authorities, Suites, TrustStore
 from tidegate.runtime.unit import Unit
 from tidegate.store import ca_certificates, certificates

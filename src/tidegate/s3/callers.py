@@ -12,6 +12,7 @@ import re
 from typing import NamedTuple
 
 from tidegate.clock import wall_now
+from tidegate.objects.credential import Credential
 from tidegate.objects.sigv4 import Key
 from tidegate.s3 import chunked, signature
 from tidegate.s3.asking import Gate
@@ -45,9 +46,9 @@ class Callers:
     """Tells who calls."""
 
     def __init__(
-        self, gate: Gate, own: Key, *, account: str, auth: bool, hosts: tuple[str, ...], movable: bool
+        self, gate: Gate, own: Credential, *, account: str, auth: bool, hosts: tuple[str, ...], movable: bool
     ) -> None:
-        """``own`` is the key of the server's own URLs, ``hosts`` the host they name; ``movable``: ask for the time."""
+        """``own`` has the keys of our own URLs, ``hosts`` the host they name; ``movable``: ask for the time."""
         self._gate, self._own, self._account, self._auth = gate, own, account, auth
         self._hosts, self._movable = hosts, movable
 
@@ -58,8 +59,8 @@ class Callers:
             S3Error: it is not signed as it must be, or no longer good.
         """
         signed = signature.parse(head) if self._auth else _perhaps(head)
-        if signed is not None and signed.key_id == self._own.key_id:
-            return await self._own_url(signed, head)
+        if signed is not None and (own := self._own.find(signed.key_id)) is not None:
+            return await self._own_url(signed, head, own)
         if not self._auth:
             if signed is not None and signed.presigned:
                 signature.check_time(signed, wall_now())
@@ -68,10 +69,10 @@ class Callers:
             raise S3Error("AccessDenied")
         return await self._keyholder(signed, head)
 
-    async def _own_url(self, signed: Signed, head: Head) -> Caller:
+    async def _own_url(self, signed: Signed, head: Head, own: Key) -> Caller:
         if not signed.presigned or signed.old:
             raise S3Error("InvalidAccessKeyId", AWSAccessKeyId=signed.key_id)
-        signature.verify(signed, self._own.secret, head, hosts=self._hosts)
+        signature.verify(signed, own.secret, head, hosts=self._hosts)
         signature.check_time(signed, await self._gate.now() if self._movable else wall_now())
         return Caller(self._account)
 

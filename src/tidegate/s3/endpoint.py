@@ -14,10 +14,11 @@ from pathlib import Path
 import msgspec
 
 from tidegate.clock import Ids, monotonic, wall_now
+from tidegate.files import seen
 from tidegate.objects import credential
 from tidegate.objects.folder import Folder
 from tidegate.pki.certificates import InvalidCertificateError
-from tidegate.pki.chains import Chain, check, seen
+from tidegate.pki.chains import Chain, check
 from tidegate.pki.tls import Suites, TrustStore
 from tidegate.s3.app import App, Observe
 from tidegate.s3.asking import Gate
