@@ -60,6 +60,7 @@ def sync(folder: Path) -> None:
 def _write(path: Path, text: str, mode: int) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        os.fchmod(file.fileno(), mode)  # whatever the umask is: what is public can be read
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

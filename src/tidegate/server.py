@@ -27,6 +27,7 @@ from typing import Literal, NamedTuple
 import msgspec
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from tidegate import process
 from tidegate.clock import Clock, Ids, MovableClock, RandomIds, SystemClock, wall_now
 from tidegate.core import leniency
 from tidegate.core.leniency import Leniency
@@ -206,6 +207,9 @@ async def running(options: Options) -> AsyncIterator[Running]:
     options.data.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         stack.enter_context(_alone(options.data))
+        exposed = process.repair(options.data)
+        if exposed:
+            log.warning("other users could read %s in %s; now they cannot", ", ".join(exposed), options.data)
         service, trust = await _service(options, stack)
         metrics = Metrics()
         engine = Engine(service.unit, service.clock, _step(service.settings, Pace(service.unit)), metrics)

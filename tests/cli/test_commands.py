@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -207,6 +208,31 @@ def test_operators_in_clear_are_warned_of(tmp_path: Path) -> None:
         assert "WARNING  requests of operators cross the network in clear: --http-tls" in server.banner
     with serving(tmp_path, *everywhere, "--auth", "on", "--http-tls") as server:
         assert "WARNING" not in server.banner
+
+
+def test_secrets_are_nobody_elses(tmp_path: Path) -> None:
+    """Files that were too open are repaired, new ones are private, and there is no core dump of a server."""
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in ("master.key", "tidegate.db"):
+        (data / name).touch()
+        (data / name).chmod(0o664)
+    (data / "master.key").write_text("A" * 43 + "=\n")
+    with serving(data, *PORTS) as server:
+        assert (data / "ca.pem").stat().st_mode & 0o777 == 0o644
+        secrets = [path for path in data.rglob("*") if path.is_file() and path.suffix not in (".pem", ".json")]
+        assert {path.name for path in secrets} >= {"ca.key", "ca-rsa.key", "master.key", "presign.key", "tidegate.db"}
+        assert [path.name for path in secrets if path.stat().st_mode & 0o077] == []
+        limits = Path(f"/proc/{server.process.pid}/limits").read_text()
+        assert re.search(r"Max core file size +0 +0 ", limits)
+        server.stop()
+        assert server.process.stderr is not None
+        told = [line for line in server.process.stderr if "could read" in line]
+        assert len(told) == 1
+        assert "master.key, tidegate.db in" in told[0]
+    probe = "import ctypes, tidegate.process as p; p.keep_private(); print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout == "0\n"
 
 
 def test_env_before_any_server_ran_names_the_defaults(tmp_path: Path) -> None:
