@@ -29,7 +29,7 @@ async def _main() -> None:
     ids, data = RandomIds(), Path(given["data"])
     signer = authority.load_or_create(data, now=wall_now(), ids=ids)
     files = signer.server_files(data, (), now=wall_now(), ids=ids)
-    context = TrustStore(files.certificate, files.key, [signer.pem]).listener("required")
+    context = TrustStore(files, [signer.pem]).listener("required")
     server = await asyncio.get_running_loop().create_server(_Echo, "127.0.0.1", 0, ssl=context, backlog=1024)
     processes.say({"port": server.sockets[0].getsockname()[1]})
     await processes.obey({})

@@ -106,7 +106,7 @@ def started(wanted: Options) -> Iterator[Started]:
         if "error" not in result:
             yield result["started"]
     finally:
-        if "stop" in result:
+        if "stop" in result and "error" not in result:
             result["stop"]()
         thread.join(timeout=30)
     if "error" in result:

@@ -28,6 +28,7 @@ from urllib.parse import urlsplit
 import msgspec
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from tidegate import process
 from tidegate.clock import Clock, Ids, MovableClock, RandomIds, SystemClock, wall_now
 from tidegate.core import leniency
 from tidegate.core.leniency import Leniency
@@ -50,19 +51,20 @@ from tidegate.mqtt.settings import Settings as MqttSettings
 from tidegate.mqtt.settings import overridden
 from tidegate.mqtt.shared import Doorman
 from tidegate.net import pages
-from tidegate.net.pages import Own
 from tidegate.ops import access, sweeps
 from tidegate.ops.call import Endpoints, Limits
 from tidegate.ops.table import HANDLERS
 from tidegate.pki import authority, certificates, vault
 from tidegate.pki.authority import Authority
+from tidegate.pki.chains import Chain
+from tidegate.pki.tls import DEFAULT, Suites
 from tidegate.pki.vault import Vault, VaultError
 from tidegate.runtime import unit
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.relay import Relay
 from tidegate.runtime.service import Service, Settings
 from tidegate.runtime.timeline import Timeline
-from tidegate.runtime.trust import Trust
+from tidegate.runtime.trust import Own, Trust
 from tidegate.runtime.unit import Unit
 from tidegate.s3 import assembly
 from tidegate.s3.assembly import Choice, Place
@@ -71,6 +73,7 @@ from tidegate.store.sqlite import SqliteDatabase
 
 log = logging.getLogger("tidegate")
 
+_SERVED = ("server.pem", "server.key", "server-rsa.pem", "server-rsa.key")
 _ALLOCATIONS = 20_000
 """Between two looks for cycles."""
 _BODY_OF_DOCUMENT = 3
@@ -105,6 +108,8 @@ OBJECTS = Address("127.0.0.1", 9000)
 
 
 _UNBOUND = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES})
+LISTENERS = ("http", "https", "mqtts", "shared", "objects")
+"""Their names, as certificates are given to them."""
 
 
 class Options(NamedTuple):
@@ -149,6 +154,11 @@ class Options(NamedTuple):
     """The S3 that holds ``s3://`` buckets; empty: AWS's."""
     names: tuple[str, ...] = ()
     """Further host names and addresses of this server: they go into its certificate, the first one to devices."""
+    http_tls: bool = False
+    """Serve operators over TLS, too."""
+    certificates: Mapping[str, tuple[Chain, ...]] = MappingProxyType({})
+    """Certificates of the operator's by listener (``LISTENERS``), "" for all that have none of their own."""
+    tls_suites: Suites = "modern"
     enforce_expiry: bool = True
     """Refuse client certificates outside their validity."""
     grace_s: float = 10.0
@@ -168,6 +178,8 @@ class Addresses(msgspec.Struct, frozen=True):
     auth: bool
     clock: str
     objects: str = ""
+    own: tuple[str, ...] = ()
+    """Listeners whose certificates are the operator's own: ``ca`` says nothing of them."""
 
 
 class Running(NamedTuple):
@@ -202,6 +214,9 @@ async def running(options: Options) -> AsyncIterator[Running]:
     options.data.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         stack.enter_context(_alone(options.data))
+        exposed = process.repair(options.data)
+        if exposed:
+            log.warning("other users could read %s in %s; now they cannot", ", ".join(exposed), options.data)
         service, trust = await _service(options, stack)
         metrics = Metrics()
         engine = Engine(service.unit, service.clock, _step(service.settings, Pace(service.unit)), metrics)
@@ -212,7 +227,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
         stack.push_async_callback(devices.drain, options.grace_s)
         await devices.open()
         timeline = Timeline(service.clock, engine.settle, devices.published)
-        objects = await _objects(options, stack, service, metrics)
+        objects = await _objects(options, stack, service, metrics, trust)
         edges = await _edges(options, stack, service, devices, timeline, metrics, trust)
         addresses = _addresses(options, edges, objects.base)
         _publish(options.data, addresses)
@@ -242,8 +257,14 @@ async def _service(options: Options, stack: AsyncExitStack) -> tuple[Service, Tr
     stack.push_async_callback(work.close)
     if relay is not None:
         await relay.start()
-    signer = authority.load_or_create(options.data, now=wall_now(), ids=ids)
-    trust = Trust(work, signer.pem, lambda: signer.server_files(options.data, options.names, now=wall_now(), ids=ids))
+    issuer = _Issuer(options, ids)
+    trust = Trust(
+        work,
+        issuer.own,
+        watched=[options.data / name for name in (*authority.FILES, *_SERVED)],
+        beside=options.certificates,
+        suites=options.tls_suites,
+    )
     await trust.start()
     stack.push_async_callback(trust.stop)
     sealed = open_vault(options.data, options.master_key, ids)
@@ -256,7 +277,7 @@ async def _service(options: Options, stack: AsyncExitStack) -> tuple[Service, Tr
         leniency=taken,
         enforce_expiry=options.enforce_expiry,
     )
-    return Service(work, clock, ids, settings, _Issuer(signer, ids), vault=sealed, relay=relay), trust
+    return Service(work, clock, ids, settings, issuer, vault=sealed, relay=relay), trust
 
 
 def _relay(database: Database, work: Unit, ids: Ids) -> Relay | None:
@@ -305,7 +326,7 @@ def _step(settings: Settings, pace: Pace) -> Step:
     return step
 
 
-async def _objects(options: Options, stack: AsyncExitStack, service: Service, metrics: Metrics) -> Place:
+async def _objects(options: Options, stack: AsyncExitStack, service: Service, metrics: Metrics, trust: Trust) -> Place:
     """Give the service its object storage; where that is."""
     host, port = options.objects_listen
     choice = Choice(
@@ -313,15 +334,14 @@ async def _objects(options: Options, stack: AsyncExitStack, service: Service, me
         options.s3_endpoint,
         host,
         port,
-        options.objects_tls,
+        trust.chains("objects") if options.objects_tls else (),
+        options.tls_suites,
         options.objects_url,
         options.objects_apart,
     )
-    files = assembly.Certificate(options.data / "server.pem", options.data / "server.key")
     serving = assembly.serving(
         choice,
         options.data,
-        files,
         service,
         metrics,
         auth=options.auth,
@@ -354,7 +374,8 @@ async def _edges(
     trust: Trust,
 ) -> _Edges:
     """Open the device endpoint, the device listener and, last, the listener of operators."""
-    certified = trust.store.listener("required", enforce_expiry=options.enforce_expiry)
+    expiry = options.enforce_expiry
+    certified = trust.store.listener("required", name="mqtts", enforce_expiry=expiry)
     with _listening("--mqtts", options.mqtts):
         mqtts = Address(*await devices.server.listen(*options.mqtts, certified))
     metrics.connections("mqtts", lambda: devices.server.connections)
@@ -365,7 +386,9 @@ async def _edges(
     app = App(service, HANDLERS, control, metrics, auth=options.auth, throttle=throttle)
     handshakes = Handshakes(service, lambda *who: devices.server.tunnel(_signer(*who)), auth=options.auth)
     guard = Guard(_own(options), service.ids, auth=options.auth)
-    context = trust.store.listener("optional", enforce_expiry=options.enforce_expiry)
+
+    def browsable(name: str) -> ssl.SSLContext:
+        return trust.store.listener("optional", name=name, enforce_expiry=expiry)
 
     def listener(name: str, *, device: bool, limits: ConnectionLimits = ConnectionLimits()) -> Listener:  # noqa: B008
         made = Listener(app.respond, limits, device=device, upgrade=handshakes.upgrade, refuse=guard.refuse)
@@ -374,19 +397,20 @@ async def _edges(
         return made
 
     with _listening("--https", options.https):
-        https = Address(*await listener("https", device=True).open(*options.https, context))
-    shared = await _shared(options.shared, devices.server, listener, context) if options.shared else None
+        https = Address(*await listener("https", device=True).open(*options.https, browsable("https")))
+    shared = await _shared(options.shared, devices.server, listener, browsable("shared")) if options.shared else None
     service.settings = service.settings._replace(
         endpoints=_endpoints(options, https, mqtts)._replace(objects=service.settings.endpoints.objects)
     )
     body = max(ConnectionLimits().body, _BODY_OF_DOCUMENT * options.limits.document_bytes)
     limits = ConnectionLimits()._replace(body=body)
+    context = trust.store.listener("none", name="http") if options.http_tls else None
     with _listening("--http", options.http):
-        http = Address(*await listener("http", device=False, limits=limits).open(*options.http))
+        http = Address(*await listener("http", device=False, limits=limits).open(*options.http, context))
     return _Edges(http, https, mqtts, shared)
 
 
-def _own(options: Options) -> Own:
+def _own(options: Options) -> pages.Own:
     """What clients may call this server."""
     places = (options.http, options.https, options.shared)
     return pages.own(
@@ -440,7 +464,7 @@ def _endpoints(options: Options, https: Address, mqtts: Address) -> Endpoints:
 
 def _addresses(options: Options, edges: _Edges, objects: str) -> Addresses:
     return Addresses(
-        http=f"http://{edges.http}",
+        http=f"{'https' if options.http_tls else 'http'}://{edges.http}",
         https=f"https://{edges.https}",
         mqtts=f"mqtts://{edges.mqtts}",
         shared=f"https://{edges.shared}" if edges.shared else None,
@@ -450,6 +474,7 @@ def _addresses(options: Options, edges: _Edges, objects: str) -> Addresses:
         auth=options.auth,
         clock=options.clock,
         objects=objects,
+        own=LISTENERS if options.certificates.get(DEFAULT) else tuple(options.certificates),
     )
 
 
@@ -510,11 +535,21 @@ def _alone(data: Path) -> Iterator[None]:
 
 
 class _Issuer:
-    """Our authority as the operations ask for it."""
+    """Our authority as the operations ask for it, and as listeners do."""
 
-    def __init__(self, signer: Authority, ids: Ids) -> None:
-        self._signer = signer
+    def __init__(self, options: Options, ids: Ids) -> None:
+        self._options = options
         self._ids = ids
+        self._signer = self._load()
+
+    def _load(self) -> Authority:
+        return authority.load_or_create(self._options.data, now=wall_now(), ids=self._ids, rsa_too=True)
+
+    def own(self) -> Own:
+        """Read the files again; they may have changed. Blocks."""
+        self._signer = signer = self._load()
+        chains = signer.server_files(self._options.data, self._options.names, now=wall_now(), ids=self._ids)
+        return Own(signer.trusted, chains)
 
     def issue(self, public_key_pem: str) -> str:
         key = certificates.accepted_key(load_pem_public_key(public_key_pem.encode()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -181,6 +182,59 @@ PROGRAM = (
 )
 
 
+def test_env_for_a_server_with_tls(tmp_path: Path) -> None:
+    """The tools trust it without another word; SIGHUP does not end it."""
+    with serving(tmp_path, *PORTS, "--http-tls") as server:
+        server.process.send_signal(signal.SIGHUP)
+        exports = run("env", "--data", str(tmp_path)).stdout
+        assert "export AWS_ENDPOINT_URL_IOT=https://127.0.0.1:" in exports
+        assert f"export AWS_CA_BUNDLE={tmp_path / 'ca.pem'}" in exports
+        script = exports + f'\nexec "{sys.executable}" -m awscli iot describe-endpoint --output text'
+        done = subprocess.run(
+            ["sh", "-eu", "-c", script],
+            env=clean_environment(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.stdout.startswith("localhost:"), done.stderr
+        assert "WARNING" not in server.banner
+
+
+def test_operators_in_clear_are_warned_of(tmp_path: Path) -> None:
+    everywhere = listeners(http="0.0.0.0:0")
+    with serving(tmp_path, *everywhere, "--auth", "on") as server:
+        assert "WARNING  requests of operators cross the network in clear: --http-tls" in server.banner
+    with serving(tmp_path, *everywhere, "--auth", "on", "--http-tls") as server:
+        assert "WARNING" not in server.banner
+
+
+def test_secrets_are_nobody_elses(tmp_path: Path) -> None:
+    """Files that were too open are repaired, new ones are private, and there is no core dump of a server."""
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in ("master.key", "tidegate.db"):
+        (data / name).touch()
+        (data / name).chmod(0o664)
+    (data / "master.key").write_text("A" * 43 + "=\n")
+    with serving(data, *PORTS) as server:
+        assert (data / "ca.pem").stat().st_mode & 0o777 == 0o644
+        secrets = [path for path in data.rglob("*") if path.is_file() and path.suffix not in (".pem", ".json")]
+        assert {path.name for path in secrets} >= {"ca.key", "ca-rsa.key", "master.key", "presign.key", "tidegate.db"}
+        assert [path.name for path in secrets if path.stat().st_mode & 0o077] == []
+        limits = Path(f"/proc/{server.process.pid}/limits").read_text()
+        assert re.search(r"Max core file size +0 +0 ", limits)
+        server.stop()
+        assert server.process.stderr is not None
+        told = [line for line in server.process.stderr if "could read" in line]
+        assert len(told) == 1
+        assert "master.key, tidegate.db in" in told[0]
+    probe = "import ctypes, tidegate.process as p; p.keep_private(); print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout == "0\n"
+
+
 def test_env_before_any_server_ran_names_the_defaults(tmp_path: Path) -> None:
     lines = run("env", "--data", str(tmp_path / "it's here")).stdout.splitlines()
     assert "export AWS_ENDPOINT_URL_IOT_JOBS_DATA_PLANE=http://127.0.0.1:8080" in lines
@@ -248,6 +302,7 @@ def test_a_key_is_of_the_account_of_the_server_on_the_directory(tmp_path: Path) 
         (["--store", "mysql://"], "the store is sqlite or a postgresql:// URL"),
         (["--auth", "maybe"], "auth"),
         (["--rollout-ceiling", "0"], "rollout-ceiling"),
+        (["--tls-certificate", "https=a.pem"], "https=FILE needs its --tls-key"),
     ],
 )
 def test_options_that_make_no_sense(tmp_path: Path, arguments: list[str], text: str) -> None:

@@ -11,10 +11,19 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tests.conftest import NOW, Run
-from tests.ops.x509_samples import NOT_AFTER, NOT_BEFORE, SampleAuthority, make_key, self_signed, signing_request
+from tests.ops.x509_samples import (
+    NOT_AFTER,
+    NOT_BEFORE,
+    SampleAuthority,
+    Specimen,
+    make_key,
+    self_signed,
+    signing_request,
+)
 from tidegate.core import texts
 from tidegate.ops.call import Call
 from tidegate.ops.effects import CertificateTrusted, PrincipalChanged, TrustWithdrawn
@@ -120,6 +129,22 @@ def test_register_certificate_without_ca_unreadable(run: Run, pem: str) -> None:
     with pytest.raises(iot.CertificateValidationException) as error:
         register(run, pem)
     assert error.value.message == texts.certificates.CERTIFICATE_UNREADABLE
+
+
+@pytest.mark.parametrize(
+    ("specimen", "reason"),
+    [
+        (Specimen(key=make_key(bits=1024)), "its key is none of RSA of at least 2048 bits"),
+        (Specimen(key=ec.generate_private_key(ec.SECP256K1())), "its key is none of"),
+        (Specimen(purposes=[ExtendedKeyUsageOID.SERVER_AUTH]), "its extended key usage has no clientAuth"),
+        (Specimen(usage="key_encipherment"), "its key usage has neither digitalSignature nor keyAgreement"),
+        (Specimen(critical=True), "its extension 1.2.3.4.5 is critical, and TLS does not know it"),
+    ],
+)
+def test_a_certificate_that_could_never_connect(run: Run, specimen: Specimen, reason: str) -> None:
+    with pytest.raises(iot.CertificateValidationException) as error:
+        register(run, specimen.pem())
+    assert error.value.message.startswith(f"No device could connect with this certificate: {reason}")
 
 
 @pytest.mark.parametrize("status", ["PENDING_ACTIVATION", "PENDING_TRANSFER"])

@@ -14,6 +14,7 @@ from cryptography.x509.oid import NameOID
 
 from tidegate.clock import RandomIds, SequentialIds
 from tidegate.pki import authority, certificates
+from tidegate.pki.chains import Chain
 
 NOW = int(datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp() * 1000) + 17
 DAY = 86_400_000
@@ -23,8 +24,8 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def server_certificate(files: authority.ServerFiles) -> x509.Certificate:
-    return x509.load_pem_x509_certificate(files.certificate.read_bytes())
+def server_certificate(chains: tuple[Chain, ...]) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(chains[0].certificate.read_bytes())
 
 
 def test_the_authority_is_created_once(tmp_path: Path) -> None:
@@ -61,7 +62,7 @@ def test_a_crash_between_key_and_certificate_is_made_good(tmp_path: Path) -> Non
         ("ca.key", None, "has lost its key"),
         ("ca.key", "", "is no private key"),
         ("ca.key", certificates.generate_p256().private_pem, "does not belong to the key"),
-        ("ca.key", certificates.generate_rsa().private_pem, "must be an elliptic curve key"),
+        ("ca.key", certificates.generate_rsa().private_pem, "does not belong to the key"),
         ("ca.pem", "torn", "is no certificate"),
     ],
 )
@@ -112,7 +113,7 @@ def test_a_signing_request_keeps_its_subject(tmp_path: Path, kind: str) -> None:
 def test_the_server_certificate_names_this_machine_and_more(tmp_path: Path) -> None:
     ca = authority.load_or_create(tmp_path, now=NOW, ids=SequentialIds())
     files = ca.server_files(tmp_path, ["*.iot.example", "192.0.2.1"], now=NOW, ids=SequentialIds())
-    assert mode(files.key) == 0o600
+    assert mode(files[0].key) == 0o600
     certificate = server_certificate(files)
     certificate.verify_directly_issued_by(ca.certificate)
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -120,8 +121,8 @@ def test_the_server_certificate_names_this_machine_and_more(tmp_path: Path) -> N
     assert names.get_values_for_type(x509.IPAddress) == [
         ipaddress.ip_address(address) for address in ("127.0.0.1", "::1", "192.0.2.1")
     ]
-    assert files.certificate.read_text().endswith(ca.pem)
-    key = serialization.load_pem_private_key(files.key.read_bytes(), None)
+    assert files[0].certificate.read_text().endswith(ca.pem)
+    key = serialization.load_pem_private_key(files[0].key.read_bytes(), None)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     assert key.public_key() == certificate.public_key()
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import ssl
+import subprocess
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,12 +16,14 @@ from typing import Any, NamedTuple
 import pytest
 import uvloop
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from tests.ops.x509_samples import MakerCA, make_key
+from tests.ops.x509_samples import MakerCA, Specimen, make_key
 from tidegate.clock import RandomIds, wall_now
 from tidegate.pki import authority, certificates, tls
+from tidegate.pki.chains import Chain
 
 IDS = RandomIds()
 
@@ -32,15 +38,25 @@ class Site(NamedTuple):
 
     directory: Path
     ca: authority.Authority
-    files: authority.ServerFiles
+    files: tuple[Chain, ...]
     trust: tls.TrustStore
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
-    ca = authority.load_or_create(tmp_path, now=wall_now(), ids=IDS)
+    return make_site(tmp_path)
+
+
+@pytest.fixture
+def both(tmp_path: Path) -> Site:
+    """With an RSA authority and certificate beside the others."""
+    return make_site(tmp_path, rsa_too=True)
+
+
+def make_site(tmp_path: Path, *, rsa_too: bool = False) -> Site:
+    ca = authority.load_or_create(tmp_path, now=wall_now(), ids=IDS, rsa_too=rsa_too)
     files = ca.server_files(tmp_path, now=wall_now(), ids=IDS)
-    return Site(tmp_path, ca, files, tls.TrustStore(files.certificate, files.key, [ca.pem]))
+    return Site(tmp_path, ca, files, tls.TrustStore(files, [ca.pem]))
 
 
 def save(site: Site, certificate: certificates.Certificate, key: certificates.KeyPair) -> Identity:
@@ -205,7 +221,7 @@ def test_a_renewed_server_certificate_is_served_without_restart(site: Site) -> N
     files = site.ca.server_files(site.directory, ["other.example"], now=wall_now(), ids=IDS)
     device = self_signed(site)
     site.trust.add(device.certificate.pem)
-    site.trust.renew(*files)
+    site.trust.renew(files)
     assert Handshake(listener, client_context(site, None), "other.example").client.getpeercert(True) != before
     assert Handshake(listener, client_context(site, device)).certificate_id  # what is trusted stays
     site.trust.adopt(site.trust.prepared([site.ca.pem]))
@@ -217,9 +233,9 @@ def test_a_damaged_renewal_leaves_the_old_certificate_in_place(site: Site) -> No
     before = Handshake(listener, client_context(site, None)).client.getpeercert(True)
     other = ours(site)
     with pytest.raises(ssl.SSLError):
-        site.trust.renew(other.path, site.files.key)
+        site.trust.renew([Chain(other.path, site.files[0].key)])
     with pytest.raises(OSError, match="No such file"):
-        site.trust.renew(site.directory / "none", site.files.key)
+        site.trust.renew([Chain(site.directory / "none", site.files[0].key)])
     assert Handshake(listener, client_context(site, None)).client.getpeercert(True) == before
 
 
@@ -233,13 +249,13 @@ def test_an_expired_certificate_fails_unless_that_is_switched_off(site: Site) ->
 
 
 def test_what_is_no_certificate_cannot_be_trusted(site: Site) -> None:
-    before = site.trust.context
+    before = site.trust.contexts
     for pem in ("", "x", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "\u00e9"):
         with pytest.raises(certificates.InvalidCertificateError):
             site.trust.add(pem)
         with pytest.raises(certificates.InvalidCertificateError):
             site.trust.prepared([site.ca.pem, pem] if pem == "\u00e9" else [pem])
-    assert site.trust.context is before
+    assert site.trust.contexts is before
 
 
 @pytest.mark.parametrize("name", ["localhost", "LOCALHOST", None])
@@ -324,7 +340,7 @@ def test_alpn(site: Site, offered: list[str], chosen: str | None) -> None:
 
 
 def test_the_alpn_list_is_a_setting(site: Site) -> None:
-    trust = tls.TrustStore(*site.files, alpn=["h2"])
+    trust = tls.TrustStore(site.files, alpn=["h2"])
     shaken = Handshake(trust.listener(), client_context(site, None, "http/1.1", "h2"))
     assert shaken.server.selected_alpn_protocol() == "h2"
 
@@ -384,3 +400,196 @@ def test_over_sockets_on_both_event_loops(site: Site, runner: asyncio.Runner) ->
         b"",
         registered.certificate.certificate_id.encode(),
     ]
+
+
+PURPOSE = ExtendedKeyUsageOID
+SPECIMENS = [
+    Specimen(),
+    Specimen(key=make_key(bits=1024)),
+    Specimen(key=make_key(bits=3072)),
+    *(Specimen(key=ec.generate_private_key(curve())) for curve in (ec.SECP224R1, ec.SECP256K1, ec.SECP384R1)),
+    *(Specimen(key=ec.generate_private_key(curve())) for curve in (ec.SECP521R1, ec.BrainpoolP256R1)),
+    Specimen(key=ed25519.Ed25519PrivateKey.generate(), hashed=None),
+    Specimen(key=ed448.Ed448PrivateKey.generate(), hashed=None),
+    Specimen(hashed=hashes.SHA224()),
+    *(Specimen(purposes=[each]) for each in (PURPOSE.SERVER_AUTH, PURPOSE.ANY_EXTENDED_KEY_USAGE)),
+    Specimen(purposes=[PURPOSE.CLIENT_AUTH, PURPOSE.SERVER_AUTH]),
+    *(Specimen(usage=each) for each in ("digital_signature", "key_agreement", "key_cert_sign", "content_commitment")),
+    Specimen(usage="key_encipherment", key=make_key(rsa_key=True)),
+    Specimen(critical=True),
+    Specimen(ca=True),
+]
+
+
+@pytest.mark.parametrize("specimen", SPECIMENS)
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_what_is_called_unfit_is_what_tls_refuses(site: Site, specimen: Specimen, version: ssl.TLSVersion) -> None:
+    key = specimen.key or make_key()
+    certificate = certificates.parse(specimen.saved(key))
+    path = site.directory / "specimen.pem"
+    path.write_text(certificate.pem + pkcs8(key))
+    context = client_context(site, None)
+    context.minimum_version = context.maximum_version = version
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.load_cert_chain(path)
+    site.trust.add(certificate.pem)
+    try:
+        connects = Handshake(site.trust.listener("required"), context).certificate_id is not None
+    except ssl.SSLError:
+        connects = False
+    assert connects == (certificates.unfit(certificate) is None)
+
+
+def pkcs8(key: Any) -> str:
+    form = serialization.PrivateFormat.PKCS8
+    return str(key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode())
+
+
+AUTHORITIES = [
+    Specimen(ca=True),
+    Specimen(ca=True, key=make_key(bits=1024)),
+    Specimen(ca=True, key=ec.generate_private_key(ec.SECP256K1())),
+    Specimen(ca=True, usage="digital_signature"),
+    Specimen(ca=True, usage="key_cert_sign"),
+    *(Specimen(ca=True, purposes=[each]) for each in (PURPOSE.SERVER_AUTH, PURPOSE.CLIENT_AUTH)),
+    Specimen(ca=True, critical=True),
+]
+
+
+@pytest.mark.parametrize("specimen", AUTHORITIES)
+def test_the_same_of_authorities(site: Site, specimen: Specimen) -> None:
+    signer = specimen.key or make_key()
+    authority = certificates.parse(specimen.saved(signer))
+    key = certificates.generate_p256()
+    device = save(site, signed(key, "device", "specimen", signer), key)
+    site.trust.add(authority.pem)
+    try:
+        connects = Handshake(site.trust.listener("required"), client_context(site, device)).certificate_id is not None
+    except ssl.SSLError:
+        connects = False
+    assert connects == (certificates.unfit_authority(authority) is None)
+
+
+@pytest.mark.parametrize("digest", ["sha1", "sha256"])
+def test_weak_signatures_of_authorities(site: Site, digest: str) -> None:
+    """An authority's word does not count then; the leaf may be trusted for itself."""
+    maker = MakerCA("maker", rsa_key=True)
+    at = site.directory
+    (at / "maker.pem").write_text(maker.pem)
+    (at / "maker.key").write_text(pkcs8(maker._key))
+    key = certificates.generate_p256()
+    (at / "leaf.key").write_text(key.private_pem)
+    request = ["req", "-new", "-key", "leaf.key", "-subj", "/CN=leaf", "-out", "leaf.csr"]
+    sign = ["x509", "-req", "-in", "leaf.csr", "-CA", "maker.pem", "-CAkey", "maker.key", "-set_serial", "7"]
+    for command in (request, [*sign, "-days", "9", f"-{digest}", "-out", "leaf.pem"]):
+        subprocess.run(["openssl", *command], cwd=at, check=True, capture_output=True, timeout=30)
+    leaf = save(site, certificates.parse((at / "leaf.pem").read_text()), key)
+    vouched = tls.Authorities([maker.pem]).vouch_for(leaf.certificate.pem)
+    assert vouched == (not certificates.weakly_signed(leaf.certificate)) == (digest == "sha256")
+    site.trust.add(maker.pem)
+    if vouched:
+        assert Handshake(site.trust.listener("required"), client_context(site, leaf)).certificate_id
+        return
+    context = client_context(site, None)
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.load_cert_chain(leaf.path)
+    with pytest.raises(ssl.SSLCertVerificationError, match="too weak"):
+        Handshake(site.trust.listener("required"), context)
+    site.trust.adopt(site.trust.prepared([site.ca.pem, leaf.certificate.pem]))
+    assert Handshake(site.trust.listener("required"), context).certificate_id
+
+
+# --- clients that know RSA only -------------------------------------------------------------------------------------
+
+
+def openssl(port: int, *arguments: str) -> str:
+    """What ``openssl s_client`` says of a handshake."""
+    command = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-verify_return_error", *arguments]
+    ran = subprocess.run(command, input="", capture_output=True, text=True, timeout=30, check=False)
+    return ran.stdout + ran.stderr
+
+
+def rsa_only(site: Site) -> Path:
+    """The authorities in ``ca.pem`` that such a client can read."""
+    found = x509.load_pem_x509_certificates(site.ca.pem.encode())
+    path = site.directory / "rsa-only.pem"
+    known = [each for each in found if isinstance(each.public_key(), rsa.RSAPublicKey)]
+    path.write_text("".join(map(certificates.to_pem, known)))
+    return path
+
+
+@contextmanager
+def listening(context: ssl.SSLContext) -> Iterator[int]:
+    """A TLS listener on a port of loopback, which closes after each handshake."""
+    loop = uvloop.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+
+    async def begin() -> asyncio.Server:
+        return await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0, ssl=context)
+
+    server = asyncio.run_coroutine_threadsafe(begin(), loop).result(10)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        loop.call_soon_threadsafe(server.close)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+RSA_SUITE = ("-tls1_2", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256", "-sigalgs", "RSA+SHA256")
+OLD_SUITE = ("-tls1_2", "-cipher", "AES128-GCM-SHA256", "-sigalgs", "RSA+SHA256")
+
+
+def test_a_client_that_knows_rsa_only(both: Site) -> None:
+    """With its own certificate, which RSA has signed, too."""
+    key = certificates.generate_rsa()
+    public = certificates.accepted_key(key.key.public_key())
+    device = save(both, both.ca.issue_device(public, now=wall_now(), ids=IDS), key)
+    trusted = str(rsa_only(both))
+    with listening(both.trust.listener("required")) as port:
+        found = openssl(port, *RSA_SUITE, "-CAfile", trusted, "-cert", str(device.path))
+        assert "Verify return code: 0 (ok)" in found
+        assert "Cipher is ECDHE-RSA-AES128-GCM-SHA256" in found
+    signature = x509.load_der_x509_certificate(device.certificate.der).signature_algorithm_oid
+    assert signature == x509.SignatureAlgorithmOID.RSA_WITH_SHA256
+
+
+def test_everybody_else_gets_the_cheaper_certificate(both: Site) -> None:
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        context = client_context(both, None)
+        context.minimum_version = context.maximum_version = version
+        der = Handshake(both.trust.listener(), context).client.getpeercert(True)
+        assert der is not None
+        assert isinstance(x509.load_der_x509_certificate(der).public_key(), ec.EllipticCurvePublicKey)
+
+
+def test_suites_without_forward_secrecy_are_an_option(both: Site) -> None:
+    trusted = ("-CAfile", str(rsa_only(both)))
+    with listening(both.trust.listener()) as port:
+        assert "Cipher is (NONE)" in openssl(port, *OLD_SUITE, *trusted)
+    store = tls.TrustStore(both.files, [both.ca.pem], suites="aws")
+    with listening(store.listener()) as port:
+        found = openssl(port, *OLD_SUITE, *trusted)
+        assert "Verify return code: 0 (ok)" in found
+        assert "Cipher is AES128-GCM-SHA256" in found
+        assert "Verify return code: 0 (ok)" in openssl(port, "-tls1_2", "-cipher", "AES128-SHA", *trusted)
+        assert "Cipher is TLS_AES_256_GCM_SHA384" in openssl(port, *trusted)
+        assert "Cipher is (NONE)" in openssl(port, "-tls1_2", "-cipher", "DHE-RSA-AES128-SHA", *trusted)
+
+
+@pytest.mark.skipif(shutil.which("gnutls-cli") is None, reason="GnuTLS is not installed")
+@pytest.mark.parametrize(
+    "priority",
+    [
+        "NORMAL",
+        "NONE:+VERS-TLS1.2:+ECDHE-RSA:+AES-128-GCM:+AEAD:+SIGN-RSA-SHA256:+GROUP-SECP256R1:+COMP-NULL:+CTYPE-X509",
+    ],
+)
+def test_gnutls(both: Site, priority: str) -> None:
+    with listening(both.trust.listener()) as port:
+        trusted = both.directory / "ca.pem"
+        command = ["gnutls-cli", f"--x509cafile={trusted}", f"--priority={priority}", "-p", str(port), "localhost"]
+        ran = subprocess.run(command, input="", capture_output=True, text=True, timeout=30, check=False)
+        assert "Handshake was completed" in ran.stdout + ran.stderr

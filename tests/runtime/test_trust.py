@@ -19,7 +19,7 @@ from tidegate.ops.call import Call
 from tidegate.ops.table import HANDLERS
 from tidegate.pki import authority, certificates, tls
 from tidegate.runtime import unit as units
-from tidegate.runtime.trust import Trust
+from tidegate.runtime.trust import Own, Trust
 from tidegate.store.database import Database
 from tidegate.wire import iot
 
@@ -33,10 +33,10 @@ class Site:
         self.now = wall_now()
         self.ca = authority.load_or_create(directory, now=self.now, ids=IDS)
         self.unit = units.over(database)
-        self.trust = Trust(self.unit, self.ca.pem, self.files, tidy_s=0)
+        self.trust = Trust(self.unit, self.own, tidy_s=0, now=lambda: self.now)
 
-    def files(self) -> authority.ServerFiles:
-        return self.ca.server_files(self.directory, now=self.now, ids=IDS)
+    def own(self) -> Own:
+        return Own(self.ca.trusted, self.ca.server_files(self.directory, now=self.now, ids=IDS))
 
     async def do(self, name: str, **members: Any) -> Any:
         handler, request = HANDLERS["iot", name], iot.OPERATIONS[name].request(**members)
@@ -155,7 +155,7 @@ def test_a_restart_trusts_the_same(site: Play) -> None:
         await site.do("RegisterCertificateWithoutCA", certificate_pem=alone.certificate.pem)
         made = await site.do("RegisterCertificateWithoutCA", certificate_pem=gone.certificate.pem)
         await site.do("DeleteCertificate", certificate_id=made.certificate_id)
-        again = Trust(site.unit, site.ca.pem, site.files)
+        again = Trust(site.unit, site.own)
         await again.start()
         await again.stop()
         site.trust.store = again.store
@@ -168,19 +168,19 @@ def test_a_leaf_of_a_registered_authority_is_no_anchor(site: Play) -> None:
     async def scenario(site: Site) -> None:
         maker = MakerCA()
         await site.enroll(maker)
-        before = site.trust.store.context.cert_store_stats()["x509"]
+        before = site.trust.store.contexts[tls.DEFAULT].cert_store_stats()["x509"]
         for _ in range(3):
             leaf = site.leaf(maker)
             await site.do("RegisterCertificateWithoutCA", certificate_pem=leaf.certificate.pem)
             assert site.admits(leaf)
-        assert site.trust.store.context.cert_store_stats()["x509"] == before
+        assert site.trust.store.contexts[tls.DEFAULT].cert_store_stats()["x509"] == before
         await site.trust.reload()
-        assert site.trust.store.context.cert_store_stats()["x509"] == before
+        assert site.trust.store.contexts[tls.DEFAULT].cert_store_stats()["x509"] == before
         # Without the authority each of them has to stand for itself.
         await site.do("DeleteCACertificate", certificate_id=maker.certificate_id)
         await site.trust.settled()
         assert site.admits(leaf)
-        assert site.trust.store.context.cert_store_stats()["x509"] == before + 2
+        assert site.trust.store.contexts[tls.DEFAULT].cert_store_stats()["x509"] == before + 2
 
     site(scenario)
 
@@ -212,7 +212,7 @@ def test_another_server_on_the_store(site: Play) -> None:
     async def scenario(site: Site) -> None:
         maker = MakerCA()
         under, alone = site.leaf(maker), site.leaf(MakerCA("nobody"))
-        other = Trust(site.unit, site.ca.pem, site.files)
+        other = Trust(site.unit, site.own)
         site.unit.subscribe = lambda _listener: None  # type: ignore[method-assign]
         await other.start()
         await site.enroll(maker)

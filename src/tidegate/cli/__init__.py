@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from cyclopts import App
 
-from tidegate.cli import access, demo, env, keys, serve, version, why_denied
+from tidegate import process
+from tidegate.cli import access, authority, demo, env, keys, rotate, serve, version, why_denied
 from tidegate.cli.environment import Environment
 from tidegate.core.iam.documents import MalformedError
 from tidegate.ops.access import RefusedError
@@ -27,12 +28,15 @@ app.command(demo.demo)
 app.command(env.env)
 app.command(keys.app)
 app.command(access.app)
+app.command(authority.app)
+app.command(rotate.app)
 app.command(why_denied.why_denied)
 app.command(version.version)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and end the process: 0 if it did what was asked, 1 if it could not, 2 if it would not."""
+    process.keep_private()
     try:
         result = app(list(sys.argv[1:] if arguments is None else arguments), result_action="return_value")
     except MalformedError as error:

@@ -46,7 +46,7 @@ def _defaults(data: options.Data) -> Addresses:
 
 def _variables(addresses: Addresses) -> dict[str, str]:
     http, mqtts = urlsplit(addresses.http), urlsplit(addresses.mqtts)
-    endpoint = f"http://{_reachable(http.hostname)}:{http.port}"
+    endpoint = f"{http.scheme}://{_reachable(http.hostname)}:{http.port}"
     host = _reachable(mqtts.hostname)
     variables = {
         "AWS_ENDPOINT_URL_IOT": endpoint,
@@ -60,6 +60,7 @@ def _variables(addresses: Addresses) -> dict[str, str]:
     return (
         variables
         | _object_variables(addresses)
+        | _bundle(addresses)
         | {
             "TIDEGATE_ENDPOINT": endpoint,
             "TIDEGATE_CA_FILE": addresses.ca,
@@ -74,10 +75,17 @@ def _object_variables(addresses: Addresses) -> dict[str, str]:
         return {}
     parts = urlsplit(addresses.objects)
     port = f":{parts.port}" if parts.port else ""
-    found = {"AWS_ENDPOINT_URL_S3": f"{parts.scheme}://{_reachable(parts.hostname)}{port}"}
-    if parts.scheme == "https" and parts.hostname in (*_ANYWHERE, *_ANYWHERE.values(), "localhost"):
-        found["AWS_CA_BUNDLE"] = addresses.ca  # it is this server that listens there, with its own certificate
-    return found
+    return {"AWS_ENDPOINT_URL_S3": f"{parts.scheme}://{_reachable(parts.hostname)}{port}"}
+
+
+def _bundle(addresses: Addresses) -> dict[str, str]:
+    """What the tools must trust where it is this server that listens, with a certificate of its own authority."""
+    http, objects = urlsplit(addresses.http), urlsplit(addresses.objects)
+    here = objects.hostname in (*_ANYWHERE, *_ANYWHERE.values(), "localhost")
+    ours = (http.scheme == "https" and "http" not in addresses.own) or (
+        here and objects.scheme == "https" and "objects" not in addresses.own
+    )
+    return {"AWS_CA_BUNDLE": addresses.ca} if ours else {}
 
 
 def _reachable(host: str | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,7 +20,9 @@ from tidegate.mqtt.settings import Settings, overridden
 from tidegate.ops import quotas
 from tidegate.ops.call import Limits
 from tidegate.ops.quotas import SettingsError
-from tidegate.server import Address, open_store
+from tidegate.pki.certificates import InvalidCertificateError
+from tidegate.pki.chains import Chain
+from tidegate.server import LISTENERS, Address, open_store
 from tidegate.store.database import Database
 from tidegate.wire.routes import OPERATIONS
 
@@ -137,6 +139,44 @@ def database(data: Path, store: str) -> Iterator[Database]:
 MasterKey = Annotated[
     Path | None,
     Parameter(help="File of the key that seals access keys' secrets; without it DATA/master.key, made when needed."),
+]
+
+
+def certificates(files: Iterable[str], keys: Iterable[str]) -> dict[str, tuple[Chain, ...]]:
+    """Certificates with their keys by listener, "" for all: the nth certificate goes with the nth key.
+
+    Raises:
+        InvalidCertificateError: they do not go together.
+    """
+    certificates, held = _by_listener(files), _by_listener(keys)
+    for name in certificates | held:
+        if len(certificates.get(name, ())) != len(held.get(name, ())):
+            raise InvalidCertificateError(
+                f"each --tls-certificate {name and name + '='}FILE needs its --tls-key, in the same order"
+            )
+    return {name: tuple(map(Chain, paths, held[name])) for name, paths in certificates.items()}
+
+
+def _by_listener(texts: Iterable[str]) -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = {}
+    for text in texts:
+        name, equals, path = text.partition("=")
+        if not equals or name not in LISTENERS:
+            name, path = "", text
+        found.setdefault(name, []).append(Path(path))
+    return found
+
+
+_OF_A_LISTENER = f"A listener's name and = before it ({', '.join(LISTENERS)}) make it that one's alone."
+TlsCertificate = Annotated[
+    tuple[str, ...],
+    Parameter(
+        help="PEM file of a certificate of yours, with its intermediates, that TLS listeners serve in place of the "
+        f"server's; once more for one with another kind of key. {_OF_A_LISTENER}"
+    ),
+]
+TlsKey = Annotated[
+    tuple[str, ...], Parameter(help=f"PEM file of its key; in the same order as the certificates. {_OF_A_LISTENER}")
 ]
 
 

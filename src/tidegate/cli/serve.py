@@ -50,11 +50,22 @@ def serve(
     mqtt_settings: options.MqttSettings = "",
     objects: Annotated[tuple[str, ...], options.OBJECTS] = (),
     objects_listen: Annotated[str, options.listen("objects (S3)")] = str(server.OBJECTS),
-    objects_tls: Annotated[bool, Parameter(help="Serve objects over TLS, with the server's certificate.")] = False,
+    objects_tls: Annotated[
+        bool, Parameter(help="Serve objects over TLS; --tls-certificate objects=FILE does, too.")
+    ] = False,
     objects_url: Annotated[
         str, options.base_url("Scheme, host and port in presigned URLs, if not where it listens.")
     ] = "",
     s3_endpoint: Annotated[str, options.base_url("Base URL of the S3 that holds s3:// buckets, if not AWS's.")] = "",
+    http_tls: Annotated[
+        bool, Parameter(help="Serve operators (HTTP) over TLS; --tls-certificate http=FILE does, too.")
+    ] = False,
+    tls_certificate: options.TlsCertificate = (),
+    tls_key: options.TlsKey = (),
+    tls_suites: Annotated[
+        Literal["modern", "aws"],
+        Parameter(help="aws: also those that AWS lists for old TLS 1.2 devices, without forward secrecy or with CBC."),
+    ] = "modern",
     name: Annotated[
         tuple[str, ...],
         Parameter(help="Further host name or address of this server (and its pages); the first is told to devices."),
@@ -64,6 +75,7 @@ def serve(
     ] = "info",
 ) -> int:
     """Run the service until SIGTERM or SIGINT, then finish what is under way and exit 0."""
+    given = options.certificates(tls_certificate, tls_key)
     chosen = Options(
         data=data,
         http=options.address(http),
@@ -84,10 +96,13 @@ def serve(
         mqtt_settings=options.mqtt_settings(mqtt_settings),
         objects=objects,
         objects_listen=options.address(objects_listen),
-        objects_tls=objects_tls,
+        objects_tls=objects_tls or "objects" in given,
         objects_url=objects_url.rstrip("/"),
         s3_endpoint=s3_endpoint.rstrip("/"),
         names=name,
+        http_tls=http_tls or "http" in given,
+        certificates=given,
+        tls_suites=tls_suites,
     )
     places = (chosen.http, chosen.https, chosen.mqtts, chosen.shared, chosen.objects_listen)
     open_to_others = [str(address) for address in places if address and not address.loopback]
@@ -102,6 +117,8 @@ def serve(
     logging.basicConfig(
         level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
+    if in_clear(chosen):
+        log.warning("HTTP at %s can be reached from other machines without TLS: --http-tls, or a proxy", chosen.http)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(chosen))
     return 0
@@ -113,11 +130,17 @@ async def _serve(chosen: Options) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with server.running(chosen) as running:
+        loop.add_signal_handler(signal.SIGHUP, running.trust.look)
         server.settle_heap()
         has_keys = await running.service.unit.read(keys.exist) if chosen.auth else True
         print(banner(running, chosen, has_keys=has_keys), flush=True)
         await stop.wait()
         log.info("stopping: requests under way are finished first")
+
+
+def in_clear(chosen: Options) -> bool:
+    """Whether what operators send, secrets in answers included, can be read on its way."""
+    return not chosen.http_tls and not chosen.http.loopback
 
 
 def banner(running: Running, chosen: Options, *, has_keys: bool) -> str:
@@ -139,6 +162,8 @@ def banner(running: Running, chosen: Options, *, has_keys: bool) -> str:
         "",
         f'Point boto3, the AWS CLI and the SDKs here:  eval "$(tidegate env --data {chosen.data})"',
     ]
+    if in_clear(chosen):
+        lines.insert(-2, "  WARNING  requests of operators cross the network in clear: --http-tls")
     if running.service.settings.limits != Limits():
         lines.insert(-2, "  quotas   not AWS's: --quotas or --rollout-ceiling")
     if chosen.throttles is not None:

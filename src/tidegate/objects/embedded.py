@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from tidegate.clock import Millis
 from tidegate.core.location import Fault, Location, ObjectFaultError
 from tidegate.objects import presign
+from tidegate.objects.credential import Credential
 from tidegate.objects.folder import Folder
 from tidegate.objects.presign import Method, Site
-from tidegate.objects.sigv4 import Key
 from tidegate.objects.versions import Segment
 
 log = logging.getLogger("tidegate.objects")
@@ -21,7 +21,7 @@ log = logging.getLogger("tidegate.objects")
 class Embedded:
     """Reads the folder by itself and never over the network; signs URLs of the server's own endpoint."""
 
-    def __init__(self, folder: Folder, site: Site, key: Key, *, bounded: bool = False) -> None:
+    def __init__(self, folder: Folder, site: Site, key: Credential, *, bounded: bool = False) -> None:
         """``bounded``: a bucket is for its own account only, as it is at the endpoint with authentication on."""
         self._folder = folder
         self._bounded = bounded
@@ -86,5 +86,5 @@ class Embedded:
         return Fault.MISSING if found is None or found[0].marker else None
 
     def presign(self, method: Method, location: Location, *, signed_at: Millis, expires_s: int) -> str:
-        """A URL of the server's own endpoint, judged there by the service's clock. Pure."""
-        return presign.url(self._site, self._key, method, location, signed_at=signed_at, expires_s=expires_s)
+        """A URL of the server's own endpoint, judged there by the service's clock."""
+        return presign.url(self._site, self._key.signing(), method, location, signed_at=signed_at, expires_s=expires_s)

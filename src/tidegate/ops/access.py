@@ -207,7 +207,14 @@ def seal_secrets(tx: Tx, vault: Vault) -> int:
     return len(clear)
 
 
+def reseal(tx: Tx, vault: Vault) -> int:
+    """Seal every secret with the master key that seals now; how many had another. Raises ``VaultError``."""
+    old = {key_id: secret for key_id, secret in keys.secrets(tx).items() if not vault.current(secret)}
+    for key_id, secret in old.items():
+        keys.set_secret(tx, key_id, vault.seal(key_id, vault.open(key_id, secret)))
+    return len(old)
+
+
 def sealed_elsewhere(tx: Tx, vault: Vault) -> list[str]:
     """The ids of keys that this master key does not open."""
-    head = vault.seal("", "").rpartition(":")[0] + ":"
-    return [key_id for key_id, secret in keys.secrets(tx).items() if is_sealed(secret) and not secret.startswith(head)]
+    return [key_id for key_id, secret in keys.secrets(tx).items() if is_sealed(secret) and not vault.knows(secret)]

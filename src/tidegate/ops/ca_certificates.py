@@ -66,6 +66,9 @@ def register_ca_certificate(
     ca = _readable(request.ca_certificate, texts.ca_certificates.CA_CERTIFICATE_UNREADABLE)
     if not ca.is_ca:
         raise iot.CertificateValidationException(texts.ca_certificates.NOT_A_CA)
+    unfit = x509.unfit_authority(ca)
+    if unfit is not None:
+        raise iot.CertificateValidationException(texts.certificates.never_connects(unfit))
     if mode == "DEFAULT":
         _verify(tx, call, ca, request.verification_certificate)
     _keep(tx, call, request, ca, mode)

@@ -82,7 +82,9 @@ def register_certificate(
     status = request.status or ("ACTIVE" if request.set_as_active else "INACTIVE")
     _refuse_internal(status)
     certificate = _readable(request.certificate_pem)
+    _refuse_unfit(x509.unfit(certificate))
     issuer = ca_certificates.issuer(tx, call, certificate, request.ca_certificate_pem)
+    _refuse_unfit(texts.certificates.WEAKLY_SIGNED if x509.weakly_signed(certificate) else None)
     # The listeners trust the CA, and thereby this certificate.
     _keep(tx, call, certificate, status, mode=issuer.mode, ca=issuer.certificate_id)
     return iot.RegisterCertificateResponse(
@@ -97,6 +99,7 @@ def register_certificate_without_ca(
     status = request.status or "INACTIVE"
     _refuse_internal(status)
     certificate = _readable(request.certificate_pem)
+    _refuse_unfit(x509.unfit(certificate))
     _keep(tx, call, certificate, status, mode="SNI_ONLY", registered=True)
     # Not the text of the request: whatever else it holds (the rest of a chain) must not become trusted.
     tx.effects.append(CertificateTrusted(certificate.pem))
@@ -203,6 +206,11 @@ def _readable(pem: str | None) -> x509.Certificate:
         return x509.parse(pem or "")
     except x509.InvalidCertificateError as error:
         raise iot.CertificateValidationException(texts.certificates.CERTIFICATE_UNREADABLE) from error
+
+
+def _refuse_unfit(reason: str | None) -> None:
+    if reason is not None:
+        raise iot.CertificateValidationException(texts.certificates.never_connects(reason))
 
 
 def _listed(call: Call, rows: list[CertificateSummary]) -> list[iot.Certificate]:

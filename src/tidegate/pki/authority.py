@@ -1,9 +1,18 @@
-"""Our certificate authority: created once in the data directory, then it signs server and device certificates.
+"""Our certificate authorities: made once in the data directory, then they sign server and device certificates.
 
-``ca.pem`` and ``ca.key`` are all there is to it; ``server.pem`` and ``server.key`` are made from them and made again
-when they near their end or when a name is missing. Files appear whole or not at all, private keys are readable by their
-owner only, and processes that start together agree on one authority. Instants are the wall clock's: certificates are
-judged by other machines.
+=================== =================================================================================================
+``ca.key``          the authority's key; its certificate is the one in ``ca.pem`` that belongs to it
+``ca-rsa.key``      that of the RSA one beside it, for clients that know RSA only
+``ca-old.key``,     those that came before (``pki.succession``): they go on signing the server's certificates, which
+``ca-rsa-old.key``  devices verify, until they are retired
+``ca.pem``          what clients need to trust: the certificates of all of these, and what they were signed by
+``ca-retired.pem``  authorities that sign no more; what devices have of them still counts
+=================== =================================================================================================
+
+``server.pem``, ``server.key`` and ``server-rsa.pem``, ``server-rsa.key`` are made from them, and made again when they
+near their end or when a name is missing. Files appear whole or not at all, private keys are readable by their owner
+only, and processes that start together agree on one authority. Instants are the wall clock's: certificates are judged
+by other machines.
 """
 
 from __future__ import annotations
@@ -12,7 +21,7 @@ import fcntl
 import ipaddress
 import os
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,11 +31,14 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from tidegate import files
 from tidegate.clock import Ids, Millis
 from tidegate.pki import certificates
 from tidegate.pki.certificates import InvalidCertificateError, PublicKey
+from tidegate.pki.chains import Chain
 
 LOCAL_NAMES: Final = ("localhost", "127.0.0.1", "::1")
 DEVICE_NOT_AFTER: Final = datetime(2049, 12, 31, 23, 59, 59, tzinfo=UTC)
@@ -39,42 +51,92 @@ BACKDATED: Final = timedelta(minutes=5)
 DEVICE_NAME: Final = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "AWS IoT Certificate")])
 """What AWS writes into certificates it issues without a signing request."""
 
-_CA_NAME: Final = x509.Name(
-    [
-        x509.NameAttribute(NameOID.ORGANIZATION_NAME, "tidegate"),
-        x509.NameAttribute(NameOID.COMMON_NAME, "tidegate device CA"),
-    ]
-)
+KEY: Final = "ca.key"
+RSA_KEY: Final = "ca-rsa.key"
+OLD: Final = {KEY: "ca-old.key", RSA_KEY: "ca-rsa-old.key"}
+BUNDLE: Final = "ca.pem"
+RETIRED: Final = "ca-retired.pem"
+FILES: Final = (KEY, RSA_KEY, *OLD.values(), BUNDLE, RETIRED)
 
 
-class ServerFiles(NamedTuple):
-    """Where the server's certificate and key lie; the certificate file ends with the authority's."""
+def _named(common_name: str) -> x509.Name:
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "tidegate"),
+            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
+        ]
+    )
 
-    certificate: Path
-    key: Path
+
+_CA_NAME: Final = _named("tidegate device CA")
+_RSA_NAME: Final = _named("tidegate device CA (RSA)")
+
+SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+
+class Signer(NamedTuple):
+    """A certificate with the key to sign others, and what it was signed by itself."""
+
+    certificate: x509.Certificate
+    key: SigningKey
+    above: tuple[x509.Certificate, ...] = ()
+
+    @property
+    def chain(self) -> str:
+        """PEM of its certificate and of those above it."""
+        return "".join(map(certificates.to_pem, (self.certificate, *self.above)))
+
+    @property
+    def own(self) -> bool:
+        """Whether it was made here; others were brought by the operator."""
+        return self.certificate.subject in (_CA_NAME, _RSA_NAME)
+
+    def sign(self, builder: x509.CertificateBuilder) -> x509.Certificate:
+        """A certificate that lasts no longer than this one."""
+        authority_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+        return (
+            builder.issuer_name(self.certificate.subject)
+            .add_extension(authority_key, critical=False)
+            .sign(self.key, hashes.SHA256())
+        )
+
+    def end(self, wanted: datetime) -> datetime:
+        """When what it signs may end."""
+        return min(wanted, self.certificate.not_valid_after_utc)
 
 
 class Authority:
-    """A certificate with the key to sign others."""
+    """Signs certificates of devices and of the server.
 
-    __slots__ = ("_key", "certificate", "pem")
+    ``pem`` is what clients need to trust, ``trusted`` what devices' certificates may be signed by.
+    """
 
-    def __init__(self, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
-        self.certificate = certificate
-        self.pem = certificates.to_pem(certificate)
-        self._key = key
+    __slots__ = ("_main", "_old", "_old_rsa", "_rsa", "certificate", "pem", "trusted")
+
+    def __init__(self, signers: Mapping[str, Signer], pem: str, retired: str = "") -> None:
+        self._main = signers[KEY]
+        self._rsa = signers.get(RSA_KEY)
+        self._old, self._old_rsa = signers.get(OLD[KEY]), signers.get(OLD[RSA_KEY])
+        self.certificate = self._main.certificate
+        self.pem = pem
+        self.trusted = pem + retired
 
     def issue_device(
         self, public_key: PublicKey, *, now: Millis, ids: Ids, subject: x509.Name = DEVICE_NAME
     ) -> certificates.Certificate:
-        """A client certificate for a device's key, valid to ``DEVICE_NOT_AFTER``."""
+        """A client certificate for a device's key, valid to ``DEVICE_NOT_AFTER`` or as long as its authority.
+
+        Devices with RSA keys may know nothing else: RSA signs theirs, unless operators have brought their authority.
+        """
         usage = _usage(digital_signature=True, key_encipherment=isinstance(public_key, rsa.RSAPublicKey))
+        rsa_signs = isinstance(public_key, rsa.RSAPublicKey) and self._main.own and self._rsa is not None
+        signer = self._rsa if rsa_signs and self._rsa is not None else self._main
         builder = (
-            _builder(subject, public_key, now, DEVICE_NOT_AFTER, ids)
+            _builder(subject, public_key, now, signer.end(DEVICE_NOT_AFTER), ids)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(usage, critical=True)
         )
-        return certificates.from_der(self._sign(builder).public_bytes(serialization.Encoding.DER))
+        return certificates.from_der(signer.sign(builder).public_bytes(serialization.Encoding.DER))
 
     def issue_for_request(self, csr_pem: str, *, now: Millis, ids: Ids) -> certificates.Certificate:
         """A client certificate for a signing request, with its subject. Raises ``InvalidCertificateError``."""
@@ -82,110 +144,178 @@ class Authority:
         key = certificates.accepted_key(request.public_key())
         return self.issue_device(key, now=now, ids=ids, subject=request.subject)
 
-    def server_files(self, directory: Path, names: Iterable[str] = (), *, now: Millis, ids: Ids) -> ServerFiles:
-        """The server's certificate for localhost and ``names``, made or renewed if need be.
+    def server_files(self, directory: Path, names: Iterable[str] = (), *, now: Millis, ids: Ids) -> tuple[Chain, ...]:
+        """The server's certificates for localhost and ``names``, made or renewed if need be: EC, then perhaps RSA.
 
         ``names`` are host names, wildcards or addresses. A certificate is kept while it is ours, names all of them and
         has ``RENEW_BEFORE`` left.
         """
-        files = ServerFiles(directory / "server.pem", directory / "server.key")
+        main = self._old or self._main
+        rsa_signer = main if isinstance(main.key, rsa.RSAPrivateKey) else self._old_rsa or self._rsa
         wanted = [_general_name(name) for name in dict.fromkeys([*LOCAL_NAMES, *names])]
-        with _locked(directory):
-            if not self._serves(files, wanted, now):
-                key = ec.generate_private_key(ec.SECP256R1())
-                certificate = self._issue_server(key.public_key(), wanted, now, ids)
-                # The key first: a certificate beside an older key is seen below and made again.
-                _write(files.key, certificates.key_pair(key).private_pem, mode=0o600)
-                _write(files.certificate, certificates.to_pem(certificate) + self.pem, mode=0o644)
-        return files
-
-    def _issue_server(
-        self, key: ec.EllipticCurvePublicKey, names: list[x509.GeneralName], now: Millis, ids: Ids
-    ) -> x509.Certificate:
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tidegate server")])
-        end = min(_instant(now) + SERVER_LIFETIME, self.certificate.not_valid_after_utc)
-        return self._sign(
-            _builder(subject, key, now, end, ids)
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_usage(digital_signature=True), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-            .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        )
-
-    def _serves(self, files: ServerFiles, wanted: list[x509.GeneralName], now: Millis) -> bool:
-        try:
-            certificate = x509.load_pem_x509_certificate(files.certificate.read_bytes())
-            key = serialization.load_pem_private_key(files.key.read_bytes(), password=None)
-            certificate.verify_directly_issued_by(self.certificate)
-            present = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        except (OSError, ValueError, TypeError, x509.ExtensionNotFound, InvalidSignature):
-            return False
-        return (
-            key.public_key() == certificate.public_key()
-            and set(wanted) <= set(present)
-            and certificate.not_valid_before_utc <= _instant(now) < certificate.not_valid_after_utc - RENEW_BEFORE
-        )
-
-    def _sign(self, builder: x509.CertificateBuilder) -> x509.Certificate:
-        authority_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
-        return (
-            builder.issuer_name(self.certificate.subject)
-            .add_extension(authority_key, critical=False)
-            .sign(self._key, hashes.SHA256())
-        )
+        with locked(directory):
+            made = [_server(directory / "server", main, wanted, now, ids)]
+            if rsa_signer is not None:
+                made.append(_server(directory / "server-rsa", rsa_signer, wanted, now, ids, rsa_key=True))
+        return tuple(made)
 
 
-def load_or_create(directory: Path, *, now: Millis, ids: Ids) -> Authority:
-    """The authority of a data directory, created with it at first.
+def _server(
+    stem: Path, signer: Signer, wanted: list[x509.GeneralName], now: Millis, ids: Ids, *, rsa_key: bool = False
+) -> Chain:
+    chain = Chain(stem.with_suffix(".pem"), stem.with_suffix(".key"))
+    if not _serves(chain, signer, wanted, now):
+        pair = certificates.generate_rsa() if rsa_key else certificates.generate_p256()
+        certificate = _issue_server(signer, certificates.accepted_key(pair.key.public_key()), wanted, now, ids)
+        # The key first: a certificate beside an older key is seen below and made again.
+        files.replace(chain.key, pair.private_pem, mode=0o600)
+        files.replace(chain.certificate, certificates.to_pem(certificate) + signer.chain, mode=0o644)
+    return chain
+
+
+def _issue_server(
+    signer: Signer, key: PublicKey, names: list[x509.GeneralName], now: Millis, ids: Ids
+) -> x509.Certificate:
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tidegate server")])
+    # Key encipherment: for clients whose suites have RSA exchange keys.
+    usage = _usage(digital_signature=True, key_encipherment=isinstance(key, rsa.RSAPublicKey))
+    return signer.sign(
+        _builder(subject, key, now, signer.end(_instant(now) + SERVER_LIFETIME), ids)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+    )
+
+
+def _serves(chain: Chain, signer: Signer, wanted: list[x509.GeneralName], now: Millis) -> bool:
+    try:
+        certificate = x509.load_pem_x509_certificate(chain.certificate.read_bytes())
+        key = _loaded(chain.key)
+        certificate.verify_directly_issued_by(signer.certificate)
+        present = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (OSError, ValueError, TypeError, x509.ExtensionNotFound, InvalidSignature):
+        return False
+    return (
+        key.public_key() == certificate.public_key()
+        and set(wanted) <= set(present)
+        and certificate.not_valid_before_utc <= _instant(now) < certificate.not_valid_after_utc - RENEW_BEFORE
+    )
+
+
+def load_or_create(directory: Path, *, now: Millis, ids: Ids, rsa_too: bool = False) -> Authority:
+    """The authority of a data directory, created with it at first; ``rsa_too``: with an RSA one beside it.
 
     Raises ``InvalidCertificateError`` if its files are damaged or do not belong together: an authority is never
     replaced silently, since that would lock out every device that trusts it.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    with _locked(directory):
-        key = _load_or_create_key(directory / "ca.key", directory / "ca.pem")
-        certificate = _load_or_create_certificate(directory / "ca.pem", key, now, ids)
-    return Authority(certificate, key)
+    with locked(directory):
+        _create(directory, KEY, now, ids)
+        signers = load(directory)
+        if rsa_too and RSA_KEY not in signers and not isinstance(signers[KEY].key, rsa.RSAPrivateKey):
+            _create(directory, RSA_KEY, now, ids)
+            signers = load(directory)
+        pem, retired = directory / BUNDLE, directory / RETIRED
+        return Authority(signers, pem.read_text("ascii"), retired.read_text("ascii") if retired.exists() else "")
 
 
-def _load_or_create_key(path: Path, certificate: Path) -> ec.EllipticCurvePrivateKey:
-    if not path.exists():
-        if certificate.exists():
-            raise InvalidCertificateError(f"{certificate} has lost its key {path}")
-        key = ec.generate_private_key(ec.SECP256R1())
-        _write(path, certificates.key_pair(key).private_pem, mode=0o600)
-        return key
+def load(directory: Path) -> dict[str, Signer]:
+    """Every authority whose key is there, by the name of its key's file. Raises ``InvalidCertificateError``."""
+    known = bundle(directory)
+    found = {}
+    for name in (KEY, RSA_KEY, *OLD.values()):
+        path = directory / name
+        if not path.exists():
+            continue
+        key = read_key(path)
+        fitting = [certificate for certificate in known if certificate.public_key() == key.public_key()]
+        if not fitting:
+            raise InvalidCertificateError(f"{directory / BUNDLE} does not belong to the key beside it, {path}")
+        found[name] = Signer(fitting[0], key, above(fitting[0], known))
+    return found
+
+
+def above(certificate: x509.Certificate, known: Iterable[x509.Certificate]) -> tuple[x509.Certificate, ...]:
+    """The certificates that one was signed by, up to a root."""
+    found: list[x509.Certificate] = []
+    while certificate.issuer != certificate.subject:
+        signers = [each for each in known if each not in found and certificates.verified(certificate, each)]
+        if not signers:
+            break
+        certificate = signers[0]
+        found.append(certificate)
+    return tuple(found)
+
+
+def bundle(directory: Path) -> list[x509.Certificate]:
+    """Every certificate in ``ca.pem``; none if it is not there. Raises ``InvalidCertificateError``."""
+    path = directory / BUNDLE
     try:
-        loaded = serialization.load_pem_private_key(path.read_bytes(), password=None)
+        return x509.load_pem_x509_certificates(path.read_bytes())
+    except FileNotFoundError:
+        return []
+    except ValueError as error:
+        raise InvalidCertificateError(f"{path} is no certificate: {error}") from None
+
+
+def write_bundle(directory: Path, known: Iterable[x509.Certificate]) -> None:
+    """Write ``ca.pem``, each certificate once."""
+    files.replace(directory / BUNDLE, "".join(dict.fromkeys(map(certificates.to_pem, known))), mode=0o644)
+
+
+def read_key(path: Path) -> SigningKey:
+    """A key that certificates can be signed with. Raises ``InvalidCertificateError``."""
+    try:
+        loaded = _loaded(path)
     except (ValueError, TypeError) as error:
         raise InvalidCertificateError(f"{path} is no private key: {error}") from None
-    if not isinstance(loaded, ec.EllipticCurvePrivateKey):
-        raise InvalidCertificateError(f"{path} must be an elliptic curve key")
+    if not isinstance(loaded, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+        raise InvalidCertificateError(f"{path} must be an elliptic curve or RSA key")
     return loaded
 
 
-def _load_or_create_certificate(path: Path, key: ec.EllipticCurvePrivateKey, now: Millis, ids: Ids) -> x509.Certificate:
-    if not path.exists():
-        certificate = _self_signed(key, now, ids)
-        _write(path, certificates.to_pem(certificate), mode=0o644)
-        return certificate
-    try:
-        certificate = x509.load_pem_x509_certificate(path.read_bytes())
-    except ValueError as error:
-        raise InvalidCertificateError(f"{path} is no certificate: {error}") from None
-    if certificate.public_key() != key.public_key():
-        raise InvalidCertificateError(f"{path} does not belong to the key beside it")
-    return certificate
+def _loaded(path: Path) -> PrivateKeyTypes:
+    # Made here, or checked when it was imported: to look for its primes again takes a tenth of a second.
+    return serialization.load_pem_private_key(path.read_bytes(), password=None, unsafe_skip_rsa_key_validation=True)
 
 
-def _self_signed(key: ec.EllipticCurvePrivateKey, now: Millis, ids: Ids) -> x509.Certificate:
+def _create(directory: Path, name: str, now: Millis, ids: Ids) -> None:
+    """Make a key and its certificate, or what of the two a crash kept from being written."""
+    path, known = directory / name, bundle(directory)
+    if path.exists():
+        key = read_key(path)
+        # An authority's certificate is written after its key: without any, this is its first start.
+        complete = any(each.public_key() == key.public_key() for each in known) or (name == KEY and known)
+    else:
+        subject = _subject(name)
+        if any(each.subject == subject for each in known) or (name == KEY and known):
+            raise InvalidCertificateError(f"{directory / BUNDLE} has lost its key {path}")
+        key, complete = new_key(name), False
+        files.replace(path, certificates.key_pair(key).private_pem, mode=0o600)
+    if not complete:
+        write_bundle(directory, [*known, self_signed(name, key, now, ids)])
+
+
+def new_key(name: str) -> SigningKey:
+    """A key of the kind that a file of this name holds when it is made here."""
+    return (certificates.generate_rsa() if name == RSA_KEY else certificates.generate_p256()).key
+
+
+def self_signed(name: str, key: SigningKey, now: Millis, ids: Ids) -> x509.Certificate:
+    """An authority's certificate of our own making."""
+    subject = _subject(name)
     return (
-        _builder(_CA_NAME, key.public_key(), now, DEVICE_NOT_AFTER, ids)
-        .issuer_name(_CA_NAME)
+        _builder(subject, key.public_key(), now, DEVICE_NOT_AFTER, ids)
+        .issuer_name(subject)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(digital_signature=True, key_cert_sign=True, crl_sign=True), critical=True)
         .sign(key, hashes.SHA256())
     )
+
+
+def _subject(name: str) -> x509.Name:
+    return _RSA_NAME if name == RSA_KEY else _CA_NAME
 
 
 def _builder(subject: x509.Name, key: PublicKey, now: Millis, end: datetime, ids: Ids) -> x509.CertificateBuilder:
@@ -234,7 +364,7 @@ def _instant(now: Millis) -> datetime:
 
 
 @contextmanager
-def _locked(directory: Path) -> Iterator[None]:
+def locked(directory: Path) -> Iterator[None]:
     """Alone among the processes and threads that use this directory."""
     descriptor = os.open(directory / ".pki.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -242,21 +372,3 @@ def _locked(directory: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _write(path: Path, text: str, *, mode: int) -> None:
-    """Replace a file as a whole, durably; it never exists with wider permissions than ``mode``."""
-    # One name is enough under the lock, and what a crash left behind is overwritten.
-    partial = path.with_name(path.name + ".partial")
-    partial.unlink(missing_ok=True)
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

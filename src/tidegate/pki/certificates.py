@@ -6,15 +6,15 @@ A certificate is known by its id: the lower-case hex SHA-256 of its DER form. No
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Container, Iterable
+from typing import Final, TypeVar
 
 import msgspec
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from tidegate.clock import Millis
 
@@ -40,6 +40,10 @@ _NAMES: Final = {
     NameOID.GENERATION_QUALIFIER: "GenerationQualifier",
 }
 _CURVES: Final = ("secp256r1", "secp384r1", "secp521r1")
+_RSA_BITS: Final = 2048
+_NETSCAPE_TYPE: Final = x509.ObjectIdentifier("2.16.840.1.113730.1.1")
+
+E = TypeVar("E", bound=x509.ExtensionType)
 
 
 class InvalidCertificateError(ValueError):
@@ -134,6 +138,74 @@ def verified(certificate: x509.Certificate, authority: x509.Certificate) -> bool
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return True
+
+
+def unfit(certificate: Certificate) -> str | None:
+    """Why no device could ever connect with a certificate; None if one may.
+
+    As OpenSSL judges client certificates at security level 2. Dates are not looked at: they are judged when it is used.
+    """
+    read = x509.load_der_x509_certificate(certificate.der)
+    if not _usable(read):
+        return "its key is none of RSA of at least 2048 bits, ECC NIST P-256, P-384, P-521, Ed25519 and Ed448"
+    usage, purposes = _extension(read, x509.KeyUsage), _extension(read, x509.ExtendedKeyUsage)
+    if usage is not None and not (usage.digital_signature or usage.key_agreement):
+        return "its key usage has neither digitalSignature nor keyAgreement"
+    return _unfit_for_any(read, purposes)
+
+
+def unfit_authority(certificate: Certificate) -> str | None:
+    """Why nothing that an authority signs could ever connect; None if it may."""
+    read = x509.load_der_x509_certificate(certificate.der)
+    if not _usable(read, curves=None):
+        return "its key is none of RSA of at least 2048 bits, ECC, Ed25519 and Ed448"
+    usage, purposes = _extension(read, x509.KeyUsage), _extension(read, x509.ExtendedKeyUsage)
+    if usage is not None and not usage.key_cert_sign:
+        return "its key usage has no keyCertSign"
+    return _unfit_for_any(read, purposes)
+
+
+def weakly_signed(certificate: Certificate) -> bool:
+    """Whether TLS does not take an authority's word for a certificate: it is signed with SHA-1 or MD5."""
+    return weak(x509.load_der_x509_certificate(certificate.der))
+
+
+def weak(certificate: x509.Certificate) -> bool:
+    """The same of one that is read already."""
+    try:
+        used = certificate.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        return True
+    return isinstance(used, hashes.SHA1 | hashes.MD5)
+
+
+def _unfit_for_any(read: x509.Certificate, purposes: x509.ExtendedKeyUsage | None) -> str | None:
+    if purposes is not None and ExtendedKeyUsageOID.CLIENT_AUTH not in purposes:
+        return "its extended key usage has no clientAuth"
+    for extension in read.extensions:
+        known = not isinstance(extension.value, x509.UnrecognizedExtension) or extension.oid == _NETSCAPE_TYPE
+        if extension.critical and not known:
+            return f"its extension {extension.oid.dotted_string} is critical, and TLS does not know it"
+    return None
+
+
+def _usable(read: x509.Certificate, curves: Container[str] | None = _CURVES) -> bool:
+    try:
+        key = read.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return False
+    if isinstance(key, rsa.RSAPublicKey):
+        return key.key_size >= _RSA_BITS
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return curves is None or key.curve.name in curves
+    return isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey)
+
+
+def _extension(read: x509.Certificate, kind: type[E]) -> E | None:
+    try:
+        return read.extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
 
 
 def to_pem(certificate: x509.Certificate) -> str:
@@ -248,9 +320,14 @@ def parse_csr(pem: str) -> x509.CertificateSigningRequest:
     return request
 
 
+def kind(key: PublicKey) -> str:
+    """ "RSA" or "EC"."""
+    return "RSA" if isinstance(key, rsa.RSAPublicKey) else "EC"
+
+
 def accepted_key(key: object) -> PublicKey:
     """The key, if it is of a kind and size this service signs. Raises ``InvalidCertificateError``."""
-    if isinstance(key, rsa.RSAPublicKey) and key.key_size >= 2048:
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size >= _RSA_BITS:
         return key
     if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _CURVES:
         return key

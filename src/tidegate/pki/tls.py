@@ -13,20 +13,24 @@ thousand, and nothing that Python offers gets around it. Three things keep that 
 authority has signed is no anchor: a fleet whose maker's CA is registered costs one (``Authorities``). A whole store is
 built from a file, which Python does without holding the interpreter, on a thread (``prepared``). And renewing the
 server's own certificate leaves the store as it is (``renew``).
+
+An RSA chain lies beside the EC one: a TLS 1.2 client that knows RSA only names suites that fit no other, and OpenSSL
+chooses by them. Everybody else gets the EC one, whose handshake is the cheaper.
 """
 
 from __future__ import annotations
 
 import ssl
 import tempfile
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, Literal
 
 from cryptography import x509
 
 from tidegate.pki import certificates
 from tidegate.pki.certificates import InvalidCertificateError
+from tidegate.pki.chains import Chain
 
 SERVER_NAME: Final = "requested_server_name"
 """Attribute of a TLS object that holds the server name its client asked for; None if it asked for none."""
@@ -37,57 +41,78 @@ ALPN: Final = ("x-amzn-mqtt-ca", "mqtt", "x-amzn-http-ca", "http/1.1")
 ClientCertificates = Literal["required", "optional", "none"]
 
 _MODES: Final = {"required": ssl.CERT_REQUIRED, "optional": ssl.CERT_OPTIONAL, "none": ssl.CERT_NONE}
+DEFAULT: Final = ""
+"""The name of what every listener serves that has nothing of its own."""
+
+Suites = Literal["modern", "aws"]
+"""``aws`` adds what AWS's policies list for old TLS 1.2 clients: no forward secrecy, or CBC with SHA-1."""
+
+# The order counts, ours before the client's. No DHE: AWS's present policies have none.
+_AWS_SUITES: Final = "ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES:kRSA+AESGCM:kRSA+AES:!aNULL:!eNULL:!PSK:!AESCCM"
 _NO_CHECK_TIME: Final = 0x200000  # X509_V_FLAG_NO_CHECK_TIME; the ssl module has no name for it
 
 
 class TrustStore:
-    """The server's certificate and everything it trusts, shared by all listeners.
+    """What listeners serve and everything they trust.
 
-    ``trusted`` are PEM texts: our own CA, registered CAs and registered leaves of other CAs. Our own leaves need not be
-    among them. The ALPN list belongs here because OpenSSL takes it from the context it was switched to.
+    ``trusted`` are PEM texts: our own authorities, registered CAs and registered leaves of other CAs. Our own leaves
+    need not be among them. The ALPN list belongs here because OpenSSL takes it from the context it was switched to, as
+    it does certificates, suites and the store: whoever has certificates of its own (``beside``, by name) has a store of
+    its own, too.
     """
 
     def __init__(
-        self, certificate: Path, key: Path, trusted: Iterable[str] = (), *, alpn: Sequence[str] = ALPN
+        self,
+        chains: Sequence[Chain],
+        trusted: Iterable[str] = (),
+        *,
+        beside: Mapping[str, Sequence[Chain]] = MappingProxyType({}),
+        alpn: Sequence[str] = ALPN,
+        suites: Suites = "modern",
     ) -> None:
         self._alpn = tuple(alpn)
-        self._certificate = certificate
-        self._key = key
-        self.context = self.prepared(trusted)
+        self._suites = suites
+        self._chains = {DEFAULT: tuple(chains), **{name: tuple(own) for name, own in beside.items()}}
+        self.contexts = self.prepared(trusted)
 
     def add(self, pem: str) -> None:
         """Trust one more certificate from the next handshake on. Adding one twice does nothing.
 
         Raises ``InvalidCertificateError``.
         """
-        trust(self.context, pem)
+        for context in self.contexts.values():
+            trust(context, pem)
 
-    def renew(self, certificate: Path, key: Path) -> None:
-        """Serve another certificate from the next handshake on; what is trusted stays.
+    def renew(self, chains: Sequence[Chain], name: str = DEFAULT) -> None:
+        """Serve other certificates, with keys of the same kinds, from the next handshake on; what is trusted stays.
 
-        The old one stays if anything is wrong with the new. Raises ``ssl.SSLError`` or ``OSError`` then.
+        The old ones stay if anything is wrong with the new. Raises ``ssl.SSLError`` or ``OSError`` then.
         """
-        _context(certificate, key, self._alpn)
-        self.context.load_cert_chain(certificate, key)
-        self._certificate, self._key = certificate, key
+        self._context(chains)
+        for chain in chains:
+            self.contexts[name].load_cert_chain(*chain)
+        self._chains[name] = tuple(chains)
 
-    def prepared(self, trusted: Iterable[str]) -> ssl.SSLContext:
-        """What ``adopt`` takes: a store of its own with the server's present certificate. Slow; may run on a thread.
+    def prepared(self, trusted: Iterable[str]) -> dict[str, ssl.SSLContext]:
+        """What ``adopt`` takes: stores of their own with what is served at present. Slow; may run on a thread.
 
         Raises ``InvalidCertificateError``.
         """
-        context = _context(self._certificate, self._key, self._alpn)
         pems = list(trusted)
+        made = {name: self._context(chains) for name, chains in self._chains.items()}
         if pems:
-            _trust_all(context, pems)
-        return context
+            for context in made.values():
+                _trust_all(context, pems)
+        return made
 
-    def adopt(self, context: ssl.SSLContext) -> None:
+    def adopt(self, contexts: dict[str, ssl.SSLContext]) -> None:
         """Trust only what was prepared. Handshakes under way end with what they began with."""
-        self.context = context
+        self.contexts = contexts
 
-    def listener(self, clients: ClientCertificates = "optional", *, enforce_expiry: bool = True) -> ssl.SSLContext:
-        """A context for a listening socket.
+    def listener(
+        self, clients: ClientCertificates = "optional", *, name: str = DEFAULT, enforce_expiry: bool = True
+    ) -> ssl.SSLContext:
+        """A context for a listening socket, which serves what is there under its ``name``, or else what all do.
 
         ``enforce_expiry=False`` accepts client certificates outside their validity (device reference 13, row 19).
         """
@@ -100,19 +125,23 @@ class TrustStore:
         context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
         if not enforce_expiry:
             context.verify_flags |= ssl.VerifyFlags(_NO_CHECK_TIME)
-        context.sni_callback = self._switch  # called without a server name, too
+        served = name if name in self._chains else DEFAULT
+
+        def switch(connection: ssl.SSLObject | ssl.SSLSocket, asked: str | None, _context: ssl.SSLContext) -> None:
+            connection.context = self.contexts[served]
+            setattr(connection, SERVER_NAME, asked)
+
+        context.sni_callback = switch  # called without a server name, too
         return context
 
-    def _switch(self, connection: ssl.SSLObject | ssl.SSLSocket, name: str | None, _context: ssl.SSLContext) -> None:
-        connection.context = self.context
-        setattr(connection, SERVER_NAME, name)
-
-
-def _context(certificate: Path, key: Path, alpn: tuple[str, ...]) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    context.set_alpn_protocols(alpn)
-    return context
+    def _context(self, chains: Sequence[Chain]) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        for chain in chains:
+            context.load_cert_chain(*chain)
+        context.set_alpn_protocols(self._alpn)
+        if self._suites == "aws":
+            context.set_ciphers(_AWS_SUITES)
+        return context
 
 
 def trust(context: ssl.SSLContext, pem: str) -> None:
@@ -151,7 +180,7 @@ class Authorities:
         if not self._by_name:
             return False
         leaf = x509.load_pem_x509_certificate(pem.encode())
-        return any(
+        return not certificates.weak(leaf) and any(
             authority.not_valid_before_utc <= leaf.not_valid_before_utc
             and leaf.not_valid_after_utc <= authority.not_valid_after_utc
             and certificates.verified(leaf, authority)

@@ -1,4 +1,4 @@
-"""What the TLS listeners trust, kept in step with the store; and the server's own certificate, renewed in time.
+"""What the TLS listeners trust, kept in step with the store; and what they serve, kept in step with its files.
 
 They trust our own authority, every registered one, and every certificate that was registered without one and that no
 registered authority has signed. What is added is trusted at once. What is taken away is a matter of tidiness, for a
@@ -14,13 +14,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
+from tidegate.clock import Millis, wall_now
+from tidegate.files import Seen, seen
 from tidegate.ops.effects import CertificateTrusted, Missed, StoreEmptied, TrustWithdrawn
-from tidegate.pki.authority import ServerFiles
 from tidegate.pki.certificates import InvalidCertificateError
-from tidegate.pki.tls import Authorities, TrustStore, trust
+from tidegate.pki.chains import Chain, check
+from tidegate.pki.tls import DEFAULT, Authorities, Suites, TrustStore
 from tidegate.runtime.unit import Unit
 from tidegate.store import ca_certificates, certificates
 from tidegate.store.database import StoreError, Tx
@@ -28,7 +32,9 @@ from tidegate.store.database import StoreError, Tx
 log = logging.getLogger("tidegate.tls")
 
 RENEWAL_S: Final = 3600.0
-"""Between two looks at the server's own certificate."""
+"""Between two looks at how long the server's own certificate lasts."""
+_GLANCE_S: Final = 1.0
+"""Between two looks at whether files changed."""
 _TIDY_S: Final = 1.0
 _LOOK_S: Final = 10.0
 _PAGE: Final = 1000
@@ -38,17 +44,42 @@ _OVERLAP: Final = 64
 _Read = Callable[[Tx, int, int], list[tuple[int, str]]]
 
 
+class Own(NamedTuple):
+    """What the data directory holds: PEM of our authorities, and the server's certificates."""
+
+    trusted: str
+    chains: tuple[Chain, ...]
+
+
 class Trust:
     """Lives on the event loop. ``start`` it, then take listeners from ``store``."""
 
-    def __init__(self, unit: Unit, own: str, files: Callable[[], ServerFiles], *, tidy_s: float = _TIDY_S) -> None:
-        """``own`` is our authority (PEM); ``files`` finds the server's certificate, made again if it is time."""
+    def __init__(
+        self,
+        unit: Unit,
+        own: Callable[[], Own],
+        *,
+        watched: Sequence[Path] = (),
+        beside: Mapping[str, Sequence[Chain]] = MappingProxyType({}),
+        suites: Suites = "modern",
+        tidy_s: float = _TIDY_S,
+        now: Callable[[], Millis] = wall_now,
+    ) -> None:
+        """``own`` reads what the data directory holds, made again if it is time; it looks again if ``watched`` change.
+
+        ``beside`` are operators' certificates by the name of the listener, "" for all that have none of their own.
+        """
         self._unit = unit
-        self._own = own
-        self._files = files
+        self._read_own = own
+        self._beside = {name: tuple(chains) for name, chains in beside.items()}
+        self._suites: Suites = suites
         self._tidy_s = tidy_s
+        self._now = now
         self._loop = asyncio.get_running_loop()
-        self._served = b""
+        self._files = [*watched, *_paths(chain for chains in self._beside.values() for chain in chains)]
+        self._seen: Seen = ()
+        self._served: dict[str, Seen] = {}
+        self._kinds: dict[str, tuple[str, ...]] = {}
         self._authorities = Authorities()
         self._arrived: list[CertificateTrusted] | None = None
         self._latest = [0, 0]
@@ -66,12 +97,17 @@ class Trust:
             StoreError: the store cannot be read.
             InvalidCertificateError: something in it cannot be trusted.
         """
-        files = await asyncio.to_thread(self._files)
-        self._served = files.certificate.read_bytes()
-        self.store = TrustStore(files.certificate, files.key, [self._own])
+        self._seen = seen(self._files)
+        self._own = await asyncio.to_thread(self._read_own)
+        served = self._wanted()
+        for name, chains in served.items():
+            self._kinds[name] = check(chains, self._now())
+            self._served[name] = seen(_paths(chains))
+        self.store = TrustStore(served.pop(DEFAULT), [self._own.trusted], beside=served, suites=self._suites)
         self._unit.subscribe(self._act)
         await self.reload()
         self._tasks.add(self._loop.create_task(self._every(RENEWAL_S, self.renew)))
+        self._tasks.add(self._loop.create_task(self._watch()))
         if self._unit.shared:
             self._tasks.add(self._loop.create_task(self._every(_LOOK_S, self._look)))
 
@@ -89,25 +125,69 @@ class Trust:
             self._arrived = []
             try:
                 authorities, leaves = await self._pems(0), await self._pems(1)
-                context, vouching = await asyncio.to_thread(self._prepare, authorities, leaves)
+                contexts, vouching = await asyncio.to_thread(self._prepare, authorities, leaves)
                 self._authorities, self._known = vouching, {*authorities, *leaves}
-                self.store.adopt(context)
+                self.store.adopt(contexts)
                 for effect in self._arrived:
                     self._add(effect)
             finally:
                 self._arrived = None
 
     async def renew(self) -> None:
-        """Look at the server's own certificate, and serve the new one if it was made again."""
-        files = await asyncio.to_thread(self._files)
+        """Look at every file of authorities and certificates, and serve what is new.
+
+        What cannot be served is told, and what was served before stays.
+        """
+        was = self._own
+        self._own = await asyncio.to_thread(self._read_own)
+        anew = self._own.trusted != was.trusted
         async with self._busy:
-            found = files.certificate.read_bytes()
-            if found != self._served:
-                self.store.renew(files.certificate, files.key)
-                self._served = found
-                log.info("the server's certificate was renewed")
-        if self._unit.shared:
+            for name, chains in self._wanted().items():
+                anew |= await asyncio.to_thread(self._renew, name, chains)
+        if anew or self._unit.shared:
             await self.reload()
+
+    def _wanted(self) -> dict[str, tuple[Chain, ...]]:
+        return {DEFAULT: self._own.chains, **self._beside}
+
+    def _renew(self, name: str, chains: tuple[Chain, ...]) -> bool:
+        """Serve certificates if they are other ones than before; whether that takes new contexts."""
+        try:
+            found = seen(_paths(chains))
+            if found == self._served[name]:
+                return False
+            kinds = check(chains, self._now())
+            self.store.renew(chains, name)
+        except (InvalidCertificateError, OSError) as error:  # OSError: ssl.SSLError, too
+            told = f"{error}; the previous certificate is served on"
+            log.error("a new certificate of %s cannot be served: %s", name or "the listeners", told)
+            return False
+        same = kinds == self._kinds[name]
+        self._served[name], self._kinds[name] = found, kinds
+        log.info("%s a new certificate", f"{name} serves" if name else "the listeners serve")
+        return not same  # a context keeps its certificate of a kind that is gone
+
+    async def _watch(self) -> None:
+        """See what changed on disk, once it has stayed for a second: a certificate and its key change one by one."""
+        before = self._seen
+        while True:
+            await asyncio.sleep(_GLANCE_S)
+            found = seen(self._files)
+            if found == before and found != self._seen:
+                self._seen = found
+                await self._try(self.renew)
+            before = found
+
+    def look(self) -> None:
+        """Begin to look at every file at once (a signal asks for it)."""
+        task = self._loop.create_task(self._try(self.renew))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def chains(self, name: str) -> tuple[Chain, ...]:
+        """The certificate files that a listener serves."""
+        wanted = self._wanted()
+        return wanted.get(name, wanted[DEFAULT])
 
     async def settled(self) -> None:
         """Wait until what was taken away is trusted no more."""
@@ -137,7 +217,7 @@ class Trust:
         if effect.authority and effect.pem not in self._known:
             self._authorities.add(effect.pem)
         self._known.add(effect.pem)
-        trust(self.store.context, effect.pem)
+        self.store.add(effect.pem)
 
     async def _tidy(self) -> None:
         try:
@@ -169,15 +249,22 @@ class Trust:
             self._latest[kind] = max(self._latest[kind], after)
         return found
 
-    def _prepare(self, authorities: list[str], leaves: list[str]) -> tuple[ssl.SSLContext, Authorities]:
+    def _prepare(self, authorities: list[str], leaves: list[str]) -> tuple[dict[str, ssl.SSLContext], Authorities]:
         vouching = Authorities(authorities)
         alone = [pem for pem in leaves if not vouching.vouch_for(pem)]
-        return self.store.prepared([self._own, *authorities, *alone]), vouching
+        return self.store.prepared([self._own.trusted, *authorities, *alone]), vouching
 
     async def _every(self, seconds: float, act: Callable[[], Awaitable[None]]) -> None:
         while True:
             await asyncio.sleep(seconds)
-            try:
-                await act()
-            except (StoreError, InvalidCertificateError, OSError) as error:
-                log.error("what TLS listeners trust could not be looked after: %s", error)
+            await self._try(act)
+
+    async def _try(self, act: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await act()
+        except (StoreError, InvalidCertificateError, OSError) as error:
+            log.error("what TLS listeners trust could not be looked after: %s", error)
+
+
+def _paths(chains: Iterable[Chain]) -> list[Path]:
+    return [path for chain in chains for path in chain]

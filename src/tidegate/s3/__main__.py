@@ -19,6 +19,7 @@ from contextlib import suppress
 import msgspec
 import uvloop
 
+from tidegate import process
 from tidegate.clock import RandomIds
 from tidegate.objects.index import IndexFaultError
 from tidegate.s3 import endpoint
@@ -32,8 +33,9 @@ _ORPHANED = 3
 
 def main() -> int:
     """Serve until the server is gone; the exit status."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the server gets them, too, and says when it is time
+    process.keep_private()
     with suppress(OSError):
         os.nice(_NICER)
     _many_files()

@@ -20,6 +20,8 @@ from tidegate.objects.folder import Folder
 from tidegate.objects.presign import Site
 from tidegate.objects.s3 import Allowed, RemoteS3
 from tidegate.objects.sigv4 import Key
+from tidegate.pki.chains import Chain
+from tidegate.pki.tls import Suites
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.service import Service
 from tidegate.s3 import apart, endpoint, listener
@@ -40,8 +42,9 @@ class Choice(NamedTuple):
     """Base URL of the S3 elsewhere; empty: AWS's of the region."""
     host: str = "127.0.0.1"
     port: int = 0
-    tls: bool = False
-    """Serve with the server's certificate."""
+    chains: tuple[Chain, ...] = ()
+    """Certificates to serve with; none: no TLS."""
+    suites: Suites = "modern"
     url: str = ""
     """Scheme, host and port that presigned URLs name; empty: where the endpoint listens."""
     apart: bool = True
@@ -60,18 +63,10 @@ class Place(NamedTuple):
     hosts: tuple[str, ...]
 
 
-class Certificate(NamedTuple):
-    """The server's certificate and key."""
-
-    certificate: Path
-    key: Path
-
-
 @asynccontextmanager
 async def serving(
     choice: Choice,
     data: Path,
-    certificate: Certificate,
     service: Service,
     metrics: Metrics,
     *,
@@ -94,14 +89,14 @@ async def serving(
     async with AsyncExitStack() as stack:
         listening = listener.bind(choice.host, choice.port)
         stack.callback(listening.close)
-        base = f"{'https' if choice.tls else 'http'}://{_at(listening)}"
+        base = f"{'https' if choice.chains else 'http'}://{_at(listening)}"
         site = Site(choice.url or _reachable(base, names), service.settings.region)
         path = Path(choice.places[0]) if choice.places else data / "objects"
         folder = await asyncio.to_thread(Folder, path, service.ids)
         stack.callback(folder.close)
         own = await asyncio.to_thread(credential.load_or_create, data, service.ids)
         settings = msgspec.structs.replace(
-            _settings(choice, service, site, path, data, certificate),
+            _settings(choice, service, site, path, data),
             domains=_domains(site, names),
             names=[*names, urlsplit(choice.url).hostname or ""],
             listening=choice.host,
@@ -114,9 +109,7 @@ async def serving(
         yield Place(base, _hosts(base, site, names))
 
 
-def _settings(
-    choice: Choice, service: Service, site: Site, folder: Path, data: Path, certificate: Certificate
-) -> Settings:
+def _settings(choice: Choice, service: Service, site: Site, folder: Path, data: Path) -> Settings:
     """What the endpoint is told; it may run in another directory."""
     return Settings(
         folder=os.path.abspath(folder),
@@ -125,8 +118,8 @@ def _settings(
         region=service.settings.region,
         host=site.host,
         movable=isinstance(service.clock, MovableClock),
-        certificate=os.path.abspath(certificate.certificate) if choice.tls else None,
-        key=os.path.abspath(certificate.key) if choice.tls else None,
+        chains=[(os.path.abspath(chain.certificate), os.path.abspath(chain.key)) for chain in choice.chains],
+        suites=choice.suites,
     )
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from tidegate.clock import wall_now
 from tidegate.objects import sigv4
+from tidegate.objects.credential import Credential
 from tidegate.objects.sigv4 import Key
 from tidegate.s3 import chunked, signature
 from tidegate.s3.addressing import Target
@@ -49,9 +50,9 @@ class Callers:
     """Tells who calls."""
 
     def __init__(
-        self, gate: Gate, own: Key, *, account: str, auth: bool, hosts: tuple[str, ...], movable: bool
+        self, gate: Gate, own: Credential, *, account: str, auth: bool, hosts: tuple[str, ...], movable: bool
     ) -> None:
-        """``own`` is the key of the server's own URLs, ``hosts`` the host they name; ``movable``: ask for the time."""
+        """``own`` has the keys of our own URLs, ``hosts`` the host they name; ``movable``: ask for the time."""
         self._gate, self._own, self._account, self._auth = gate, own, account, auth
         self._hosts, self._movable = hosts, movable
 
@@ -62,8 +63,8 @@ class Callers:
             S3Error: it is not signed as it must be, or no longer good.
         """
         signed = signature.parse(target) if self._auth else _perhaps(target)
-        if signed is not None and signed.key_id == self._own.key_id:
-            return await self._own_url(signed, target)
+        if signed is not None and (own := self._own.find(signed.key_id)) is not None:
+            return await self._own_url(signed, target, own)
         if not self._auth:
             if signed is not None and signed.presigned:
                 signature.check_time(signed, wall_now())
@@ -72,12 +73,12 @@ class Callers:
             raise S3Error("AccessDenied")
         return await self._keyholder(signed, target)
 
-    async def _own_url(self, signed: Signed, target: Target) -> Caller:
+    async def _own_url(self, signed: Signed, target: Target, own: Key) -> Caller:
         if not signed.presigned or signed.old:
             raise S3Error("InvalidAccessKeyId", AWSAccessKeyId=signed.key_id)
         if target.hosted:
             raise S3Error("AccessDenied", "A URL of this server has its bucket in the path.")
-        signature.verify(signed, self._own.secret, target, hosts=self._hosts)
+        signature.verify(signed, own.secret, target, hosts=self._hosts)
         signature.check_time(signed, await self._gate.now() if self._movable else wall_now())
         return Caller(self._account, payload=signed.payload)
 

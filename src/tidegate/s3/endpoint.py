@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import socket
 import sqlite3
-import ssl
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -16,9 +14,13 @@ from pathlib import Path
 import msgspec
 
 from tidegate.clock import Ids, monotonic, wall_now
+from tidegate.files import seen
 from tidegate.net import pages
 from tidegate.objects import credential
 from tidegate.objects.folder import Folder
+from tidegate.pki.certificates import InvalidCertificateError
+from tidegate.pki.chains import Chain, check
+from tidegate.pki.tls import Suites, TrustStore
 from tidegate.s3.app import App, Observe
 from tidegate.s3.asking import Gate
 from tidegate.s3.callers import Callers
@@ -30,7 +32,7 @@ log = logging.getLogger("tidegate.s3")
 _PREDECESSOR_S = 15.0
 """For the process of a server that was killed to let go of the folder."""
 _GLANCE_S = 0.05
-_CERTIFICATE_S = 60.0
+_CERTIFICATE_S = 1.0
 _TIDY_S = 86_400.0
 
 
@@ -55,8 +57,9 @@ class Settings(msgspec.Struct, frozen=True):
     """The host it listens on, as the operator names it."""
     auth: bool = False
     movable: bool = False
-    certificate: str | None = None
-    key: str | None = None
+    chains: list[tuple[str, str]] = []
+    """Files of certificates and their keys; none: no TLS."""
+    suites: Suites = "modern"
     grace_s: float = 10.0
 
 
@@ -95,10 +98,12 @@ async def serving(
             own = None if settings.auth else pages.own(settings.names, [settings.listening])
             app = App(work, callers, gate, ids, settings.domains, observe, own)
             listener = Listener(app.respond, limits)
-            context = _context(settings)
+            store = _store(settings)
             await _drop_abandoned(work, limits)
-            await listener.open(listening, context)
-            tasks = [asyncio.create_task(task) for task in (_renew(context, settings), _tidy(work, limits))]
+            await listener.open(listening, None if store is None else store.listener("none"))
+            tasks = [asyncio.create_task(_tidy(work, limits))]
+            if store is not None:
+                tasks.append(asyncio.create_task(_renew(store, settings)))
             try:
                 yield listener
             finally:
@@ -134,33 +139,28 @@ async def _drop_abandoned(work: Work, limits: Limits) -> None:
         log.info("%d abandoned multipart uploads were removed", dropped)
 
 
-def _context(settings: Settings) -> ssl.SSLContext | None:
-    if settings.certificate is None:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.options |= ssl.OP_NO_RENEGOTIATION
-    context.load_cert_chain(settings.certificate, settings.key)
-    return context
+def _chains(settings: Settings) -> list[Chain]:
+    return [Chain(Path(certificate), Path(key)) for certificate, key in settings.chains]
 
 
-async def _renew(context: ssl.SSLContext | None, settings: Settings) -> None:
-    """Take up the server's certificate whenever it has been made again."""
-    if context is None or settings.certificate is None:
-        return
-    seen = _changed_at(settings.certificate)
+def _store(settings: Settings) -> TrustStore | None:
+    chains = _chains(settings)
+    return TrustStore(chains, alpn=["http/1.1"], suites=settings.suites) if chains else None
+
+
+async def _renew(store: TrustStore, settings: Settings) -> None:
+    """Take up certificates that have changed on disk, once they have stayed for a second."""
+    chains = _chains(settings)
+    files = [path for chain in chains for path in chain]
+    known = before = seen(files)
     while True:
         await asyncio.sleep(_CERTIFICATE_S)
-        found = _changed_at(settings.certificate)
-        if found == seen:
-            continue
-        try:
-            context.load_cert_chain(settings.certificate, settings.key)
-        except (OSError, ssl.SSLError) as error:  # the key is written before the certificate: next time it fits
-            log.warning("the renewed certificate cannot be used: %s", error)
-        else:
-            seen = found
-
-
-def _changed_at(path: str) -> float:
-    return os.stat(path).st_mtime
+        found = seen(files)
+        if found == before and found != known:
+            known = found
+            try:
+                check(chains, wall_now())
+                store.adopt(store.prepared(()))
+            except (InvalidCertificateError, OSError) as error:
+                log.error("a new certificate of objects cannot be served: %s; the previous one is served on", error)
+        before = found

@@ -23,6 +23,14 @@ NOT_A_CERTIFICATE_ARN: Final = "The given ARN does not represent a cert"
 """Reported by users of the live service. A principal that is something else."""
 
 
+WEAKLY_SIGNED: Final = "it is signed with SHA-1 or MD5, which TLS does not accept"
+
+
+def never_connects(reason: str) -> str:
+    """[R] RegisterCertificate, RegisterCertificateWithoutCA, RegisterCACertificate."""
+    return f"No device could connect with this certificate: {reason}."
+
+
 def certificate_missing(certificate_id: str) -> str:
     """[R] after the text for things."""
     return f"Certificate {certificate_id} cannot be found."

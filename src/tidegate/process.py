@@ -1,0 +1,36 @@
+"""What a process that holds keys owes them: nobody else reads what it writes, and its memory is in no file."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+from pathlib import Path
+from typing import Final
+
+_SET_DUMPABLE: Final = 4  # PR_SET_DUMPABLE of prctl(2); Python has no name for it
+_SECRETS: Final = ("*.key", "*.key.*", "tidegate.db", "tidegate.db-*", "objects/index.db", "objects/index.db-*")
+
+
+def keep_private() -> None:
+    """From now on files are its user's alone, and there are no core dumps, also where a program collects them.
+
+    Only root can attach a debugger or a profiler to it then. Does not outlast an exec.
+    """
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)  # Linux has it
+    if prctl is not None:
+        prctl(_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def repair(folder: Path) -> list[str]:
+    """Take secrets in a data directory away from other users; the names of those they could read.
+
+    Raises:
+        OSError: a file is another user's.
+    """
+    found = sorted({path for pattern in _SECRETS for path in folder.glob(pattern) if path.stat().st_mode & 0o077})
+    for path in found:
+        path.chmod(path.stat().st_mode & 0o700)
+    return [str(path.relative_to(folder)) for path in found]
