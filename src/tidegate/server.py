@@ -60,7 +60,7 @@ from tidegate.runtime.unit import Unit
 from tidegate.s3 import assembly
 from tidegate.s3.assembly import Choice, Place
 from tidegate.store.database import Database, StoreError, Tx
-from tidegate.store.sqlite import SqliteDatabase
+from tidegate.store.sqlite import PATIENCE_SECONDS, SqliteDatabase
 
 log = logging.getLogger("tidegate")
 
@@ -224,7 +224,7 @@ async def _service(options: Options, stack: AsyncExitStack) -> tuple[Service, Tr
     clock: Clock = MovableClock() if options.clock == "movable" else SystemClock()
     ids = RandomIds()
     # The store belongs to this thread (SQLite), and nobody is served yet.
-    database = open_store(options.data, options.store, clock.now())
+    database = open_store(options.data, options.store, clock.now(), serving=True)
     work = unit.over(database)
     relay = _relay(database, work, ids)
     if relay is not None:
@@ -455,19 +455,21 @@ def open_vault(data: Path, master_key: Path | None, ids: Ids) -> Vault:
     return vault.load_or_create(data, ids) if master_key is None else vault.load(master_key, ids)
 
 
-def open_store(data: Path, store: str, now: int) -> Database:
+def open_store(data: Path, store: str, now: int, *, serving: bool = False) -> Database:
     """Open the store that ``store`` names: ``sqlite`` in the data directory, or a PostgreSQL URL. Blocks.
+
+    ``serving``: it will be used through a ``Unit``, which tries again by itself what meets a lock.
 
     Raises:
         StoreError: it cannot be opened.
     """
     if store == "sqlite":
-        return SqliteDatabase(data / "tidegate.db", now=now)
+        return SqliteDatabase(data / "tidegate.db", now=now, patience_seconds=0 if serving else PATIENCE_SECONDS)
     try:
-        from tidegate.store.postgres import PostgresDatabase  # the driver is an extra
+        from tidegate.store.postgres import LOCK_WAIT_MS, PostgresDatabase  # the driver is an extra
     except ImportError:
         raise StoreError("a PostgreSQL store needs its driver: pip install 'tidegate[postgres]'") from None
-    return PostgresDatabase(store, now=now)
+    return PostgresDatabase(store, now=now, lock_wait_ms=unit.LOCK_WAIT_MS if serving else LOCK_WAIT_MS)
 
 
 @contextmanager

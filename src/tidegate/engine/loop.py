@@ -20,7 +20,8 @@ from tidegate.clock import Clock, Millis, MovableClock
 from tidegate.ops.effects import EngineDue, ExecutionsQueued
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.unit import Unit
-from tidegate.store.database import Tx, locks_rows
+from tidegate.sparing import Sparing
+from tidegate.store.database import Lane, StoreUnavailable, Tx, in_lane, locks_rows
 
 Step = Callable[[Tx, Millis], Millis | None]
 """One bounded step of what is due at an instant; returns when to look again (at once if not later), else None."""
@@ -32,6 +33,8 @@ _TURNS = 3
 """Of the event loop: one reads requests, one runs them, one commits."""
 _FIRST_RETRY_S = 1.0
 _LONGEST_RETRY_S = 30.0
+_LONGEST_OUTAGE_RETRY_S = 2.0
+"""For a store that is away: what was due is done soon after it is back."""
 
 
 class Stopped(Exception):  # noqa: N818 - a state, not a fault
@@ -54,6 +57,7 @@ class Engine:
         self._wake = asyncio.Event()
         self._stopping = False
         self._retry_s = 0.0
+        self._sparing = Sparing(log)
         self._waiting: list[asyncio.Future[Millis | None]] = []
         self._task: asyncio.Task[None] | None = None
         unit.subscribe(self._effects, own=True)
@@ -127,7 +131,7 @@ class Engine:
         """One step; when to look again."""
         self.next_at = None
         step = self._step
-        due: Millis | None = await self._unit.transact(locks_rows(lambda tx: step(tx, now)))
+        due: Millis | None = await self._unit.transact(in_lane(Lane.HOUSE, locks_rows(lambda tx: step(tx, now))))
         # A commit during the step may have named an instant the step could not see.
         if due is not None and (self.next_at is None or due < self.next_at):
             self.next_at = due
@@ -137,12 +141,15 @@ class Engine:
 
     def _failed(self, error: Exception, waiting: list[asyncio.Future[Millis | None]]) -> None:
         self._metrics.engine_failures += 1
-        self._retry_s = min(max(self._retry_s * 2, _FIRST_RETRY_S), _LONGEST_RETRY_S)
-        log.error(
-            "a step of the engine failed and nothing of it was kept; it is tried again in %.0f s. Rollouts and timers "
-            "wait meanwhile: look at the store first (disk space, connection)",
+        away = isinstance(error, StoreUnavailable)
+        longest = _LONGEST_OUTAGE_RETRY_S if away else _LONGEST_RETRY_S
+        self._retry_s = min(max(self._retry_s * 2, _FIRST_RETRY_S), longest)
+        self._sparing.error(
+            "a step of the engine failed: %s; it is tried again in %.0f s. Rollouts and timers wait meanwhile: look at "
+            "the store first (disk space, connection)",
+            error,
             self._retry_s,
-            exc_info=error,
+            exc_info=None if away else error,
         )
         for future in waiting:
             _fail(future, error)

@@ -10,6 +10,7 @@ from tidegate.ops import identity
 from tidegate.ops.identity import Bound
 from tidegate.pki.certificates import certificate_id
 from tidegate.runtime.service import Service
+from tidegate.store.database import Lane, in_lane
 from tidegate.wire.errors import WireError
 from tidegate.wire.iot_data import ForbiddenException
 from tidegate.wire.shapes import Operation
@@ -35,7 +36,9 @@ async def judge(service: Service, request: Request, der: bytes) -> tuple[Caller,
     host = request.header(b"host")
     name = host.decode("latin-1").partition(":")[0] if host else None
     known_as, partition = certificate_id(der), service.settings.partition
-    device = await service.unit.read(lambda tx: identity.load(tx, known_as, server_name=name, partition=partition))
+    device = await service.unit.read(
+        in_lane(Lane.IDENTITY, lambda tx: identity.load(tx, known_as, server_name=name, partition=partition))
+    )
     if device is None:
         raise forbidden()
     bound = device.bind(None, request.peer.address)

@@ -29,6 +29,7 @@ from tidegate.mqtt.signers import Authorise, SignerIdentity, by_policies
 from tidegate.ops import identity
 from tidegate.ops.effects import AccessChanged, Missed, PoliciesChanged, PrincipalChanged, StoreEmptied
 from tidegate.runtime.service import Service
+from tidegate.store.database import Lane, in_lane
 
 
 class DeviceIdentity:
@@ -75,8 +76,11 @@ class Devices:
         certificate_id = hashlib.sha256(certificate_der).hexdigest()
         partition = self._service.settings.partition
         device = await self._service.unit.read(
-            lambda tx: identity.load(
-                tx, certificate_id, server_name=server_name, client_id=client_id, partition=partition
+            in_lane(
+                Lane.IDENTITY,
+                lambda tx: identity.load(
+                    tx, certificate_id, server_name=server_name, client_id=client_id, partition=partition
+                ),
             )
         )
         return None if device is None else DeviceIdentity(device, device.bind(client_id, peer), peer)

@@ -17,7 +17,7 @@ from tidegate.runtime.access import Access
 from tidegate.runtime.relay import Relay
 from tidegate.runtime.unit import Unit
 from tidegate.store import scopes
-from tidegate.store.database import Tx, Work, locks_rows
+from tidegate.store.database import Lane, Tx, Work, in_lane, locks_rows
 
 
 class Settings(NamedTuple):
@@ -69,12 +69,21 @@ class Service:
         self._scopes: dict[tuple[str, str], int] = {}
         unit.subscribe(self._changed)
 
-    async def invoke(self, handler: Handler, request: Any, *, account: str, region: str, principal: str) -> Any:
+    async def invoke(
+        self,
+        handler: Handler,
+        request: Any,
+        *,
+        account: str,
+        region: str,
+        principal: str,
+        lane: Lane = Lane.OPERATORS,
+    ) -> Any:
         """Run an operation for a caller; returns its response once it is durable.
 
         Raises:
             WireError: what the operation answers.
-            StoreError: the store could not take it; nothing was kept.
+            StoreError: the store could not take it; nothing was kept, unless it says so (``OutcomeUnknown``).
         """
         call = await self.call(account, region, principal)
         if handler.at_broker:
@@ -84,6 +93,7 @@ class Service:
         def work(tx: Tx) -> Any:
             return handler.run(tx, call, request, *prepared)
 
+        in_lane(lane, work)
         if handler.reads:
             return await self.unit.read(work)
         return await self.unit.transact(locks_rows(work) if handler.locks_rows else work)

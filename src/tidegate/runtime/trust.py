@@ -22,8 +22,9 @@ from tidegate.pki.authority import ServerFiles
 from tidegate.pki.certificates import InvalidCertificateError
 from tidegate.pki.tls import Authorities, TrustStore, trust
 from tidegate.runtime.unit import Unit
+from tidegate.sparing import Sparing
 from tidegate.store import ca_certificates, certificates
-from tidegate.store.database import StoreError, Tx
+from tidegate.store.database import Lane, StoreError, Tx, in_lane
 
 log = logging.getLogger("tidegate.tls")
 
@@ -48,6 +49,7 @@ class Trust:
         self._files = files
         self._tidy_s = tidy_s
         self._loop = asyncio.get_running_loop()
+        self._sparing = Sparing(log)
         self._served = b""
         self._authorities = Authorities()
         self._arrived: list[CertificateTrusted] | None = None
@@ -146,7 +148,9 @@ class Trust:
                 self._due = False
                 await self.reload()
         except (StoreError, InvalidCertificateError) as error:
-            log.error("what is trusted could not be read again: %s; deleted certificates pass the handshake", error)
+            self._sparing.error(
+                "what is trusted could not be read again: %s; deleted certificates pass the handshake", error
+            )
         finally:
             self._tidying = None
 
@@ -163,7 +167,7 @@ class Trust:
         """Authorities (0) or leaves (1) of every scope, after an inner id."""
         read: _Read = (ca_certificates.registered, certificates.registered)[kind]
         found: list[str] = []
-        while rows := await self._unit.read(lambda tx, after=after: read(tx, after, _PAGE)):  # type: ignore[misc]
+        while rows := await self._unit.read(in_lane(Lane.HOUSE, lambda tx, after=after: read(tx, after, _PAGE))):  # type: ignore[misc]
             found += [pem for _, pem in rows]
             after = rows[-1][0]
             self._latest[kind] = max(self._latest[kind], after)
@@ -180,4 +184,4 @@ class Trust:
             try:
                 await act()
             except (StoreError, InvalidCertificateError, OSError) as error:
-                log.error("what TLS listeners trust could not be looked after: %s", error)
+                self._sparing.error("what TLS listeners trust could not be looked after: %s", error)
