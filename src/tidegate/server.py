@@ -32,6 +32,7 @@ from tidegate.core.leniency import Leniency
 from tidegate.core.throttle import Rates
 from tidegate.engine.loop import Engine, Step
 from tidegate.engine.pace import Pace
+from tidegate.engine.tidying import Tidying
 from tidegate.http.app import App
 from tidegate.http.callers import Caller
 from tidegate.http.connections import Limits as ConnectionLimits
@@ -195,7 +196,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
         stack.enter_context(_alone(options.data))
         service, trust = await _service(options, stack)
         metrics = Metrics()
-        engine = Engine(service.unit, service.clock, _step(service.settings, Pace(service.unit)), metrics)
+        engine = Engine(service.unit, service.clock, Tidying(_step(service.settings, Pace(service.unit))), metrics)
         engine.start()
         stack.push_async_callback(engine.stop)
         node = _node(options.data, service.ids) if service.unit.shared else 0
