@@ -196,7 +196,13 @@ async def running(options: Options) -> AsyncIterator[Running]:
         stack.enter_context(_alone(options.data))
         service, trust = await _service(options, stack)
         metrics = Metrics()
-        engine = Engine(service.unit, service.clock, Tidying(_step(service.settings, Pace(service.unit))), metrics)
+        engine = Engine(
+            service.unit,
+            service.clock,
+            Tidying(_step(service.settings, Pace(service.unit))),
+            metrics,
+            alone=lambda: service.relay is None or service.relay.alone,
+        )
         engine.start()
         stack.push_async_callback(engine.stop)
         node = _node(options.data, service.ids) if service.unit.shared else 0

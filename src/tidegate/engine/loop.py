@@ -16,7 +16,9 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tidegate.clock import Clock, Millis, MovableClock
+from tidegate.clock import Clock, Millis, MovableClock, monotonic
+from tidegate.engine.pacer import Pacer
+from tidegate.ops import clock_jumps
 from tidegate.ops.effects import EngineDue, ExecutionsQueued
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.unit import Unit
@@ -47,7 +49,20 @@ class Engine:
     ``next_at`` is when (epoch ms) the latest step wants the engine to look again; None if nothing is foreseen.
     """
 
-    def __init__(self, unit: Unit, clock: Clock, step: Step, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        unit: Unit,
+        clock: Clock,
+        step: Step,
+        metrics: Metrics,
+        *,
+        beat: Callable[[], float] = monotonic,
+        alone: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """``beat`` counts seconds whatever the clock does: a clock that leaves its pace has jumped. ``alone`` tells
+        whether no other server is on the store.
+        """
+        self._alone = alone
         self.next_at: Millis | None = None
         self._unit = unit
         self._clock = clock
@@ -56,6 +71,7 @@ class Engine:
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         self._stopping = False
+        self._pacer = None if isinstance(clock, MovableClock) else Pacer(beat)
         self._retry_s = 0.0
         self._sparing = Sparing(log)
         self._waiting: list[asyncio.Future[Millis | None]] = []
@@ -111,6 +127,8 @@ class Engine:
             waiting, self._waiting = self._waiting, []
             now = self._clock.now()
             try:
+                if self._pacer is not None:
+                    await self._follow(self._pacer, now)
                 due = await self._advance(now)
             except Exception as error:  # noqa: BLE001 - whatever it was, time must go on for the other jobs
                 self._failed(error, waiting)
@@ -126,6 +144,27 @@ class Engine:
             await self._sleep(self._pause(due))
         for future in self._waiting:
             _fail(future, Stopped())
+
+    async def _follow(self, pacer: Pacer, now: Millis) -> None:
+        """At the start, and where the clock has jumped, have what is stored follow it."""
+        if pacer.keeps(now):
+            return
+        span, alone = pacer.span(), self._alone()
+
+        def work(tx: Tx) -> None:
+            if span is None:
+                clock_jumps.began(tx, now)
+            else:
+                clock_jumps.follow(tx, span, now, alone=alone)
+
+        await self._unit.transact(in_lane(Lane.HOUSE, locks_rows(work)))
+        pacer.accept(now)
+        if span is not None:
+            self._metrics.clock_jumps += 1
+            log.warning(
+                "the wall clock jumped by %+.1f s; rollouts and timers go on as if it had not: look at what sets it",
+                (now - span[1]) / 1000,
+            )
 
     async def _advance(self, now: Millis) -> Millis | None:
         """One step; when to look again."""
