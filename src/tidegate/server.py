@@ -284,7 +284,12 @@ def _node(data: Path, ids: Ids) -> int:
     path = data / "node"
     if not path.exists():
         path.write_text(f"{int(ids.uuid().replace('-', '')[:15], 16)}\n")
-    return int(path.read_text())
+    try:
+        return int(path.read_text())
+    except ValueError:
+        raise StoreError(
+            f"{path} is damaged: it holds no number. Remove it and start again; devices then begin new sessions"
+        ) from None
 
 
 def _step(settings: Settings, pace: Pace) -> Step:

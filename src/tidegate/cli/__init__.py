@@ -7,12 +7,14 @@ from collections.abc import Sequence
 
 from cyclopts import App
 
-from tidegate.cli import access, demo, env, keys, serve, version, why_denied
+from tidegate.cli import access, check, demo, env, keys, serve, version, why_denied
 from tidegate.cli.environment import Environment
 from tidegate.core.iam.documents import MalformedError
+from tidegate.objects.index import IndexFaultError
 from tidegate.ops.access import RefusedError
 from tidegate.pki.certificates import InvalidCertificateError
 from tidegate.pki.vault import VaultError
+from tidegate.s3.apart import EndpointFaultError
 from tidegate.server import InUseError
 from tidegate.store.database import StoreError
 
@@ -28,6 +30,7 @@ app.command(env.env)
 app.command(keys.app)
 app.command(access.app)
 app.command(why_denied.why_denied)
+app.command(check.check)
 app.command(version.version)
 
 
@@ -38,7 +41,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except MalformedError as error:
         print("\n".join(["tidegate: the policy document is refused:", *error.problems]), file=sys.stderr)
         sys.exit(1)
-    except (InUseError, StoreError, InvalidCertificateError, VaultError, RefusedError, OSError) as error:
+    except (
+        InUseError,
+        StoreError,
+        IndexFaultError,
+        EndpointFaultError,
+        InvalidCertificateError,
+        VaultError,
+        RefusedError,
+        OSError,
+    ) as error:
         print(f"tidegate: {error}", file=sys.stderr)
         sys.exit(1)
     sys.exit(result if isinstance(result, int) else 0)

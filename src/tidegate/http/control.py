@@ -99,6 +99,9 @@ class Control:
             return _json(503, {"status": "unavailable", "store": "It has not answered yet."})
         except StoreError as error:
             return _json(503, {"status": "unavailable", "store": str(error)})
+        ailment = None if self._service.objects is None else self._service.objects.ailment()
+        if ailment is not None:
+            return _json(503, {"status": "unavailable", "store": "writable", "objects": ailment})
         return _json(200, {"status": "ok", "store": "writable"})
 
     async def _metrics(self, _request: Request) -> Answer:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+
+from tidegate.faults import explained
 
 _SCHEMA = """
 CREATE TABLE bucket (
@@ -81,12 +83,13 @@ class Index:
     """The index of a folder, for any thread: one connection that writes, one that reads and never waits for it."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         try:
             self._writer = _open(path)
             self._create(path)
             self._reader = _open(path)
         except sqlite3.Error as error:
-            raise IndexFaultError(f"{path}: {error}") from None
+            raise IndexFaultError(f"the objects' index {path} cannot be opened: {explained(error)}") from None
         self._writing = threading.RLock()
         self._reading = threading.Lock()
 
@@ -127,6 +130,11 @@ class Index:
         """Forget everything, in the present transaction of ``write``."""
         for table in _TABLES:
             self._writer.execute(f"DELETE FROM {table}")  # noqa: S608 - our tables
+
+    def check(self) -> None:
+        """Raise ``sqlite3.Error`` if the file cannot be read: as it is now, not as a connection remembers it."""
+        with closing(sqlite3.connect(f"{self._path.resolve().as_uri()}?mode=ro", uri=True)) as fresh:
+            fresh.execute("SELECT 1 FROM bucket LIMIT 1").fetchone()
 
     def close(self) -> None:
         """Let go of the file."""

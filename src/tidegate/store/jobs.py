@@ -287,6 +287,11 @@ def put_release(tx: Tx, job_id: int, released_at: int, count: int) -> None:
     tx.run("job_release_put", {"job": job_id, "released_at": released_at, "count": count})
 
 
+def miscounted(tx: Tx, limit: int) -> list[tuple[int, int, int, int]]:
+    """(job, status, counted, found) where a job's counters are not what its executions are: there must be none."""
+    return [(row[0], row[1], row[2], row[3]) for row in tx.all("job_miscounted", {"limit": limit})]
+
+
 def hasten_active(tx: Tx, now: int) -> None:
     """Have every job looked at that may still do something."""
     statuses = {"scheduled": str(JobStatus.SCHEDULED), "in_progress": str(JobStatus.IN_PROGRESS)}

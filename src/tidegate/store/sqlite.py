@@ -11,6 +11,7 @@ transactions. Two servers on one file are not meant.
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import sqlite3
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tidegate import clock
+from tidegate.faults import explained
 from tidegate.sparing import Sparing
 from tidegate.store import migrations, shared, statements
 from tidegate.store.database import (
@@ -199,12 +201,14 @@ class SqliteDatabase:
         self._owned = threading.Lock()
         self._patience = patience_seconds
         self._connection = _connect(path, log_limit)
+        self._path = str(path) if path else None
+        self._inode = _inode(path) if path else None
         try:
             _migrate(self._connection, now)
         except BaseException as error:
             self._connection.close()
             if isinstance(error, sqlite3.Error):
-                raise StoreError(f"cannot open {path}: {error}") from error
+                raise StoreError(f"cannot open {path}: {explained(error)}") from error
             raise
         self._connection.execute(f"PRAGMA busy_timeout = {_GLANCE_MILLISECONDS if patience_seconds else 0}")
         self._checkpointer = _Checkpointer(path, log_limit, checkpoint_seconds) if path else None
@@ -233,6 +237,7 @@ class SqliteDatabase:
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
         connection = self._connection
+        self._check_place()
         try:
             _begin(connection, self._patience)
             yield
@@ -243,8 +248,16 @@ class SqliteDatabase:
             if isinstance(error, sqlite3.Error):
                 if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_IOERR_FSYNC:
                     raise OutcomeUnknown(f"the disk did not say whether it wrote: {error}") from error
-                raise StoreUnavailable(f"the database could not be written: {error}") from error
+                raise StoreUnavailable(f"the database could not be written: {explained(error)}") from error
             raise
+
+    def _check_place(self) -> None:
+        """SQLite would go on writing to a file that was deleted, and all of it would be gone at the end."""
+        if self._path is not None and _inode(self._path) != self._inode:
+            raise StoreUnavailable(
+                f"{self._path} was deleted or replaced while the server runs: stop it, put the file or a backup "
+                "back, and start again"
+            )
 
     def _together(self, works: Sequence[Work[Any]], *, guarded: bool) -> list[Outcome[Any]]:
         with self._transaction():
@@ -323,7 +336,7 @@ class SqliteDatabase:
         except sqlite3.Error as error:
             if _is_own_fault(error):
                 raise _as_outcome(error) from error
-            raise StoreUnavailable(f"the database could not be read: {error}") from error
+            raise StoreUnavailable(f"the database could not be read: {explained(error)}") from error
         finally:
             self._owned.release()
 
@@ -371,22 +384,32 @@ def _connect(path: Path | None, log_limit: int) -> sqlite3.Connection:
     try:
         if path:
             path.parent.mkdir(parents=True, exist_ok=True)
+            if path.exists() and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS))
             path.touch(mode=0o600)  # it holds the secrets of access keys; the log and its index take the same mode
         connection = sqlite3.connect(
             str(path) if path else ":memory:", isolation_level=None, cached_statements=512, check_same_thread=False
         )
     except (OSError, sqlite3.Error) as error:
-        raise StoreError(f"cannot open {path}: {error}") from error
+        raise StoreError(f"cannot open {path}: {explained(error)}") from error
     try:
         _configure(connection, log_limit)
         mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
     except sqlite3.Error as error:
         connection.close()
-        raise StoreError(f"cannot open {path}: {error}") from error
+        raise StoreError(f"cannot open {path}: {explained(error)}") from error
     if path and mode != "wal":
         connection.close()
         raise StoreError(f"cannot open {path}: its file system cannot keep a write-ahead log (journal mode {mode})")
     return connection
+
+
+def _inode(path: Path | str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _configure(connection: sqlite3.Connection, log_limit: int) -> None:
