@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from tools.ordeal import Row
@@ -42,6 +43,7 @@ def _swallowed(database: Postgres) -> list[Row]:
     proxy = Proxy(database.url)
     with serving(proxy.url) as (served, folder):
         canaries = Canaries(served, folder)
+        time.sleep(2)
         proxy.swallow_established()
         took, (status, _) = timed(lambda: served.write("one"))
         rows = [within(scenario, "a write is answered", 5, took, ok=status in (200, 503))]
@@ -84,6 +86,7 @@ def _lost_commit(database: Postgres) -> list[Row]:
     scenario = "the answer to COMMIT is lost"
     proxy = Proxy(database.url)
     with serving(proxy.url) as (served, _):
+        served.write("before")
         honest = 0
         for number in range(5):
             proxy.swallow_answers_to = b"COMMIT\x00"

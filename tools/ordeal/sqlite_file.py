@@ -25,6 +25,7 @@ def _locked() -> list[Row]:
     scenario = "another process locks the SQLite file"
     with serving() as (served, folder):
         canaries = Canaries(served, folder)
+        time.sleep(2)
         other = sqlite3.connect(folder / "tidegate.db", isolation_level=None)
         other.execute("BEGIN EXCLUSIVE")
         rows = [

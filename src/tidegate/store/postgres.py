@@ -56,7 +56,7 @@ _FREE_ATTEMPTS = 3
 """After these, a work that goes on colliding runs while no other serializable one of this process does."""
 _ALONE = -1
 _LINK = {
-    "connect_timeout": "3",
+    "connect_timeout": "2",
     "keepalives_idle": "5",
     "keepalives_interval": "2",
     "keepalives_count": "3",
