@@ -35,6 +35,7 @@ from tidegate.core.leniency import Leniency
 from tidegate.core.throttle import Rates
 from tidegate.engine.loop import Engine, Step
 from tidegate.engine.pace import Pace
+from tidegate.engine.tidying import Tidying
 from tidegate.http.app import App
 from tidegate.http.callers import Caller
 from tidegate.http.connections import Limits as ConnectionLimits
@@ -69,7 +70,7 @@ from tidegate.runtime.unit import Unit
 from tidegate.s3 import assembly
 from tidegate.s3.assembly import Choice, Place
 from tidegate.store.database import Database, StoreError, Tx
-from tidegate.store.sqlite import SqliteDatabase
+from tidegate.store.sqlite import PATIENCE_SECONDS, SqliteDatabase
 
 log = logging.getLogger("tidegate")
 
@@ -219,7 +220,13 @@ async def running(options: Options) -> AsyncIterator[Running]:
             log.warning("other users could read %s in %s; now they cannot", ", ".join(exposed), options.data)
         service, trust = await _service(options, stack)
         metrics = Metrics()
-        engine = Engine(service.unit, service.clock, _step(service.settings, Pace(service.unit)), metrics)
+        engine = Engine(
+            service.unit,
+            service.clock,
+            Tidying(_step(service.settings, Pace(service.unit))),
+            metrics,
+            alone=lambda: service.relay is None or service.relay.alone,
+        )
         engine.start()
         stack.push_async_callback(engine.stop)
         node = _node(options.data, service.ids) if service.unit.shared else 0
@@ -249,7 +256,7 @@ async def _service(options: Options, stack: AsyncExitStack) -> tuple[Service, Tr
     clock: Clock = MovableClock() if options.clock == "movable" else SystemClock()
     ids = RandomIds()
     # The store belongs to this thread (SQLite), and nobody is served yet.
-    database = open_store(options.data, options.store, clock.now())
+    database = open_store(options.data, options.store, clock.now(), serving=True)
     work = unit.over(database)
     relay = _relay(database, work, ids)
     if relay is not None:
@@ -314,7 +321,12 @@ def _node(data: Path, ids: Ids) -> int:
     path = data / "node"
     if not path.exists():
         path.write_text(f"{int(ids.uuid().replace('-', '')[:15], 16)}\n")
-    return int(path.read_text())
+    try:
+        return int(path.read_text())
+    except ValueError:
+        raise StoreError(
+            f"{path} is damaged: it holds no number. Remove it and start again; devices then begin new sessions"
+        ) from None
 
 
 def _step(settings: Settings, pace: Pace) -> Step:
@@ -505,19 +517,21 @@ def open_vault(data: Path, master_key: Path | None, ids: Ids) -> Vault:
     return vault.load_or_create(data, ids) if master_key is None else vault.load(master_key, ids)
 
 
-def open_store(data: Path, store: str, now: int) -> Database:
+def open_store(data: Path, store: str, now: int, *, serving: bool = False) -> Database:
     """Open the store that ``store`` names: ``sqlite`` in the data directory, or a PostgreSQL URL. Blocks.
+
+    ``serving``: it will be used through a ``Unit``, which tries again by itself what meets a lock.
 
     Raises:
         StoreError: it cannot be opened.
     """
     if store == "sqlite":
-        return SqliteDatabase(data / "tidegate.db", now=now)
+        return SqliteDatabase(data / "tidegate.db", now=now, patience_seconds=0 if serving else PATIENCE_SECONDS)
     try:
-        from tidegate.store.postgres import PostgresDatabase  # the driver is an extra
+        from tidegate.store.postgres import LOCK_WAIT_MS, PostgresDatabase  # the driver is an extra
     except ImportError:
         raise StoreError("a PostgreSQL store needs its driver: pip install 'tidegate[postgres]'") from None
-    return PostgresDatabase(store, now=now)
+    return PostgresDatabase(store, now=now, lock_wait_ms=unit.LOCK_WAIT_MS if serving else LOCK_WAIT_MS)
 
 
 @contextmanager

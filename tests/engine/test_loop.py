@@ -31,6 +31,7 @@ class Agenda:
         self.done: list[tuple[int, int]] = []
         self.steps = 0
         self.failing = 0
+        self.failure: Exception = StoreUnavailable("the disk is full")
 
     def add(self, at: int) -> None:
         self.due = sorted([*self.due, at])
@@ -39,7 +40,7 @@ class Agenda:
         self.steps += 1
         if self.failing:
             self.failing -= 1
-            raise StoreUnavailable("the disk is full")
+            raise self.failure
         if self.due and self.due[0] <= now:
             at = self.due.pop(0)
             self.done.append((at, now))
@@ -262,12 +263,23 @@ def test_a_failed_step_is_told_to_who_waits_and_tried_again(
     assert "look at the store first" in caplog.text
 
 
-def test_retries_wait_longer_and_longer_up_to_half_a_minute(store: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("failure", "expected"),
+    [
+        (LookupError("a fault of ours"), [1, 2, 4, 8, 16, 30, 30, 30]),
+        (StoreUnavailable("the disk is full"), [1, 2, 2, 2, 2, 2, 2, 2]),
+    ],
+)
+def test_retries_wait_longer_and_longer(
+    store: Database, monkeypatch: pytest.MonkeyPatch, failure: Exception, expected: list[int]
+) -> None:
+    """Up to half a minute; of a store that is away two seconds, so that what is due is soon done when it is back."""
     pauses: list[float | None] = []
 
     async def scenario() -> None:
         agenda = Agenda(NOW)
         agenda.failing = 8
+        agenda.failure = failure
         rig = Rig(store, agenda)
         enough = asyncio.Event()
 
@@ -284,7 +296,7 @@ def test_retries_wait_longer_and_longer_up_to_half_a_minute(store: Database, mon
             await enough.wait()
 
     asyncio.run(scenario())
-    assert pauses[:8] == [1, 2, 4, 8, 16, 30, 30, 30]
+    assert pauses[:8] == expected
     assert pauses[8] is None
 
 

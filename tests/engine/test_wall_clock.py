@@ -10,9 +10,10 @@ import pytest
 from tests.conftest import NOW
 from tidegate.engine import loop
 from tidegate.engine.loop import Engine
+from tidegate.ops import clock_jumps
 from tidegate.runtime import unit
 from tidegate.runtime.metrics import Metrics
-from tidegate.store.database import Tx
+from tidegate.store.database import StoreUnavailable, Tx
 from tidegate.store.sqlite import SqliteDatabase
 
 HOUR = 3_600_000
@@ -37,7 +38,9 @@ class Rig:
         self.done: list[tuple[int, int]] = []
         self.worked = asyncio.Event()
         self.unit = unit.over(SqliteDatabase(None, now=NOW))
-        self.engine = Engine(self.unit, self.clock, self._step, Metrics())
+        self.beat = 0.0
+        self.metrics = Metrics()
+        self.engine = Engine(self.unit, self.clock, self._step, self.metrics, beat=lambda: self.beat)
 
     def _step(self, _tx: Tx, now: int) -> int | None:
         if self.due and min(self.due) <= now:
@@ -86,5 +89,68 @@ def test_after_a_jump_back_nothing_is_done_early_or_twice() -> None:
         rig.clock.instant += HOUR + 5
         assert await rig.engine.settle() is None
         assert rig.done == [(NOW, NOW), (NOW - HOUR, NOW - HOUR), (NOW + 5, NOW + 5)]
+
+    run(test)
+
+
+@pytest.mark.parametrize("jump", [-HOUR, HOUR])
+def test_a_jump_is_counted_and_told_once(
+    jump: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    followed: list[tuple[int, int]] = []
+    monkeypatch.setattr(clock_jumps, "follow", lambda tx, span, now, alone: followed.append((span[1], now)))
+
+    async def test(rig: Rig) -> None:
+        rig.beat = 7.0
+        await rig.engine.settle()
+        rig.beat += 600
+        rig.clock.instant += 600_000 + 900  # a time server slews
+        await rig.engine.settle()
+        assert followed == []
+        rig.beat += 30
+        rig.clock.instant += 30_000 + jump
+        await rig.engine.settle()
+        await rig.engine.settle()
+        after = NOW + 630_900 + jump
+        assert followed == [(after - jump, after)]
+        assert b"tidegate_clock_jumps_total 1.0" in rig.metrics.text()
+
+    run(test)
+    assert len([record for record in caplog.records if "the wall clock jumped" in record.message]) == 1
+
+
+def test_a_clock_that_goes_back_with_its_beat_has_jumped_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    followed: list[int] = []
+    monkeypatch.setattr(clock_jumps, "follow", lambda tx, span, now, alone: followed.append(now))
+
+    async def test(rig: Rig) -> None:
+        rig.beat = 7200.0
+        await rig.engine.settle()
+        rig.beat -= 3600
+        rig.clock.instant -= HOUR
+        await rig.engine.settle()
+        assert followed == [NOW - HOUR]
+
+    run(test)
+
+
+def test_a_jump_that_could_not_be_followed_is_followed_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "_FIRST_RETRY_S", 0.0)
+    tried: list[int] = []
+
+    def follow(tx: Tx, span: tuple[int, int], now: int, *, alone: bool) -> None:
+        tried.append(span[1])
+        if len(tried) == 1:
+            raise StoreUnavailable("the disk is full")
+
+    monkeypatch.setattr(clock_jumps, "follow", follow)
+
+    async def test(rig: Rig) -> None:
+        await rig.engine.settle()
+        rig.clock.instant += HOUR
+        with pytest.raises(StoreUnavailable):
+            await rig.engine.settle()
+        await rig.engine.settle()
+        assert tried == [NOW, NOW]
 
     run(test)

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from tidegate.engine.tidying import Tidying
 from tidegate.ops import registry
+from tidegate.ops import shadows as operations
 from tidegate.ops.call import Call
 from tidegate.ops.effects import ShadowMessages
 from tidegate.store import scopes, shadows, things
@@ -18,6 +20,7 @@ from tidegate.store.shadows import Key, Shadow
 from tidegate.wire import iot_data
 
 SECONDS = 1_767_225_600
+HOUR = 3_600_000
 
 
 class Device:
@@ -275,6 +278,46 @@ def test_a_shadow_is_set_only_as_it_was_read(database: Database, call: Call) -> 
     assert not put(first, Shadow(2, "{}"))
     assert put(deleted, Shadow(2, "{}"))
     assert transact(database, lambda tx: shadows.get(tx, key)) == Shadow(2, "{}")
+
+
+def test_a_deleted_shadow_is_forgotten_after_two_days(
+    database: Database, call: Call, run: Any, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page a step, and never one that is there, or that was made anew."""
+    monkeypatch.setattr(operations, "_FORGET_CHUNK", 2)
+    steps = Tidying(lambda tx, now: None)
+
+    def tidied(now: int) -> None:
+        for _ in range(5):
+            transact(database, lambda tx: steps(tx, now))
+
+    kept, again = Device(run, name="kept"), Device(run, name="again")
+    for each in (device, kept, again, *(Device(run, name=f"n{number}") for number in range(4))):
+        each.update({"reported": {"a": 1}})
+    device.delete()
+    again.delete()
+    again.update({"reported": {"a": 2}})
+    tidied(call.now + 48 * HOUR - 1)
+    assert transact(database, lambda tx: shadows.get(tx, Key(call.scope, "t", ""))) == Shadow(1, None)
+    tidied(call.now + 48 * HOUR)  # looked at just now
+    assert transact(database, lambda tx: shadows.get(tx, Key(call.scope, "t", ""))) == Shadow(1, None)
+    tidied(call.now + 49 * HOUR)
+    assert transact(database, lambda tx: shadows.get(tx, Key(call.scope, "t", ""))) is None
+    assert kept.get()["version"] == 1
+    assert again.get()["version"] == 2
+    assert device.update({"reported": {"a": 1}})["version"] == 1, "it begins anew"
+
+
+def test_nobody_tidies_while_something_is_due(database: Database) -> None:
+    asked: list[str] = []
+
+    class Watching:
+        def __getattr__(self, name: str) -> Any:
+            asked.append(name)
+            raise AssertionError(name)
+
+    Tidying(lambda tx, now: now)(Watching(), SECONDS)
+    assert asked == []
 
 
 def at_once(database: Database, work: Callable[[int], Any], count: int) -> list[Any]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests.conftest import NOW
@@ -16,7 +18,19 @@ from tests.store.rows import template
 from tidegate.runtime import unit as units
 from tidegate.runtime.unit import Pooled, Ticked, Unit
 from tidegate.store import templates
-from tidegate.store.database import Database, Outcome, StoreError, StoreUnavailable, Tx, Work, together
+from tidegate.store.database import (
+    Database,
+    Lane,
+    Outcome,
+    StoreError,
+    StoreUnavailable,
+    Tx,
+    Work,
+    in_lane,
+    locks_rows,
+    together,
+    transact,
+)
 from tidegate.store.postgres import PostgresDatabase
 from tidegate.store.shared import FEW
 from tidegate.store.sqlite import SqliteDatabase
@@ -477,3 +491,122 @@ def test_a_store_error_is_a_store_error_everywhere(watched: Watched) -> None:
             await unit.read(lambda tx: tx.one("tag_list", {"scope": 1}))
 
     run(watched, scenario)
+
+
+# Locks of somebody else
+
+
+@pytest.fixture
+def locked(watched: Watched, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A store as a server opens it, a row that somebody else holds, and the way to let it go."""
+    monkeypatch.setattr(units, "_LOCK_PATIENCE_S", 0.6)
+    watched.database.close()
+    if not watched.concurrent:
+        path = tmp_path / "t.db"
+        watched.database = SqliteDatabase(path, now=NOW, patience_seconds=0)
+        transact(watched.database, put("held"))
+        other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        other.execute("BEGIN EXCLUSIVE")
+        return other
+    url = request.getfixturevalue("postgres_url")
+    watched.database = PostgresDatabase(url, now=NOW, lock_wait_ms=50)
+    transact(watched.database, put("held"))
+    holder = psycopg.connect(url)
+    holder.execute("SELECT * FROM job_template WHERE name = 'held' FOR UPDATE")
+    return holder
+
+
+def remove(name: str) -> Work[Any]:
+    return locks_rows(lambda tx: templates.delete(tx, SCOPE, name))
+
+
+def test_a_foreign_lock_is_waited_for_while_the_loop_goes_on(watched: Watched, locked: Any) -> None:
+    async def scenario(unit: Unit) -> None:
+        future = unit.transact(remove("held"))
+        turns = 0
+        deadline = asyncio.get_running_loop().time() + 0.3
+        while asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.001)
+            turns += 1
+        assert turns > 50, "nobody waits on the loop"
+        assert not future.done()
+        assert await unit.read(names) == ["held"]
+        locked.close()
+        await asyncio.wait_for(future, 10)
+        assert await unit.read(names) == []
+
+    run(watched, scenario)
+
+
+def test_a_foreign_lock_that_stays_is_told(watched: Watched, locked: Any) -> None:
+    async def scenario(unit: Unit) -> None:
+        with pytest.raises(StoreUnavailable, match="lock"):
+            await asyncio.wait_for(unit.transact(remove("held")), 10)
+        locked.close()
+        await asyncio.wait_for(unit.transact(remove("held")), 10)
+        assert await unit.read(names) == []
+
+    run(watched, scenario)
+
+
+def test_who_waits_for_a_foreign_lock_when_the_server_stops_is_answered(watched: Watched, locked: Any) -> None:
+    futures = []
+
+    async def scenario(unit: Unit) -> None:
+        futures.append(unit.transact(remove("held")))
+
+    run(watched, scenario)
+    assert isinstance(futures[0].exception(), StoreUnavailable)
+    locked.close()
+
+
+def test_sixteen_on_one_locked_row_stop_nobody_else(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(units, "_LOCK_PATIENCE_S", 1.0)
+    database = PostgresDatabase(postgres_url, now=NOW, lock_wait_ms=units.LOCK_WAIT_MS)
+    database.reset()
+    transact(database, put("held"))
+    with psycopg.connect(postgres_url) as holder:
+        holder.execute("SELECT * FROM job_template FOR UPDATE")
+
+        async def scenario(unit: Unit) -> None:
+            blocked = [unit.transact(remove("held")) for _ in range(32)]
+            for lane in Lane:
+                await asyncio.wait_for(unit.transact(in_lane(lane, put(f"of {lane.value}"))), 0.9)
+            assert not any(future.done() for future in blocked)
+            refused = await asyncio.gather(*blocked, return_exceptions=True)
+            assert all(isinstance(error, StoreUnavailable) for error in refused)
+
+        run(Watched(database), scenario)
+
+
+def test_a_lane_that_is_full_is_not_in_the_way_of_another(postgres_url: str) -> None:
+    database = PostgresDatabase(postgres_url, now=NOW)
+    database.reset()
+    go = threading.Event()
+
+    async def scenario(unit: Unit) -> None:
+        full = [unit.transact(locks_rows(lambda tx: go.wait(20))) for _ in range(40)]
+        for lane in (Lane.IDENTITY, Lane.HOUSE, Lane.DEVICES):
+            await asyncio.wait_for(unit.read(in_lane(lane, names)), 5)
+        go.set()
+        assert await asyncio.gather(*full) == [True] * 40
+
+    run(Watched(database), scenario)
+
+
+def test_one_of_a_set_that_meets_a_lock_leaves_the_others_alone(postgres_url: str) -> None:
+    database = PostgresDatabase(postgres_url, now=NOW, lock_wait_ms=50)
+    database.reset()
+    transact(database, put("held"))
+    with psycopg.connect(postgres_url) as holder:
+        holder.execute("SELECT * FROM job_template FOR UPDATE")
+
+        async def scenario(unit: Unit) -> None:
+            one = unit.transact(together(remove("held"), (SCOPE, "held")))
+            others = [unit.transact(together(put(f"t{number}"), (SCOPE, f"t{number}"))) for number in range(FEW + 2)]
+            assert await asyncio.wait_for(asyncio.gather(*others), 3) == [True] * (FEW + 2)
+            assert not one.done()
+            holder.rollback()
+            await asyncio.wait_for(one, 10)
+
+        run(Watched(database), scenario)

@@ -16,8 +16,8 @@ import pytest
 
 from tests.conftest import NOW
 from tests.store.rows import template
-from tidegate.store import keys, migrations, scopes, sqlite, templates, things
-from tidegate.store.database import StoreError, StoreUnavailable, Tx, transact
+from tidegate.store import keys, migrations, scopes, templates, things
+from tidegate.store.database import Blocked, StoreError, StoreUnavailable, Tx, transact
 from tidegate.store.keys import AccessKey
 from tidegate.store.sqlite import SqliteDatabase
 
@@ -161,17 +161,16 @@ def test_another_process_may_add_a_key_while_the_server_writes(path: Path, file:
     assert file.read(lambda tx: templates.count(tx, 1)) == written
 
 
-def test_a_writer_elsewhere_that_does_not_end_is_a_refusal(
-    path: Path, file: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sqlite, "_PATIENCE_SECONDS", 0.0)
+def test_a_writer_elsewhere_that_does_not_end_is_a_refusal(path: Path) -> None:
+    file = SqliteDatabase(path, now=NOW, patience_seconds=0)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(StoreUnavailable, match="locked"):
+    with pytest.raises(Blocked, match="locked"):
         file.commit([put("a")])
     other.execute("ROLLBACK")
     other.close()
     assert transact(file, put("a")) is True
+    file.close()
 
 
 # A disk that says no

@@ -9,7 +9,7 @@ import pytest
 
 import tidegate.store
 from tidegate.store import migrations, statements
-from tidegate.store.database import Database, StoreError
+from tidegate.store.database import Database, Lane, StoreError
 from tidegate.store.postgres import PostgresDatabase
 from tidegate.store.sqlite import SqliteDatabase
 
@@ -25,7 +25,7 @@ def test_every_statement_compiles(database: Database) -> None:
             database._connection.execute(f"EXPLAIN {statement.sql}", nulls)
     else:
         assert isinstance(database, PostgresDatabase)
-        with database._connection("BEGIN") as connection:
+        with database._connection("BEGIN", Lane.OPERATORS) as connection:
             for name, statement in statements.load("postgres").items():
                 nulls = dict.fromkeys(_POSTGRES_PARAMETER.findall(statement.sql))
                 connection.execute(f"EXPLAIN {statement.sql}", nulls)

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from cyclopts import App
 
 from tidegate import process
-from tidegate.cli import access, authority, demo, env, keys, rotate, serve, version, why_denied
+from tidegate.cli import access, authority, check, demo, env, keys, rotate, serve, version, why_denied
 from tidegate.cli.environment import Environment
 from tidegate.core.iam.documents import MalformedError
+from tidegate.objects.index import IndexFaultError
 from tidegate.ops.access import RefusedError
 from tidegate.pki.certificates import InvalidCertificateError
 from tidegate.pki.vault import VaultError
+from tidegate.s3.apart import EndpointFaultError
 from tidegate.server import InUseError
 from tidegate.store.database import StoreError
 
@@ -31,6 +33,7 @@ app.command(access.app)
 app.command(authority.app)
 app.command(rotate.app)
 app.command(why_denied.why_denied)
+app.command(check.check)
 app.command(version.version)
 
 
@@ -42,7 +45,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except MalformedError as error:
         print("\n".join(["tidegate: the policy document is refused:", *error.problems]), file=sys.stderr)
         sys.exit(1)
-    except (InUseError, StoreError, InvalidCertificateError, VaultError, RefusedError, OSError) as error:
+    except (
+        InUseError,
+        StoreError,
+        IndexFaultError,
+        EndpointFaultError,
+        InvalidCertificateError,
+        VaultError,
+        RefusedError,
+        OSError,
+    ) as error:
         print(f"tidegate: {error}", file=sys.stderr)
         sys.exit(1)
     sys.exit(result if isinstance(result, int) else 0)

@@ -38,6 +38,9 @@ class Document(NamedTuple):
 
 EMPTY: Final = Document({}, {})
 
+REMEMBERED: Final = 48 * 3_600_000
+"""Milliseconds for which the version of a deleted shadow is kept: who makes it anew by then goes on counting."""
+
 
 class Request(NamedTuple):
     """What a client asks for. ``state`` is None where everything is to be cleared, and for get and delete."""

@@ -16,11 +16,14 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tidegate.clock import Clock, Millis, MovableClock
+from tidegate.clock import Clock, Millis, MovableClock, monotonic
+from tidegate.engine.pacer import Pacer
+from tidegate.ops import clock_jumps
 from tidegate.ops.effects import EngineDue, ExecutionsQueued
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.unit import Unit
-from tidegate.store.database import Tx, locks_rows
+from tidegate.sparing import Sparing
+from tidegate.store.database import Lane, StoreUnavailable, Tx, in_lane, locks_rows
 
 Step = Callable[[Tx, Millis], Millis | None]
 """One bounded step of what is due at an instant; returns when to look again (at once if not later), else None."""
@@ -32,6 +35,8 @@ _TURNS = 3
 """Of the event loop: one reads requests, one runs them, one commits."""
 _FIRST_RETRY_S = 1.0
 _LONGEST_RETRY_S = 30.0
+_LONGEST_OUTAGE_RETRY_S = 2.0
+"""For a store that is away: what was due is done soon after it is back."""
 
 
 class Stopped(Exception):  # noqa: N818 - a state, not a fault
@@ -44,7 +49,20 @@ class Engine:
     ``next_at`` is when (epoch ms) the latest step wants the engine to look again; None if nothing is foreseen.
     """
 
-    def __init__(self, unit: Unit, clock: Clock, step: Step, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        unit: Unit,
+        clock: Clock,
+        step: Step,
+        metrics: Metrics,
+        *,
+        beat: Callable[[], float] = monotonic,
+        alone: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """``beat`` counts seconds whatever the clock does: a clock that leaves its pace has jumped. ``alone`` tells
+        whether no other server is on the store.
+        """
+        self._alone = alone
         self.next_at: Millis | None = None
         self._unit = unit
         self._clock = clock
@@ -53,7 +71,9 @@ class Engine:
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         self._stopping = False
+        self._pacer = None if isinstance(clock, MovableClock) else Pacer(beat)
         self._retry_s = 0.0
+        self._sparing = Sparing(log)
         self._waiting: list[asyncio.Future[Millis | None]] = []
         self._task: asyncio.Task[None] | None = None
         unit.subscribe(self._effects, own=True)
@@ -107,6 +127,8 @@ class Engine:
             waiting, self._waiting = self._waiting, []
             now = self._clock.now()
             try:
+                if self._pacer is not None:
+                    await self._follow(self._pacer, now)
                 due = await self._advance(now)
             except Exception as error:  # noqa: BLE001 - whatever it was, time must go on for the other jobs
                 self._failed(error, waiting)
@@ -123,11 +145,32 @@ class Engine:
         for future in self._waiting:
             _fail(future, Stopped())
 
+    async def _follow(self, pacer: Pacer, now: Millis) -> None:
+        """At the start, and where the clock has jumped, have what is stored follow it."""
+        if pacer.keeps(now):
+            return
+        span, alone = pacer.span(), self._alone()
+
+        def work(tx: Tx) -> None:
+            if span is None:
+                clock_jumps.began(tx, now)
+            else:
+                clock_jumps.follow(tx, span, now, alone=alone)
+
+        await self._unit.transact(in_lane(Lane.HOUSE, locks_rows(work)))
+        pacer.accept(now)
+        if span is not None:
+            self._metrics.clock_jumps += 1
+            log.warning(
+                "the wall clock jumped by %+.1f s; rollouts and timers go on as if it had not: look at what sets it",
+                (now - span[1]) / 1000,
+            )
+
     async def _advance(self, now: Millis) -> Millis | None:
         """One step; when to look again."""
         self.next_at = None
         step = self._step
-        due: Millis | None = await self._unit.transact(locks_rows(lambda tx: step(tx, now)))
+        due: Millis | None = await self._unit.transact(in_lane(Lane.HOUSE, locks_rows(lambda tx: step(tx, now))))
         # A commit during the step may have named an instant the step could not see.
         if due is not None and (self.next_at is None or due < self.next_at):
             self.next_at = due
@@ -137,12 +180,15 @@ class Engine:
 
     def _failed(self, error: Exception, waiting: list[asyncio.Future[Millis | None]]) -> None:
         self._metrics.engine_failures += 1
-        self._retry_s = min(max(self._retry_s * 2, _FIRST_RETRY_S), _LONGEST_RETRY_S)
-        log.error(
-            "a step of the engine failed and nothing of it was kept; it is tried again in %.0f s. Rollouts and timers "
-            "wait meanwhile: look at the store first (disk space, connection)",
+        away = isinstance(error, StoreUnavailable)
+        longest = _LONGEST_OUTAGE_RETRY_S if away else _LONGEST_RETRY_S
+        self._retry_s = min(max(self._retry_s * 2, _FIRST_RETRY_S), longest)
+        self._sparing.error(
+            "a step of the engine failed: %s; it is tried again in %.0f s. Rollouts and timers wait meanwhile: look at "
+            "the store first (disk space, connection)",
+            error,
             self._retry_s,
-            exc_info=error,
+            exc_info=None if away else error,
         )
         for future in waiting:
             _fail(future, error)

@@ -20,7 +20,8 @@ from tidegate.http.throttle import Throttle
 from tidegate.ops.handler import Handler
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.service import Service
-from tidegate.store.database import StoreUnavailable
+from tidegate.sparing import Sparing
+from tidegate.store.database import Lane, OutcomeUnknown, StoreUnavailable
 from tidegate.wire import iot, iot_data, jobs_data, protocol
 from tidegate.wire.errors import UnknownOperationException, WireError
 from tidegate.wire.shapes import Operation
@@ -32,6 +33,11 @@ _UNAVAILABLE: Mapping[str, type[WireError]] = {
     "iot-jobs-data": jobs_data.ServiceUnavailableException,
     "iot-data": iot_data.ServiceUnavailableException,
 }
+_UNCHANGED = "The service is temporarily unavailable. Nothing was changed."
+_UNKNOWN = (
+    "The service is temporarily unavailable. It is not known whether the request was carried out: look before you "
+    "repeat it."
+)
 
 
 class App:
@@ -55,6 +61,7 @@ class App:
         self._throttle = throttle
         self._ceilings = service.settings.limits.ceilings()
         self._keys = callers.Keys(service)
+        self._sparing = Sparing(log)
 
     async def respond(self, request: Request) -> Answer:
         """Answer any request. Never raises."""
@@ -70,7 +77,7 @@ class App:
         try:
             return await self._control.answer(request, request_id)
         except Exception as error:  # noqa: BLE001 - the last place that can still answer the caller
-            return protocol.encode_error(_fault(error, None, request_id), request_id)
+            return protocol.encode_error(self._fault(error, None, request_id), request_id)
 
     async def answer(self, request: Request, request_id: str) -> Answer:
         """Carry out an AWS request."""
@@ -83,6 +90,7 @@ class App:
             if handler is None:
                 raise UnknownOperationException(f"{operation.name} is not implemented by this server.")
             account, region, principal, identity = caller
+            lane = Lane.OPERATORS if allows is None else Lane.DEVICES
             if self._throttle is not None:
                 self._throttle.admit(operation, account, region)
             members = protocol.decode(
@@ -95,14 +103,14 @@ class App:
                 await operators.check(self._service, caller, operation, members, request)
                 refused = operators.refused(self._service, caller, members, request)
             response = await self._service.invoke(
-                handler, members, account=account, region=region, principal=principal, refused=refused
+                handler, members, account=account, region=region, principal=principal, refused=refused, lane=lane
             )
             answer = protocol.encode(operation, response)
         except WireError as error:
             refusals.note(request, request_id, error)
             answer = protocol.encode_error(error, request_id if _traced(error, operation) else None)
         except Exception as error:  # noqa: BLE001 - the last place that can still answer the caller
-            answer = protocol.encode_error(_fault(error, operation, request_id), request_id)
+            answer = protocol.encode_error(self._fault(error, operation, request_id), request_id)
         plane, name = (operation.plane, operation.name) if operation else ("none", "unknown")
         self._metrics.observe(plane, name, answer[0], monotonic() - started)
         return answer
@@ -124,6 +132,18 @@ class App:
             caller = callers.claimed(self._service, claim, named.region if named else None)
         return caller, planes.choose(device=peer.device, host=host, service=claim.service if claim else None), None
 
+    def _fault(self, error: Exception, operation: Operation | None, request_id: str) -> WireError:
+        """What the caller is told of an error that no operation meant to answer with."""
+        name = operation.name if operation else "a request"
+        if isinstance(error, StoreUnavailable):
+            self._sparing.error("%s could not be stored, request %s: %s", name, request_id, error)
+            text = _UNKNOWN if isinstance(error, OutcomeUnknown) else _UNCHANGED
+            return _UNAVAILABLE[operation.plane if operation else "iot"](text)
+        log.error("%s failed, request %s", name, request_id, exc_info=error)
+        modelled = operation is not None and iot.InternalServerException in operation.errors
+        failure = iot.InternalServerException if modelled else iot.InternalFailureException
+        return failure("An unexpected error has occurred.")
+
 
 def _route(candidates: Planes, request: Request) -> tuple[Operation, dict[str, str]]:
     for plane in candidates:
@@ -137,17 +157,3 @@ def _route(candidates: Planes, request: Request) -> tuple[Operation, dict[str, s
 def _traced(error: WireError, operation: Operation | None) -> bool:
     """The control plane repeats the request id inside its errors (control reference 1.4), the data planes do not."""
     return (operation.plane if operation else error.plane) in (None, "iot")
-
-
-def _fault(error: Exception, operation: Operation | None, request_id: str) -> WireError:
-    """What the caller is told of an error that no operation meant to answer with."""
-    name = operation.name if operation else "a request"
-    if isinstance(error, StoreUnavailable):
-        log.error("%s could not be stored, request %s: %s", name, request_id, error)
-        return _UNAVAILABLE[operation.plane if operation else "iot"](
-            "The service is temporarily unavailable. Nothing was changed."
-        )
-    log.error("%s failed, request %s", name, request_id, exc_info=error)
-    modelled = operation is not None and iot.InternalServerException in operation.errors
-    failure = iot.InternalServerException if modelled else iot.InternalFailureException
-    return failure("An unexpected error has occurred.")

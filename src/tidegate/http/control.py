@@ -6,6 +6,7 @@ route begins like these. They are not served to devices.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -20,11 +21,13 @@ from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.service import Service
 from tidegate.runtime.timeline import LATEST, FixedClock, Moment, OutOfCalendar, Timeline
 from tidegate.store import scopes
-from tidegate.store.database import StoreError
+from tidegate.store.database import Lane, StoreError, in_lane, locks_rows
 from tidegate.wire import protocol
 from tidegate.wire.errors import WireError
 
 _JSON = (b"Content-Type", b"application/json")
+_HEALTH_S = 1.5
+"""How long the store may take; whoever watches us will not wait much longer."""
 _MOVE_CLOCK = "tidegate:MoveClock"
 """The permission, on ``*``, that moving the clock takes with authentication on."""
 
@@ -93,10 +96,17 @@ class Control:
     async def _health(self, _request: Request) -> Answer:
         """Healthy means that the store takes a write."""
         settings = self._service.settings
+        touch = in_lane(Lane.IDENTITY, locks_rows(lambda tx: scopes.touch(tx, settings.account, settings.region)))
         try:
-            await self._service.unit.transact(lambda tx: scopes.touch(tx, settings.account, settings.region))
+            async with asyncio.timeout(_HEALTH_S):
+                await self._service.unit.transact(touch)
+        except TimeoutError:
+            return _json(503, {"status": "unavailable", "store": "It has not answered yet."})
         except StoreError as error:
             return _json(503, {"status": "unavailable", "store": str(error)})
+        ailment = None if self._service.objects is None else self._service.objects.ailment()
+        if ailment is not None:
+            return _json(503, {"status": "unavailable", "store": "writable", "objects": ailment})
         return _json(200, {"status": "ok", "store": "writable"})
 
     async def _metrics(self, _request: Request) -> Answer:

@@ -11,6 +11,7 @@ from tidegate.ops import identity
 from tidegate.ops.identity import Bound
 from tidegate.pki.certificates import certificate_id
 from tidegate.runtime.service import Service
+from tidegate.store.database import Lane, in_lane
 from tidegate.wire.errors import WireError
 from tidegate.wire.iot_data import ForbiddenException
 from tidegate.wire.shapes import Operation
@@ -39,7 +40,7 @@ async def judge(service: Service, request: Request, der: bytes) -> tuple[Caller,
     known_as, partition = certificate_id(der), service.settings.partition
     now = wall_now() if service.settings.enforce_expiry else None
     device = await service.unit.read(
-        lambda tx: identity.load(tx, known_as, now=now, server_name=name, partition=partition)
+        in_lane(Lane.IDENTITY, lambda tx: identity.load(tx, known_as, now=now, server_name=name, partition=partition))
     )
     if device is None:
         raise forbidden()

@@ -20,6 +20,7 @@ from tidegate.http import callers, sigv4
 from tidegate.http.callers import Caller
 from tidegate.http.request import Answer, Peer, Request
 from tidegate.runtime.service import Service
+from tidegate.sparing import Sparing
 from tidegate.store.database import StoreError
 from tidegate.wire import iot
 from tidegate.wire.errors import WireError
@@ -56,6 +57,7 @@ class Handshakes:
         self._open = opened
         self._auth = auth
         self._keys = callers.Keys(service)
+        self._sparing = Sparing(log)
 
     async def upgrade(self, request: Request) -> Answer | Switch | None:
         """The answer to a request that asks for an upgrade; None if it is none for this place. Never raises."""
@@ -69,7 +71,7 @@ class Handshakes:
         except WireError as error:
             return self._refusal(429 if isinstance(error, iot.ThrottlingException) else 403, error.message)
         except StoreError as error:
-            log.error("a WebSocket client cannot be identified: %s", error)
+            self._sparing.error("a WebSocket client cannot be identified: %s", error)
             return self._refusal(503, "The service is temporarily unavailable.")
         return Switch(head, lambda: self._open(caller, request.peer))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from tidegate import clock
+from tidegate.store.database import OutcomeUnknown
 
 _MAX_TOKEN = 128
 
@@ -14,9 +15,12 @@ def invalid_topic(payload: bytes, now: clock.Millis) -> bytes:
     return _rejection("InvalidTopic", "The topic does not map to a Jobs operation.", payload, now)
 
 
-def internal_error(payload: bytes, now: clock.Millis) -> bytes:
-    """For a request the service failed to answer; the device may try again."""
-    return _rejection("InternalError", "The request could not be processed.", payload, now)
+def internal_error(payload: bytes, now: clock.Millis, fault: BaseException | None = None) -> bytes:
+    """For a request the service failed to answer, with what; the device may try again."""
+    text = "The request could not be processed."
+    if isinstance(fault, OutcomeUnknown):
+        text = "It is not known whether the request was carried out: ask for the execution before you repeat it."
+    return _rejection("InternalError", text, payload, now)
 
 
 def _rejection(code: str, message: str, payload: bytes, now: clock.Millis) -> bytes:

@@ -14,7 +14,8 @@ from tidegate.mqtt.lifecycle import Connectivity
 from tidegate.ops import connectivity
 from tidegate.ops.call import Call
 from tidegate.runtime.service import Service
-from tidegate.store.database import StoreError, Tx, locks_rows
+from tidegate.sparing import Sparing
+from tidegate.store.database import Lane, StoreError, Tx, in_lane, locks_rows
 
 log = logging.getLogger("tidegate.mqtt")
 
@@ -27,6 +28,7 @@ class Recorder:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._sparing = Sparing(log)
         self._waiting: deque[Connectivity] = deque()
         self._task: asyncio.Task[None] | None = None
 
@@ -54,9 +56,11 @@ class Recorder:
         service, first = self._service, changes[0]
         try:
             call = await service.call(*first.scope, first.principal)
-            await service.unit.transact(locks_rows(lambda tx: _record(tx, call, changes)))
+            await service.unit.transact(in_lane(Lane.HOUSE, locks_rows(lambda tx: _record(tx, call, changes))))
         except StoreError as error:
-            log.error("who is connected could not be stored: %s; the fleet index shows what was before", error)
+            self._sparing.error(
+                "who is connected could not be stored: %s; the fleet index shows what was before", error
+            )
 
 
 def _record(tx: Tx, call: Call, changes: list[Connectivity]) -> None:

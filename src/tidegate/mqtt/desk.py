@@ -17,7 +17,7 @@ from tidegate.mqtt.session.keeping import Journal
 from tidegate.mqtt.signers import Grant, SignerIdentity
 from tidegate.ops.broker import Connected, Publication, Retained
 from tidegate.ops.call import Call
-from tidegate.store.database import StoreUnavailable
+from tidegate.store.database import OutcomeUnknown
 
 Tell = Callable[[Scope, Publication], None]
 
@@ -92,7 +92,7 @@ class Desk:
 
         self._journal.when_written(done)
         if not await outcome:
-            raise StoreUnavailable("what clients are to be sent could not be stored")
+            raise OutcomeUnknown("what clients are to be sent could not be stored")
 
 
 def deliver(server: Server, scope: Scope, publication: Publication) -> None:

@@ -16,7 +16,7 @@ from tidegate import clock
 from tidegate.mqtt.codec import Reason
 from tidegate.mqtt.door import Ticket
 from tidegate.mqtt.plane import Identity, Reply, Signer
-from tidegate.mqtt.replies import Replies, outcome
+from tidegate.mqtt.replies import Replies, fault, outcome
 from tidegate.mqtt.session import (
     Ask,
     Connection,
@@ -30,6 +30,7 @@ from tidegate.mqtt.session import (
     State,
 )
 from tidegate.pki.tls import SERVER_NAME
+from tidegate.store.database import StoreUnavailable
 
 if TYPE_CHECKING:
     from tidegate.mqtt.server import Server
@@ -262,7 +263,7 @@ class Edge(asyncio.Protocol):
 
     def _awaited(self) -> Replies:
         if self._replies is None:
-            self._replies = Replies(self.connection, self._server.clock, self._settled)
+            self._replies = Replies(self.connection, self._server.clock, self._settled, self._server.sparing)
         return self._replies
 
     def _settled(self) -> None:
@@ -335,9 +336,13 @@ class Edge(asyncio.Protocol):
         if self._revision != server.revision:  # certificates changed meanwhile: the answer may be stale
             self._ask().add_done_callback(self._identified)
             return
-        identity, now = outcome(task, "identify"), server.clock.now()
+        identity, now = outcome(task, "identify", self._server.sparing), server.clock.now()
         if identity is None and self._custom:
             refusal = connection.refuse(Reason.BAD_USERNAME_OR_PASSWORD, "no authorizer accepts it")
+            self._carry_out([refusal], now)
+            return
+        if isinstance(fault(task), StoreUnavailable):  # it says nothing about the client, who will try again
+            refusal = connection.refuse(Reason.SERVER_UNAVAILABLE, "the store does not answer")
             self._carry_out([refusal], now)
             return
         if identity is None:
@@ -375,7 +380,7 @@ class Edge(asyncio.Protocol):
         if task is not self._asking or connection.state is not State.CONNECTED:
             return
         self._asking = None
-        identity = outcome(task, "identify")
+        identity = outcome(task, "identify", self._server.sparing)
         if identity is None:
             server.end(connection, Ending.AUTH_ERROR, Reason.NOT_AUTHORIZED, "no longer identified", will=False)
             return

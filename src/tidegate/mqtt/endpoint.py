@@ -30,6 +30,7 @@ from tidegate.mqtt.signers import Authorise, SignerIdentity, Watch, by_policies
 from tidegate.ops import identity
 from tidegate.ops.effects import AccessChanged, Missed, PoliciesChanged, PrincipalChanged, StoreEmptied
 from tidegate.runtime.service import Service
+from tidegate.store.database import Lane, in_lane
 
 
 class DeviceIdentity:
@@ -79,8 +80,11 @@ class Devices:
         partition, ends = self._service.settings.partition, self._service.settings.enforce_expiry
         now = wall_now() if ends else None
         device = await self._service.unit.read(
-            lambda tx: identity.load(
-                tx, certificate_id, now=now, server_name=server_name, client_id=client_id, partition=partition
+            in_lane(
+                Lane.IDENTITY,
+                lambda tx: identity.load(
+                    tx, certificate_id, now=now, server_name=server_name, client_id=client_id, partition=partition
+                ),
             )
         )
         return None if device is None else DeviceIdentity(device, peer, self._service.clock.now, ends=ends)

@@ -21,8 +21,9 @@ from tidegate.core import events as wording
 from tidegate.mqtt.plane import Scope
 from tidegate.ops.effects import EventsWritten, Missed
 from tidegate.runtime.service import Service
+from tidegate.sparing import Sparing
 from tidegate.store import events
-from tidegate.store.database import StoreError, Tx
+from tidegate.store.database import Lane, StoreError, Tx, in_lane
 from tidegate.store.events import Event
 
 log = logging.getLogger("tidegate.mqtt")
@@ -64,6 +65,7 @@ class Events:
         self._kept = kept
         self._beat = beat
         self._loop = asyncio.get_running_loop()
+        self._sparing = Sparing(log)
         self._linger = LINGER_S if service.unit.shared else 0.0
         self._published: dict[int, float] = {}
         self._latest = 0
@@ -116,7 +118,7 @@ class Events:
                 while await self._pass():
                     pass
         except StoreError as error:
-            log.error("events could not be published: %s; they stay in the outbox and are tried again", error)
+            self._sparing.error("events could not be published: %s; they stay in the outbox and are tried again", error)
             self._waiting = True
         finally:
             self._task = None
@@ -135,11 +137,11 @@ class Events:
     async def _pass(self) -> bool:
         """Publish one page of the outbox; whether there is another."""
         if self._inherited < 0:
-            self._inherited = await self._service.unit.read(events.last)
+            self._inherited = await self._service.unit.read(in_lane(Lane.HOUSE, events.last))
         after = self._latest
         if after == 0:
             self._waiting = False
-        found = await self._service.unit.read(lambda tx: events.underway(tx, after, _PAGE))
+        found = await self._service.unit.read(in_lane(Lane.HOUSE, lambda tx: events.underway(tx, after, _PAGE)))
         for event in found:
             self._latest = max(self._latest, event.id)
             if event.id not in self._published:
@@ -174,6 +176,6 @@ class Events:
         def work(tx: Tx) -> None:
             events.delete(tx, ids)
 
-        await self._service.unit.transact(work)
+        await self._service.unit.transact(in_lane(Lane.HOUSE, work))
         for each in ids:
             del self._published[each]

@@ -19,9 +19,10 @@ from tidegate.mqtt.plane import Scope
 from tidegate.mqtt.session.keeping import Done, SessionState, Stored
 from tidegate.mqtt.session.messages import Delivery, Message, Retained
 from tidegate.runtime.unit import Unit
+from tidegate.sparing import Sparing
 from tidegate.store import mqtt as kept
 from tidegate.store import scopes
-from tidegate.store.database import StoreError, Tx, locks_rows
+from tidegate.store.database import Lane, StoreError, Tx, in_lane, locks_rows
 
 log = logging.getLogger("tidegate.mqtt")
 
@@ -85,6 +86,7 @@ class Written:
         self._unit = unit
         self._node = node
         self._loop = asyncio.get_running_loop()
+        self._sparing = Sparing(log)
         self._numbers = 0
         self._batch = _Batch()
         self._writing: asyncio.Future[None] | None = None
@@ -157,7 +159,7 @@ class Written:
         if batch.empty:
             batch.done(True)
             return
-        self._writing = self._unit.transact(locks_rows(lambda tx: _put(tx, self._node, batch)))
+        self._writing = self._unit.transact(in_lane(Lane.HOUSE, locks_rows(lambda tx: _put(tx, self._node, batch))))
         self._writing.add_done_callback(lambda future: self._written(future, batch))
 
     def _written(self, future: asyncio.Future[None], batch: _Batch) -> None:
@@ -169,7 +171,8 @@ class Written:
                 self._schedule()
             return
         expected = isinstance(error, StoreError)
-        log.error("MQTT sessions could not be stored: %s; tried again", error, exc_info=None if expected else error)
+        cause = None if expected else error
+        self._sparing.error("MQTT sessions could not be stored: %s; tried again", error, exc_info=cause)
         waiting, batch.waiting = batch.waiting, []
         batch.take_in(self._batch)
         self._batch = batch
@@ -181,7 +184,7 @@ class Written:
 
     async def load(self) -> tuple[list[Stored], list[tuple[Scope, str, Retained]]]:
         """The sessions of this node and the retained messages of all scopes, as they were last written."""
-        sessions, retained, last = await self._unit.read(lambda tx: _load(tx, self._node))
+        sessions, retained, last = await self._unit.read(in_lane(Lane.HOUSE, lambda tx: _load(tx, self._node)))
         self._numbers = max(self._numbers, last)
         return sessions, retained
 

@@ -25,8 +25,9 @@ from tidegate.ops import device, documents, transitions
 from tidegate.ops.call import Objects
 from tidegate.ops.effects import ExecutionsQueued, JobShown, Missed, PendingChanged, ThingNamed
 from tidegate.runtime.service import Service
+from tidegate.sparing import Sparing
 from tidegate.store import executions, scopes, things
-from tidegate.store.database import StoreError, Tx
+from tidegate.store.database import Lane, StoreError, Tx, in_lane
 from tidegate.store.executions import Pending
 from tidegate.wire import jobs_data
 
@@ -84,6 +85,7 @@ class Notices:
         self._service = service
         self._publisher = publisher
         self._loop = asyncio.get_running_loop()
+        self._sparing = Sparing(log)
         self._watched: dict[int, tuple[Scope, str]] = {}
         self._names: dict[tuple[Scope, str], int | None] = {}
         self._everywhere: frozenset[Scope] = frozenset()
@@ -168,7 +170,9 @@ class Notices:
         if not self._everywhere:
             due = {which: what for which, what in due.items() if which[0] in self._watched}
         if due or shown or unsure:
-            reading = self._service.unit.read(lambda tx: self._messages(tx, dict(due), shown, unsure))
+            reading = self._service.unit.read(
+                in_lane(Lane.HOUSE, lambda tx: self._messages(tx, dict(due), shown, unsure))
+            )
             if reading.done():  # the embedded store answers at once: no task, and the order of the loop is kept
                 self._send(reading)
                 self._schedule()
@@ -184,7 +188,7 @@ class Notices:
     def _send(self, reading: asyncio.Future[list[_Message]]) -> None:
         error = reading.exception()
         if error is not None:
-            log.error(
+            self._sparing.error(
                 "notifications could not be read from the store: %s; devices learn of it at their next request", error
             )
             return
@@ -211,7 +215,7 @@ class Notices:
     async def _look_up(self, scope: Scope, thing_name: str) -> None:
         """Find the thing behind a watched name; until that is known, every change is kept."""
         try:
-            thing_id = await self._service.unit.read(lambda tx: _thing_id(tx, scope, thing_name))
+            thing_id = await self._service.unit.read(in_lane(Lane.HOUSE, lambda tx: _thing_id(tx, scope, thing_name)))
         finally:
             self._looking_up -= 1
         self._found((scope, thing_name), thing_id)
@@ -224,7 +228,7 @@ class Notices:
             try:
                 ids = await self._service.unit.read(lambda tx, some=some: [_thing_id(tx, *each) for each in some])  # type: ignore[misc]
             except StoreError as error:
-                log.error(
+                self._sparing.error(
                     "what things wait for could not be read: %s; devices learn of it at their next request", error
                 )
                 return

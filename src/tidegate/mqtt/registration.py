@@ -13,7 +13,8 @@ from tidegate.ops.just_in_time import Attempt
 from tidegate.pki import certificates
 from tidegate.pki.certificates import InvalidCertificateError
 from tidegate.runtime.service import Service
-from tidegate.store.database import StoreError
+from tidegate.sparing import Sparing
+from tidegate.store.database import Lane, StoreError, in_lane
 
 log = logging.getLogger("tidegate.mqtt")
 
@@ -27,6 +28,7 @@ class Registration:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._loop = asyncio.get_running_loop()
+        self._sparing = Sparing(log)
         self._under_way: set[asyncio.Task[None]] = set()
 
     def attempt(self, certificate_der: bytes, server_name: str | None, peer: str) -> None:
@@ -46,8 +48,12 @@ class Registration:
         service = self._service
         try:
             attempt = Attempt(certificates.from_der(certificate_der), server_name, peer)
-            if await service.unit.read(lambda tx: just_in_time.is_awaited(tx, attempt)):
+            if await service.unit.read(in_lane(Lane.HOUSE, lambda tx: just_in_time.is_awaited(tx, attempt))):
                 now = service.clock.now()
-                await service.unit.transact(lambda tx: just_in_time.register(tx, attempt, now=now, ids=service.ids))
+                await service.unit.transact(
+                    in_lane(Lane.HOUSE, lambda tx: just_in_time.register(tx, attempt, now=now, ids=service.ids))
+                )
         except (InvalidCertificateError, StoreError) as error:
-            log.error("a certificate from %s could not be registered: %s; its device will try again", peer, error)
+            self._sparing.error(
+                "a certificate from %s could not be registered: %s; its device will try again", peer, error
+            )

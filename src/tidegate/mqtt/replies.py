@@ -12,6 +12,8 @@ from tidegate import clock
 from tidegate.mqtt import answers, topics
 from tidegate.mqtt.plane import Reply
 from tidegate.mqtt.session import Connection, Misaddressed, Request
+from tidegate.sparing import Sparing
+from tidegate.store.database import StoreUnavailable
 
 log = logging.getLogger("tidegate.mqtt")
 T = TypeVar("T")
@@ -31,10 +33,13 @@ class _Pending(NamedTuple):
 class Replies:
     """The requests of one connection that are not answered yet. ``settled`` is called when some were answered."""
 
-    __slots__ = ("_clock", "_connection", "_pending", "_settled")
+    __slots__ = ("_clock", "_connection", "_pending", "_settled", "_sparing")
 
-    def __init__(self, connection: Connection, time: clock.Clock, settled: Callable[[], None]) -> None:
+    def __init__(
+        self, connection: Connection, time: clock.Clock, settled: Callable[[], None], sparing: Sparing
+    ) -> None:
         self._connection = connection
+        self._sparing = sparing
         self._clock = time
         self._settled = settled
         self._pending: deque[_Pending] = deque()
@@ -69,17 +74,25 @@ class Replies:
             payload = answers.invalid_topic(pending.payload, now)
             self._connection.reply(topics.rejected(pending.topic), payload, pending.qos, now)
             return
-        reply = outcome(pending.answer, pending.topic) or Reply(False, answers.internal_error(pending.payload, now))
+        reply = outcome(pending.answer, pending.topic, self._sparing)
+        if reply is None:
+            reply = Reply(False, answers.internal_error(pending.payload, now, fault(pending.answer)))
         topic = topics.accepted(pending.topic) if reply.accepted else topics.rejected(pending.topic)
         self._connection.reply(topic, reply.payload, pending.qos, now)
 
 
-def outcome(future: asyncio.Future[T], what: str) -> T | None:
+def outcome(future: asyncio.Future[T], what: str, sparing: Sparing) -> T | None:
     """The result of a call on the service; None, and a log record, if it failed."""
-    if future.cancelled():
-        return None
-    error = future.exception()
-    if error is not None:
+    error = fault(future)
+    if isinstance(error, StoreUnavailable):
+        sparing.error("%s failed: %s", what, error)
+    elif error is not None:
         log.error("%s failed", what, exc_info=error)
+    if error is not None or future.cancelled():
         return None
     return future.result()
+
+
+def fault(future: asyncio.Future[T]) -> BaseException | None:
+    """What a call on the service failed with, if it failed and was not taken back."""
+    return None if future.cancelled() else future.exception()

@@ -31,6 +31,7 @@ from tidegate.mqtt.session import Closed, Connection, Ending, Message, Session, 
 from tidegate.mqtt.session.keeping import Journal
 from tidegate.mqtt.settings import Settings
 from tidegate.mqtt.websocket import Tunnel
+from tidegate.sparing import Sparing
 
 log = logging.getLogger("tidegate.mqtt")
 
@@ -96,6 +97,7 @@ class Server:
         self.settings = settings or Settings()
         self.beat = beat
         self.watchers = Watchers()
+        self.sparing = Sparing(log)
         self.broker = Broker(self.settings, self.left, self._interest, journal)
         self.loop = asyncio.get_running_loop()
         self.lifecycle = Lifecycle(self, clock, ids)
@@ -374,7 +376,7 @@ class Server:
 
         def done(answer: asyncio.Future[Any]) -> None:
             self._orphans.discard(answer)
-            then(outcome(answer, what))
+            then(outcome(answer, what, self.sparing))
 
         answer.add_done_callback(done)
 

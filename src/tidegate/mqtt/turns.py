@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 from tidegate.runtime.unit import Unit
-from tidegate.store.database import Work, locks_rows
+from tidegate.store.database import Lane, Work, in_lane, locks_rows
 
 T = TypeVar("T")
 
@@ -22,10 +22,10 @@ class Turns(Generic[T]):
     def run(self, whose: object, work: Work[T]) -> asyncio.Future[T]:
         """Run a work that guards itself with row locks; ``whose`` is what stands for the connection."""
         if self._unit.ordered:
-            return self._unit.transact(locks_rows(work))
+            return self._unit.transact(in_lane(Lane.DEVICES, locks_rows(work)))
         latest = self._latest.get(whose)
         if latest is None or latest.done():
-            future = self._unit.transact(locks_rows(work))
+            future = self._unit.transact(in_lane(Lane.DEVICES, locks_rows(work)))
         else:
             future = asyncio.ensure_future(self._after(latest, work))
         self._latest[whose] = future
@@ -33,4 +33,4 @@ class Turns(Generic[T]):
 
     async def _after(self, latest: asyncio.Future[T], work: Work[T]) -> T:
         await asyncio.wait([latest])
-        return await self._unit.transact(locks_rows(work))
+        return await self._unit.transact(in_lane(Lane.DEVICES, locks_rows(work)))

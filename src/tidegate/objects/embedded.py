@@ -9,11 +9,13 @@ from collections.abc import Sequence
 
 from tidegate.clock import Millis
 from tidegate.core.location import Fault, Location, ObjectFaultError
+from tidegate.faults import explained
 from tidegate.objects import presign
 from tidegate.objects.credential import Credential
 from tidegate.objects.folder import Folder
 from tidegate.objects.presign import Method, Site
 from tidegate.objects.versions import Segment
+from tidegate.sparing import Sparing
 
 log = logging.getLogger("tidegate.objects")
 
@@ -27,6 +29,7 @@ class Embedded:
         self._bounded = bounded
         self._site = site
         self._key = key
+        self._sparing = Sparing(log)
 
     def fetch(self, location: Location, *, limit: int) -> bytes:
         """An object of at most ``limit`` bytes. Blocks.
@@ -54,9 +57,17 @@ class Embedded:
         try:
             found = self._folder.bucket(bucket)
         except sqlite3.Error as error:
-            log.warning("the objects' index cannot be read: %s", error)
+            self._sparing.warning("the objects' index cannot be read: %s", error)
             return False
         return found is None or found.owner == account
+
+    def ailment(self) -> str | None:
+        """What keeps the folder from being used; None if it can be."""
+        try:
+            self._folder.check()
+        except sqlite3.Error as error:
+            return f"the objects' index: {explained(error)}"
+        return None
 
     def reset(self) -> None:
         """Empty the folder. Blocks."""
@@ -81,7 +92,7 @@ class Embedded:
                 return None
             found = self._folder.find(*location)
         except sqlite3.Error as error:
-            log.warning("the objects' index cannot be read: %s", error)
+            self._sparing.warning("the objects' index cannot be read: %s", error)
             return None
         return Fault.MISSING if found is None or found[0].marker else None
 

@@ -74,6 +74,10 @@ class Folder:
         self._index = Index(path / "index.db")
         self._lock: int | None = None
 
+    def check(self) -> None:
+        """Raise ``sqlite3.Error`` if the index cannot be read."""
+        self._index.check()
+
     def close(self) -> None:
         """Let go."""
         self._index.close()

@@ -10,9 +10,10 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+from tidegate.faults import explained
 from tidegate.objects.blobs import private
 
 _SCHEMA = """
@@ -84,6 +85,7 @@ class Index:
     """The index of a folder, for any thread: one connection that writes, one that reads and never waits for it."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         try:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # SQLite's other files take this mode
             private(path.with_name(path.name + more) for more in ("", "-wal", "-shm"))
@@ -91,7 +93,7 @@ class Index:
             self._create(path)
             self._reader = _open(path)
         except (OSError, sqlite3.Error) as error:
-            raise IndexFaultError(f"{path}: {error}") from None
+            raise IndexFaultError(f"the objects' index {path} cannot be opened: {explained(error)}") from None
         self._writing = threading.RLock()
         self._reading = threading.Lock()
 
@@ -132,6 +134,11 @@ class Index:
         """Forget everything, in the present transaction of ``write``."""
         for table in _TABLES:
             self._writer.execute(f"DELETE FROM {table}")  # noqa: S608 - our tables
+
+    def check(self) -> None:
+        """Raise ``sqlite3.Error`` if the file cannot be read: as it is now, not as a connection remembers it."""
+        with closing(sqlite3.connect(f"{self._path.resolve().as_uri()}?mode=ro", uri=True)) as fresh:
+            fresh.execute("SELECT 1 FROM bucket LIMIT 1").fetchone()
 
     def close(self) -> None:
         """Let go of the file."""

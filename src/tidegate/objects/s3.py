@@ -86,6 +86,10 @@ class RemoteS3:
         """Every account of this server has the buckets that the server was given."""
         return True
 
+    def ailment(self) -> str | None:
+        """Nobody is asked over a network for this."""
+        return None
+
     def reset(self) -> None:
         """Nothing: what lies there is not this server's."""
 

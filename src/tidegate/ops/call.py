@@ -115,6 +115,10 @@ class Objects(Protocol):
         """
         ...
 
+    def ailment(self) -> str | None:
+        """What keeps the storage from being used, as far as can be told at once; None if nothing does."""
+        ...
+
     def reset(self) -> None:
         """Forget all objects, if they are this server's own. Blocks."""
         ...

@@ -25,6 +25,7 @@ from tidegate.wire import iot_data
 CLASSIC = ""
 """The name of the shadow that has none."""
 _LARGEST_PAGE = 100
+_FORGET_CHUNK = 500
 
 
 def get_thing_shadow(tx: Tx, call: Call, request: iot_data.GetThingShadowRequest) -> iot_data.GetThingShadowResponse:
@@ -140,6 +141,11 @@ def deleted(tx: Tx, call: Call, thing_name: str, shadow_name: str, wanted: shado
     _tell(tx, call, key, {"delete/accepted": answer})
     _changed(tx, call, key)
     return answer
+
+
+def forget(tx: Tx, now: int, after: Key) -> Key | None:
+    """Forget shadows that were deleted long ago, a bounded number after a place; the place to go on from, if any."""
+    return shadows.forget(tx, after, now - shadow.REMEMBERED, _FORGET_CHUNK)
 
 
 def _existing(tx: Tx, key: Key) -> tuple[Shadow, Document, int]:

@@ -47,6 +47,7 @@ class Metrics(Collector):
         self.engine_lag_ms = 0
         """How long what is due next has been due already; 0 while nothing waits for the engine."""
         self.executions_released = 0
+        self.clock_jumps = 0
         self._requests: dict[tuple[str, str, int], _Latency] = {}
         self._connections: dict[str, Callable[[], int]] = {}
 
@@ -76,6 +77,7 @@ class Metrics(Collector):
         yield _counter("tidegate_engine_steps", "Steps of the engine that became durable.", self.engine_steps)
         yield _counter("tidegate_engine_failures", "Steps of the engine that failed.", self.engine_failures)
         yield _counter("tidegate_executions_released", "Job executions queued by rollouts.", self.executions_released)
+        yield _counter("tidegate_clock_jumps", "Times the wall clock was set while the engine ran.", self.clock_jumps)
         lag = "How long what the engine has to do next has been due."
         yield GaugeMetricFamily("tidegate_engine_lag_seconds", lag, value=self.engine_lag_ms / 1000)
 

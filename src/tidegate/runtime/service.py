@@ -17,7 +17,7 @@ from tidegate.runtime.access import Access
 from tidegate.runtime.relay import Relay
 from tidegate.runtime.unit import Unit
 from tidegate.store import scopes
-from tidegate.store.database import Tx, Work, locks_rows
+from tidegate.store.database import Lane, Tx, Work, in_lane, locks_rows
 
 
 class Settings(NamedTuple):
@@ -80,6 +80,7 @@ class Service:
         region: str,
         principal: str,
         refused: Refused | None = None,
+        lane: Lane = Lane.OPERATORS,
     ) -> Any:
         """Run an operation for a caller; returns its response once it is durable.
 
@@ -87,7 +88,7 @@ class Service:
 
         Raises:
             WireError: what the operation answers.
-            StoreError: the store could not take it; nothing was kept.
+            StoreError: the store could not take it; nothing was kept, unless it says so (``OutcomeUnknown``).
         """
         call = await self.call(account, region, principal)
         if refused is not None:
@@ -99,6 +100,7 @@ class Service:
         def work(tx: Tx) -> Any:
             return handler.run(tx, call, request, *prepared)
 
+        in_lane(lane, work)
         if handler.reads:
             return await self.unit.read(work)
         return await self.unit.transact(locks_rows(work) if handler.locks_rows else work)

@@ -26,8 +26,9 @@ from tidegate.pki.certificates import InvalidCertificateError
 from tidegate.pki.chains import Chain, check
 from tidegate.pki.tls import DEFAULT, Authorities, Suites, TrustStore
 from tidegate.runtime.unit import Unit
+from tidegate.sparing import Sparing
 from tidegate.store import ca_certificates, certificates
-from tidegate.store.database import StoreError, Tx
+from tidegate.store.database import Lane, StoreError, Tx, in_lane
 
 log = logging.getLogger("tidegate.tls")
 
@@ -76,6 +77,7 @@ class Trust:
         self._tidy_s = tidy_s
         self._now = now
         self._loop = asyncio.get_running_loop()
+        self._sparing = Sparing(log)
         self._files = [*watched, *_paths(chain for chains in self._beside.values() for chain in chains)]
         self._seen: Seen = ()
         self._served: dict[str, Seen] = {}
@@ -226,7 +228,9 @@ class Trust:
                 self._due = False
                 await self.reload()
         except (StoreError, InvalidCertificateError) as error:
-            log.error("what is trusted could not be read again: %s; deleted certificates pass the handshake", error)
+            self._sparing.error(
+                "what is trusted could not be read again: %s; deleted certificates pass the handshake", error
+            )
         finally:
             self._tidying = None
 
@@ -243,7 +247,7 @@ class Trust:
         """Authorities (0) or leaves (1) of every scope, after an inner id."""
         read: _Read = (ca_certificates.registered, certificates.registered)[kind]
         found: list[str] = []
-        while rows := await self._unit.read(lambda tx, after=after: read(tx, after, _PAGE)):  # type: ignore[misc]
+        while rows := await self._unit.read(in_lane(Lane.HOUSE, lambda tx, after=after: read(tx, after, _PAGE))):  # type: ignore[misc]
             found += [pem for _, pem in rows]
             after = rows[-1][0]
             self._latest[kind] = max(self._latest[kind], after)
@@ -263,7 +267,7 @@ class Trust:
         try:
             await act()
         except (StoreError, InvalidCertificateError, OSError) as error:
-            log.error("what TLS listeners trust could not be looked after: %s", error)
+            self._sparing.error("what TLS listeners trust could not be looked after: %s", error)
 
 
 def _paths(chains: Iterable[Chain]) -> list[Path]:

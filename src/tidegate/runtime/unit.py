@@ -3,6 +3,10 @@
 Two ways, one interface. On SQLite everything that arrives in one turn of the event loop shares a transaction and a
 commit (``call_soon(flush)``: no thread, no added latency). On PostgreSQL each work runs on a thread with a connection
 of its own; those marked ``together`` (devices' requests) go a few sets at a time, and a set is what came meanwhile.
+Lanes have threads of their own, so that no kind of work waits behind another kind.
+
+A work that meets a lock of somebody else does not wait for it on its thread: it is run again a little later, for a few
+seconds, and then refused.
 
 A caller that is cancelled before its work's turn takes the work back; after that the work runs to its end and its
 effects go out, whoever still waits.
@@ -17,7 +21,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
-from tidegate.store.database import Database, Outcome, StoreUnavailable, Work
+from tidegate.clock import monotonic
+from tidegate.sparing import Sparing
+from tidegate.store.database import Blocked, Database, Lane, Outcome, OutcomeUnknown, StoreUnavailable, Work, lane_of
 from tidegate.store.shared import FEW
 
 T = TypeVar("T")
@@ -25,7 +31,15 @@ Listener = Callable[[list[Any]], None]
 
 log = logging.getLogger("tidegate.store")
 
-_THREADS = 16
+_THREADS = {Lane.OPERATORS: 12, Lane.DEVICES: 6, Lane.HOUSE: 4, Lane.IDENTITY: 4}
+_THREADS_OF_BLOCKED = 2
+"""For works that met a lock before and may well meet it again."""
+LOCK_WAIT_MS = 100
+"""How long a statement waits for a lock (PostgreSQL): much longer than our own works hold them."""
+_LOCK_PATIENCE_S = 3.5
+"""How long a work is tried again that meets a lock each time."""
+_LOCK_PAUSE_S = 0.02
+_LONGEST_LOCK_PAUSE_S = 0.4
 _BATCH = 512
 """At most this many works share a commit, so that one turn of the loop stays short."""
 _SETS = 4
@@ -132,6 +146,8 @@ class Ticked(_Landing):
         self._counted = 0
         self._turns = 0
         self._closed = False
+        self._blocked_since: float | None = None
+        self._sparing = Sparing(log)
 
     def transact(self, work: Work[T]) -> asyncio.Future[T]:
         if self._closed:
@@ -146,7 +162,10 @@ class Ticked(_Landing):
         if self._waiting and not self._scheduled:
             self._scheduled = True
             self._counted = self._turns = 0
-            self._loop.call_soon(self._turn)
+            if self._blocked_since is None:
+                self._loop.call_soon(self._turn)
+            else:
+                self._loop.call_later(_LOCK_PAUSE_S, self._turn)
 
     def _turn(self) -> None:
         """Commit once a turn of the loop has brought nobody new, or after a few turns.
@@ -165,7 +184,7 @@ class Ticked(_Landing):
             self._schedule()
 
     def _flush(self) -> None:
-        """Commit the next batch. Everyone in it is answered, whatever happens."""
+        """Commit the next batch. Everyone in it is answered, or waits on for the end of a foreign lock."""
         taken = [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
         batch = [(work, future) for work, future in taken if not future.done()]
         if not batch:
@@ -173,14 +192,28 @@ class Ticked(_Landing):
         outcomes: list[Outcome[Any]] | None = None
         try:
             outcomes = self._database.commit([work for work, _ in batch])
+            self._blocked_since = None
         except Exception as error:  # noqa: BLE001 - handed to every caller of the batch
-            log.error("%s; %d waiting calls were refused and nothing of them was kept", error, len(batch))
+            if isinstance(error, Blocked) and self._waits_on():
+                self._waiting.extendleft(reversed(batch))
+                batch = []
+            else:
+                kept = (
+                    "it is not known whether they were kept" if isinstance(error, OutcomeUnknown) else "none was kept"
+                )
+                self._sparing.error("%s; %d waiting calls were refused and %s", error, len(batch), kept)
             outcomes = [Outcome(None, [], error) for _ in batch]
         finally:
             if outcomes is None:  # a signal, which goes on its way from here
-                outcomes = [Outcome(None, [], StoreUnavailable("the server was interrupted")) for _ in batch]
+                outcomes = [Outcome(None, [], OutcomeUnknown("the server was interrupted")) for _ in batch]
             for (_, future), outcome in zip(batch, outcomes, strict=True):
                 self.land(future, outcome)
+
+    def _waits_on(self) -> bool:
+        """Whether a foreign lock may still be waited for; once it may not, whoever comes is refused until it ends."""
+        if self._blocked_since is None:
+            self._blocked_since = monotonic()
+        return monotonic() - self._blocked_since < _LOCK_PATIENCE_S
 
     def read(self, work: Work[T]) -> asyncio.Future[T]:
         if self._closed:
@@ -191,7 +224,7 @@ class Ticked(_Landing):
     def reset(self) -> asyncio.Future[None]:
         if self._closed:
             return self.refused()
-        while self._waiting:
+        while self._waiting and self._blocked_since is None:
             self._flush()
         return self._at_once(self._database.reset)
 
@@ -204,6 +237,8 @@ class Ticked(_Landing):
         self._closed = True
         while self._waiting:
             self._flush()
+            if self._blocked_since is not None:
+                await asyncio.sleep(_LOCK_PAUSE_S)
         await _let_effects_out()
         self._database.close()
 
@@ -217,7 +252,13 @@ class Pooled(_Landing):
     def __init__(self, database: Database) -> None:
         super().__init__()
         self._database = database
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="tidegate-store")
+        self._threads = {
+            lane: ThreadPoolExecutor(count, thread_name_prefix=f"tidegate-{lane.value}")
+            for lane, count in _THREADS.items()
+        }
+        self._blocked = ThreadPoolExecutor(_THREADS_OF_BLOCKED, thread_name_prefix="tidegate-blocked")
+        self._under_way = 0
+        self._empty = asyncio.Event()
         self._waiting: deque[tuple[Work[Any], asyncio.Future[Any]]] = deque()
         self._sets = 0
         self._scheduled = False
@@ -226,7 +267,7 @@ class Pooled(_Landing):
     def transact(self, work: Work[T]) -> asyncio.Future[T]:
         if hasattr(work, "first") and not self._closed:
             return self._wait_for_others(work)
-        return self._hand_over(lambda: self._database.commit([work])[0])
+        return self._hand_over(lane_of(work), lambda: self._database.commit([work])[0])
 
     def _wait_for_others(self, work: Work[T]) -> asyncio.Future[T]:
         self.calls += 1
@@ -247,57 +288,121 @@ class Pooled(_Landing):
             # Too few to gain by sharing a transaction share no wait either.
             for some in [taken] if len(taken) >= FEW else [[one] for one in taken]:
                 self._sets += 1
-                self._threads.submit(self._carry_out_set, some)
+                self._under_way += 1
+                self._threads[Lane.DEVICES].submit(self._carry_out_set, some)
 
     def _carry_out_set(self, taken: list[tuple[Work[Any], asyncio.Future[Any]]]) -> None:
         batch = [(work, future) for work, future in taken if not future.cancelled()]
-        outcomes = [Outcome[Any](None, [], StoreUnavailable("the server was interrupted")) for _ in batch]
+        outcomes = [Outcome[Any](None, [], OutcomeUnknown("the server was interrupted")) for _ in batch]
         try:
             outcomes = self._database.commit([work for work, _ in batch])
         except Exception as error:  # noqa: BLE001 - handed to the callers
             outcomes = [Outcome(None, [], error) for _ in batch]
         finally:
-            self._loop.call_soon_threadsafe(self._land_set, [future for _, future in batch], outcomes)
+            self._loop.call_soon_threadsafe(self._land_set, batch, outcomes)
 
-    def _land_set(self, futures: list[asyncio.Future[Any]], outcomes: list[Outcome[Any]]) -> None:
+    def _land_set(self, batch: list[tuple[Work[Any], asyncio.Future[Any]]], outcomes: list[Outcome[Any]]) -> None:
         self._sets -= 1
-        for future, outcome in zip(futures, outcomes, strict=True):
-            self.land(future, outcome)
+        for (work, future), outcome in zip(batch, outcomes, strict=True):
+            if not isinstance(outcome.error, Blocked):
+                self.land(future, outcome)
+            elif len(batch) == 1:
+                self._wait_for_lock(future, self._alone(work), outcome, monotonic(), _LOCK_PAUSE_S)
+            else:  # one of them met a lock, and few of the others will
+                self._submit(self._threads[Lane.DEVICES], future, self._alone(work))
         self._schedule()
+        self._one_less()
+
+    def _alone(self, work: Work[T]) -> Callable[[], Outcome[T]]:
+        return lambda: self._database.commit([work])[0]
 
     def read(self, work: Work[T]) -> asyncio.Future[T]:
-        return self._hand_over(lambda: _outcome(lambda: self._database.read(work)))
+        return self._hand_over(lane_of(work), lambda: _outcome(lambda: self._database.read(work)))
 
     def reset(self) -> asyncio.Future[None]:
-        return self._hand_over(lambda: _outcome(self._database.reset))
+        return self._hand_over(Lane.OPERATORS, lambda: _outcome(self._database.reset))
 
-    def _hand_over(self, call: Callable[[], Outcome[T]]) -> asyncio.Future[T]:
+    def _hand_over(self, lane: Lane, call: Callable[[], Outcome[T]]) -> asyncio.Future[T]:
         if self._closed:
             return self.refused()
         self.calls += 1
         future: asyncio.Future[T] = self._loop.create_future()
-        self._threads.submit(self._carry_out, future, call)
+        self._submit(self._threads[lane], future, call)
         return future
 
-    def _carry_out(self, future: asyncio.Future[T], call: Callable[[], Outcome[T]]) -> None:
-        if future.cancelled():
+    def _submit(
+        self,
+        threads: ThreadPoolExecutor,
+        future: asyncio.Future[T],
+        call: Callable[[], Outcome[T]],
+        since: float | None = None,
+        pause: float = _LOCK_PAUSE_S,
+    ) -> None:
+        """Run a call on a thread; one that met a lock ``since`` an instant paused before that for so many seconds."""
+        self._under_way += 1
+        threads.submit(self._carry_out, future, call, since, pause)
+
+    def _wait_for_lock(
+        self,
+        future: asyncio.Future[T],
+        call: Callable[[], Outcome[T]],
+        outcome: Outcome[T],
+        since: float,
+        pause: float,
+    ) -> None:
+        """Run a call again that met a lock, or give it up."""
+        if future.done() or monotonic() - since >= _LOCK_PATIENCE_S:
+            self.land(future, outcome)
             return
+        self._under_way += 1
+
+        def again() -> None:
+            self._submit(self._blocked, future, call, since, min(2 * pause, _LONGEST_LOCK_PAUSE_S))
+            self._one_less()
+
+        self._loop.call_later(pause, again)
+
+    def _carry_out(
+        self, future: asyncio.Future[T], call: Callable[[], Outcome[T]], since: float | None, pause: float
+    ) -> None:
+        outcome = Outcome[T](None, [], OutcomeUnknown("the server was interrupted"))
         try:
-            outcome = call()
+            if since is not None and monotonic() - since >= _LOCK_PATIENCE_S:  # too many waited before it
+                outcome = Outcome(None, [], Blocked("another session holds a lock that is not let go"))
+            elif not future.cancelled():
+                outcome = call()
         except Exception as error:  # noqa: BLE001 - handed to the caller
             outcome = Outcome(None, [], error)
-        except BaseException:
-            self._land_soon(future, Outcome(None, [], StoreUnavailable("the server was interrupted")))
-            raise
-        self._land_soon(future, outcome)
+        finally:
+            self._loop.call_soon_threadsafe(self._landed, future, call, outcome, since, pause)
 
-    def _land_soon(self, future: asyncio.Future[T], outcome: Outcome[T]) -> None:
-        self._loop.call_soon_threadsafe(self.land, future, outcome)
+    def _landed(
+        self,
+        future: asyncio.Future[T],
+        call: Callable[[], Outcome[T]],
+        outcome: Outcome[T],
+        since: float | None,
+        pause: float,
+    ) -> None:
+        if isinstance(outcome.error, Blocked):
+            self._wait_for_lock(future, call, outcome, monotonic() if since is None else since, pause)
+        else:
+            self.land(future, outcome)
+        self._one_less()
+
+    def _one_less(self) -> None:
+        self._under_way -= 1
+        if not self._under_way:
+            self._empty.set()
 
     async def close(self) -> None:
         self._closed = True
         self._turn()
-        await self._loop.run_in_executor(None, self._threads.shutdown)
+        self._empty.clear()
+        if self._under_way:
+            await self._empty.wait()
+        for threads in (*self._threads.values(), self._blocked):
+            threads.shutdown()
         await _let_effects_out()
         self._database.close()
 

@@ -13,6 +13,7 @@ import os
 import resource
 import signal
 import socket
+import sqlite3
 import sys
 from contextlib import suppress
 
@@ -21,6 +22,7 @@ import uvloop
 
 from tidegate import process
 from tidegate.clock import RandomIds
+from tidegate.faults import explained
 from tidegate.objects.index import IndexFaultError
 from tidegate.s3 import endpoint
 from tidegate.s3.asking import Line
@@ -78,9 +80,10 @@ async def _serve(listening: socket.socket, control: socket.socket) -> int:
             if not await line.told_to_stop:
                 os._exit(_ORPHANED)
             tasks[0].cancel()
-    except (BusyError, IndexFaultError, OSError) as error:
+    except (BusyError, IndexFaultError, OSError, sqlite3.Error) as error:
         with suppress(ConnectionError):
-            line.tell("failed", str(error))
+            told = f"the objects' index: {explained(error)}" if isinstance(error, sqlite3.Error) else str(error)
+            line.tell("failed", told)
             await writer.drain()
         return 1
     return 0

@@ -28,6 +28,8 @@ from tidegate.s3.errors import S3Error
 from tidegate.s3.outlet import GoneError
 from tidegate.s3.request import Answer, Body, Request, Span
 from tidegate.s3.work import Call, Work
+from tidegate.sparing import Sparing
+from tidegate.store.database import StoreUnavailable
 
 log = logging.getLogger("tidegate.s3")
 
@@ -35,6 +37,15 @@ Run = Callable[[Work, Call, Request], Awaitable[Answer]]
 Observe = Callable[[str, int, float], None]
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_DAMAGED: Final = frozenset(
+    {
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+    }
+)
 
 
 class Operation(NamedTuple):
@@ -135,7 +146,7 @@ class App:
         """``own`` are the names of a server that asks for no signature; None where a page would have to sign."""
         self._work, self._callers, self._gate, self._ids = work, callers, gate, ids
         self._domains, self._observe, self._own = domains, observe, own
-        self._seldom, self._failures = Seldom(), Failures()
+        self._seldom, self._failures, self._sparing = Seldom(), Failures(), Sparing(log)
 
     async def respond(self, exchange: Exchange) -> None:
         """Answer an exchange.
@@ -158,7 +169,7 @@ class App:
             self._observe(name, 499, monotonic() - started)
             raise
         except Exception as error:
-            refusal = _refusal(error, name, request_id)
+            refusal = _refusal(error, name, request_id, self._sparing)
             status = refusal.status
             if status == 403 and not isinstance(error, _UninvitedError):
                 head, peer = exchange.head, exchange.peer.address
@@ -315,7 +326,7 @@ def _headers(headers: dict[str, str], request_id: str) -> dict[str, str]:
     return {**common, "x-content-type-options": "nosniff", **headers}
 
 
-def _refusal(error: Exception, name: str, request_id: str) -> S3Error:
+def _refusal(error: Exception, name: str, request_id: str, sparing: Sparing) -> S3Error:
     """What the client is told of an error."""
     if isinstance(error, S3Error):
         return error
@@ -323,7 +334,15 @@ def _refusal(error: Exception, name: str, request_id: str) -> S3Error:
         return S3Error(error.code)
     full = isinstance(error, OSError) and error.errno in _FULL
     if full or (isinstance(error, sqlite3.Error) and error.sqlite_errorcode == sqlite3.SQLITE_FULL):
-        log.error("%s failed, request %s: the disk is full", name, request_id)
+        sparing.error("%s failed, request %s: the disk is full", name, request_id)
         return S3Error("InsufficientStorage")
+    if isinstance(error, StoreUnavailable):
+        sparing.error("%s failed, request %s: %s", name, request_id, error)
+        return S3Error("ServiceUnavailable")
+    if isinstance(error, sqlite3.Error) and (error.sqlite_errorcode or 0) & 0xFF in _DAMAGED:
+        sparing.error(
+            "%s failed, request %s: the objects' index: %s; `tidegate check` tells more", name, request_id, error
+        )
+        return S3Error("InternalError")
     log.error("%s failed, request %s", name, request_id, exc_info=error)
     return S3Error("InternalError")

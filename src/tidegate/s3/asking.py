@@ -11,12 +11,15 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
 from tidegate.clock import Millis
 from tidegate.core.contexts import Place
+from tidegate.store.database import StoreUnavailable
+
+_AWAY: Final = "the store does not answer"
 
 
 class Credential(NamedTuple):
@@ -48,7 +51,8 @@ class Gate(Protocol):
 class Line:
     """The endpoint's end of the socket; a ``Gate``.
 
-    Raises ``ConnectionError`` where the server is gone, ``RuntimeError`` where it could not answer.
+    Raises ``ConnectionError`` where the server is gone, ``StoreUnavailable`` where its store is, ``RuntimeError`` where
+    it could not answer.
     """
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -80,7 +84,7 @@ class Line:
         if fault is None:
             waiting.set_result(value)
         else:
-            waiting.set_exception(RuntimeError(fault))
+            waiting.set_exception(StoreUnavailable(fault) if fault == _AWAY else RuntimeError(fault))
 
     async def _ask(self, name: str, *arguments: Any) -> Any:
         if self._ended:
@@ -132,6 +136,8 @@ async def answer(
         value = fault = None
         try:
             value = await known[name](*arguments)
+        except StoreUnavailable:  # the other end writes its line
+            fault = _AWAY
         except Exception as error:  # noqa: BLE001 - the endpoint must not wait for ever
             failed(error)
             fault = "the server could not answer"

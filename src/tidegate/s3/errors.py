@@ -71,6 +71,7 @@ ERRORS: Final[dict[str, tuple[int, str]]] = {
         "connections will be closed.",
     ),
     "SignatureDoesNotMatch": (403, _SIGNATURE),
+    "ServiceUnavailable": (503, "Service is unable to handle request."),
     "SlowDown": (503, "Please reduce your request rate."),
     "XAmzContentSHA256Mismatch": (
         400,

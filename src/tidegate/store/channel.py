@@ -16,7 +16,10 @@ from collections.abc import Callable, Sequence
 
 import psycopg
 
+from tidegate.clock import monotonic
+from tidegate.sparing import Sparing
 from tidegate.store.database import StoreUnavailable
+from tidegate.store.watch import Watch
 
 log = logging.getLogger("tidegate.store")
 
@@ -25,6 +28,8 @@ LIMIT = 7900
 _LOCK = 7_415_023
 _BEAT_S = 0.2
 _RETRY_S = 1.0
+_PULSE_S = 1.0
+"""How often a connection that only listens is asked whether it still would hear anything."""
 _SCHEMA = "SELECT current_schema()::regnamespace::oid::bigint"
 _JOIN = "SELECT pg_advisory_lock_shared(%s, %s::bigint::bit(32)::int)"
 _MEMBERS = """
@@ -39,14 +44,15 @@ _Connection = psycopg.Connection[tuple[int]]
 class Channel:
     """``listen`` hands texts to its callbacks on a thread of its own; ``send`` and ``members`` block their caller's."""
 
-    def __init__(self, connect: Callable[[], _Connection]) -> None:
+    def __init__(self, connect: Callable[[], _Connection], watch: Watch) -> None:
         """``connect`` makes a connection in autocommit mode."""
         self._connect = connect
+        self._watch = watch
+        self._sparing = Sparing(log)
         self._voice: _Connection | None = None
         self._schema = 0
         self._stop = threading.Event()
-        self._stale = False
-        self._deaf = False
+        self._stale = self._closed = False
         self._thread: threading.Thread | None = None
 
     def listen(self, heard: Callable[[str], None], tuned: Callable[[int], None]) -> None:
@@ -69,8 +75,11 @@ class Channel:
         """
         try:
             voice = self._speaking()
-            with voice.transaction(), voice.cursor() as cursor:
+            with self._watch.flight(voice), voice.transaction(), voice.cursor() as cursor:
                 cursor.executemany("SELECT pg_notify(%s, %s)", [(self._name(), text) for text in texts])
+        except StoreUnavailable:
+            self._hush()
+            raise
         except psycopg.Error as error:
             self._hush()
             raise StoreUnavailable(f"PostgreSQL: {error}") from error
@@ -82,7 +91,12 @@ class Channel:
             StoreUnavailable: PostgreSQL does not answer.
         """
         try:
-            rows = self._speaking().execute(_MEMBERS, (_LOCK, self._schema)).fetchall()
+            voice = self._speaking()
+            with self._watch.flight(voice):
+                rows = voice.execute(_MEMBERS, (_LOCK, self._schema)).fetchall()
+        except StoreUnavailable:
+            self._hush()
+            raise
         except psycopg.Error as error:
             self._hush()
             raise StoreUnavailable(f"PostgreSQL: {error}") from error
@@ -98,13 +112,18 @@ class Channel:
         if self._thread is not None:
             self._thread.join()
         self._hush()
+        if not self._closed:
+            self._closed = True
+            self._watch.close()
 
     # -- speaking --
 
     def _speaking(self) -> _Connection:
         if self._voice is None:
+            self._watch.check()
             self._voice = self._connect()
-            self._schema = _one(self._voice, _SCHEMA)
+            with self._watch.flight(self._voice):
+                self._schema = _one(self._voice, _SCHEMA)
         return self._voice
 
     def _hush(self) -> None:
@@ -120,21 +139,28 @@ class Channel:
     def _run(self, heard: Callable[[str], None], tuned: Callable[[int], None]) -> None:
         while not self._stop.is_set():
             try:
+                self._watch.check()
                 with self._connect() as connection:
                     self._listen(connection, heard, tuned)
-            except psycopg.Error as error:
-                level = logging.DEBUG if self._deaf else logging.WARNING
-                log.log(level, "nothing is heard of the other servers on the store: %s; tried every second", error)
-                self._deaf = True
+            except (psycopg.Error, StoreUnavailable) as error:
+                self._sparing.warning(
+                    "nothing is heard of the other servers on the store: %s; tried every second", error
+                )
                 self._stop.wait(_RETRY_S)
 
     def _listen(self, connection: _Connection, heard: Callable[[str], None], tuned: Callable[[int], None]) -> None:
-        schema = _one(connection, _SCHEMA)
-        connection.execute(_JOIN, (_LOCK, schema))
-        connection.execute(f"LISTEN tidegate_{schema}")
-        self._stale = self._deaf = False
+        with self._watch.flight(connection):
+            schema = _one(connection, _SCHEMA)
+            connection.execute(_JOIN, (_LOCK, schema))
+            connection.execute(f"LISTEN tidegate_{schema}")
+        self._stale = False
         tuned(connection.info.backend_pid)
+        felt = monotonic()
         while not (self._stop.is_set() or self._stale):
+            if monotonic() - felt >= _PULSE_S:
+                with self._watch.flight(connection):
+                    _one(connection, "SELECT 1")
+                felt = monotonic()
             for notice in connection.notifies(timeout=_BEAT_S):
                 heard(notice.payload)
                 if self._stop.is_set():

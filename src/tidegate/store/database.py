@@ -14,6 +14,7 @@ returns. The rules, the same on both engines:
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from enum import Enum
 from typing import Any, Generic, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -28,9 +29,16 @@ class StoreError(Exception):
 class StoreUnavailable(StoreError):  # noqa: N818 - a state of affairs
     """The database cannot be written or reached just now (disk full, connection lost, too much contention).
 
-    Nothing of the work was acknowledged, and nothing was kept; only a connection that breaks while PostgreSQL commits
-    leaves that open.
+    Nothing of the work was kept.
     """
+
+
+class OutcomeUnknown(StoreUnavailable):
+    """The database failed while it committed: the work may have been kept, as a whole or not at all."""
+
+
+class Blocked(StoreUnavailable):
+    """Somebody else holds a lock that the work needs. Nothing was kept; it may be run again in a moment."""
 
 
 class Conflict(Exception):  # noqa: N818 - a state of affairs
@@ -39,6 +47,17 @@ class Conflict(Exception):  # noqa: N818 - a state of affairs
 
 class Spoiled(Exception):  # noqa: N818 - a state of affairs
     """Works that share a transaction cannot go on together: it is undone, and each runs by itself."""
+
+
+class Lane(Enum):
+    """Works of one lane may wait for each other; those of another have threads and connections of their own."""
+
+    OPERATORS = "operators"
+    DEVICES = "devices"
+    IDENTITY = "identity"
+    """Who a device is, and whether the store is well."""
+    HOUSE = "house"
+    """The server's own: engine, sessions, events, what TLS trusts."""
 
 
 class Tx(Protocol):
@@ -176,8 +195,9 @@ class Database(Protocol):
         outcome says if that one was refused.
 
         Raises:
-            StoreUnavailable: nothing was kept, of any of them. RuntimeError: called from within a work, or on an engine
-            that is not ``concurrent`` from two threads at once.
+            StoreUnavailable: nothing was kept, of any of them; ``OutcomeUnknown``: all or nothing was.
+            RuntimeError: called from within a work, or from two threads at once on an engine that is not
+            ``concurrent``.
         """
         ...
 
@@ -213,7 +233,19 @@ def locks_rows(work: Work[T]) -> Work[T]:
 def together(work: Work[T], first: First) -> Work[T]:
     """Mark a work that ``locks_rows`` and may share a transaction with others like it: they begin with one read."""
     work.first = first  # type: ignore[attr-defined]
-    return locks_rows(work)
+    return locks_rows(in_lane(Lane.DEVICES, work))
+
+
+def in_lane(lane: Lane, work: Work[T]) -> Work[T]:
+    """Mark a work that is not an operator's."""
+    work.lane = lane  # type: ignore[attr-defined]
+    return work
+
+
+def lane_of(work: Work[Any]) -> Lane:
+    """The lane a work was marked with."""
+    lane: Lane = getattr(work, "lane", Lane.OPERATORS)
+    return lane
 
 
 def transact(database: Database, work: Work[T]) -> T:

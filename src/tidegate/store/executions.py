@@ -250,6 +250,35 @@ def due(tx: Tx, now: int, limit: int) -> list[tuple[int, int, int]]:
     return [(row[0], row[1], row[2]) for row in tx.all("execution_due", {"now": now, "limit": limit})]
 
 
+def latest_start(tx: Tx) -> int | None:
+    """When (epoch ms) the latest of the executions with a timer was started."""
+    row = tx.one("execution_latest_start", {})
+    return row[0] if row else None
+
+
+def move_timers(tx: Tx, span: tuple[int, int], now: int) -> None:
+    """Let every running timer end as long after ``now`` as it would have after the end of ``span``.
+
+    The clock was last seen at the beginning of ``span`` and would be at its end, had it not been set to ``now``: what
+    was written since the setting, by the new clock, stays.
+    """
+    seen, before = span
+    values = {"now": now, "shift": now - before}
+    tx.run("execution_move_timers", {**values, "before": before, "after": now - (before - seen)})
+    if now < before:
+        tx.run("execution_move_starts", values)
+    tx.run("execution_deadline_anew", {})
+
+
+def set_back(tx: Tx, before: int, now: int) -> None:
+    """The same only for timers that were set later than it is now: they went by a clock that was ahead, for sure.
+
+    Their starts are moved with them, so that who does this twice does it once.
+    """
+    tx.run("execution_set_back", {"now": now, "shift": now - before})
+    tx.run("execution_deadline_anew", {})
+
+
 def next_deadline(tx: Tx) -> int | None:
     """When (epoch ms) the next execution times out."""
     row = tx.one("execution_next_deadline", {})

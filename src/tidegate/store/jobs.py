@@ -287,6 +287,25 @@ def put_release(tx: Tx, job_id: int, released_at: int, count: int) -> None:
     tx.run("job_release_put", {"job": job_id, "released_at": released_at, "count": count})
 
 
+def miscounted(tx: Tx, limit: int) -> list[tuple[int, int, int, int]]:
+    """(job, status, counted, found) where a job's counters are not what its executions are: there must be none."""
+    return [(row[0], row[1], row[2], row[3]) for row in tx.all("job_miscounted", {"limit": limit})]
+
+
+def hasten_active(tx: Tx, now: int) -> None:
+    """Have every job looked at that may still do something."""
+    statuses = {"scheduled": str(JobStatus.SCHEDULED), "in_progress": str(JobStatus.IN_PROGRESS)}
+    tx.run("job_hasten_active", {"now": now, **statuses})
+
+
+def carry_releases(tx: Tx, after: int, until: int, now: int) -> None:
+    """Let the releases between two instants (the second included) count as if they were made now, for every job."""
+    span = {"after": after, "until": until}
+    for job_id, count in tx.all("job_release_between", span):
+        tx.run("job_release_forget", {**span, "job": job_id})
+        put_release(tx, job_id, now, count)
+
+
 def releases(tx: Tx, job_id: int, after: int) -> list[tuple[int, int]]:
     """(instant, count) of the releases later than an instant."""
     return [(row[0], row[1]) for row in tx.all("job_release_recent", {"job": job_id, "after": after})]

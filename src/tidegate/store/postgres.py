@@ -6,7 +6,9 @@ and run READ COMMITTED, because a fleet of devices would otherwise collide on ev
 given at once and marked ``together`` share a transaction, unless one of them spoils it.
 
 Connections are kept for the next work, as many as works ever ran at once. When a kept one turns out to be dead the
-others are dropped with it and a fresh one is tried: a restarted server costs nobody a refusal.
+others are dropped with it and a fresh one is tried: a restarted server costs nobody a refusal. Each lane has its own,
+so that at ``max_connections`` one does not take from another; a work that gets no new one waits for one of its lane's.
+A call that gets no answer ends all the same (``watch``).
 """
 
 from __future__ import annotations
@@ -27,10 +29,13 @@ from psycopg.types.numeric import Int8Dumper
 from tidegate.store import migrations, shared, statements
 from tidegate.store.channel import Channel
 from tidegate.store.database import (
+    Blocked,
     Conflict,
     First,
     Gathered,
+    Lane,
     Outcome,
+    OutcomeUnknown,
     Params,
     Row,
     Spoiled,
@@ -39,8 +44,10 @@ from tidegate.store.database import (
     Tx,
     Work,
     Written,
+    lane_of,
 )
 from tidegate.store.shared import Shared
+from tidegate.store.watch import LONGEST_S, Watch
 
 T = TypeVar("T")
 
@@ -48,13 +55,27 @@ _ATTEMPTS = 50
 _FREE_ATTEMPTS = 3
 """After these, a work that goes on colliding runs while no other serializable one of this process does."""
 _ALONE = -1
-_CONNECT_SECONDS = "10"
-_KEPT_ALIVE: dict[str, Any] = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
-"""For connections on which nothing may come for long: in half a minute it shows that the other side is gone."""
+_LINK = {
+    "connect_timeout": "2",
+    "keepalives_idle": "5",
+    "keepalives_interval": "2",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "5000",
+}
+"""Unless the store's URL says otherwise. The kernel thus notices a peer that is gone; ``watch`` one that is silent."""
+_BORROW_S = 3.0
+"""How long a work for which no new connection can be made waits for one that is in use."""
 _PREPARE_AFTER = 2
 _PREPARED = 1000
 _MIGRATION_LOCK = 7_415_023_118
-_DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+LOCK_WAIT_MS = 4000
+_SESSION = """
+SELECT set_config('lock_timeout', %s, false), set_config('statement_timeout', %s, false),
+  set_config('idle_in_transaction_session_timeout', %s, false),
+  CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', false) END
+"""
+_UNHURRIED = "SELECT set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true)"
+"""For migrations: servers that start at once wait for each other, and a large table takes its time."""
 
 _Connection = psycopg.Connection[Row]
 
@@ -165,26 +186,33 @@ class PostgresDatabase:
 
     concurrent = True
 
-    def __init__(self, url: str, *, now: int) -> None:
+    def __init__(self, url: str, *, now: int, lock_wait_ms: int = LOCK_WAIT_MS) -> None:
         """Connect and bring the schema up to date.
 
         Args:
             url: a libpq URL or connection string.
             now: epoch ms that date the migrations.
+            lock_wait_ms: how long a statement waits for a lock before its work is ``Blocked``.
 
         Raises:
             StoreError: the server cannot be reached or the schema is not of this tidegate.
         """
         self._known = statements.load("postgres")
-        self._guard = threading.Lock()
+        self._session = (str(lock_wait_ms), str(int(LONGEST_S * 1000)), str(int(LONGEST_S * 1000)))
+        self._returned = threading.Condition()
         self._gate = _Gate()
-        self._idle: list[_Connection] = []
+        self._idle: dict[Lane, list[_Connection]] = {lane: [] for lane in Lane}
+        self._lent = dict.fromkeys(Lane, 0)
         self._closed = False
         self._inside = threading.local()
+        self._watch = Watch(lambda: psycopg.connect(self._conninfo, autocommit=True), self._drop_idle)
         try:
-            self._conninfo = make_conninfo("", **{"connect_timeout": _CONNECT_SECONDS, **conninfo_to_dict(url)})
-            with self._connection("") as connection:
+            self._conninfo = make_conninfo("", **{**_LINK, **conninfo_to_dict(url)})
+            with self._connection("", Lane.OPERATORS) as connection:
                 _migrate(connection, now)
+            for lane in (Lane.IDENTITY, Lane.HOUSE):  # which must not be found without one
+                with contextlib.suppress(psycopg.OperationalError), self._connection("", lane):
+                    pass
         except psycopg.Error as error:
             self.close()
             raise StoreError(f"cannot use the PostgreSQL store: {error}") from error
@@ -194,7 +222,7 @@ class PostgresDatabase:
 
     def channel(self) -> Channel:
         """A way to the other servers on the store; it has connections of its own and is closed apart."""
-        return Channel(lambda: psycopg.connect(self._conninfo, autocommit=True, **_KEPT_ALIVE))
+        return Channel(lambda: psycopg.connect(self._conninfo, autocommit=True), self._watch.shared())
 
     def commit(self, works: Sequence[Work[Any]]) -> list[Outcome[Any]]:
         outcomes: list[Outcome[Any]] | None = None
@@ -206,12 +234,12 @@ class PostgresDatabase:
     def _together(self, works: Sequence[Work[Any]], begins: Sequence[First]) -> list[Outcome[Any]] | None:
         """Run works in one transaction; None if they cannot go together, and nothing of them was kept."""
         try:
-            with self._connection("BEGIN ISOLATION LEVEL READ COMMITTED") as connection:
+            with self._connection("BEGIN ISOLATION LEVEL READ COMMITTED", lane_of(works[0])) as connection:
                 gathered, read = Gathered(), Shared(self._known, partial(self._write_all, connection))
                 read.read(PostgresTx(connection, self._known), begins)
                 outcomes = [_one_of(work, PostgresTx(connection, self._known, gathered, read)) for work in works]
                 _settle(gathered, read)
-                connection.execute("COMMIT")
+                _commit(connection)
                 return outcomes
         except (errors.SerializationFailure, errors.DeadlockDetected, Conflict, Spoiled):
             return None
@@ -236,7 +264,7 @@ class PostgresDatabase:
         return Outcome(None, [], StoreUnavailable(f"PostgreSQL: gave up after {_ATTEMPTS} serialisation conflicts"))
 
     def _once(self, begin: str, work: Work[Any]) -> Outcome[Any]:
-        with self._connection(begin) as connection:
+        with self._connection(begin, lane_of(work)) as connection:
             tx = PostgresTx(connection, self._known)
             try:
                 value = work(tx)
@@ -245,19 +273,20 @@ class PostgresDatabase:
                 raise
             except Exception as error:  # noqa: BLE001 - the work's own failure belongs to its caller
                 return Outcome(None, [], error)
-            connection.execute("COMMIT")
+            _commit(connection)
             return Outcome(value, tx.effects)
 
     def read(self, work: Work[T]) -> T:
         try:
-            with self._connection("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY") as connection:
+            with self._connection("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", lane_of(work)) as connection:
                 return work(PostgresTx(connection, self._known))
         except psycopg.Error as error:
             raise _as_outcome(error) from error
 
     def reset(self) -> None:
         try:
-            with self._connection("BEGIN") as connection:
+            with self._connection("BEGIN", Lane.OPERATORS) as connection:
+                connection.execute(f"SET LOCAL lock_timeout = {LOCK_WAIT_MS}")
                 tables = connection.execute(
                     "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename <> 'migration'"
                 ).fetchall()
@@ -266,77 +295,135 @@ class PostgresDatabase:
                 for name in names:
                     # Not TRUNCATE: it makes new files for every table, a hundred times dearer where tables are small.
                     connection.execute(f"DELETE FROM {name}")  # noqa: S608
-                connection.execute("COMMIT")
+                connection.execute("COMMIT", prepare=False)
         except psycopg.Error as error:
             raise StoreUnavailable(f"PostgreSQL: {error}") from error
 
     def close(self) -> None:
-        with self._guard:
+        with self._returned:
             self._closed = True
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
+            self._returned.notify_all()
+        self._drop_idle()
+        self._watch.close()
 
     @contextlib.contextmanager
-    def _connection(self, begin: str) -> Iterator[_Connection]:
+    def _connection(self, begin: str, lane: Lane) -> Iterator[_Connection]:
         """A connection with a transaction open; whatever is not committed at the end is rolled back."""
         if getattr(self._inside, "call", False):
             raise RuntimeError("the database is in the middle of another call")
         self._inside.call = True
         try:
-            connection = self._begin(begin)
+            connection = self._begin(begin, lane)
             try:
-                yield connection
+                with self._watch.flight(connection):
+                    try:
+                        yield connection
+                    finally:
+                        _roll_back(connection)
             finally:
-                self._give_back(connection)
+                self._give_back(connection, lane)
         finally:
             self._inside.call = False
 
-    def _begin(self, begin: str) -> _Connection:
-        connection = self._take()
+    def _begin(self, begin: str, lane: Lane) -> _Connection:
+        connection = self._take(lane)
         if not begin:
             return connection
         try:
-            connection.execute(begin)
-        except psycopg.OperationalError:
-            connection.close()
-            self._drop_idle()
-            connection = self._connect()
-            connection.execute(begin)
+            try:
+                with self._watch.flight(connection):
+                    connection.execute(begin, prepare=False)
+            except psycopg.OperationalError:
+                connection.close()
+                self._drop_idle()
+                connection = self._connect()
+                with self._watch.flight(connection):
+                    connection.execute(begin, prepare=False)
+        except BaseException:
+            self._give_back(connection, lane)
+            raise
         return connection
 
-    def _take(self) -> _Connection:
-        with self._guard:
+    def _take(self, lane: Lane) -> _Connection:
+        self._watch.check()
+        with self._returned:
             if self._closed:
                 raise StoreUnavailable("PostgreSQL: the store is closed")
-            if self._idle:
-                return self._idle.pop()
-        return self._connect()
+            self._lent[lane] += 1
+            if self._idle[lane]:
+                return self._idle[lane].pop()
+        try:
+            return self._connect()
+        except psycopg.OperationalError as error:
+            return self._wait_for_another(lane, error)
+        except BaseException:
+            self._returned_none(lane)
+            raise
+
+    def _wait_for_another(self, lane: Lane, error: psycopg.OperationalError) -> _Connection:
+        """No new connection is to be had (``max_connections``, as a rule): one of those we have will be free."""
+        with self._returned:
+            self._lent[lane] -= 1
+            if isinstance(error, errors.ConnectionTimeout):
+                self._watch.suspect()
+                raise error
+            self._returned.wait_for(lambda: self._closed or self._idle[lane] or not self._lent[lane], _BORROW_S)
+            if not self._idle[lane]:
+                raise error
+            self._lent[lane] += 1
+            return self._idle[lane].pop()
 
     def _connect(self) -> _Connection:
         connection: _Connection = psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=_PREPARE_AFTER)
         connection.prepared_max = _PREPARED
         # One width for every number: else each statement is prepared again for each size of its parameters.
         connection.adapters.register_dumper(int, Int8Dumper)
-        connection.execute(_DURABLE)
+        try:
+            with self._watch.flight(connection):
+                connection.execute(_SESSION, self._session)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
-    def _give_back(self, connection: _Connection) -> None:
-        with contextlib.suppress(psycopg.Error):
-            if connection.info.transaction_status != TransactionStatus.IDLE:
-                connection.execute("ROLLBACK")
-        if connection.info.transaction_status == TransactionStatus.IDLE:
-            with self._guard:
-                if not self._closed:
-                    self._idle.append(connection)
-                    return
-        connection.close()
+    def _give_back(self, connection: _Connection, lane: Lane) -> None:
+        with self._returned:
+            self._lent[lane] -= 1
+            kept = not self._closed and connection.info.transaction_status == TransactionStatus.IDLE
+            if kept:
+                self._idle[lane].append(connection)
+            self._returned.notify_all()
+        if not kept:
+            connection.close()
+
+    def _returned_none(self, lane: Lane) -> None:
+        with self._returned:
+            self._lent[lane] -= 1
+            self._returned.notify_all()
 
     def _drop_idle(self) -> None:
-        with self._guard:
-            idle, self._idle = self._idle, []
-        for connection in idle:
+        with self._returned:
+            dropped = [connection for idle in self._idle.values() for connection in idle]
+            for idle in self._idle.values():
+                idle.clear()
+        for connection in dropped:
             connection.close()
+
+
+def _commit(connection: _Connection) -> None:
+    """Commit; an error that the server still could tell is its refusal, a broken connection tells nothing."""
+    try:
+        connection.execute("COMMIT", prepare=False)
+    except psycopg.Error as error:
+        if connection.info.transaction_status == TransactionStatus.UNKNOWN:
+            raise OutcomeUnknown(f"PostgreSQL: the connection broke while it committed: {error}") from error
+        raise
+
+
+def _roll_back(connection: _Connection) -> None:
+    with contextlib.suppress(psycopg.Error):
+        if connection.info.transaction_status not in (TransactionStatus.IDLE, TransactionStatus.UNKNOWN):
+            connection.execute("ROLLBACK", prepare=False)
 
 
 def _one_of(work: Work[Any], tx: PostgresTx) -> Outcome[Any]:
@@ -372,7 +459,11 @@ def _as_outcome(error: psycopg.Error | StoreUnavailable) -> StoreError:
     if isinstance(error, StoreUnavailable):
         return error
     failure: StoreError
-    if isinstance(error, (psycopg.OperationalError, errors.ReadOnlySqlTransaction)):
+    if isinstance(error, errors.LockNotAvailable):
+        failure = Blocked(
+            "PostgreSQL: another session holds a lock: look for transactions that do not end, in pg_locks"
+        )
+    elif isinstance(error, (psycopg.OperationalError, errors.ReadOnlySqlTransaction)):
         failure = StoreUnavailable(f"PostgreSQL: {error}")
     else:
         failure = StoreError(f"a statement failed: {error}")
@@ -382,6 +473,7 @@ def _as_outcome(error: psycopg.Error | StoreUnavailable) -> StoreError:
 
 def _migrate(connection: _Connection, now: int) -> None:
     with connection.transaction():
+        connection.execute(_UNHURRIED)
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MIGRATION_LOCK,))
         connection.execute(migrations.LEDGER)
         applied = connection.execute("SELECT number, checksum FROM migration ORDER BY number").fetchall()

@@ -37,6 +37,16 @@ def put(tx: Tx, key: Key, former: Shadow | None, after: Shadow, now: int) -> boo
     return tx.one("shadow_put", {**values, "former": former.version, "existed": existed}) is not None
 
 
+def forget(tx: Tx, after: Key, before: int, limit: int) -> Key | None:
+    """Among the next shadows after a key, forget those deleted by an instant (epoch ms); the last key, None at the end.
+
+    There is no index of what is deleted: it would cost every update, and nobody is in a hurry.
+    """
+    rows = tx.all("shadow_deleted", {**after._asdict(), "before": before, "limit": limit})
+    tx.many("shadow_forget", [{**Key(*row[:3])._asdict(), "before": before} for row in rows if row[3]])
+    return Key(*rows[-1][:3]) if len(rows) == limit else None
+
+
 def page(tx: Tx, scope: int, thing: str, after: str, limit: int) -> list[str]:
     """The names of a thing's named shadows, after a name."""
     rows = tx.all("shadow_list", {"scope": scope, "thing": thing, "after": after, "limit": limit})

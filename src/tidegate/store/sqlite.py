@@ -11,6 +11,7 @@ transactions. Two servers on one file are not meant.
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import sqlite3
@@ -20,12 +21,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tidegate import clock
+from tidegate.faults import explained
+from tidegate.sparing import Sparing
 from tidegate.store import migrations, shared, statements
 from tidegate.store.database import (
+    Blocked,
     Conflict,
     First,
     Gathered,
     Outcome,
+    OutcomeUnknown,
     Params,
     Row,
     Spoiled,
@@ -45,8 +50,8 @@ LOG_LIMIT = 64 * 1024 * 1024
 """Bytes the log may reach. It never takes more than one transaction beyond, unless a foreign reader holds on to it."""
 CHECKPOINT_SECONDS = 0.5
 
-_PATIENCE_SECONDS = 10.0
-"""How long a transaction waits for another process that writes the file."""
+PATIENCE_SECONDS = 10.0
+"""How long a transaction waits for another process that writes the file, unless who opened the database says less."""
 _GLANCE_MILLISECONDS = 2
 """How often it looks. SQLite by itself looks ever more seldom and would never meet the gaps of a busy server."""
 
@@ -174,6 +179,7 @@ class SqliteDatabase:
         path: Path | None,
         *,
         now: int,
+        patience_seconds: float = PATIENCE_SECONDS,
         log_limit: int = LOG_LIMIT,
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
     ) -> None:
@@ -182,6 +188,8 @@ class SqliteDatabase:
         Args:
             path: the file; its folder is made if need be. None is a database in memory.
             now: epoch ms that date the migrations.
+            patience_seconds: how long a commit waits for another process that writes the file before it is
+                ``Blocked``. 0 for a thread that has others to serve, which tries again later.
             log_limit: bytes beyond which a commit empties the log itself.
             checkpoint_seconds: how often the thread moves the log into the file.
 
@@ -191,15 +199,18 @@ class SqliteDatabase:
         self._known = statements.load("sqlite")
         self._numbered: dict[str, str] = {}
         self._owned = threading.Lock()
+        self._patience = patience_seconds
         self._connection = _connect(path, log_limit)
+        self._path = str(path) if path else None
+        self._inode = _inode(path) if path else None
         try:
             _migrate(self._connection, now)
         except BaseException as error:
             self._connection.close()
             if isinstance(error, sqlite3.Error):
-                raise StoreError(f"cannot open {path}: {error}") from error
+                raise StoreError(f"cannot open {path}: {explained(error)}") from error
             raise
-        self._connection.execute(f"PRAGMA busy_timeout = {_GLANCE_MILLISECONDS}")
+        self._connection.execute(f"PRAGMA busy_timeout = {_GLANCE_MILLISECONDS if patience_seconds else 0}")
         self._checkpointer = _Checkpointer(path, log_limit, checkpoint_seconds) if path else None
 
     def commit(self, works: Sequence[Work[Any]]) -> list[Outcome[Any]]:
@@ -226,16 +237,27 @@ class SqliteDatabase:
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
         connection = self._connection
+        self._check_place()
         try:
-            _begin(connection)
+            _begin(connection, self._patience)
             yield
             connection.execute("COMMIT")
         except BaseException as error:
             with contextlib.suppress(sqlite3.Error):  # SQLite has rolled back by itself, or is closed
                 connection.execute("ROLLBACK")
             if isinstance(error, sqlite3.Error):
-                raise StoreUnavailable(f"the database could not be written: {error}") from error
+                if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_IOERR_FSYNC:
+                    raise OutcomeUnknown(f"the disk did not say whether it wrote: {error}") from error
+                raise StoreUnavailable(f"the database could not be written: {explained(error)}") from error
             raise
+
+    def _check_place(self) -> None:
+        """SQLite would go on writing to a file that was deleted, and all of it would be gone at the end."""
+        if self._path is not None and _inode(self._path) != self._inode:
+            raise StoreUnavailable(
+                f"{self._path} was deleted or replaced while the server runs: stop it, put the file or a backup "
+                "back, and start again"
+            )
 
     def _together(self, works: Sequence[Work[Any]], *, guarded: bool) -> list[Outcome[Any]]:
         with self._transaction():
@@ -314,7 +336,7 @@ class SqliteDatabase:
         except sqlite3.Error as error:
             if _is_own_fault(error):
                 raise _as_outcome(error) from error
-            raise StoreUnavailable(f"the database could not be read: {error}") from error
+            raise StoreUnavailable(f"the database could not be read: {explained(error)}") from error
         finally:
             self._owned.release()
 
@@ -362,22 +384,32 @@ def _connect(path: Path | None, log_limit: int) -> sqlite3.Connection:
     try:
         if path:
             path.parent.mkdir(parents=True, exist_ok=True)
+            if path.exists() and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS))
             path.touch(mode=0o600)  # it holds the secrets of access keys; the log and its index take the same mode
         connection = sqlite3.connect(
             str(path) if path else ":memory:", isolation_level=None, cached_statements=512, check_same_thread=False
         )
     except (OSError, sqlite3.Error) as error:
-        raise StoreError(f"cannot open {path}: {error}") from error
+        raise StoreError(f"cannot open {path}: {explained(error)}") from error
     try:
         _configure(connection, log_limit)
         mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
     except sqlite3.Error as error:
         connection.close()
-        raise StoreError(f"cannot open {path}: {error}") from error
+        raise StoreError(f"cannot open {path}: {explained(error)}") from error
     if path and mode != "wal":
         connection.close()
         raise StoreError(f"cannot open {path}: its file system cannot keep a write-ahead log (journal mode {mode})")
     return connection
+
+
+def _inode(path: Path | str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _configure(connection: sqlite3.Connection, log_limit: int) -> None:
@@ -390,14 +422,16 @@ def _configure(connection: sqlite3.Connection, log_limit: int) -> None:
     connection.execute("PRAGMA cache_size = -65536")
 
 
-def _begin(connection: sqlite3.Connection) -> None:
-    deadline = clock.monotonic() + _PATIENCE_SECONDS
+def _begin(connection: sqlite3.Connection, patience_seconds: float = PATIENCE_SECONDS) -> None:
+    deadline = clock.monotonic() + patience_seconds
     while True:
         try:
             connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or clock.monotonic() > deadline:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                 raise
+            if clock.monotonic() >= deadline:
+                raise Blocked("another process keeps the database file locked: look who has it open (lsof)") from error
         else:
             return
 
@@ -445,6 +479,7 @@ class _Checkpointer:
         self._log = f"{path}-wal"
         self._limit = limit
         self._seconds = seconds
+        self._sparing = Sparing(log)
         self._pass = threading.Lock()
         self._passed = threading.Event()
         self._stop = threading.Event()
@@ -455,7 +490,7 @@ class _Checkpointer:
         connection = sqlite3.connect(str(self._path), isolation_level=None)
         while not self._stop.wait(self._seconds):
             with self._pass:
-                _checkpoint(connection)
+                self._checkpoint(connection)
             self._passed.set()
         connection.close()
 
@@ -464,10 +499,10 @@ class _Checkpointer:
         if self._log_bytes() > self._limit:
             with self._pass:
                 self._passed.clear()
-                _checkpoint(connection)
+                self._checkpoint(connection)
         elif self._passed.is_set():
             self._passed.clear()
-            _checkpoint(connection)
+            self._checkpoint(connection)
 
     def _log_bytes(self) -> int:
         try:
@@ -479,9 +514,10 @@ class _Checkpointer:
         self._stop.set()
         self._thread.join()
 
-
-def _checkpoint(connection: sqlite3.Connection) -> None:
-    try:
-        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-    except sqlite3.Error as error:
-        log.warning("the write-ahead log could not be moved into the database; it is kept and tried again: %s", error)
+    def _checkpoint(self, connection: sqlite3.Connection) -> None:
+        try:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        except sqlite3.Error as error:
+            self._sparing.warning(
+                "the write-ahead log could not be moved into the database; it is kept and tried again: %s", error
+            )

@@ -90,6 +90,33 @@ WHERE deadline IS NOT NULL AND deadline <= :now ORDER BY deadline, job_id, thing
 -- name: execution_next_deadline
 SELECT min(deadline) FROM execution WHERE deadline IS NOT NULL;
 
+-- name: execution_latest_start
+SELECT max(started_at) FROM execution WHERE deadline IS NOT NULL;
+
+-- name: execution_set_back
+UPDATE execution SET
+  run_deadline = CASE WHEN started_at > :now THEN run_deadline + :shift ELSE run_deadline END,
+  step_deadline = CASE WHEN updated_at > :now THEN step_deadline + :shift ELSE step_deadline END,
+  started_at = CASE WHEN started_at > :now THEN started_at + :shift ELSE started_at END,
+  updated_at = CASE WHEN updated_at > :now THEN updated_at + :shift ELSE updated_at END
+WHERE deadline IS NOT NULL AND (started_at > :now OR updated_at > :now);
+
+-- name: execution_move_timers
+UPDATE execution SET run_deadline = run_deadline + :shift, step_deadline = step_deadline + :shift
+WHERE deadline IS NOT NULL AND updated_at <= :before AND NOT (updated_at > :after AND updated_at <= :now);
+
+-- name: execution_move_starts
+UPDATE execution SET
+  started_at = CASE WHEN started_at > :now THEN started_at + :shift ELSE started_at END,
+  updated_at = CASE WHEN updated_at > :now THEN updated_at + :shift ELSE updated_at END
+WHERE deadline IS NOT NULL AND (started_at > :now OR updated_at > :now);
+
+-- name: execution_deadline_anew
+UPDATE execution SET deadline =
+  CASE WHEN step_deadline IS NULL OR run_deadline < step_deadline THEN run_deadline ELSE step_deadline END
+WHERE deadline IS NOT NULL AND deadline <>
+  CASE WHEN step_deadline IS NULL OR run_deadline < step_deadline THEN run_deadline ELSE step_deadline END;
+
 -- name: execution_waiting_put
 INSERT INTO execution_waiting (job_id, thing_id, attempt, after_failed) VALUES (:job, :thing, :attempt, :after_failed)
 ON CONFLICT (job_id, thing_id) DO UPDATE SET attempt = excluded.attempt, after_failed = excluded.after_failed;

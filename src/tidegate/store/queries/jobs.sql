@@ -122,6 +122,23 @@ DELETE FROM job_counter WHERE job_id = :job;
 INSERT INTO job_release (job_id, released_at, count) VALUES (:job, :released_at, :count)
 ON CONFLICT (job_id, released_at) DO UPDATE SET count = job_release.count + excluded.count;
 
+-- name: job_release_between
+SELECT job_id, CAST(sum(count) AS BIGINT) FROM job_release
+WHERE released_at > :after AND released_at <= :until GROUP BY job_id ORDER BY job_id;
+
+-- name: job_release_forget
+DELETE FROM job_release WHERE job_id = :job AND released_at > :after AND released_at <= :until;
+
+-- name: job_miscounted
+SELECT job_id, status, CAST(sum(counted) AS BIGINT), CAST(sum(found) AS BIGINT) FROM (
+  SELECT job_id, status, count AS counted, 0 AS found FROM job_counter
+  UNION ALL SELECT job_id, status, 0, 1 FROM execution
+) AS counts_and_rows
+GROUP BY job_id, status HAVING sum(counted) <> sum(found) ORDER BY job_id, status LIMIT :limit;
+
+-- name: job_hasten_active
+UPDATE job SET wake_at = :now WHERE wake_at > :now AND status IN (:scheduled, :in_progress);
+
 -- name: job_release_recent
 SELECT released_at, count FROM job_release WHERE job_id = :job AND released_at > :after;
 

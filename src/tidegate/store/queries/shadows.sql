@@ -12,6 +12,15 @@ WHERE scope_id = :scope AND thing_name = :thing AND name = :name AND version = :
   AND (document IS NULL) = (CAST(:existed AS BIGINT) = 0)
 RETURNING version;
 
+-- name: shadow_deleted
+SELECT scope_id, thing_name, name, document IS NULL AND updated_at <= :before FROM shadow
+WHERE (scope_id, thing_name, name) > (:scope, :thing, :name)
+ORDER BY scope_id, thing_name, name LIMIT :limit;
+
+-- name: shadow_forget
+DELETE FROM shadow
+WHERE scope_id = :scope AND thing_name = :thing AND name = :name AND document IS NULL AND updated_at <= :before;
+
 -- name: shadow_list
 SELECT name FROM shadow
 WHERE scope_id = :scope AND thing_name = :thing AND name > :after AND document IS NOT NULL
