@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check bench simulate fuzz regen clean
+.PHONY: help demo run test check bench simulate ordeal fuzz regen clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ bench: $(VENV)/dev ## Measure against baselines in the same run (minutes)
 
 simulate: $(VENV)/dev ## Simulate ten thousand device-days; SEED=n runs one seed again
 	@$(BIN)/python -m tools.simulate $(if $(SEED),--seed $(SEED)) $(if $(STEPS),--steps $(STEPS))
+
+ordeal: $(VENV)/dev ## Let things go wrong beside a working fleet and print who noticed; NAMES="a b" for some
+	@$(BIN)/python -m tools.ordeal $(NAMES)
 
 fuzz: $(VENV)/dev ## Send operations a thousand requests each, and MQTT bytes for SECONDS, from sensible to hostile
 	@TIDEGATE_FUZZ_EXAMPLES=$(or $(EXAMPLES),1000) $(BIN)/python -m pytest tests/fuzz

@@ -1,0 +1,40 @@
+"""``python -m tools.ordeal [NAME …]``: do scenarios, all by default, and print what was seen. Exit 1 if a bound broke."""
+
+from __future__ import annotations
+
+import argparse
+
+from rich.console import Console
+from rich.table import Table
+
+from tools import ordeal
+from tools.ordeal import Row
+
+
+def main() -> int:
+    """Do what the arguments say."""
+    parser = argparse.ArgumentParser(prog="ordeal", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(ordeal.names())}")
+    names = parser.parse_args().names or ordeal.names()
+    unknown = sorted(set(names) - set(ordeal.names()))
+    if unknown:
+        parser.error(f"no scenario is called {', '.join(unknown)}")
+    console = Console()
+    rows: list[Row] = []
+    for name in names:
+        console.print(f"==> {name}")
+        rows += ordeal.run(name)
+    console.print(_table(rows))
+    return 0 if all(row.ok for row in rows) else 1
+
+
+def _table(rows: list[Row]) -> Table:
+    table = Table("what happens", "what is seen", "bound s", "seen s", "")
+    for row in rows:
+        verdict = "ok" if row.ok else "[red]BROKEN[/red]"
+        table.add_row(row.scenario, row.what_is_seen, f"{row.bound_s:g}", f"{row.measured_s:.2f}", verdict)
+    return table
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
