@@ -1,7 +1,7 @@
 """What happens to everybody when something goes wrong beside them: each scenario is done, watched and timed.
 
-A scenario is a module of this package with ``run() -> list[Row]``. Its docstring's first line says what it does. It works
-on loopback with servers and processes of its own, and ends by itself.
+A scenario is a module of this package with ``run() -> list[Row]``. It works on loopback with servers and processes of
+its own, and ends by itself.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``python -m tools.ordeal [NAME …]``: do scenarios, all by default, and print what was seen. Exit 1 if a bound broke."""
+"""``python -m tools.ordeal [NAME …]``: do scenarios, all by default, and print what was seen; 1 if a bound broke."""
 
 from __future__ import annotations
 
