@@ -28,6 +28,7 @@ import httptools
 
 from tidegate.http.request import Answer, Headers, Peer, Request
 from tidegate.http.websocket import Switch
+from tidegate.net.slices import Sliced
 
 Respond = Callable[[Request], Awaitable[Answer]]
 Upgrade = Callable[[Request], Awaitable[Answer | Switch | None]]
@@ -38,6 +39,8 @@ HEAD_LIMIT: Final = 64 * 1024
 _STATUS: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in http.HTTPStatus}
 _PIPELINED: Final = 16
 """Whole requests that may wait behind the one being served before the client has to."""
+_AHEAD: Final = 1
+"""The reason for reading nothing: enough waits."""
 _LINGER_SECONDS: Final = 5.0
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -90,7 +93,7 @@ class _Waiting(NamedTuple):
     upgrade: bool = False
 
 
-class Connection(asyncio.Protocol):
+class Connection(Sliced):
     """One accepted connection."""
 
     __slots__ = (
@@ -108,7 +111,6 @@ class Connection(asyncio.Protocol):
         "_parser",
         "_peer",
         "_queue",
-        "_reading",
         "_refused",
         "_size",
         "_stalled",
@@ -126,6 +128,7 @@ class Connection(asyncio.Protocol):
     _url: bytes
 
     def __init__(self, owner: Owner, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
         self._owner = owner
         self._loop = loop
         self._parser = httptools.HttpRequestParser(self)
@@ -138,7 +141,6 @@ class Connection(asyncio.Protocol):
         self._body_bytes = 0  # as sent: with chunk sizes and trailers
         self._size = 0
         self._expects = False  # the client waits for our word before it sends the body
-        self._reading = True
         self._stalled = 0.0  # when a client that does not read its answers is given up; 0 while it reads
         self._refused = False  # nothing that arrives from now on is a request
         self._last = False  # an answer that closes has been written
@@ -148,6 +150,7 @@ class Connection(asyncio.Protocol):
     # -- the transport's side ----------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.attach(transport)
         self._transport = cast("asyncio.Transport", transport)  # uvloop's are not of asyncio's classes
         tls = transport.get_extra_info("ssl_object")
         address = transport.get_extra_info("peername")
@@ -158,13 +161,13 @@ class Connection(asyncio.Protocol):
         )
         self._owner.opened(self)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def lost(self, exc: Exception | None) -> None:
         # A request under way is carried out all the same; its answer has nowhere to go.
         self._last = True
         self._queue.clear()
         self._owner.closed(self)
 
-    def data_received(self, data: bytes) -> None:
+    def received(self, data: bytes) -> None:
         if self._refused:
             self._keep_for_tunnel(data)
             return
@@ -185,9 +188,8 @@ class Connection(asyncio.Protocol):
         else:
             self._check_overhead()
         self._next()
-        if len(self._queue) > _PIPELINED and self._reading:
-            self._reading = False
-            self._transport.pause_reading()
+        if len(self._queue) > _PIPELINED:
+            self.hold(_AHEAD)
 
     def _check_overhead(self) -> None:
         """Refuse what is no end of a head, or of chunk sizes and trailers: the parser would keep it all."""
@@ -205,7 +207,7 @@ class Connection(asyncio.Protocol):
             if len(self._tunnelled) > HEAD_LIMIT:  # nobody sends that much before the answer
                 self._transport.abort()
 
-    def eof_received(self) -> bool:
+    def ended(self) -> bool:
         if self._begun:
             self._refuse(_Refusal(400, "SerializationException", "The request ended before it was complete."))
         self._refused = True
@@ -331,9 +333,8 @@ class Connection(asyncio.Protocol):
         if not keep:
             self._end()
             return
-        if not self._reading and len(self._queue) <= _PIPELINED:
-            self._reading = True
-            self._transport.resume_reading()
+        if self._held and len(self._queue) <= _PIPELINED:
+            self.release(_AHEAD)
         self._next()
 
     def _switch(self, switch: Switch) -> None:
@@ -342,7 +343,9 @@ class Connection(asyncio.Protocol):
         if self._last or self._transport.is_closing():
             return
         self._last = True
-        transport, protocol, after = self._transport, switch.protocol(), bytes(self._tunnelled or b"")
+        after = bytes(self._tunnelled or b"") + self.take_rest()
+        self.release(_AHEAD)
+        transport, protocol = self._transport, switch.protocol()
         transport.write(switch.head)
         self._owner.closed(self)
         transport.set_protocol(protocol)

@@ -27,6 +27,7 @@ from tidegate.mqtt.session import (
     Reserved,
     State,
 )
+from tidegate.net.slices import Sliced
 from tidegate.pki.tls import SERVER_NAME
 
 if TYPE_CHECKING:
@@ -38,15 +39,15 @@ _TURNS = 3
 _IDENTIFYING, _STALLED, _PENDING, _RATE, _OWED = 1, 2, 4, 8, 16
 
 
-class Edge(asyncio.Protocol):
+class Edge(Sliced):
     """One client's socket."""
 
+    patient = _IDENTIFYING
     __slots__ = (
         "_asking",
         "_custom",
         "_dirty",
         "_framed",
-        "_held",
         "_replies",
         "_revision",
         "_server",
@@ -74,6 +75,7 @@ class Edge(asyncio.Protocol):
         """``framed``: the transport wants packets one by one. ``signer``: who signed the WebSocket handshake.
         ``custom``: a custom authorizer is to judge.
         """
+        super().__init__()
         self._server = server
         self._ticket = ticket
         self._framed = framed
@@ -88,7 +90,6 @@ class Edge(asyncio.Protocol):
         self._asking: asyncio.Task[Identity | None] | None = None
         self._dirty = False
         self._turns = 0
-        self._held = 0
         self._replies: Replies | None = None  # only while there are some
         self._revision = 0
         self._stalled_at = 0.0
@@ -96,6 +97,7 @@ class Edge(asyncio.Protocol):
     # -- what asyncio calls --
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.attach(transport)
         self.transport = cast("asyncio.Transport", transport)
         self.transport.set_write_buffer_limits(high=self._server.settings.write_high_water)
         self.heard = self._server.deadlines.second
@@ -103,7 +105,7 @@ class Edge(asyncio.Protocol):
         self.peer = self.connection.address = str(name[0]) if isinstance(name, tuple) else ""
         self._server.opened(self)
 
-    def data_received(self, data: bytes) -> None:
+    def received(self, data: bytes) -> None:
         connection, server = self.connection, self._server
         if connection.state is State.CLOSED:
             return
@@ -117,7 +119,7 @@ class Edge(asyncio.Protocol):
             self._carry_out(effects, now)
         self._limit()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def lost(self, exc: Exception | None) -> None:
         if self.connection.state is not State.IDENTIFYING:  # else what it sent along with CONNECT is still to be done
             self._lost()
         self.transport = None
@@ -136,12 +138,12 @@ class Edge(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._stalled_at = self._server.beat()
-        self._hold(_STALLED)
+        self.hold(_STALLED)
         self._server.rescheduled(self)
 
     def resume_writing(self) -> None:
         self.connection.backlog = 0
-        self._release(_STALLED)
+        self.release(_STALLED)
         session = self.connection.session
         if session is not None and session.queued:
             session.pump(self._server.clock.now())
@@ -168,7 +170,7 @@ class Edge(asyncio.Protocol):
         if connection.counted:
             self._server.counted.add(self)
         if self._held & _OWED and connection.owed is None:
-            self._release(_OWED)
+            self.release(_OWED)
         if transport is None or transport.is_closing():
             connection.take_output()
             return
@@ -177,7 +179,8 @@ class Edge(asyncio.Protocol):
         elif data := connection.take_output():
             transport.write(data)
         if connection.state is State.CLOSED:
-            self._release(self._held)  # a closing TLS connection reads the peer's farewell
+            self.take_rest()
+            self.release(self._held)  # a closing TLS connection reads the peer's farewell
             transport.close()
             self._server.rescheduled(self)
         elif self._held & _STALLED:
@@ -201,31 +204,19 @@ class Edge(asyncio.Protocol):
         """Whether reading is paused, so that silence is not the client's."""
         return self._held != 0
 
-    def _hold(self, why: int) -> None:
-        if not self._held and self.transport is not None and not self.transport.is_closing():
-            self.transport.pause_reading()
-        self._held |= why
-
-    def _release(self, why: int) -> None:
-        if not self._held:
-            return
-        self._held &= ~why
-        if not self._held and self.transport is not None and not self.transport.is_closing():
-            self.transport.resume_reading()
-
     def _limit(self) -> None:
         settings, connection = self._server.settings, self.connection
         if self._replies is not None and len(self._replies) >= settings.max_pending_requests:
-            self._hold(_PENDING)
+            self.hold(_PENDING)
         if connection.owed is not None and len(connection.owed) >= settings.max_unacknowledged:
-            self._hold(_OWED)
+            self.hold(_OWED)
         if connection.over_rate and not self._held & _RATE:
-            self._hold(_RATE)
+            self.hold(_RATE)
             self._server.throttled.append(self)
 
     def unthrottle(self) -> None:
         """The second is over."""
-        self._release(_RATE)
+        self.release(_RATE)
         self.connection.may_send_again()
         if not self._held & _IDENTIFYING:
             self._go_on()
@@ -238,7 +229,7 @@ class Edge(asyncio.Protocol):
 
     def hold_for_drain(self) -> None:
         """Take no more requests."""
-        self._hold(_PENDING)
+        self.hold(_PENDING)
 
     # -- effects --
 
@@ -264,7 +255,7 @@ class Edge(asyncio.Protocol):
         """Some requests were answered."""
         left = len(self._replies) if self._replies is not None else 0
         if left <= self._server.settings.max_pending_requests // 2 and not self._server.draining:
-            self._release(_PENDING)
+            self.release(_PENDING)
         if not left:
             self._replies = None
             self._server.settled(self)
@@ -284,7 +275,7 @@ class Edge(asyncio.Protocol):
     # -- who it is --
 
     def _identify(self, _effect: Identify) -> None:
-        self._hold(_IDENTIFYING)
+        self.hold(_IDENTIFYING)
         self._ask().add_done_callback(self._identified)
 
     def refresh(self) -> None:
@@ -293,7 +284,7 @@ class Edge(asyncio.Protocol):
         Nothing is read meanwhile: what a client sends after a change has been answered is judged by the change.
         """
         if self.connection.state is State.CONNECTED:
-            self._hold(_IDENTIFYING)
+            self.hold(_IDENTIFYING)
             self._ask().add_done_callback(self._refreshed)
 
     @property
@@ -342,7 +333,7 @@ class Edge(asyncio.Protocol):
         if self.transport is None:
             self._lost()
             return
-        self._release(_IDENTIFYING)
+        self.release(_IDENTIFYING)
         self._limit()
         server.rescheduled(self)
 
@@ -368,7 +359,7 @@ class Edge(asyncio.Protocol):
             server.end(connection, Ending.AUTH_ERROR, Reason.NOT_AUTHORIZED, "no longer identified")
         else:
             connection.identity = identity
-            self._release(_IDENTIFYING)
+            self.release(_IDENTIFYING)
             self._go_on()
 
 

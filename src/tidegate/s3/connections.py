@@ -18,6 +18,7 @@ from typing import Final, NamedTuple, Protocol, cast
 
 import httptools
 
+from tidegate.net.slices import Sliced
 from tidegate.s3.errors import S3Error
 from tidegate.s3.outlet import Encrypted, GoneError, Outlet, Plain
 from tidegate.s3.signature import Head
@@ -26,6 +27,8 @@ from tidegate.s3.work import Limits
 HEAD_LIMIT: Final = 64 * 1024
 _AHEAD: Final = 1024 * 1024
 """Bytes of a body that wait before the client has to."""
+_FULL: Final = 1
+"""The reason for reading nothing: enough has come that nobody has taken yet."""
 _PASSED_OVER: Final = 256 * 1024
 _LINGER_S: Final = 5.0
 _PIPELINED: Final = 4
@@ -182,7 +185,7 @@ class Owner(Protocol):
         ...
 
 
-class Connection(asyncio.Protocol):
+class Connection(Sliced):
     """One accepted connection."""
 
     outlet: Outlet
@@ -190,6 +193,7 @@ class Connection(asyncio.Protocol):
     _transport: asyncio.Transport
 
     def __init__(self, owner: Owner, loop: asyncio.AbstractEventLoop, *, tls: bool) -> None:
+        super().__init__()
         self.limits = owner.limits
         self._owner, self._loop, self._tls = owner, loop, tls
         self._parser = httptools.HttpRequestParser(self)
@@ -197,7 +201,6 @@ class Connection(asyncio.Protocol):
         self._queue: deque[Exchange] = deque()
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._reading = True
         self._deaf = False
         """What arrives is no request any more."""
         self._stopping = False
@@ -208,6 +211,7 @@ class Connection(asyncio.Protocol):
     # -- the transport's side --
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.attach(transport)
         self._transport = cast("asyncio.Transport", transport)
         address = transport.get_extra_info("peername")
         self.peer = Peer(address[0] if address else "", self._tls)
@@ -216,7 +220,7 @@ class Connection(asyncio.Protocol):
         self._owner.opened(self)
         self._idle()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def lost(self, exc: Exception | None) -> None:
         self._deaf = True
         self._still()
         self.outlet.close()
@@ -226,7 +230,7 @@ class Connection(asyncio.Protocol):
             self._task.cancel()
         self._owner.closed(self)
 
-    def data_received(self, data: bytes) -> None:
+    def received(self, data: bytes) -> None:
         if self._deaf:
             return
         try:
@@ -234,9 +238,9 @@ class Connection(asyncio.Protocol):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._break()
         if len(self._queue) > _PIPELINED:
-            self._hold()
+            self._enough()
 
-    def eof_received(self) -> bool:
+    def ended(self) -> bool:
         self._stopping = True
         self._deaf = True
         if self._arriving is not None:
@@ -296,7 +300,7 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         if self._arriving is not None and self._arriving.feed(body):
-            self._hold()
+            self._enough()
 
     def on_message_complete(self) -> None:
         if self._arriving is not None:
@@ -305,16 +309,14 @@ class Connection(asyncio.Protocol):
 
     # -- exchanges --
 
-    def _hold(self) -> None:
-        if self._reading and not self._deaf:
-            self._reading = False
-            self._transport.pause_reading()
+    def _enough(self) -> None:
+        if not self._deaf:
+            self.hold(_FULL)
 
     def resume(self) -> None:
         """Somebody reads: let more come."""
-        if not self._reading and len(self._queue) <= _PIPELINED and not self._transport.is_closing():
-            self._reading = True
-            self._transport.resume_reading()
+        if self._held and len(self._queue) <= _PIPELINED:
+            self.release(_FULL)
 
     def _next(self) -> None:
         if self._task is None and self._queue and not self._transport.is_closing():
@@ -344,8 +346,7 @@ class Connection(asyncio.Protocol):
             self._transport.close()
             return
         self.outlet.half_close()
-        self._reading = True
-        self._transport.resume_reading()
+        self.release(_FULL)
         self._timer = self._loop.call_later(_LINGER_S, self._transport.close)
 
     def _idle(self) -> None:
