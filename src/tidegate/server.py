@@ -18,8 +18,9 @@ import logging
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -44,6 +45,10 @@ from tidegate.mqtt.plane import Signer
 from tidegate.mqtt.server import Server as MqttServer
 from tidegate.mqtt.settings import Settings as MqttSettings
 from tidegate.mqtt.shared import Doorman
+from tidegate.net import files
+from tidegate.net.door import Door
+from tidegate.net.door import Limits as DoorLimits
+from tidegate.net.entrance import Networks
 from tidegate.ops import access, sweeps
 from tidegate.ops.call import Endpoints, Limits
 from tidegate.ops.table import HANDLERS
@@ -144,6 +149,10 @@ class Options(NamedTuple):
     """Refuse client certificates outside their validity."""
     grace_s: float = 10.0
     """How long requests under way may take when the server stops."""
+    balancers: tuple[str, ...] = ()
+    """Addresses or networks of balancers: what they pass on begins with a PROXY header, on every listener."""
+    door: DoorLimits = DoorLimits()
+    """Who is let in, in what numbers."""
 
 
 class Addresses(msgspec.Struct, frozen=True):
@@ -171,6 +180,7 @@ class Running(NamedTuple):
     timeline: Timeline
     devices: Endpoint
     trust: Trust
+    door: Door
 
 
 class InUseError(Exception):
@@ -199,15 +209,18 @@ async def running(options: Options) -> AsyncIterator[Running]:
         engine.start()
         stack.push_async_callback(engine.stop)
         node = _node(options.data, service.ids) if service.unit.shared else 0
-        devices = Endpoint(service, _mqtt(options, service.settings.leniency), node=node)
+        files.raise_limit()
+        door = Door(options.door)
+        metrics.door(door.seen)
+        devices = Endpoint(service, _mqtt(options, service.settings.leniency), node=node, door=door)
         stack.push_async_callback(devices.drain, options.grace_s)
         await devices.open()
         timeline = Timeline(service.clock, engine.settle, devices.published)
-        objects = await _objects(options, stack, service, metrics)
+        objects = await _objects(options, stack, service, metrics, door)
         edges = await _edges(options, stack, service, devices, timeline, metrics, trust)
         addresses = _addresses(options, edges, objects.base)
         _publish(options.data, addresses)
-        yield Running(addresses, service, engine, metrics, timeline, devices, trust)
+        yield Running(addresses, service, engine, metrics, timeline, devices, trust, door)
 
 
 def _mqtt(options: Options, taken: Leniency) -> MqttSettings:
@@ -289,7 +302,7 @@ def _step(settings: Settings, pace: Pace) -> Step:
     return step
 
 
-async def _objects(options: Options, stack: AsyncExitStack, service: Service, metrics: Metrics) -> Place:
+async def _objects(options: Options, stack: AsyncExitStack, service: Service, metrics: Metrics, door: Door) -> Place:
     """Give the service its object storage; where that is."""
     host, port = options.objects_listen
     choice = Choice(
@@ -311,6 +324,8 @@ async def _objects(options: Options, stack: AsyncExitStack, service: Service, me
         auth=options.auth,
         names=options.names,
         grace_s=options.grace_s,
+        door=door,
+        balancers=options.balancers,
     )
     with _listening("--objects-listen", options.objects_listen):
         place = await stack.enter_async_context(serving)
@@ -339,8 +354,9 @@ async def _edges(
 ) -> _Edges:
     """Open the device endpoint, the device listener and, last, the listener of operators."""
     certified = trust.store.listener("required", enforce_expiry=options.enforce_expiry)
+    door, balancers = devices.server.door, [ip_network(each, strict=False) for each in options.balancers]
     with _listening("--mqtts", options.mqtts):
-        mqtts = Address(*await devices.server.listen(*options.mqtts, certified))
+        mqtts = Address(*await devices.server.listen(*options.mqtts, certified, balancers=balancers))
     metrics.connections("mqtts", lambda: devices.server.connections)
     control = Control(
         service, timeline, metrics, auth=options.auth, reset=lambda: _reset(service, timeline, devices, trust)
@@ -351,32 +367,42 @@ async def _edges(
     context = trust.store.listener("optional", enforce_expiry=options.enforce_expiry)
 
     def listener(name: str, *, device: bool, limits: ConnectionLimits = ConnectionLimits()) -> Listener:  # noqa: B008
-        made = Listener(app.respond, limits, device=device, upgrade=handshakes.upgrade)
+        made = Listener(app.respond, limits, device=device, upgrade=handshakes.upgrade, door=door, name=name)
         stack.push_async_callback(made.close, options.grace_s)
         metrics.connections(name, made.connections)
         return made
 
     with _listening("--https", options.https):
-        https = Address(*await listener("https", device=True).open(*options.https, context))
-    shared = await _shared(options.shared, devices.server, listener, context) if options.shared else None
+        https = Address(*await listener("https", device=True).open(*options.https, context, balancers=balancers))
+    shared = None
+    if options.shared:
+        shared = await _shared(options.shared, devices.server, listener("shared", device=True), context, balancers)
     service.settings = service.settings._replace(
         endpoints=_endpoints(options, https, mqtts)._replace(objects=service.settings.endpoints.objects)
     )
     body = max(ConnectionLimits().body, _BODY_OF_DOCUMENT * options.limits.document_bytes)
     limits = ConnectionLimits()._replace(body=body)
     with _listening("--http", options.http):
-        http = Address(*await listener("http", device=False, limits=limits).open(*options.http))
+        http = Address(
+            *await listener("http", device=False, limits=limits).open(*options.http, balancers=balancers)
+        )
     return _Edges(http, https, mqtts, shared)
 
 
 async def _shared(
-    address: Address, devices: MqttServer, listener: Callable[..., Listener], context: ssl.SSLContext
+    address: Address, devices: MqttServer, http: Listener, context: ssl.SSLContext, balancers: Networks
 ) -> Address:
-    """Open the listener that serves devices in every way."""
-    http = listener("shared", device=True)
+    """Open the listener that serves devices in every way; ``http`` has those who speak HTTP."""
     http.watch()
     with _listening("--shared", address):
-        return Address(*await devices.listen(*address, context, lambda ticket: Doorman(devices, http.protocol, ticket)))
+        bound = await devices.listen(
+            *address,
+            context,
+            lambda ticket: Doorman(devices, http.protocol, ticket),
+            name="shared",
+            balancers=balancers,
+        )
+    return Address(*bound)
 
 
 @contextmanager

@@ -28,6 +28,7 @@ import httptools
 
 from tidegate.http.request import Answer, Headers, Peer, Request
 from tidegate.http.websocket import Switch
+from tidegate.net.door import Ticket
 from tidegate.net.slices import Sliced
 
 Respond = Callable[[Request], Awaitable[Answer]]
@@ -127,8 +128,8 @@ class Connection(Sliced):
     _headers: Headers
     _url: bytes
 
-    def __init__(self, owner: Owner, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__()
+    def __init__(self, owner: Owner, loop: asyncio.AbstractEventLoop, ticket: Ticket | None = None) -> None:
+        super().__init__(ticket)
         self._owner = owner
         self._loop = loop
         self._parser = httptools.HttpRequestParser(self)
@@ -150,21 +151,24 @@ class Connection(Sliced):
     # -- the transport's side ----------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.attach(transport)
+        address = self.attach(transport)
         self._transport = cast("asyncio.Transport", transport)  # uvloop's are not of asyncio's classes
         tls = transport.get_extra_info("ssl_object")
-        address = transport.get_extra_info("peername")
         self._peer = Peer(
             device=self._owner.device,
             certificate=tls.getpeercert(binary_form=True) if tls else None,
-            address=address[0] if address else "",
+            address=address,
         )
+        if self.ticket is not None:
+            self.ticket.release()  # TLS is through; HTTP has times of its own
         self._owner.opened(self)
 
     def lost(self, exc: Exception | None) -> None:
         # A request under way is carried out all the same; its answer has nowhere to go.
         self._last = True
         self._queue.clear()
+        self._body = []
+        del self._parser  # it has us: a circle, and the memory of a request
         self._owner.closed(self)
 
     def received(self, data: bytes) -> None:
@@ -347,7 +351,10 @@ class Connection(Sliced):
         self.release(_AHEAD)
         transport, protocol = self._transport, switch.protocol()
         transport.write(switch.head)
+        del self._parser  # as when it is lost
         self._owner.closed(self)
+        if isinstance(protocol, Sliced):
+            protocol.ticket = self.ticket
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
         if after:
@@ -392,6 +399,22 @@ class Connection(Sliced):
             self._transport.close()
 
     # -- the listener's side -----------------------------------------------------------------------------------------
+
+    @property
+    def rests(self) -> float | None:
+        """When it will be closed if its client says nothing more; None while something is under way."""
+        return None if self._task is not None or self._begun or self._queue else self._deadline
+
+    @property
+    def unfinished(self) -> float | None:
+        """When a request that has begun to arrive must have arrived; None if there is none."""
+        return self._deadline if self._begun and self._task is None else None
+
+    def send_away(self, reason: str) -> None:
+        """Close at once, because there is no room."""
+        if self.ticket is not None:
+            self.ticket.send_away(reason)
+        self._transport.abort()
 
     def expire(self, now: float) -> None:
         """Cut off what has not arrived in time; ``now`` is the loop's."""

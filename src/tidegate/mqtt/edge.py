@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tidegate import clock
 from tidegate.mqtt.codec import Reason
-from tidegate.mqtt.door import Ticket
 from tidegate.mqtt.plane import Identity, Reply, Signer
 from tidegate.mqtt.replies import Replies, outcome
 from tidegate.mqtt.session import (
@@ -27,6 +26,7 @@ from tidegate.mqtt.session import (
     Reserved,
     State,
 )
+from tidegate.net.door import Ticket
 from tidegate.net.slices import Sliced
 from tidegate.pki.tls import SERVER_NAME
 
@@ -53,7 +53,6 @@ class Edge(Sliced):
         "_server",
         "_signer",
         "_stalled_at",
-        "_ticket",
         "_turns",
         "connection",
         "deadline",
@@ -75,9 +74,8 @@ class Edge(Sliced):
         """``framed``: the transport wants packets one by one. ``signer``: who signed the WebSocket handshake.
         ``custom``: a custom authorizer is to judge.
         """
-        super().__init__()
+        super().__init__(ticket)
         self._server = server
-        self._ticket = ticket
         self._framed = framed
         self._signer = signer
         self._custom = custom
@@ -97,12 +95,10 @@ class Edge(Sliced):
     # -- what asyncio calls --
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.attach(transport)
+        self.peer = self.connection.address = self.attach(transport)
         self.transport = cast("asyncio.Transport", transport)
         self.transport.set_write_buffer_limits(high=self._server.settings.write_high_water)
         self.heard = self._server.deadlines.second
-        name = self.transport.get_extra_info("peername")
-        self.peer = self.connection.address = str(name[0]) if isinstance(name, tuple) else ""
         self._server.opened(self)
 
     def received(self, data: bytes) -> None:
@@ -123,18 +119,12 @@ class Edge(Sliced):
         if self.connection.state is not State.IDENTIFYING:  # else what it sent along with CONNECT is still to be done
             self._lost()
         self.transport = None
-        self._known()
         self._server.gone(self)
-
-    def _known(self) -> None:
-        """No stranger any more: known, or gone."""
-        if self._ticket is not None:
-            self._ticket.release()
-            self._ticket = None
 
     def _lost(self) -> None:
         now = self._server.clock.now()
         self._carry_out(self.connection.lost(now), now)
+        self.connection.mute()
 
     def pause_writing(self) -> None:
         self._stalled_at = self._server.beat()
@@ -329,7 +319,8 @@ class Edge(Sliced):
         if connection.session is not None:
             server.lifecycle.connected(connection, self.peer)
         self._carry_out(effects, now)
-        self._known()
+        if self.ticket is not None:
+            self.ticket.release()
         if self.transport is None:
             self._lost()
             return

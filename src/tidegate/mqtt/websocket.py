@@ -46,6 +46,7 @@ class Tunnel(Sliced):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.attach(transport)
         self._transport = cast("asyncio.Transport", transport)
+        self.edge.ticket = self.ticket
         self.edge.connection_made(_Framed(self, self._transport))
         self._server.deadlines.live_until(self.edge, self._server.settings.websocket_lifetime)
 
@@ -62,6 +63,7 @@ class Tunnel(Sliced):
 
     def lost(self, exc: Exception | None) -> None:
         self.edge.connection_lost(exc)
+        self._frames.parser.close()  # a generator that has what has it: a circle
 
     def pause_writing(self) -> None:
         self.edge.pause_writing()

@@ -14,6 +14,7 @@ import asyncio
 from typing import ClassVar, Final, cast
 
 from tidegate.clock import monotonic
+from tidegate.net.door import Ticket
 
 FIRST: Final = 4 * 1024
 """Bytes that are taken in at once, whatever they cost."""
@@ -63,12 +64,14 @@ class _Rest:
 class Sliced(asyncio.Protocol):
     """A protocol that takes in its client's bytes by slices, and can hold the client back for several reasons."""
 
-    __slots__ = ("_below", "_held", "_untaken")
+    __slots__ = ("_below", "_held", "_untaken", "ticket")
 
     patient: ClassVar[int] = 0
     """Reasons that are waited for even when the client has gone: what it said is still to be carried out."""
 
-    def __init__(self) -> None:
+    def __init__(self, ticket: Ticket | None = None) -> None:
+        """``ticket``: what the door gave for the connection."""
+        self.ticket = ticket
         self._below: asyncio.Transport | None = None
         self._held = 0
         self._untaken: _Rest | None = None
@@ -86,12 +89,16 @@ class Sliced(asyncio.Protocol):
         """The connection is gone, and everything that came over it was taken in."""
         raise NotImplementedError
 
-    def attach(self, transport: asyncio.BaseTransport) -> None:
-        """Begin: the first thing in ``connection_made``."""
+    def attach(self, transport: asyncio.BaseTransport) -> str:
+        """Begin: the first thing in ``connection_made``. Returns the client's address."""
         self._below = cast("asyncio.Transport", transport)
         if transport.get_extra_info("ssl_object") is not None and hasattr(transport, "set_read_buffer_limits"):
             # While we read nothing, nothing is read below either: else the end would overtake what came before it.
             transport.set_read_buffer_limits(high=1, low=0)
+        if self.ticket is not None:
+            return self.ticket.address
+        name = transport.get_extra_info("peername")
+        return str(name[0]) if isinstance(name, tuple) else ""
 
     def hold(self, why: int) -> None:
         """Read nothing from the client until the reason is gone."""
@@ -139,6 +146,8 @@ class Sliced(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._below = None
+        if self.ticket is not None:
+            self.ticket.gone()
         rest = self._untaken
         if rest is None:
             self.lost(exc)

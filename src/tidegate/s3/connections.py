@@ -18,6 +18,7 @@ from typing import Final, NamedTuple, Protocol, cast
 
 import httptools
 
+from tidegate.net.door import Ticket
 from tidegate.net.slices import Sliced
 from tidegate.s3.errors import S3Error
 from tidegate.s3.outlet import Encrypted, GoneError, Outlet, Plain
@@ -192,8 +193,10 @@ class Connection(Sliced):
     peer: Peer
     _transport: asyncio.Transport
 
-    def __init__(self, owner: Owner, loop: asyncio.AbstractEventLoop, *, tls: bool) -> None:
-        super().__init__()
+    def __init__(
+        self, owner: Owner, loop: asyncio.AbstractEventLoop, *, tls: bool, ticket: Ticket | None = None
+    ) -> None:
+        super().__init__(ticket)
         self.limits = owner.limits
         self._owner, self._loop, self._tls = owner, loop, tls
         self._parser = httptools.HttpRequestParser(self)
@@ -211,10 +214,11 @@ class Connection(Sliced):
     # -- the transport's side --
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.attach(transport)
+        address = self.attach(transport)
         self._transport = cast("asyncio.Transport", transport)
-        address = transport.get_extra_info("peername")
-        self.peer = Peer(address[0] if address else "", self._tls)
+        self.peer = Peer(address, self._tls)
+        if self.ticket is not None:
+            self.ticket.release()  # TLS is through; HTTP has times of its own
         outlet = Encrypted if self._tls else Plain
         self.outlet = outlet(self._transport, self.limits, self._loop)
         self._owner.opened(self)
@@ -226,8 +230,11 @@ class Connection(Sliced):
         self.outlet.close()
         if self._arriving is not None:
             self._arriving.broken()
+            self._arriving = None
         if self._task is not None:
             self._task.cancel()
+        del self._parser  # it has us: a circle
+        self._queue.clear()  # these, too
         self._owner.closed(self)
 
     def received(self, data: bytes) -> None:
@@ -358,6 +365,17 @@ class Connection(Sliced):
             self._timer = None
 
     # -- the listener's side --
+
+    @property
+    def rests(self) -> float | None:
+        """When it will be closed if its client says nothing more; None while something is under way."""
+        return self._timer.when() if self._task is None and self._timer is not None else None
+
+    def send_away(self, reason: str) -> None:
+        """Close at once, because there is no room."""
+        if self.ticket is not None:
+            self.ticket.send_away(reason)
+        self._transport.abort()
 
     def stop(self) -> None:
         """Close once what has begun is answered."""

@@ -11,11 +11,13 @@ import ssl
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from ipaddress import ip_network
 from pathlib import Path
 
 import msgspec
 
 from tidegate.clock import Ids, monotonic, wall_now
+from tidegate.net.door import Door
 from tidegate.objects import credential
 from tidegate.objects.folder import Folder
 from tidegate.s3.app import App, Observe
@@ -53,6 +55,8 @@ class Settings(msgspec.Struct, frozen=True):
     certificate: str | None = None
     key: str | None = None
     grace_s: float = 10.0
+    balancers: list[str] = []
+    """Networks whose connections begin with a PROXY header."""
 
 
 @asynccontextmanager
@@ -63,8 +67,9 @@ async def serving(
     ids: Ids,
     observe: Observe,
     limits: Limits = LIMITS,
+    door: Door | None = None,
 ) -> AsyncIterator[Listener]:
-    """Serve until the block is left, then drain.
+    """Serve until the block is left, then drain. ``door``: the process's; None makes one.
 
     Raises:
         BusyError: another process writes to the folder.
@@ -88,10 +93,10 @@ async def serving(
                 movable=settings.movable,
             )
             app = App(work, callers, gate, ids, settings.domains, observe)
-            listener = Listener(app.respond, limits)
+            listener = Listener(app.respond, limits, door)
             context = _context(settings)
             await _drop_abandoned(work, limits)
-            await listener.open(listening, context)
+            await listener.open(listening, context, [ip_network(each) for each in settings.balancers])
             tasks = [asyncio.create_task(task) for task in (_renew(context, settings), _tidy(work, limits))]
             try:
                 yield listener

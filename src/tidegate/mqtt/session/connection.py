@@ -198,6 +198,10 @@ class Connection:
         self.output.append(data)
         self.unsent += len(data)
 
+    def mute(self) -> None:
+        """Nobody takes output any more. ``wake`` is let go of: it may have what has us."""
+        self._wake = _idle
+
     # -- the end --
 
     def shut(self, ending: Ending, code: Reason, message: str, now: clock.Millis, *, will: bool = True) -> list[Effect]:
