@@ -210,7 +210,8 @@ async def running(options: Options) -> AsyncIterator[Running]:
         stack.push_async_callback(engine.stop)
         node = _node(options.data, service.ids) if service.unit.shared else 0
         files.raise_limit()
-        door = Door(options.door)
+        unfinished = max(options.door.unfinished, 4 * _largest_body(options))
+        door = Door(options.door._replace(unfinished=unfinished))
         metrics.door(door.seen)
         devices = Endpoint(service, _mqtt(options, service.settings.leniency), node=node, door=door)
         stack.push_async_callback(devices.drain, options.grace_s)
@@ -367,7 +368,15 @@ async def _edges(
     context = trust.store.listener("optional", enforce_expiry=options.enforce_expiry)
 
     def listener(name: str, *, device: bool, limits: ConnectionLimits = ConnectionLimits()) -> Listener:  # noqa: B008
-        made = Listener(app.respond, limits, device=device, upgrade=handshakes.upgrade, door=door, name=name)
+        made = Listener(
+            app.respond,
+            limits,
+            device=device,
+            upgrade=handshakes.upgrade,
+            door=door,
+            name=name,
+            signed_only=options.auth,
+        )
         stack.push_async_callback(made.close, options.grace_s)
         metrics.connections(name, made.connections)
         return made
@@ -380,13 +389,16 @@ async def _edges(
     service.settings = service.settings._replace(
         endpoints=_endpoints(options, https, mqtts)._replace(objects=service.settings.endpoints.objects)
     )
-    body = max(ConnectionLimits().body, _BODY_OF_DOCUMENT * options.limits.document_bytes)
-    limits = ConnectionLimits()._replace(body=body)
+    limits = ConnectionLimits()._replace(body=_largest_body(options))
     with _listening("--http", options.http):
         http = Address(
             *await listener("http", device=False, limits=limits).open(*options.http, balancers=balancers)
         )
     return _Edges(http, https, mqtts, shared)
+
+
+def _largest_body(options: Options) -> int:
+    return max(ConnectionLimits().body, _BODY_OF_DOCUMENT * options.limits.document_bytes)
 
 
 async def _shared(

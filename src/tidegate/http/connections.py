@@ -30,6 +30,7 @@ from tidegate.http.request import Answer, Headers, Peer, Request
 from tidegate.http.websocket import Switch
 from tidegate.net.door import Ticket
 from tidegate.net.slices import Sliced
+from tidegate.net.unfinished import FREE, Holding
 
 Respond = Callable[[Request], Awaitable[Answer]]
 Upgrade = Callable[[Request], Awaitable[Answer | Switch | None]]
@@ -64,6 +65,8 @@ class Owner(Protocol):
     respond: Respond
     upgrade: Upgrade | None
     device: bool
+    signed_only: bool
+    """Whether a request without signature and certificate can only be refused."""
     date: bytes
     """The Date header line of this second."""
     now: float
@@ -105,6 +108,7 @@ class Connection(Sliced):
         "_expects",
         "_head_bytes",
         "_headers",
+        "_holding",
         "_in_head",
         "_last",
         "_loop",
@@ -146,6 +150,7 @@ class Connection(Sliced):
         self._refused = False  # nothing that arrives from now on is a request
         self._last = False  # an answer that closes has been written
         self._stopping = False
+        self._holding: Holding | None = None  # only once it has held back much
         self._tunnelled: bytearray | None = None  # what came after a request for another protocol
 
     # -- the transport's side ----------------------------------------------------------------------------------------
@@ -168,6 +173,9 @@ class Connection(Sliced):
         self._last = True
         self._queue.clear()
         self._body = []
+        if self._holding is not None:
+            self._holding.set(0)
+            self._holding = None  # it has us, too
         del self._parser  # it has us: a circle, and the memory of a request
         self._owner.closed(self)
 
@@ -192,8 +200,40 @@ class Connection(Sliced):
         else:
             self._check_overhead()
         self._next()
+        if self._begun or self._queue or self._holding is not None:
+            self._count_held()
         if len(self._queue) > _PIPELINED:
             self.hold(_AHEAD)
+
+    def _count_held(self) -> None:
+        """What has arrived of requests that nobody has looked at must not become too much in all."""
+        if self._begun and not self._in_head and self._owner.signed_only:
+            self._refuse_unsigned()
+        size = sum(len(each.request.body) for each in self._queue if isinstance(each, _Waiting))
+        if self._begun:
+            size += self._head_bytes + self._size
+        if self._holding is None:
+            if size <= FREE or self.ticket is None:
+                return
+            self._holding = self.ticket.holding(self._let_go)
+        self._holding.set(size)
+
+    def _let_go(self) -> None:
+        self._queue.clear()
+        message = "Too many requests are unfinished. Try again."
+        self._refuse(_Refusal(503, "ServiceUnavailableException", message))
+        self._next()
+
+    def _refuse_unsigned(self) -> None:
+        """Have a request refused without its body that shows nothing by which its sender could be known."""
+        claims = self._peer.certificate is not None or b"x-amz-" in self._url.lower()
+        if claims or any(name == b"authorization" for name, _ in self._headers):
+            return
+        self._body, self._size = [], 0
+        self.on_message_complete()
+        self._queue[-1] = cast("_Waiting", self._queue[-1])._replace(keep=False)
+        self._refused = True
+        self._next()
 
     def _check_overhead(self) -> None:
         """Refuse what is no end of a head, or of chunk sizes and trailers: the parser would keep it all."""
@@ -308,6 +348,8 @@ class Connection(Sliced):
             self._rest()
             return
         waiting = self._queue.popleft()
+        if self._holding is not None:
+            self._count_held()
         if isinstance(waiting, _Refusal):
             self._write_refusal(waiting)
             return
@@ -322,6 +364,8 @@ class Connection(Sliced):
             return found or await self._owner.respond(waiting.request)
         except BaseException:
             self._transport.abort()  # nobody is left to answer: a reset rather than silence
+            self._queue.clear()
+            self._last, self._task = True, None  # the error knows us: a circle
             raise
 
     async def _serve(self, waiting: _Waiting) -> None:
@@ -352,6 +396,9 @@ class Connection(Sliced):
         transport, protocol = self._transport, switch.protocol()
         transport.write(switch.head)
         del self._parser  # as when it is lost
+        if self._holding is not None:
+            self._holding.set(0)
+            self._holding = None
         self._owner.closed(self)
         if isinstance(protocol, Sliced):
             protocol.ticket = self.ticket

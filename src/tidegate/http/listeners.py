@@ -33,11 +33,14 @@ class Listener:
         upgrade: Upgrade | None = None,
         door: Door | None = None,
         name: str = "http",
+        signed_only: bool = False,
     ) -> None:
         """``upgrade`` answers requests for another protocol; without it they are requests like any other.
 
-        ``door``: the one of all listeners; None makes one.
+        ``door``: the one of all listeners; None makes one. ``signed_only``: whoever shows neither signature nor
+        certificate is refused before the body has arrived.
         """
+        self.signed_only = signed_only
         self.name = name
         self._door = door or Door()
         self.respond = respond

@@ -28,6 +28,7 @@ from tidegate.mqtt.session import (
 )
 from tidegate.net.door import Ticket
 from tidegate.net.slices import Sliced
+from tidegate.net.unfinished import Holding
 from tidegate.pki.tls import SERVER_NAME
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Edge(Sliced):
         "_custom",
         "_dirty",
         "_framed",
+        "_holding",
         "_replies",
         "_revision",
         "_server",
@@ -79,6 +81,7 @@ class Edge(Sliced):
         self._framed = framed
         self._signer = signer
         self._custom = custom
+        self._holding: Holding | None = None  # only while a CONNECT arrives in pieces
         self.peer = ""  # the client's address
         self.last_second = 0.0
         self.connection = Connection(server.settings, server.ids, self._wake)
@@ -114,11 +117,27 @@ class Edge(Sliced):
         if effects:
             self._carry_out(effects, now)
         self._limit()
+        if connection.state is State.CONNECTING:
+            self._count_held(len(data))
+
+    def _count_held(self, more: int) -> None:
+        """Strangers' unfinished CONNECTs must not become too much in all."""
+        if self._holding is None:
+            if self.ticket is None:
+                return
+            self._holding = self.ticket.holding(self.abort)
+        self._holding.set(self._holding.size + more)
+
+    def _let_hold(self) -> None:
+        if self._holding is not None:
+            self._holding.set(0)
+            self._holding = None
 
     def lost(self, exc: Exception | None) -> None:
         if self.connection.state is not State.IDENTIFYING:  # else what it sent along with CONNECT is still to be done
             self._lost()
         self.transport = None
+        self._let_hold()
         self._server.gone(self)
 
     def _lost(self) -> None:
@@ -265,6 +284,7 @@ class Edge(Sliced):
     # -- who it is --
 
     def _identify(self, _effect: Identify) -> None:
+        self._let_hold()
         self.hold(_IDENTIFYING)
         self._ask().add_done_callback(self._identified)
 

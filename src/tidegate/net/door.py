@@ -26,6 +26,7 @@ from typing import Final, NamedTuple, Protocol, cast
 from tidegate.net import files
 from tidegate.net.files import Room
 from tidegate.net.ledger import Ledger, Seen
+from tidegate.net.unfinished import Holding, Unfinished
 
 _SHED = 32
 """Idle connections closed at once when room is short."""
@@ -51,6 +52,8 @@ class Limits(NamedTuple):
     stranger_s: float = 5.0
     """How long a stranger keeps a place that others wait for."""
     handshake_s: float = 20.0
+    unfinished: int = 32 * 1024 * 1024
+    """Bytes of requests that have not arrived whole, all together."""
     room: Room | None = None
     """Sockets; None: as many as the limit of open files allows."""
 
@@ -100,6 +103,15 @@ class Ticket:
         if self.state is not GONE:
             self.drop = cast("asyncio.Transport", transport).abort
 
+    def holding(self, let_go: Callable[[], None]) -> Holding:
+        """Count what the connection holds back of its requests; ``let_go`` is called when that is too much."""
+
+        def too_much() -> None:
+            self._door.ledger.refused(self.way.name, "bytes", self.address)
+            let_go()
+
+        return Holding(self._door.unfinished, self.key, too_much)
+
     def send_away(self, reason: str) -> None:
         """Write down why the socket is being closed, a key of ``ledger.WHY``; its room is free from now on."""
         if self.state is not GONE:
@@ -123,6 +135,7 @@ class Door:
         self.limits = limits
         self.room = limits.room or files.room(files.limit())
         self.ledger = Ledger()
+        self.unfinished = Unfinished(limits.unfinished)
         self.sheds: list[Shed] = []
         self._loop = asyncio.get_running_loop()
         self._taken = 0  # descriptors

@@ -20,6 +20,7 @@ import httptools
 
 from tidegate.net.door import Ticket
 from tidegate.net.slices import Sliced
+from tidegate.net.unfinished import FREE, Holding
 from tidegate.s3.errors import S3Error
 from tidegate.s3.outlet import Encrypted, GoneError, Outlet, Plain
 from tidegate.s3.signature import Head
@@ -30,6 +31,8 @@ _AHEAD: Final = 1024 * 1024
 """Bytes of a body that wait before the client has to."""
 _FULL: Final = 1
 """The reason for reading nothing: enough has come that nobody has taken yet."""
+_UNASKED: Final = 64 * 1024
+"""The same before anybody has asked for the body: until then nobody knows whose it is."""
 _PASSED_OVER: Final = 256 * 1024
 _LINGER_S: Final = 5.0
 _PIPELINED: Final = 4
@@ -57,6 +60,7 @@ class Exchange:
         self._waiting = 0
         self._complete = False
         self._broken = False
+        self._wanted = False  # somebody has begun to read
         self._arrival: asyncio.Future[None] | None = None
         self._continue = head.headers.get("expect", "").lower() == "100-continue"
 
@@ -68,6 +72,7 @@ class Exchange:
         Raises:
             S3Error: it does not arrive.
         """
+        self._wanted = True
         if self._continue:
             self._continue = False
             if not self._chunks and not self._complete:
@@ -124,7 +129,12 @@ class Exchange:
         self._chunks.append(data)
         self._waiting += len(data)
         self._wake()
-        return self._waiting >= _AHEAD
+        return self._waiting >= (_AHEAD if self._wanted else _UNASKED)
+
+    @property
+    def unread(self) -> int:
+        """Bytes of a body that nobody has asked for yet."""
+        return 0 if self._wanted else self._waiting
 
     def complete(self) -> None:
         """All has arrived."""
@@ -208,8 +218,11 @@ class Connection(Sliced):
         """What arrives is no request any more."""
         self._stopping = False
         self._head_bytes = 0
+        self._head_raw = 0  # as it arrived: the parser keeps a header until it has ended
+        self._in_head = True
         self._url = b""
         self._headers: dict[str, str] = {}
+        self._holding: Holding | None = None  # only once it has held back much
 
     # -- the transport's side --
 
@@ -233,6 +246,9 @@ class Connection(Sliced):
             self._arriving = None
         if self._task is not None:
             self._task.cancel()
+        if self._holding is not None:
+            self._holding.set(0)
+            self._holding = None
         del self._parser  # it has us: a circle
         self._queue.clear()  # these, too
         self._owner.closed(self)
@@ -240,12 +256,29 @@ class Connection(Sliced):
     def received(self, data: bytes) -> None:
         if self._deaf:
             return
+        if self._in_head:
+            self._head_raw += len(data)
         try:
             self._parser.feed_data(data)
+            if self._in_head and self._head_raw > HEAD_LIMIT:
+                self._break()
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._break()
         if len(self._queue) > _PIPELINED:
             self._enough()
+        if self._arriving is not None or self._head_raw or self._holding is not None:
+            self._count_held()
+
+    def _count_held(self) -> None:
+        """What has arrived of requests that nobody has looked at must not become too much in all."""
+        size = self._head_raw + sum(each.unread for each in self._queue)
+        if self._arriving is not None and self._arriving not in self._queue:
+            size += self._arriving.unread
+        if self._holding is None:
+            if size <= FREE or self.ticket is None:
+                return
+            self._holding = self.ticket.holding(self._transport.abort)
+        self._holding.set(size)
 
     def ended(self) -> bool:
         self._stopping = True
@@ -298,6 +331,7 @@ class Connection(Sliced):
         path, _, query = self._url.decode("latin-1").partition("?")
         if not path.startswith("/"):
             path = (httptools.parse_url(self._url).path or b"/").decode("latin-1")
+        self._in_head, self._head_raw = False, 0
         parser = self._parser
         head = Head(parser.get_method().decode("ascii"), path, query, self._headers)
         keep = parser.should_keep_alive() and parser.get_http_version() == "1.1"
@@ -313,6 +347,7 @@ class Connection(Sliced):
         if self._arriving is not None:
             self._arriving.complete()
         self._arriving = None
+        self._in_head = True
 
     # -- exchanges --
 
@@ -322,6 +357,8 @@ class Connection(Sliced):
 
     def resume(self) -> None:
         """Somebody reads: let more come."""
+        if self._holding is not None:
+            self._count_held()
         if self._held and len(self._queue) <= _PIPELINED:
             self.release(_FULL)
 
