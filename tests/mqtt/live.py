@@ -34,6 +34,7 @@ from tidegate.mqtt.plane import Identity, Reply, Signer
 from tidegate.mqtt.server import Server
 from tidegate.mqtt.settings import Settings
 from tidegate.net.door import LIMITS, Door, Limits
+from tidegate.net.entrance import Networks
 from tidegate.pki.tls import SERVER_NAME
 
 T = TypeVar("T")
@@ -160,6 +161,7 @@ class Live:
 
     def __init__(self, certificates: Certificates, settings: Settings | None = None, limits: Limits = LIMITS) -> None:
         self.limits = limits
+        self.balancers: Networks = ()
         self.certificates = certificates
         self.plane = FakePlane()
         self.beat = Beat()
@@ -183,7 +185,8 @@ class Live:
             beat=self.beat,
             door=Door(self.limits),
         )
-        _host, self.port = await server.listen("127.0.0.1", 0, self.certificates.server_context())
+        context = self.certificates.server_context()
+        _host, self.port = await server.listen("127.0.0.1", 0, context, balancers=self.balancers)
         return server
 
     def stop(self) -> None:
