@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 _MANY: Final = 1 << 20
 """Asked for where no limit is set; Linux allows as many to a process (``fs.nr_open``)."""
 _LEAST_BACK, _MOST_BACK = 64, 1024
-"""Descriptors kept back for the store, files and what is about to be closed: an eighth of all, within these."""
+"""Descriptors kept back for the store, files and what is about to be closed: an eighth of all, within these, but no more than half."""
 _LEAST_OPERATORS, _MOST_OPERATORS = 16, 256
 """Of the sockets, so many are kept for operators and the health page: a thirty-second, within these."""
 
@@ -41,5 +41,5 @@ def limit() -> int:
 
 def room(files: int) -> Room:
     """What of so many descriptors sockets may take."""
-    sockets = max(1, files - min(_MOST_BACK, max(_LEAST_BACK, files // 8)))
+    sockets = max(1, files - min(_MOST_BACK, max(min(_LEAST_BACK, files // 2), files // 8)))
     return Room(sockets, min(_MOST_OPERATORS, max(_LEAST_OPERATORS, sockets // 32), sockets // 2))
