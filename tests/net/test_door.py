@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import pathlib
 import socket
@@ -9,11 +10,13 @@ import ssl
 from collections.abc import Iterator
 
 import pytest
+import uvloop
 
 from tests.mqtt.live import PATIENCE, Certificates, Live
 from tidegate.mqtt.codec import Connack
 from tidegate.mqtt.settings import Settings
-from tidegate.net.door import LIMITS, Limits
+from tidegate.net.door import LIMITS, Door, Limits, Ticket
+from tidegate.net.entrance import Entrance
 from tidegate.net.files import Room
 
 
@@ -229,6 +232,44 @@ def test_stopping_with_strangers_at_the_door(certificates: Certificates) -> None
             bare = [_bare(live, stack) for _ in range(3)]
             live.until(lambda: True)
         assert all(_closed(each) for each in bare)
+
+
+def test_stopping_while_many_come() -> None:
+    """Who is let in at that very moment hears of the end, too."""
+
+    async def scenario() -> None:
+        opened, lost = [], []
+
+        class Protocol(asyncio.Protocol):
+            def __init__(self, ticket: Ticket) -> None:
+                self.ticket = ticket
+
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                self.transport = transport
+                opened.append(self)
+
+            def connection_lost(self, exc: Exception | None) -> None:
+                self.ticket.gone()
+                lost.append(self)
+
+        entrance = Entrance(Door(), "plain", Protocol)
+        address = await entrance.open("127.0.0.1", 0)
+        with contextlib.ExitStack() as stack:
+            for _ in range(20):
+                plug = stack.enter_context(socket.create_connection(address, PATIENCE))
+                plug.sendall(b"x")
+            while not entrance._opening:  # noqa: ASYNC110 - the kernel tells of them in its own time
+                await asyncio.sleep(0)
+            await entrance.close()
+            for each in opened:
+                each.transport.close()
+            while len(lost) < len(opened):  # noqa: ASYNC110 - likewise
+                await asyncio.sleep(0)
+            assert opened
+            assert entrance.door.taken == 0
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(asyncio.wait_for(scenario(), PATIENCE))
 
 
 def test_nagle_is_off(certificates: Certificates) -> None:

@@ -43,6 +43,8 @@ _PIPELINED: Final = 16
 """Whole requests that may wait behind the one being served before the client has to."""
 _AHEAD: Final = 1
 """The reason for reading nothing: enough waits."""
+_TLS_BUFFER: Final = 256 * 1024
+"""What uvloop has for each TLS connection that has sent much."""
 _LINGER_SECONDS: Final = 5.0
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -212,6 +214,8 @@ class Connection(Sliced):
         size = sum(len(each.request.body) for each in self._queue if isinstance(each, _Waiting))
         if self._begun:
             size += self._head_bytes + self._size
+        if size > FREE and self._over_tls():
+            size += _TLS_BUFFER
         if self._holding is None:
             if size <= FREE or self.ticket is None:
                 return
@@ -220,9 +224,13 @@ class Connection(Sliced):
 
     def _let_go(self) -> None:
         self._queue.clear()
+        self._stopping = self._over_tls()  # its buffers are to go, too: no lingering
         message = "Too many requests are unfinished. Try again."
         self._refuse(_Refusal(503, "ServiceUnavailableException", message))
         self._next()
+
+    def _over_tls(self) -> bool:
+        return self._transport.get_extra_info("ssl_object") is not None
 
     def _refuse_unsigned(self) -> None:
         """Have a request refused without its body that shows nothing by which its sender could be known."""

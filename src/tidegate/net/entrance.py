@@ -99,8 +99,11 @@ class Entrance:
             each.close()
         self._sockets = []
         self.door.closed(self)
-        for task in self._opening:
-            task.cancel()
+        if (
+            self.placed
+        ):  # without TLS they are open in a turn, and uvloop would forget to tell a cancelled one of its end
+            for task in self._opening:
+                task.cancel()
         if self._opening:
             await asyncio.wait(self._opening)
 
@@ -155,7 +158,7 @@ class Entrance:
         opening = self.loop.connect_accepted_socket(lambda: make(ticket), accepted, **self._timeouts)
         task = self.loop.create_task(opening)
         self._opening.add(task)
-        ticket.drop = task.cancel
+        ticket.drop = task.cancel if self.placed else _wait
         task.add_done_callback(lambda task: self._opened(task, accepted, ticket))
 
     def _after_tls(self, ticket: Ticket) -> asyncio.Protocol:
@@ -291,6 +294,10 @@ class _Outside:
         self._socket.close()
         if hasattr(self, "ticket"):
             self._entrance.forget(self.ticket)
+
+
+def _wait() -> None:
+    """It is open in a turn of the loop, and has a transport to be sent away through."""
 
 
 def _reason(error: OSError) -> str:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 _MANY: Final = 1 << 20
 """Asked for where no limit is set; Linux allows as many to a process (``fs.nr_open``)."""
 _LEAST_BACK, _MOST_BACK = 64, 1024
-"""Descriptors kept back for the store, files and what is about to be closed: an eighth of all, within these, but no more than half."""
+"""Descriptors kept back for the store, files and what is about to be closed: an eighth, within these, at most half."""
 _LEAST_OPERATORS, _MOST_OPERATORS = 16, 256
 """Of the sockets, so many are kept for operators and the health page: a thirty-second, within these."""
 
