@@ -391,9 +391,7 @@ async def _edges(
     )
     limits = ConnectionLimits()._replace(body=_largest_body(options))
     with _listening("--http", options.http):
-        http = Address(
-            *await listener("http", device=False, limits=limits).open(*options.http, balancers=balancers)
-        )
+        http = Address(*await listener("http", device=False, limits=limits).open(*options.http, balancers=balancers))
     return _Edges(http, https, mqtts, shared)
 
 
