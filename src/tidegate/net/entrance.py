@@ -99,9 +99,8 @@ class Entrance:
             each.close()
         self._sockets = []
         self.door.closed(self)
-        if (
-            self.placed
-        ):  # without TLS they are open in a turn, and uvloop would forget to tell a cancelled one of its end
+        # Without TLS they are open in a turn, and uvloop would forget to tell a cancelled one of its end.
+        if self.placed:
             for task in self._opening:
                 task.cancel()
         if self._opening:
