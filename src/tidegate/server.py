@@ -18,8 +18,9 @@ import logging
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from ipaddress import ip_network
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
@@ -51,7 +52,10 @@ from tidegate.mqtt.server import Server as MqttServer
 from tidegate.mqtt.settings import Settings as MqttSettings
 from tidegate.mqtt.settings import overridden
 from tidegate.mqtt.shared import Doorman
-from tidegate.net import pages
+from tidegate.net import files, pages
+from tidegate.net.door import Door
+from tidegate.net.door import Limits as DoorLimits
+from tidegate.net.entrance import Networks
 from tidegate.ops import access, sweeps
 from tidegate.ops.call import Endpoints, Limits
 from tidegate.ops.table import HANDLERS
@@ -164,6 +168,10 @@ class Options(NamedTuple):
     """Refuse client certificates outside their validity."""
     grace_s: float = 10.0
     """How long requests under way may take when the server stops."""
+    balancers: tuple[str, ...] = ()
+    """Addresses or networks of balancers: what they pass on begins with a PROXY header, on every listener."""
+    door: DoorLimits = DoorLimits()
+    """Who is let in, in what numbers."""
 
 
 class Addresses(msgspec.Struct, frozen=True):
@@ -193,6 +201,7 @@ class Running(NamedTuple):
     timeline: Timeline
     devices: Endpoint
     trust: Trust
+    door: Door
 
 
 class InUseError(Exception):
@@ -230,15 +239,19 @@ async def running(options: Options) -> AsyncIterator[Running]:
         engine.start()
         stack.push_async_callback(engine.stop)
         node = _node(options.data, service.ids) if service.unit.shared else 0
-        devices = Endpoint(service, _mqtt(options, service.settings.leniency), node=node)
+        files.raise_limit()
+        unfinished = max(options.door.unfinished, 4 * _largest_body(options))
+        door = Door(options.door._replace(unfinished=unfinished))
+        metrics.door(door.seen)
+        devices = Endpoint(service, _mqtt(options, service.settings.leniency), node=node, door=door)
         stack.push_async_callback(devices.drain, options.grace_s)
         await devices.open()
         timeline = Timeline(service.clock, engine.settle, devices.published)
-        objects = await _objects(options, stack, service, metrics, trust)
+        objects = await _objects(options, stack, service, metrics, trust, door)
         edges = await _edges(options, stack, service, devices, timeline, metrics, trust)
         addresses = _addresses(options, edges, objects.base)
         _publish(options.data, addresses)
-        yield Running(addresses, service, engine, metrics, timeline, devices, trust)
+        yield Running(addresses, service, engine, metrics, timeline, devices, trust, door)
 
 
 def _mqtt(options: Options, taken: Leniency) -> MqttSettings:
@@ -338,7 +351,9 @@ def _step(settings: Settings, pace: Pace) -> Step:
     return step
 
 
-async def _objects(options: Options, stack: AsyncExitStack, service: Service, metrics: Metrics, trust: Trust) -> Place:
+async def _objects(
+    options: Options, stack: AsyncExitStack, service: Service, metrics: Metrics, trust: Trust, door: Door
+) -> Place:
     """Give the service its object storage; where that is."""
     host, port = options.objects_listen
     choice = Choice(
@@ -359,6 +374,8 @@ async def _objects(options: Options, stack: AsyncExitStack, service: Service, me
         auth=options.auth,
         names=options.names,
         grace_s=options.grace_s,
+        door=door,
+        balancers=options.balancers,
     )
     with _listening("--objects-listen", options.objects_listen):
         place = await stack.enter_async_context(serving)
@@ -388,8 +405,9 @@ async def _edges(
     """Open the device endpoint, the device listener and, last, the listener of operators."""
     expiry = options.enforce_expiry
     certified = trust.store.listener("required", name="mqtts", enforce_expiry=expiry)
+    door, balancers = devices.server.door, [ip_network(each, strict=False) for each in options.balancers]
     with _listening("--mqtts", options.mqtts):
-        mqtts = Address(*await devices.server.listen(*options.mqtts, certified))
+        mqtts = Address(*await devices.server.listen(*options.mqtts, certified, balancers=balancers))
     metrics.connections("mqtts", lambda: devices.server.connections)
     control = Control(
         service, timeline, metrics, auth=options.auth, reset=lambda: _reset(service, timeline, devices, trust)
@@ -403,23 +421,41 @@ async def _edges(
         return trust.store.listener("optional", name=name, enforce_expiry=expiry)
 
     def listener(name: str, *, device: bool, limits: ConnectionLimits = ConnectionLimits()) -> Listener:  # noqa: B008
-        made = Listener(app.respond, limits, device=device, upgrade=handshakes.upgrade, refuse=guard.refuse)
+        made = Listener(
+            app.respond,
+            limits,
+            device=device,
+            upgrade=handshakes.upgrade,
+            refuse=guard.refuse,
+            door=door,
+            name=name,
+            signed_only=options.auth,
+        )
         stack.push_async_callback(made.close, options.grace_s)
         metrics.connections(name, made.connections)
         return made
 
     with _listening("--https", options.https):
-        https = Address(*await listener("https", device=True).open(*options.https, browsable("https")))
-    shared = await _shared(options.shared, devices.server, listener, browsable("shared")) if options.shared else None
+        https = Address(
+            *await listener("https", device=True).open(*options.https, browsable("https"), balancers=balancers)
+        )
+    shared = None
+    if options.shared:
+        http, context = listener("shared", device=True), browsable("shared")
+        shared = await _shared(options.shared, devices.server, http, context, balancers)
     service.settings = service.settings._replace(
         endpoints=_endpoints(options, https, mqtts)._replace(objects=service.settings.endpoints.objects)
     )
-    body = max(ConnectionLimits().body, _BODY_OF_DOCUMENT * options.limits.document_bytes)
-    limits = ConnectionLimits()._replace(body=body)
-    context = trust.store.listener("none", name="http") if options.http_tls else None
+    limits = ConnectionLimits()._replace(body=_largest_body(options))
+    encrypted = trust.store.listener("none", name="http") if options.http_tls else None
+    operators = listener("http", device=False, limits=limits)
     with _listening("--http", options.http):
-        http = Address(*await listener("http", device=False, limits=limits).open(*options.http, context))
-    return _Edges(http, https, mqtts, shared)
+        bound = Address(*await operators.open(*options.http, encrypted, balancers=balancers))
+    return _Edges(bound, https, mqtts, shared)
+
+
+def _largest_body(options: Options) -> int:
+    return max(ConnectionLimits().body, _BODY_OF_DOCUMENT * options.limits.document_bytes)
 
 
 def _own(options: Options) -> pages.Own:
@@ -431,13 +467,19 @@ def _own(options: Options) -> pages.Own:
 
 
 async def _shared(
-    address: Address, devices: MqttServer, listener: Callable[..., Listener], context: ssl.SSLContext
+    address: Address, devices: MqttServer, http: Listener, context: ssl.SSLContext, balancers: Networks
 ) -> Address:
-    """Open the listener that serves devices in every way."""
-    http = listener("shared", device=True)
+    """Open the listener that serves devices in every way; ``http`` has those who speak HTTP."""
     http.watch()
     with _listening("--shared", address):
-        return Address(*await devices.listen(*address, context, lambda ticket: Doorman(devices, http.protocol, ticket)))
+        bound = await devices.listen(
+            *address,
+            context,
+            lambda ticket: Doorman(devices, http.protocol, ticket),
+            name="shared",
+            balancers=balancers,
+        )
+    return Address(*bound)
 
 
 @contextmanager

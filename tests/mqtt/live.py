@@ -33,6 +33,8 @@ from tidegate.mqtt import codec, topics
 from tidegate.mqtt.plane import Identity, Reply, Signer
 from tidegate.mqtt.server import Server
 from tidegate.mqtt.settings import Settings
+from tidegate.net.door import LIMITS, Door, Limits
+from tidegate.net.entrance import Networks
 from tidegate.pki.tls import SERVER_NAME
 
 T = TypeVar("T")
@@ -157,7 +159,9 @@ class Beat:
 class Live:
     """A server in a thread of its own."""
 
-    def __init__(self, certificates: Certificates, settings: Settings | None = None) -> None:
+    def __init__(self, certificates: Certificates, settings: Settings | None = None, limits: Limits = LIMITS) -> None:
+        self.limits = limits
+        self.balancers: Networks = ()
         self.certificates = certificates
         self.plane = FakePlane()
         self.beat = Beat()
@@ -173,8 +177,16 @@ class Live:
         self.server = self.run(self._listen())
 
     async def _listen(self) -> Server:
-        server = Server(self.plane, clock=self.clock, ids=clock.SequentialIds(), settings=self.settings, beat=self.beat)
-        _host, self.port = await server.listen("127.0.0.1", 0, self.certificates.server_context())
+        server = Server(
+            self.plane,
+            clock=self.clock,
+            ids=clock.SequentialIds(),
+            settings=self.settings,
+            beat=self.beat,
+            door=Door(self.limits),
+        )
+        context = self.certificates.server_context()
+        _host, self.port = await server.listen("127.0.0.1", 0, context, balancers=self.balancers)
         return server
 
     def stop(self) -> None:

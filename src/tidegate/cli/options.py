@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -107,6 +108,12 @@ OBJECTS = Parameter(
     "once or more.",
     validator=_check_objects,
 )
+
+
+def check_networks(_type: Any, texts: tuple[str, ...]) -> None:
+    """Each is an IP address or network."""
+    for text in texts:
+        ip_network(text, strict=False)
 
 
 def _check_base_url(_type: Any, text: str) -> None:

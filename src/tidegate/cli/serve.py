@@ -14,6 +14,7 @@ from cyclopts.validators import Number
 
 from tidegate import server
 from tidegate.cli import options
+from tidegate.net import files
 from tidegate.ops.call import Limits
 from tidegate.server import Options, Running
 from tidegate.store import keys
@@ -70,6 +71,15 @@ def serve(
         tuple[str, ...],
         Parameter(help="Further host name or address of this server (and its pages); the first is told to devices."),
     ] = (),
+    proxy_protocol: Annotated[
+        tuple[str, ...],
+        Parameter(
+            name="--proxy-protocol",
+            help="Address or network of a balancer whose connections begin with a PROXY header (v1 or v2), on every "
+            "listener. Once or more.",
+            validator=options.check_networks,
+        ),
+    ] = (),
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Parameter(help="What to write to standard error.")
     ] = "info",
@@ -103,6 +113,7 @@ def serve(
         http_tls=http_tls or "http" in given,
         certificates=given,
         tls_suites=tls_suites,
+        balancers=proxy_protocol,
     )
     places = (chosen.http, chosen.https, chosen.mqtts, chosen.shared, chosen.objects_listen)
     open_to_others = [str(address) for address in places if address and not address.loopback]
@@ -158,6 +169,7 @@ def banner(running: Running, chosen: Options, *, has_keys: bool) -> str:
         f"  account  {addresses.account}, region {addresses.region}",
         f"  auth     {auth}",
         f"  clock    {clock}",
+        f"  files    {files.limit():,} may be open: room for {running.door.room.sockets:,} connections",
         f"  CA       {addresses.ca}",
         "",
         f'Point boto3, the AWS CLI and the SDKs here:  eval "$(tidegate env --data {chosen.data})"',

@@ -29,6 +29,9 @@ import httptools
 from tidegate.http.request import Answer, Headers, Peer, Request
 from tidegate.http.websocket import Switch
 from tidegate.net import pages
+from tidegate.net.door import Ticket
+from tidegate.net.slices import Sliced
+from tidegate.net.unfinished import FREE, Holding
 
 Refuse = Callable[[Request], Answer | None]
 Respond = Callable[[Request], Awaitable[Answer]]
@@ -40,6 +43,10 @@ HEAD_LIMIT: Final = 64 * 1024
 _STATUS: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in http.HTTPStatus}
 _PIPELINED: Final = 16
 """Whole requests that may wait behind the one being served before the client has to."""
+_AHEAD: Final = 1
+"""The reason for reading nothing: enough waits."""
+_TLS_BUFFER: Final = 256 * 1024
+"""What uvloop has for each TLS connection that has sent much."""
 _LINGER_SECONDS: Final = 5.0
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -66,6 +73,8 @@ class Owner(Protocol):
     device: bool
     lines: bytes
     """The header lines of all answers of this second: its date, and that browsers take no body for what it is not."""
+    signed_only: bool
+    """Whether a request without signature and certificate can only be refused."""
     now: float
     """The loop's time, to the second."""
 
@@ -94,7 +103,7 @@ class _Waiting(NamedTuple):
     upgrade: bool = False
 
 
-class Connection(asyncio.Protocol):
+class Connection(Sliced):
     """One accepted connection."""
 
     __slots__ = (
@@ -105,6 +114,7 @@ class Connection(asyncio.Protocol):
         "_expects",
         "_head_bytes",
         "_headers",
+        "_holding",
         "_in_head",
         "_last",
         "_loop",
@@ -112,7 +122,6 @@ class Connection(asyncio.Protocol):
         "_parser",
         "_peer",
         "_queue",
-        "_reading",
         "_refused",
         "_size",
         "_stalled",
@@ -129,7 +138,8 @@ class Connection(asyncio.Protocol):
     _headers: Headers
     _url: bytes
 
-    def __init__(self, owner: Owner, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, owner: Owner, loop: asyncio.AbstractEventLoop, ticket: Ticket | None = None) -> None:
+        super().__init__(ticket)
         self._owner = owner
         self._loop = loop
         self._parser = httptools.HttpRequestParser(self)
@@ -142,34 +152,41 @@ class Connection(asyncio.Protocol):
         self._body_bytes = 0  # as sent: with chunk sizes and trailers
         self._size = 0
         self._expects = False  # the client waits for our word before it sends the body
-        self._reading = True
         self._stalled = 0.0  # when a client that does not read its answers is given up; 0 while it reads
         self._refused = False  # nothing that arrives from now on is a request
         self._last = False  # an answer that closes has been written
         self._stopping = False
+        self._holding: Holding | None = None  # only once it has held back much
         self._tunnelled: bytearray | None = None  # what came after a request for another protocol
 
     # -- the transport's side ----------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        address = self.attach(transport)
         self._transport = cast("asyncio.Transport", transport)  # uvloop's are not of asyncio's classes
         tls = transport.get_extra_info("ssl_object")
-        address = transport.get_extra_info("peername")
         self._peer = Peer(
             device=self._owner.device,
             certificate=tls.getpeercert(binary_form=True) if tls else None,
-            address=address[0] if address else "",
+            address=address,
             tls=tls is not None,
         )
+        if self.ticket is not None:
+            self.ticket.release()  # TLS is through; HTTP has times of its own
         self._owner.opened(self)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def lost(self, exc: Exception | None) -> None:
         # A request under way is carried out all the same; its answer has nowhere to go.
         self._last = True
         self._queue.clear()
+        self._body = []
+        if self._holding is not None:
+            self._holding.set(0)
+            self._holding = None  # it has us, too
+        del self._parser  # it has us: a circle, and the memory of a request
         self._owner.closed(self)
 
-    def data_received(self, data: bytes) -> None:
+    def received(self, data: bytes) -> None:
         if self._refused:
             self._keep_for_tunnel(data)
             return
@@ -190,9 +207,46 @@ class Connection(asyncio.Protocol):
         else:
             self._check_overhead()
         self._next()
-        if len(self._queue) > _PIPELINED and self._reading:
-            self._reading = False
-            self._transport.pause_reading()
+        if self._begun or self._queue or self._holding is not None:
+            self._count_held()
+        if len(self._queue) > _PIPELINED:
+            self.hold(_AHEAD)
+
+    def _count_held(self) -> None:
+        """What has arrived of requests that nobody has looked at must not become too much in all."""
+        if self._begun and not self._in_head and self._owner.signed_only:
+            self._refuse_unsigned()
+        size = sum(len(each.request.body) for each in self._queue if isinstance(each, _Waiting))
+        if self._begun:
+            size += self._head_bytes + self._size
+        if size > FREE and self._over_tls():
+            size += _TLS_BUFFER
+        if self._holding is None:
+            if size <= FREE or self.ticket is None:
+                return
+            self._holding = self.ticket.holding(self._let_go)
+        self._holding.set(size)
+
+    def _let_go(self) -> None:
+        self._queue.clear()
+        self._stopping = self._over_tls()  # its buffers are to go, too: no lingering
+        message = "Too many requests are unfinished. Try again."
+        self._refuse(_Refusal(503, "ServiceUnavailableException", message))
+        self._next()
+
+    def _over_tls(self) -> bool:
+        return self._transport.get_extra_info("ssl_object") is not None
+
+    def _refuse_unsigned(self) -> None:
+        """Have a request refused without its body that shows nothing by which its sender could be known."""
+        claims = self._peer.certificate is not None or b"x-amz-" in self._url.lower()
+        if claims or any(name == b"authorization" for name, _ in self._headers):
+            return
+        self._body, self._size = [], 0
+        self.on_message_complete()
+        self._queue[-1] = cast("_Waiting", self._queue[-1])._replace(keep=False)
+        self._refused = True
+        self._next()
 
     def _check_overhead(self) -> None:
         """Refuse what is no end of a head, or of chunk sizes and trailers: the parser would keep it all."""
@@ -210,7 +264,7 @@ class Connection(asyncio.Protocol):
             if len(self._tunnelled) > HEAD_LIMIT:  # nobody sends that much before the answer
                 self._transport.abort()
 
-    def eof_received(self) -> bool:
+    def ended(self) -> bool:
         if self._begun:
             self._refuse(_Refusal(400, "SerializationException", "The request ended before it was complete."))
         self._refused = True
@@ -315,6 +369,8 @@ class Connection(asyncio.Protocol):
             self._rest()
             return
         waiting = self._queue.popleft()
+        if self._holding is not None:
+            self._count_held()
         if isinstance(waiting, _Refusal):
             self._write_refusal(waiting)
             return
@@ -331,6 +387,8 @@ class Connection(asyncio.Protocol):
             return found or await self._owner.respond(waiting.request)
         except BaseException:
             self._transport.abort()  # nobody is left to answer: a reset rather than silence
+            self._queue.clear()
+            self._last, self._task = True, None  # the error knows us: a circle
             raise
 
     async def _serve(self, waiting: _Waiting) -> None:
@@ -346,9 +404,8 @@ class Connection(asyncio.Protocol):
         if not keep:
             self._end()
             return
-        if not self._reading and len(self._queue) <= _PIPELINED:
-            self._reading = True
-            self._transport.resume_reading()
+        if self._held and len(self._queue) <= _PIPELINED:
+            self.release(_AHEAD)
         self._next()
 
     def _switch(self, switch: Switch) -> None:
@@ -357,9 +414,17 @@ class Connection(asyncio.Protocol):
         if self._last or self._transport.is_closing():
             return
         self._last = True
-        transport, protocol, after = self._transport, switch.protocol(), bytes(self._tunnelled or b"")
+        after = bytes(self._tunnelled or b"") + self.take_rest()
+        self.release(_AHEAD)
+        transport, protocol = self._transport, switch.protocol()
         transport.write(switch.head)
+        del self._parser  # as when it is lost
+        if self._holding is not None:
+            self._holding.set(0)
+            self._holding = None
         self._owner.closed(self)
+        if isinstance(protocol, Sliced):
+            protocol.ticket = self.ticket
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
         if after:
@@ -404,6 +469,22 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     # -- the listener's side -----------------------------------------------------------------------------------------
+
+    @property
+    def rests(self) -> float | None:
+        """When it will be closed if its client says nothing more; None while something is under way."""
+        return None if self._task is not None or self._begun or self._queue else self._deadline
+
+    @property
+    def unfinished(self) -> float | None:
+        """When a request that has begun to arrive must have arrived; None if there is none."""
+        return self._deadline if self._begun and self._task is None else None
+
+    def send_away(self, reason: str) -> None:
+        """Close at once, because there is no room."""
+        if self.ticket is not None:
+            self.ticket.send_away(reason)
+        self._transport.abort()
 
     def expire(self, now: float) -> None:
         """Cut off what has not arrived in time; ``now`` is the loop's."""

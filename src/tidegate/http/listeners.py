@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 import logging
 import ssl
 from email.utils import formatdate
-from typing import Any
 
 from tidegate.clock import wall_now
 from tidegate.http.connections import Connection, Limits, Refuse, Respond, Upgrade
+from tidegate.net.door import Door, Ticket
+from tidegate.net.entrance import Entrance, Networks
 
 log = logging.getLogger("tidegate.http")
 
-_BACKLOG = 2048
 _SWEEP_SECONDS = 1.0
-_FAREWELL_SECONDS = 0.5
-"""For the peer's part in closing a TLS connection."""
 
 
 class Listener:
@@ -33,11 +32,19 @@ class Listener:
         device: bool,
         upgrade: Upgrade | None = None,
         refuse: Refuse | None = None,
+        door: Door | None = None,
+        name: str = "http",
+        signed_only: bool = False,
     ) -> None:
         """``upgrade`` answers requests for another protocol; without it they are requests like any other.
 
-        ``refuse`` is asked first, and answers what neither of the two shall see.
+        ``refuse`` is asked first, and answers what neither of the two shall see. ``door``: the one of all listeners;
+        None makes one. ``signed_only``: whoever shows neither signature nor certificate is refused before the body has
+        arrived.
         """
+        self.signed_only = signed_only
+        self.name = name
+        self._door = door or Door()
         self.respond = respond
         self.upgrade = upgrade
         self.refuse = refuse
@@ -47,39 +54,43 @@ class Listener:
         self._connections: set[Connection] = set()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._server: asyncio.Server | None = None
+        self._entrance: Entrance | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._look()
 
-    async def open(self, host: str, port: int, context: ssl.SSLContext | None = None) -> tuple[str, int]:
-        """Bind and accept; returns where. Port 0 takes a free one.
+    async def open(
+        self, host: str, port: int, context: ssl.SSLContext | None = None, *, balancers: Networks = ()
+    ) -> tuple[str, int]:
+        """Bind and accept; returns where. Port 0 takes a free one. ``balancers`` begin with a PROXY header.
 
         Raises:
             OSError: the address cannot be bound.
         """
-        timeouts: dict[str, Any] = {}
-        if context is not None:
-            timeouts["ssl_handshake_timeout"] = self.limits.request
-            timeouts["ssl_shutdown_timeout"] = _FAREWELL_SECONDS
-        self._server = await self._loop.create_server(
-            self.protocol,
-            host,
-            port,
-            ssl=context,
-            backlog=_BACKLOG,
-            **timeouts,
+        operators = not self.device
+        self._entrance = Entrance(
+            self._door, self.name, self.protocol, context, operators=operators, balancers=balancers
         )
+        bound = await self._entrance.open(host, port)
         self.watch()
-        bound = self._server.sockets[0].getsockname()
-        return str(bound[0]), int(bound[1])
+        return bound
 
-    def protocol(self) -> Connection:
+    def protocol(self, ticket: Ticket | None = None) -> Connection:
         """A protocol for one accepted connection; for sockets that others accept."""
-        return Connection(self, self._loop)
+        return Connection(self, self._loop, ticket)
 
     def watch(self) -> None:
-        """Begin to look after times; ``open`` does it."""
+        """Begin to look after times and room; ``open`` does it."""
+        self._door.sheds.append(self.shed)
         self._sweep()
+
+    def shed(self, count: int) -> int:
+        """Close connections because room is short: those that rest, or else what has been unfinished for longest."""
+        resting = [(at, each) for each in self._connections if (at := each.rests) is not None]
+        found = resting or [(at, each) for each in self._connections if (at := each.unfinished) is not None]
+        chosen = heapq.nsmallest(count, found, key=lambda pair: pair[0])
+        for _, connection in chosen:
+            connection.send_away("idle")
+        return len(chosen)
 
     def connections(self) -> int:
         """How many connections are open."""
@@ -87,8 +98,10 @@ class Listener:
 
     async def close(self, grace: float = 10.0) -> None:
         """Stop accepting, let requests under way finish for ``grace`` seconds, then close every connection."""
-        if self._server is not None:
-            self._server.close()
+        if self._entrance is not None:
+            await self._entrance.close()
+        if self.shed in self._door.sheds:
+            self._door.sheds.remove(self.shed)
         for connection in list(self._connections):
             connection.stop()
         try:

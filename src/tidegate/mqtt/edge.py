@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tidegate import clock
 from tidegate.mqtt.codec import Reason
-from tidegate.mqtt.door import Ticket
 from tidegate.mqtt.plane import Identity, Reply, Signer
 from tidegate.mqtt.replies import Replies, fault, outcome
 from tidegate.mqtt.session import (
@@ -29,6 +28,9 @@ from tidegate.mqtt.session import (
     Reserved,
     State,
 )
+from tidegate.net.door import Ticket
+from tidegate.net.slices import Sliced
+from tidegate.net.unfinished import Holding
 from tidegate.pki.tls import SERVER_NAME
 from tidegate.store.database import StoreUnavailable
 
@@ -41,21 +43,21 @@ _TURNS = 3
 _IDENTIFYING, _STALLED, _PENDING, _RATE, _OWED = 1, 2, 4, 8, 16
 
 
-class Edge(asyncio.Protocol):
+class Edge(Sliced):
     """One client's socket."""
 
+    patient = _IDENTIFYING
     __slots__ = (
         "_asking",
         "_custom",
         "_dirty",
         "_framed",
-        "_held",
+        "_holding",
         "_replies",
         "_revision",
         "_server",
         "_signer",
         "_stalled_at",
-        "_ticket",
         "_turns",
         "connection",
         "deadline",
@@ -79,11 +81,12 @@ class Edge(asyncio.Protocol):
         """``framed``: the transport wants packets one by one. ``signer``: who signed the WebSocket handshake.
         ``custom``: a custom authorizer is to judge.
         """
+        super().__init__(ticket)
         self._server = server
-        self._ticket = ticket
         self._framed = framed
         self._signer = signer
         self._custom = custom
+        self._holding: Holding | None = None  # only while a CONNECT arrives in pieces
         self.peer = ""  # the client's address
         self.last_second = 0.0
         self.ends_at: clock.Millis | None = None
@@ -95,7 +98,6 @@ class Edge(asyncio.Protocol):
         self._asking: asyncio.Task[Identity | None] | None = None
         self._dirty = False
         self._turns = 0
-        self._held = 0
         self._replies: Replies | None = None  # only while there are some
         self._revision = 0
         self._stalled_at = 0.0
@@ -103,14 +105,13 @@ class Edge(asyncio.Protocol):
     # -- what asyncio calls --
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.peer = self.connection.address = self.attach(transport)
         self.transport = cast("asyncio.Transport", transport)
         self.transport.set_write_buffer_limits(high=self._server.settings.write_high_water)
         self.heard = self._server.deadlines.second
-        name = self.transport.get_extra_info("peername")
-        self.peer = self.connection.address = str(name[0]) if isinstance(name, tuple) else ""
         self._server.opened(self)
 
-    def data_received(self, data: bytes) -> None:
+    def received(self, data: bytes) -> None:
         connection, server = self.connection, self._server
         if connection.state is State.CLOSED:
             return
@@ -123,31 +124,41 @@ class Edge(asyncio.Protocol):
         if effects:
             self._carry_out(effects, now)
         self._limit()
+        if connection.state is State.CONNECTING:
+            self._count_held(len(data))
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def _count_held(self, more: int) -> None:
+        """Strangers' unfinished CONNECTs must not become too much in all."""
+        if self._holding is None:
+            if self.ticket is None:
+                return
+            self._holding = self.ticket.holding(self.abort)
+        self._holding.set(self._holding.size + more)
+
+    def _let_hold(self) -> None:
+        if self._holding is not None:
+            self._holding.set(0)
+            self._holding = None
+
+    def lost(self, exc: Exception | None) -> None:
         if self.connection.state is not State.IDENTIFYING:  # else what it sent along with CONNECT is still to be done
             self._lost()
         self.transport = None
-        self._known()
+        self._let_hold()
         self._server.gone(self)
-
-    def _known(self) -> None:
-        """No stranger any more: known, or gone."""
-        if self._ticket is not None:
-            self._ticket.release()
-            self._ticket = None
 
     def _lost(self) -> None:
         self._carry_out(self.connection.lost(), self._server.clock.now())
+        self.connection.mute()
 
     def pause_writing(self) -> None:
         self._stalled_at = self._server.beat()
-        self._hold(_STALLED)
+        self.hold(_STALLED)
         self._server.rescheduled(self)
 
     def resume_writing(self) -> None:
         self.connection.backlog = 0
-        self._release(_STALLED)
+        self.release(_STALLED)
         session = self.connection.session
         if session is not None and session.queued:
             session.pump(self._server.clock.now())
@@ -174,7 +185,7 @@ class Edge(asyncio.Protocol):
         if connection.counted:
             self._server.counted.add(self)
         if self._held & _OWED and connection.owed is None:
-            self._release(_OWED)
+            self.release(_OWED)
         if transport is None or transport.is_closing():
             connection.take_output()
             return
@@ -183,7 +194,8 @@ class Edge(asyncio.Protocol):
         elif data := connection.take_output():
             transport.write(data)
         if connection.state is State.CLOSED:
-            self._release(self._held)  # a closing TLS connection reads the peer's farewell
+            self.take_rest()
+            self.release(self._held)  # a closing TLS connection reads the peer's farewell
             transport.close()
             self._server.rescheduled(self)
         elif self._held & _STALLED:
@@ -207,31 +219,19 @@ class Edge(asyncio.Protocol):
         """Whether reading is paused, so that silence is not the client's."""
         return self._held != 0
 
-    def _hold(self, why: int) -> None:
-        if not self._held and self.transport is not None and not self.transport.is_closing():
-            self.transport.pause_reading()
-        self._held |= why
-
-    def _release(self, why: int) -> None:
-        if not self._held:
-            return
-        self._held &= ~why
-        if not self._held and self.transport is not None and not self.transport.is_closing():
-            self.transport.resume_reading()
-
     def _limit(self) -> None:
         settings, connection = self._server.settings, self.connection
         if self._replies is not None and len(self._replies) >= settings.max_pending_requests:
-            self._hold(_PENDING)
+            self.hold(_PENDING)
         if connection.owed is not None and len(connection.owed) >= settings.max_unacknowledged:
-            self._hold(_OWED)
+            self.hold(_OWED)
         if connection.over_rate and not self._held & _RATE:
-            self._hold(_RATE)
+            self.hold(_RATE)
             self._server.throttled.append(self)
 
     def unthrottle(self) -> None:
         """The second is over."""
-        self._release(_RATE)
+        self.release(_RATE)
         self.connection.may_send_again()
         if not self._held & _IDENTIFYING:
             self._go_on()
@@ -244,7 +244,7 @@ class Edge(asyncio.Protocol):
 
     def hold_for_drain(self) -> None:
         """Take no more requests."""
-        self._hold(_PENDING)
+        self.hold(_PENDING)
 
     # -- effects --
 
@@ -270,7 +270,7 @@ class Edge(asyncio.Protocol):
         """Some requests were answered."""
         left = len(self._replies) if self._replies is not None else 0
         if left <= self._server.settings.max_pending_requests // 2 and not self._server.draining:
-            self._release(_PENDING)
+            self.release(_PENDING)
         if not left:
             self._replies = None
             self._server.settled(self)
@@ -290,7 +290,8 @@ class Edge(asyncio.Protocol):
     # -- who it is --
 
     def _identify(self, _effect: Identify) -> None:
-        self._hold(_IDENTIFYING)
+        self._let_hold()
+        self.hold(_IDENTIFYING)
         self._ask().add_done_callback(self._identified)
 
     def refresh(self) -> None:
@@ -299,7 +300,7 @@ class Edge(asyncio.Protocol):
         Nothing is read meanwhile: what a client sends after a change has been answered is judged by the change.
         """
         if self.connection.state is State.CONNECTED:
-            self._hold(_IDENTIFYING)
+            self.hold(_IDENTIFYING)
             self._ask().add_done_callback(self._refreshed)
 
     @property
@@ -355,11 +356,12 @@ class Edge(asyncio.Protocol):
             server.deadlines.lasts_until(self, identity.ends_at)
             server.lifecycle.connected(connection, self.peer)
         self._carry_out(effects, now)
-        self._known()
+        if self.ticket is not None:
+            self.ticket.release()
         if self.transport is None:
             self._lost()
             return
-        self._release(_IDENTIFYING)
+        self.release(_IDENTIFYING)
         self._limit()
         server.rescheduled(self)
 
@@ -391,7 +393,7 @@ class Edge(asyncio.Protocol):
         else:
             server.deadlines.lasts_until(self, identity.ends_at)
             server.broker.reconsider(connection, server.clock.now())
-            self._release(_IDENTIFYING)
+            self.release(_IDENTIFYING)
             self._go_on()
 
     def _may_stay(self, identity: Identity) -> bool:

@@ -27,6 +27,7 @@ from tidegate.mqtt.session import Message, Session
 from tidegate.mqtt.settings import Settings
 from tidegate.mqtt.shadows import Shadows
 from tidegate.mqtt.signers import Authorise, SignerIdentity, Watch, by_policies
+from tidegate.net.door import Door
 from tidegate.ops import identity
 from tidegate.ops.effects import AccessChanged, Missed, PoliciesChanged, PrincipalChanged, StoreEmptied
 from tidegate.runtime.service import Service
@@ -117,6 +118,7 @@ class Endpoint:
         node: int = 0,
         authorise: Authorise | None = None,
         connectivity: Record | None = None,
+        door: Door | None = None,
     ) -> None:
         """``node`` tells servers on one store apart: each has the sessions of its own clients. ``authorise`` says what
         clients with an access key may do; by default their policies say it. ``connectivity`` is called, on the loop,
@@ -124,7 +126,7 @@ class Endpoint:
         """
         self.journal = Written(service.unit, node)
         devices, ids = Devices(service, authorise), service.ids
-        self.server = Server(devices, clock=service.clock, ids=ids, settings=settings, journal=self.journal)
+        self.server = Server(devices, clock=service.clock, ids=ids, settings=settings, journal=self.journal, door=door)
         self._recorder = Recorder(service)
         record = self.server.lifecycle.record = connectivity or self._recorder.record
         self._neighbours = None if service.relay is None else Neighbours(service.relay, self.server, record)

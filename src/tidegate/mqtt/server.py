@@ -11,7 +11,6 @@ All of it runs on one event loop, uvloop by preference: stock asyncio spends 256
 from __future__ import annotations
 
 import asyncio
-import collections
 import logging
 import ssl
 from collections.abc import Callable, Coroutine
@@ -22,7 +21,6 @@ from tidegate.mqtt import session as sessions
 from tidegate.mqtt.broker import Broker, Interest
 from tidegate.mqtt.codec import Reason
 from tidegate.mqtt.deadlines import Deadlines
-from tidegate.mqtt.door import Door, Make, Ticket
 from tidegate.mqtt.edge import Edge
 from tidegate.mqtt.lifecycle import Lifecycle
 from tidegate.mqtt.plane import Identity, Plane, Scope, Signer
@@ -31,6 +29,8 @@ from tidegate.mqtt.session import Closed, Connection, Ending, Message, Session, 
 from tidegate.mqtt.session.keeping import Journal
 from tidegate.mqtt.settings import Settings
 from tidegate.mqtt.websocket import Tunnel
+from tidegate.net.door import Door, Ticket
+from tidegate.net.entrance import Entrance, Make, Networks
 from tidegate.sparing import Sparing
 
 log = logging.getLogger("tidegate.mqtt")
@@ -90,7 +90,9 @@ class Server:
         settings: Settings | None = None,
         beat: Callable[[], float] = clock.monotonic,
         journal: Journal | None = None,
+        door: Door | None = None,
     ) -> None:
+        """``door``: the one of all listeners; None makes one."""
         self.plane = plane
         self.clock = clock
         self.ids = ids
@@ -112,8 +114,8 @@ class Server:
         self._orphans: set[asyncio.Future[Any]] = set()
         self._dirty: list[Edge] = []
         self._flushing = False
-        self._addresses: collections.Counter[str] = collections.Counter()
-        self._doors: list[Door] = []
+        self.door = door or Door()
+        self._entrances: list[Entrance] = []
         self._empty: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = self.loop.call_later(1, self._tick)
 
@@ -131,15 +133,29 @@ class Server:
         return Tunnel(self, signer)
 
     async def listen(
-        self, host: str | None, port: int, context: ssl.SSLContext | None, make: Make | None = None
+        self,
+        host: str | None,
+        port: int,
+        context: ssl.SSLContext | None,
+        make: Make | None = None,
+        *,
+        name: str = "mqtts",
+        balancers: Networks = (),
     ) -> tuple[str, int]:
         """Accept clients; returns the address bound. May be called for several ports.
 
-        ``make`` makes other protocols than ``protocol``.
+        ``make`` makes other protocols than ``protocol``; ``balancers`` begin with a PROXY header.
         """
-        door = Door(make or self.protocol, self.settings, context)
-        self._doors.append(door)
-        return await door.open(host, port)
+        entrance = Entrance(
+            self.door,
+            name,
+            make or self.protocol,
+            context,
+            balancers=balancers,
+            farewell_s=self.settings.close_timeout,
+        )
+        self._entrances.append(entrance)
+        return await entrance.open(host, port)
 
     async def drain(self, grace: float) -> None:
         """Stop: no new clients and requests, answer those under way, take leave of every client, close.
@@ -148,8 +164,8 @@ class Server:
         """
         self.draining = True
         deadline = self.loop.time() + grace
-        for door in self._doors:
-            await door.close()
+        for entrance in self._entrances:
+            await entrance.close()
         for edge in self._edges:
             edge.hold_for_drain()
         due = [answer for edge in self._unsettled | self._edges for answer in edge.answers_due] + list(self._orphans)
@@ -295,9 +311,7 @@ class Server:
         if edge.key_id is not None:
             self._signed.add(edge)
         self.deadlines.opened(edge)
-        self._addresses[edge.peer] += 1
-        limit = self.settings.max_connections_per_address
-        if self.draining or 0 < limit < self._addresses[edge.peer]:
+        if self.draining:
             edge.abort()
 
     def rescheduled(self, edge: Edge) -> None:
@@ -310,9 +324,6 @@ class Server:
         self._edges.discard(edge)
         self._signed.discard(edge)
         self.deadlines.gone(edge)
-        self._addresses[edge.peer] -= 1
-        if not self._addresses[edge.peer]:
-            del self._addresses[edge.peer]
         if edge.answers_due:
             self._unsettled.add(edge)
         if not self._edges and self._empty is not None and not self._empty.done():

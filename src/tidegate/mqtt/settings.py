@@ -25,17 +25,8 @@ class Settings:
     max_keep_alive: int = 1200
     connect_timeout: float = 20.0
     """From the accepted socket to a complete CONNECT."""
-    handshake_timeout: float = 20.0
     websocket_lifetime: float = 86_400.0
     """The longest life of a WebSocket connection (2.9)."""
-    strangers: int = 1024
-    """Connections dealt with at once before it is known who they are; then nothing is accepted for a while."""
-    strangers_per_address: int = 128
-    """The same for one address; further ones wait without costing a handshake."""
-    waiting: int = 8192
-    """Sockets that wait so; further ones are closed. A gateway's whole fleet may come back at once."""
-    max_connections_per_address: int = 0
-    """Connections from one address, known or not; further ones are closed. 0: a gateway has many behind one."""
     close_timeout: float = 5.0
     """How long a closing TLS connection waits for the peer's farewell."""
 

@@ -19,8 +19,8 @@ import logging
 from collections.abc import Callable
 from typing import cast
 
-from tidegate.mqtt.door import Ticket
 from tidegate.mqtt.server import Server
+from tidegate.net.door import Ticket
 
 log = logging.getLogger("tidegate.mqtt")
 
@@ -30,7 +30,7 @@ _CONNECT = 0x10
 class Doorman(asyncio.Protocol):
     """Holds an accepted connection until it is clear whose it is."""
 
-    def __init__(self, devices: Server, http: Callable[[], asyncio.Protocol], ticket: Ticket) -> None:
+    def __init__(self, devices: Server, http: Callable[[Ticket], asyncio.Protocol], ticket: Ticket) -> None:
         """``http`` makes the protocol of an HTTPS connection."""
         self._devices = devices
         self._http = http
@@ -59,7 +59,7 @@ class Doorman(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
-        self._ticket.release()
+        self._ticket.gone()
 
     def _by_name(self, chosen: str | None) -> Callable[[], asyncio.Protocol] | None:
         known: dict[str | None, Callable[[], asyncio.Protocol]] = {
@@ -77,8 +77,7 @@ class Doorman(asyncio.Protocol):
         return self._devices.protocol(self._ticket, custom=True)
 
     def _https(self) -> asyncio.Protocol:
-        self._ticket.release()  # HTTP has times of its own
-        return self._http()
+        return self._http(self._ticket)
 
     def _hand_over(self, protocol: asyncio.Protocol, data: bytes) -> None:
         self._stop_waiting()

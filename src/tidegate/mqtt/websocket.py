@@ -18,19 +18,25 @@ from tidegate.mqtt.codec import Reason
 from tidegate.mqtt.edge import Edge
 from tidegate.mqtt.plane import Signer
 from tidegate.mqtt.session import Ending
+from tidegate.net.slices import Sliced
 
 if TYPE_CHECKING:
     from tidegate.mqtt.server import Server
 
 MAX_MESSAGE = 1 << 20
 """Bytes of one WebSocket message; it may hold several packets, each with its own limit."""
+_EDGE = 1
+"""The edge's reason for reading nothing."""
 
 
-class Tunnel(asyncio.Protocol):
+class Tunnel(Sliced):
     """One connection whose bytes are WebSocket frames."""
+
+    patient = _EDGE
 
     def __init__(self, server: Server, signer: Signer | None) -> None:
         """``signer``: whose signature the handshake bore; None: the client certificate tells."""
+        super().__init__()
         self._server = server
         self._frames = Protocol(SERVER, max_size=MAX_MESSAGE)
         self.edge = Edge(server, framed=True, signer=signer)
@@ -38,11 +44,13 @@ class Tunnel(asyncio.Protocol):
     # -- what asyncio calls --
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.attach(transport)
         self._transport = cast("asyncio.Transport", transport)
+        self.edge.ticket = self.ticket
         self.edge.connection_made(_Framed(self, self._transport))
         self._server.deadlines.live_until(self.edge, self._server.settings.websocket_lifetime)
 
-    def data_received(self, data: bytes) -> None:
+    def received(self, data: bytes) -> None:
         self._frames.receive_data(data)
         for event in self._frames.events_received():
             self._received(cast("Frame", event))
@@ -50,11 +58,12 @@ class Tunnel(asyncio.Protocol):
             self._broken("broken WebSocket frame")
         self.flush()
 
-    def eof_received(self) -> None:
+    def ended(self) -> None:
         """The client is gone without a close frame: that is a loss."""
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def lost(self, exc: Exception | None) -> None:
         self.edge.connection_lost(exc)
+        self._frames.parser.close()  # a generator that has what has it: a circle
 
     def pause_writing(self) -> None:
         self.edge.pause_writing()
@@ -134,7 +143,7 @@ class _Framed(asyncio.Transport):
         self._below.set_write_buffer_limits(high, low)
 
     def pause_reading(self) -> None:
-        self._below.pause_reading()
+        self._tunnel.hold(_EDGE)
 
     def resume_reading(self) -> None:
-        self._below.resume_reading()
+        self._tunnel.release(_EDGE)

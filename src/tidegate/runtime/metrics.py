@@ -6,12 +6,15 @@ Counting stands in the hot path, so it is an index into a list; labels and text 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
+
+from tidegate.net.ledger import Seen
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 
@@ -50,6 +53,7 @@ class Metrics(Collector):
         self.clock_jumps = 0
         self._requests: dict[tuple[str, str, int], _Latency] = {}
         self._connections: dict[str, Callable[[], int]] = {}
+        self._doors: list[Callable[[], Seen | None]] = []
 
     def observe(self, plane: str, operation: str, status: int, seconds: float) -> None:
         """Count a request that was answered with ``status`` after ``seconds``."""
@@ -64,6 +68,10 @@ class Metrics(Collector):
         """Ask ``count`` for the open connections of a listener at each scrape."""
         self._connections[listener] = count
 
+    def door(self, seen: Callable[[], Seen | None]) -> None:
+        """Ask a process's door at each scrape."""
+        self._doors.append(seen)
+
     def text(self) -> bytes:
         """Everything in Prometheus's text format (``CONTENT_TYPE``)."""
         registry = CollectorRegistry(auto_describe=False)
@@ -74,6 +82,7 @@ class Metrics(Collector):
         """The metric families, for a Prometheus registry."""
         yield from self._request_families()
         yield self._connection_family()
+        yield from self._door_families()
         yield _counter("tidegate_engine_steps", "Steps of the engine that became durable.", self.engine_steps)
         yield _counter("tidegate_engine_failures", "Steps of the engine that failed.", self.engine_failures)
         yield _counter("tidegate_executions_released", "Job executions queued by rollouts.", self.executions_released)
@@ -101,6 +110,22 @@ class Metrics(Collector):
         for listener, count in self._connections.items():
             family.add_metric([listener], count())
         return family
+
+    def _door_families(self) -> Iterator[Metric]:
+        text = "Connections whose holder is not known yet."
+        unknown = GaugeMetricFamily("tidegate_unidentified_connections", text, labels=["state"])
+        labels = ["listener", "reason"]
+        away = CounterMetricFamily("tidegate_connections_sent_away", "Connections refused or evicted.", labels=labels)
+        failed = CounterMetricFamily("tidegate_tls_failures", "TLS handshakes that failed.", labels=labels)
+        sockets: Counter[str] = Counter()
+        for seen in filter(None, (door() for door in self._doors)):
+            sockets.update(seen.sockets)
+            for family, rows in ((away, seen.sent_away), (failed, seen.failed)):
+                for listener, reason, count in rows:
+                    family.add_metric([listener, reason], count)
+        for state, count in sockets.items():
+            unknown.add_metric([state], count)
+        yield from (unknown, away, failed)
 
 
 def _counter(name: str, text: str, value: int) -> Metric:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import resource
 import signal
 import socket
 import sqlite3
@@ -23,6 +22,7 @@ import uvloop
 from tidegate import process
 from tidegate.clock import RandomIds
 from tidegate.faults import explained
+from tidegate.net import files
 from tidegate.objects.index import IndexFaultError
 from tidegate.s3 import endpoint
 from tidegate.s3.asking import Line
@@ -40,7 +40,7 @@ def main() -> int:
     process.keep_private()
     with suppress(OSError):
         os.nice(_NICER)
-    _many_files()
+    files.raise_limit()
     logging.basicConfig(
         level=os.environ.get("TIDEGATE_LOG_LEVEL", "info").upper(),
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
@@ -50,13 +50,6 @@ def main() -> int:
     control = socket.socket(fileno=int(sys.argv[2]))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_serve(listening, control))
-
-
-def _many_files() -> None:
-    """Each download has its connection and its blobs open."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def _serve(listening: socket.socket, control: socket.socket) -> int:
@@ -72,7 +65,7 @@ async def _serve(listening: socket.socket, control: socket.socket) -> int:
 
             async def report() -> None:
                 while True:
-                    line.tell("seen", answered.copy(), listener.connections())
+                    line.tell("seen", answered.copy(), listener.connections(), listener.door.seen())
                     answered.clear()
                     await asyncio.sleep(_REPORT_S)
 

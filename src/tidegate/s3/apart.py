@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 import tidegate
+from tidegate.net.ledger import Seen
 from tidegate.s3 import asking
 from tidegate.s3.asking import Gate
 from tidegate.s3.endpoint import Settings
@@ -42,6 +43,7 @@ class Apart:
         self, settings: Settings, listening: socket.socket, gate: Gate, observe: Callable[[str, int, float], None]
     ) -> None:
         self.connections = 0
+        self.door: Seen | None = None
         self.process: subprocess.Popen[bytes] | None = None
         self._settings, self._listening, self._gate, self._observe = settings, listening, gate, observe
         self._writer: asyncio.StreamWriter | None = None
@@ -104,8 +106,9 @@ class Apart:
         if not self._ready.done():
             self._ready.set_exception(EndpointFaultError(text))
 
-    def _seen(self, answered: list[list[Any]], connections: int) -> None:
+    def _seen(self, answered: list[list[Any]], connections: int, door: list[Any]) -> None:
         self.connections = connections
+        self.door = Seen(*door)
         for operation, status, seconds in answered:
             self._observe(operation, status, seconds)
 

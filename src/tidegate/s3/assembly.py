@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from tidegate.clock import Ids, MovableClock
+from tidegate.net.door import Door
 from tidegate.objects import credential
 from tidegate.objects.embedded import Embedded
 from tidegate.objects.folder import Folder
@@ -73,6 +74,8 @@ async def serving(
     auth: bool,
     names: tuple[str, ...],
     grace_s: float,
+    door: Door,
+    balancers: tuple[str, ...] = (),
 ) -> AsyncIterator[Place]:
     """Give the service its objects; where they are.
 
@@ -102,8 +105,9 @@ async def serving(
             listening=choice.host,
             auth=auth,
             grace_s=grace_s,
+            balancers=list(balancers),
         )
-        count = await _endpoint(stack, choice, settings, listening, service, metrics)
+        count = await _endpoint(stack, choice, settings, listening, service, metrics, door)
         metrics.connections("objects", count)
         service.objects = Embedded(folder, site, own, bounded=auth)
         yield Place(base, _hosts(base, site, names))
@@ -130,6 +134,7 @@ async def _endpoint(
     listening: socket.socket,
     service: Service,
     metrics: Metrics,
+    door: Door,
 ) -> Callable[[], int]:
     """Start the endpoint; what counts its connections."""
     gate = LocalGate(service)
@@ -139,9 +144,10 @@ async def _endpoint(
 
     if choice.apart:
         process = await stack.enter_async_context(apart.serving(settings, listening, gate, observe))
+        metrics.door(lambda: process.door)
         return lambda: process.connections
     ids: Ids = service.ids
-    within = await stack.enter_async_context(endpoint.serving(settings, listening, gate, ids, observe))
+    within = await stack.enter_async_context(endpoint.serving(settings, listening, gate, ids, observe, door=door))
     return within.connections
 
 

@@ -19,6 +19,9 @@ from typing import Final, NamedTuple, Protocol, cast
 import httptools
 
 from tidegate.net import pages
+from tidegate.net.door import Ticket
+from tidegate.net.slices import Sliced
+from tidegate.net.unfinished import FREE, Holding
 from tidegate.s3.addressing import Head
 from tidegate.s3.errors import S3Error
 from tidegate.s3.outlet import Encrypted, GoneError, Outlet, Plain
@@ -27,6 +30,10 @@ from tidegate.s3.work import Limits
 HEAD_LIMIT: Final = 64 * 1024
 _AHEAD: Final = 1024 * 1024
 """Bytes of a body that wait before the client has to."""
+_FULL: Final = 1
+"""The reason for reading nothing: enough has come that nobody has taken yet."""
+_UNASKED: Final = 64 * 1024
+"""The same before anybody has asked for the body: until then nobody knows whose it is."""
 _PASSED_OVER: Final = 256 * 1024
 _LINGER_S: Final = 5.0
 _PIPELINED: Final = 4
@@ -56,6 +63,7 @@ class Exchange:
         self._waiting = 0
         self._complete = False
         self._broken = False
+        self._wanted = False  # somebody has begun to read
         self._arrival: asyncio.Future[None] | None = None
         self._continue = head.headers.get("expect", "").lower() == "100-continue"
 
@@ -67,6 +75,7 @@ class Exchange:
         Raises:
             S3Error: it does not arrive.
         """
+        self._wanted = True
         if self._continue:
             self._continue = False
             if not self._chunks and not self._complete:
@@ -123,7 +132,12 @@ class Exchange:
         self._chunks.append(data)
         self._waiting += len(data)
         self._wake()
-        return self._waiting >= _AHEAD
+        return self._waiting >= (_AHEAD if self._wanted else _UNASKED)
+
+    @property
+    def unread(self) -> int:
+        """Bytes of a body that nobody has asked for yet."""
+        return 0 if self._wanted else self._waiting
 
     def complete(self) -> None:
         """All has arrived."""
@@ -185,14 +199,17 @@ class Owner(Protocol):
         ...
 
 
-class Connection(asyncio.Protocol):
+class Connection(Sliced):
     """One accepted connection."""
 
     outlet: Outlet
     peer: Peer
     _transport: asyncio.Transport
 
-    def __init__(self, owner: Owner, loop: asyncio.AbstractEventLoop, *, tls: bool) -> None:
+    def __init__(
+        self, owner: Owner, loop: asyncio.AbstractEventLoop, *, tls: bool, ticket: Ticket | None = None
+    ) -> None:
+        super().__init__(ticket)
         self.limits = owner.limits
         self._owner, self._loop, self._tls = owner, loop, tls
         self._parser = httptools.HttpRequestParser(self)
@@ -200,49 +217,76 @@ class Connection(asyncio.Protocol):
         self._queue: deque[Exchange] = deque()
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._reading = True
         self._deaf = False
         """What arrives is no request any more."""
         self._stopping = False
         self._head_bytes = 0
+        self._head_raw = 0  # as it arrived: the parser keeps a header until it has ended
+        self._in_head = True
         self._url = b""
         self._in_head = True
         self._headers: dict[str, str] = {}
         self._repeated: set[str] = set()
         self._hosts: list[str] = []
+        self._holding: Holding | None = None  # only once it has held back much
 
     # -- the transport's side --
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        address = self.attach(transport)
         self._transport = cast("asyncio.Transport", transport)
-        address = transport.get_extra_info("peername")
-        self.peer = Peer(address[0] if address else "", self._tls)
+        self.peer = Peer(address, self._tls)
+        if self.ticket is not None:
+            self.ticket.release()  # TLS is through; HTTP has times of its own
         outlet = Encrypted if self._tls else Plain
         self.outlet = outlet(self._transport, self.limits, self._loop)
         self._owner.opened(self)
         self._idle()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def lost(self, exc: Exception | None) -> None:
         self._deaf = True
         self._still()
         self.outlet.close()
         if self._arriving is not None:
             self._arriving.broken()
+            self._arriving = None
         if self._task is not None:
             self._task.cancel()
+        if self._holding is not None:
+            self._holding.set(0)
+            self._holding = None
+        del self._parser  # it has us: a circle
+        self._queue.clear()  # these, too
         self._owner.closed(self)
 
-    def data_received(self, data: bytes) -> None:
+    def received(self, data: bytes) -> None:
         if self._deaf:
             return
+        if self._in_head:
+            self._head_raw += len(data)
         try:
             self._parser.feed_data(data)
+            if self._in_head and self._head_raw > HEAD_LIMIT:
+                self._break()
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._break()
         if len(self._queue) > _PIPELINED:
-            self._hold()
+            self._enough()
+        if self._arriving is not None or self._head_raw or self._holding is not None:
+            self._count_held()
 
-    def eof_received(self) -> bool:
+    def _count_held(self) -> None:
+        """What has arrived of requests that nobody has looked at must not become too much in all."""
+        size = self._head_raw + sum(each.unread for each in self._queue)
+        if self._arriving is not None and self._arriving not in self._queue:
+            size += self._arriving.unread
+        if self._holding is None:
+            if size <= FREE or self.ticket is None:
+                return
+            self._holding = self.ticket.holding(self._transport.abort)
+        self._holding.set(size)
+
+    def ended(self) -> bool:
         self._stopping = True
         self._deaf = True
         if self._arriving is not None:
@@ -303,6 +347,7 @@ class Connection(asyncio.Protocol):
         path, _, query = target.partition("?")
         if not path.startswith("/"):
             path = (httptools.parse_url(self._url).path or b"/").decode("latin-1")
+        self._in_head, self._head_raw = False, 0
         parser = self._parser
         method = parser.get_method().decode("ascii")
         head = Head(method, path, query, self._headers, frozenset(self._repeated))
@@ -314,25 +359,26 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         if self._arriving is not None and self._arriving.feed(body):
-            self._hold()
+            self._enough()
 
     def on_message_complete(self) -> None:
         if self._arriving is not None:
             self._arriving.complete()
         self._arriving = None
+        self._in_head = True
 
     # -- exchanges --
 
-    def _hold(self) -> None:
-        if self._reading and not self._deaf:
-            self._reading = False
-            self._transport.pause_reading()
+    def _enough(self) -> None:
+        if not self._deaf:
+            self.hold(_FULL)
 
     def resume(self) -> None:
         """Somebody reads: let more come."""
-        if not self._reading and len(self._queue) <= _PIPELINED and not self._transport.is_closing():
-            self._reading = True
-            self._transport.resume_reading()
+        if self._holding is not None:
+            self._count_held()
+        if self._held and len(self._queue) <= _PIPELINED:
+            self.release(_FULL)
 
     def _next(self) -> None:
         if self._task is None and self._queue and not self._transport.is_closing():
@@ -362,8 +408,7 @@ class Connection(asyncio.Protocol):
             self._transport.close()
             return
         self.outlet.half_close()
-        self._reading = True
-        self._transport.resume_reading()
+        self.release(_FULL)
         self._timer = self._loop.call_later(_LINGER_S, self._transport.close)
 
     def _idle(self) -> None:
@@ -375,6 +420,17 @@ class Connection(asyncio.Protocol):
             self._timer = None
 
     # -- the listener's side --
+
+    @property
+    def rests(self) -> float | None:
+        """When it will be closed if its client says nothing more; None while something is under way."""
+        return self._timer.when() if self._task is None and self._timer is not None else None
+
+    def send_away(self, reason: str) -> None:
+        """Close at once, because there is no room."""
+        if self.ticket is not None:
+            self.ticket.send_away(reason)
+        self._transport.abort()
 
     def stop(self) -> None:
         """Close once what has begun is answered."""

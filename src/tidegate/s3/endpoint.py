@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from ipaddress import ip_network
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,7 @@ import msgspec
 from tidegate.clock import Ids, monotonic, wall_now
 from tidegate.files import seen
 from tidegate.net import pages
+from tidegate.net.door import Door
 from tidegate.objects import credential
 from tidegate.objects.folder import Folder
 from tidegate.pki.certificates import InvalidCertificateError
@@ -61,6 +63,8 @@ class Settings(msgspec.Struct, frozen=True):
     """Files of certificates and their keys; none: no TLS."""
     suites: Suites = "modern"
     grace_s: float = 10.0
+    balancers: list[str] = []
+    """Networks whose connections begin with a PROXY header."""
 
 
 @asynccontextmanager
@@ -71,8 +75,9 @@ async def serving(
     ids: Ids,
     observe: Observe,
     limits: Limits = LIMITS,
+    door: Door | None = None,
 ) -> AsyncIterator[Listener]:
-    """Serve until the block is left, then drain.
+    """Serve until the block is left, then drain. ``door``: the process's; None makes one.
 
     Raises:
         BusyError: another process writes to the folder.
@@ -97,10 +102,11 @@ async def serving(
             )
             own = None if settings.auth else pages.own(settings.names, [settings.listening])
             app = App(work, callers, gate, ids, settings.domains, observe, own)
-            listener = Listener(app.respond, limits)
+            listener = Listener(app.respond, limits, door)
             store = _store(settings)
             await _drop_abandoned(work, limits)
-            await listener.open(listening, None if store is None else store.listener("none"))
+            context = None if store is None else store.listener("none")
+            await listener.open(listening, context, [ip_network(each) for each in settings.balancers])
             tasks = [asyncio.create_task(_tidy(work, limits))]
             if store is not None:
                 tasks.append(asyncio.create_task(_renew(store, settings)))

@@ -3,44 +3,60 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 import logging
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
 
+from tidegate.net.door import Door
+from tidegate.net.entrance import Entrance, Networks
 from tidegate.s3.connections import Connection, Exchange
 from tidegate.s3.work import Limits
 
 log = logging.getLogger("tidegate.s3")
 
 _BACKLOG = 2048
-_HANDSHAKE_S = 30.0
-_FAREWELL_S = 0.5
-"""For the peer's part in closing a TLS connection."""
+_DESCRIPTORS = 3
+"""Of a connection: the transport's, the one answers are written to, a blob's."""
 
 
 class Listener:
     """One listening socket. Made and used on one event loop."""
 
-    def __init__(self, respond: Callable[[Exchange], Awaitable[None]], limits: Limits) -> None:
+    def __init__(
+        self, respond: Callable[[Exchange], Awaitable[None]], limits: Limits, door: Door | None = None
+    ) -> None:
+        """``door``: the one of all listeners; None makes one."""
+        self.door = door or Door()
         self.respond = respond
         self.limits = limits
         self._connections: set[Connection] = set()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._server: asyncio.Server | None = None
+        self._entrance: Entrance | None = None
 
-    async def open(self, listening: socket.socket, context: ssl.SSLContext | None) -> None:
-        """Accept on a bound socket."""
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: Connection(self, loop, tls=context is not None),
-            sock=listening,
-            ssl=context,
-            backlog=_BACKLOG,
-            ssl_handshake_timeout=None if context is None else _HANDSHAKE_S,
-            ssl_shutdown_timeout=None if context is None else _FAREWELL_S,
+    async def open(self, listening: socket.socket, context: ssl.SSLContext | None, balancers: Networks = ()) -> None:
+        """Accept on a bound socket; ``balancers`` begin with a PROXY header."""
+        loop, tls = asyncio.get_running_loop(), context is not None
+        self._entrance = Entrance(
+            self.door,
+            "objects",
+            lambda ticket: Connection(self, loop, tls=tls, ticket=ticket),
+            context,
+            weight=_DESCRIPTORS,
+            balancers=balancers,
         )
+        self._entrance.take([listening])
+        self.door.sheds.append(self.shed)
+
+    def shed(self, count: int) -> int:
+        """Close connections that rest, because room is short."""
+        resting = [(at, each) for each in self._connections if (at := each.rests) is not None]
+        chosen = heapq.nsmallest(count, resting, key=lambda pair: pair[0])
+        for _, connection in chosen:
+            connection.send_away("idle")
+        return len(chosen)
 
     def connections(self) -> int:
         """How many connections are open."""
@@ -48,8 +64,9 @@ class Listener:
 
     async def close(self, grace_s: float) -> None:
         """Stop accepting, let exchanges under way finish, then close every connection."""
-        if self._server is not None:
-            self._server.close()
+        if self._entrance is not None:
+            await self._entrance.close()
+            self.door.sheds.remove(self.shed)
         for connection in list(self._connections):
             connection.stop()
         try:

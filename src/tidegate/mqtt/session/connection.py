@@ -223,6 +223,10 @@ class Connection:
         self.output.append(data)
         self.unsent += len(data)
 
+    def mute(self) -> None:
+        """Nobody takes output any more. The holder is let go of: it has us, and a circle of the two would stay."""
+        self.holder = _NOBODY
+
     # -- the end --
 
     def shut(self, ending: Ending, code: Reason, message: str, *, will: bool = True) -> list[Effect]:

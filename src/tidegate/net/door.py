@@ -1,0 +1,372 @@
+"""One door for all listeners of a process: who gets in, who waits, who has to go when room is short.
+
+A connection is **silent** from its acceptance until its client has said something: over TLS a whole first record, which
+is its ClientHello. Until then it is a bare socket and costs a descriptor. Then it is a **stranger** and takes a *place*
+until its holder is known: through the TLS handshake, until CONNECT was accepted or the socket is gone. There are
+``strangers`` places, ``strangers_per_address`` of them for one address; who finds none **waits** as a bare socket, and
+the last who came is the next to begin, because those who have waited long have often given up. Whoever is **known**
+counts no more, so a whole fleet behind one address is welcome.
+
+Room is short when the descriptors for sockets are used up (``files.Room``). Then has to go, in this order: the oldest
+bare socket of the address that has most of them, so that the newcomer gets in; an idle HTTP connection; the oldest
+stranger of the address that has most. Who is known and at work stays, and then it is the newcomer who is sent away. The
+last few descriptors are for operators' listeners.
+
+Places that others wait for are not held for long: a stranger that has had one for ``stranger_s`` goes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import ipaddress
+from collections.abc import Callable
+from typing import Final, NamedTuple, Protocol, cast
+
+from tidegate.net import files
+from tidegate.net.files import Room
+from tidegate.net.ledger import Ledger, Seen
+from tidegate.net.unfinished import Holding, Unfinished
+
+_SHED = 32
+"""Idle connections closed at once when room is short."""
+_TICK_S = 1.0
+SILENT, WAITING, STRANGER, KNOWN, GONE = "silent", "waiting", "stranger", "known", "gone"
+
+
+class Limits(NamedTuple):
+    """Who is let in. Durations in seconds."""
+
+    strangers: int = 1024
+    """Connections dealt with at once before it is known who they are."""
+    strangers_per_address: int = 128
+    """The same for one address; an IPv6 address stands for its /64."""
+    bare: int = 8192
+    """Bare sockets, silent or waiting; then the oldest of the address with most of them goes."""
+    per_address: int = 0
+    """Connections of one address, known or not; further ones are refused. 0: a gateway has many behind one."""
+    silence_s: float = 20.0
+    """How long a client may say nothing while there is room."""
+    grace_s: float = 2.0
+    """No stranger is sent away for others before this time has passed."""
+    stranger_s: float = 5.0
+    """How long a stranger keeps a place that others wait for."""
+    handshake_s: float = 20.0
+    unfinished: int = 32 * 1024 * 1024
+    """Bytes of requests that have not arrived whole, all together."""
+    room: Room | None = None
+    """Sockets; None: as many as the limit of open files allows."""
+
+
+LIMITS: Final = Limits()
+
+
+class Way(Protocol):
+    """A listener, as the door sees it."""
+
+    name: str
+    operators: bool
+    """Whether it may use the last descriptors."""
+    weight: int
+    """Descriptors that a connection takes."""
+    placed: bool
+    """Whether its strangers take places."""
+
+    def begin(self, ticket: Ticket) -> None:
+        """Deal with a stranger."""
+        ...
+
+
+class Ticket:
+    """A connection, from its acceptance until it is gone."""
+
+    __slots__ = ("_door", "address", "drop", "key", "since", "state", "way")
+
+    def __init__(self, door: Door, way: Way, address: str, since: float, drop: Callable[[], object]) -> None:
+        self._door = door
+        self.way = way
+        self.address = address
+        """The client's; behind a trusted balancer what that one says."""
+        self.key = _key(address)
+        self.since = since
+        self.state = SILENT
+        self.drop = drop
+        """Closes the socket at once, whoever has it."""
+
+    def release(self) -> None:
+        """The holder is known: make room for the next stranger. Further calls do nothing."""
+        if self.state is STRANGER:
+            self._door.known(self)
+
+    def opened(self, transport: asyncio.BaseTransport) -> None:
+        """The connection is there: it can be sent away through its transport."""
+        if self.state is not GONE:
+            self.drop = cast("asyncio.Transport", transport).abort
+
+    def holding(self, let_go: Callable[[], None]) -> Holding:
+        """Count what the connection holds back of its requests; ``let_go`` is called when that is too much."""
+
+        def too_much() -> None:
+            self._door.ledger.refused(self.way.name, "bytes", self.address)
+            let_go()
+
+        return Holding(self._door.unfinished, self.key, too_much)
+
+    def send_away(self, reason: str) -> None:
+        """Write down why the socket is being closed, a key of ``ledger.WHY``; its room is free from now on."""
+        if self.state is not GONE:
+            self._door.ledger.refused(self.way.name, reason, self.address)
+            self._door.gone(self)
+
+    def gone(self) -> None:
+        """The socket is gone. Further calls do nothing."""
+        if self.state is not GONE:
+            self._door.gone(self)
+
+
+Shed = Callable[[int], int]
+"""Closes up to so many connections that rest, those that have rested longest first; returns how many."""
+
+
+class Door:
+    """Every connection of this process. Made and used on one event loop."""
+
+    def __init__(self, limits: Limits = LIMITS) -> None:
+        self.limits = limits
+        self.room = limits.room or files.room(files.limit())
+        self.ledger = Ledger()
+        self.unfinished = Unfinished(limits.unfinished)
+        self.sheds: list[Shed] = []
+        self._loop = asyncio.get_running_loop()
+        self._taken = 0  # descriptors
+        self._addresses: collections.Counter[str] = collections.Counter()
+        # By address, the oldest first.
+        self._bare: dict[str, dict[Ticket, None]] = {}
+        self._bare_count = 0
+        self._waiting: dict[str, list[Ticket]] = {}
+        self._strangers: dict[str, dict[Ticket, None]] = {}
+        self._places = 0
+        self._ways = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._ticks = 0
+
+    # -- listeners --
+
+    def opened(self) -> None:
+        """A listener is there."""
+        self._ways += 1
+        if self._timer is None:
+            self._timer = self._loop.call_later(_TICK_S, self._tick)
+
+    def closed(self, way: Way) -> None:
+        """A listener is no more: who is still outside is sent away."""
+        for ticket in [each for bare in self._bare.values() for each in bare if each.way is way]:
+            self._drop(ticket)
+        self._ways -= 1
+        if not self._ways and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # -- connections --
+
+    def admit(self, way: Way, address: str, drop: Callable[[], object]) -> Ticket | None:
+        """Count an accepted socket; None if it cannot stay."""
+        ticket = Ticket(self, way, address, self._loop.time(), drop)
+        if not self._has_room(way):
+            self.ledger.refused(way.name, "full", address)
+            return None
+        self._taken += way.weight
+        self._addresses[ticket.key] += 1
+        self._keep_bare(ticket)
+        if not self.allows(ticket):
+            return None
+        if self._bare_count > self.limits.bare:
+            self._drop_bare()
+        return None if ticket.state is GONE else ticket
+
+    def renamed(self, ticket: Ticket, address: str) -> bool:
+        """A balancer says whose the connection is; whether it can stay."""
+        self._leave(ticket)
+        self._addresses[ticket.key] -= 1
+        ticket.address, ticket.key = address, _key(address)
+        self._addresses[ticket.key] += 1
+        self._keep_bare(ticket)
+        return self.allows(ticket)
+
+    def allows(self, ticket: Ticket) -> bool:
+        """Whether the address has not too many; one too many is gone then."""
+        if 0 < self.limits.per_address < self._addresses[ticket.key]:
+            self.ledger.refused(ticket.way.name, "address", ticket.address)
+            ticket.gone()
+            return False
+        return True
+
+    def spoke(self, ticket: Ticket) -> None:
+        """A silent client has said something: it begins, or waits for a place."""
+        if not ticket.way.placed:
+            self._leave(ticket)
+            ticket.state = KNOWN
+            ticket.way.begin(ticket)
+        elif self._has_place(ticket.key):
+            self._begin(ticket)
+        else:
+            ticket.state = WAITING
+            self._waiting.setdefault(ticket.key, []).append(ticket)
+
+    def known(self, ticket: Ticket) -> None:
+        """A stranger became known."""
+        self._leave(ticket)
+        ticket.state = KNOWN
+        self._next(ticket.key)
+
+    def gone(self, ticket: Ticket) -> None:
+        """A connection is gone."""
+        stranger = ticket.state is STRANGER
+        self._leave(ticket)
+        ticket.state = GONE
+        ticket.drop = _nothing  # which lets go of the transport
+        self._taken -= ticket.way.weight
+        self._addresses[ticket.key] -= 1
+        if not self._addresses[ticket.key]:
+            del self._addresses[ticket.key]
+        if stranger:
+            self._next(ticket.key)
+
+    def make_room(self) -> bool:
+        """Send somebody away for those who come; False if all are at work."""
+        if self._drop_bare():
+            return True
+        if any(shed(_SHED) for shed in self.sheds):
+            return True
+        return self._drop_stranger()
+
+    def seen(self) -> Seen:
+        """What happened here, for the metrics."""
+        waiting = sum(map(len, self._waiting.values()))
+        return self.ledger.seen({SILENT: self._bare_count - waiting, WAITING: waiting, STRANGER: self._places})
+
+    @property
+    def taken(self) -> int:
+        """Descriptors that connections have."""
+        return self._taken
+
+    # -- places --
+
+    def _has_place(self, key: str) -> bool:
+        own = self._strangers.get(key)
+        return self._places < self.limits.strangers and (own is None or len(own) < self.limits.strangers_per_address)
+
+    def _begin(self, ticket: Ticket) -> None:
+        self._leave(ticket)
+        ticket.state, ticket.since = STRANGER, self._loop.time()
+        self._strangers.setdefault(ticket.key, {})[ticket] = None
+        self._places += 1
+        ticket.way.begin(ticket)
+
+    def _next(self, key: str) -> None:
+        """A place is free: of the same address the one who came last, or of any that may have one."""
+        for each in (key, *self._waiting) if self._waiting else ():
+            queue = self._waiting.get(each)
+            if queue and self._has_place(each):
+                self._begin(queue[-1])
+                if each in self._waiting:  # the others are before it next time
+                    self._waiting[each] = self._waiting.pop(each)
+                return
+
+    # -- room --
+
+    def _has_room(self, way: Way) -> bool:
+        limit = self.room.sockets - (0 if way.operators else self.room.operators)
+        return self._taken + way.weight <= limit or self.make_room()
+
+    def _drop_bare(self) -> bool:
+        return self._drop_oldest(self._bare, 0.0)
+
+    def _drop_stranger(self) -> bool:
+        return self._drop_oldest(self._strangers, self.limits.grace_s)
+
+    def _drop_oldest(self, held: dict[str, dict[Ticket, None]], age: float) -> bool:
+        """Send away the oldest of the address that has most."""
+        if not held:
+            return False
+        ticket = next(iter(held[max(held, key=lambda key: len(held[key]))]))
+        if ticket.since + age > self._loop.time():
+            return False
+        self.ledger.refused(ticket.way.name, ticket.state, ticket.address)
+        self._drop(ticket)
+        return True
+
+    def _drop(self, ticket: Ticket) -> None:
+        ticket.drop()
+        ticket.gone()
+
+    # -- lists --
+
+    def _keep_bare(self, ticket: Ticket) -> None:
+        self._bare.setdefault(ticket.key, {})[ticket] = None
+        self._bare_count += 1
+
+    def _leave(self, ticket: Ticket) -> None:
+        """Take a ticket off the list of its state."""
+        if ticket.state is STRANGER:
+            self._places -= 1
+            _strike(self._strangers, ticket)
+        elif ticket.state is SILENT or ticket.state is WAITING:
+            self._bare_count -= 1
+            _strike(self._bare, ticket)
+            if ticket.state is WAITING:
+                queue = self._waiting[ticket.key]
+                queue.remove(ticket) if queue[-1] is not ticket else queue.pop()
+                if not queue:
+                    del self._waiting[ticket.key]
+
+    # -- once a second --
+
+    def _tick(self) -> None:
+        self._timer = self._loop.call_later(_TICK_S, self._tick)
+        self.sweep()
+        self._ticks += 1
+        if self._ticks % 60 == 0:
+            self.ledger.tell()
+
+    def sweep(self) -> None:
+        """Send away who was silent for too long, and who keeps places that others wait for."""
+        now = self._loop.time()
+        for held in list(self._bare.values()):
+            self._drop_older(held, now - self.limits.silence_s)
+        if self._waiting:
+            full = self._places >= self.limits.strangers
+            for key in list(self._strangers) if full else list(self._waiting):
+                self._drop_older(self._strangers.get(key, {}), now - self.limits.stranger_s)
+
+    def _drop_older(self, held: dict[Ticket, None], since: float) -> None:
+        late = []
+        for ticket in held:
+            if ticket.since > since:
+                break
+            late.append(ticket)
+        for ticket in late:
+            self.ledger.refused(ticket.way.name, ticket.state, ticket.address)
+            self._drop(ticket)
+
+
+def _nothing() -> None:
+    """The socket is closed."""
+
+
+def _strike(held: dict[str, dict[Ticket, None]], ticket: Ticket) -> None:
+    own = held[ticket.key]
+    del own[ticket]
+    if not own:
+        del held[ticket.key]
+
+
+def _key(address: str) -> str:
+    """What is counted as one: whoever has an IPv6 address has a whole /64 of them."""
+    if ":" not in address:
+        return address
+    try:
+        network = ipaddress.ip_network((address.partition("%")[0], 64), strict=False)
+    except ValueError:
+        return address
+    return str(network)
