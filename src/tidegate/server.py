@@ -26,6 +26,7 @@ from typing import Literal, NamedTuple
 import msgspec
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from tidegate import __version__
 from tidegate.clock import Clock, Ids, MovableClock, RandomIds, SystemClock, wall_now
 from tidegate.core import leniency
 from tidegate.core.leniency import Leniency
@@ -51,6 +52,7 @@ from tidegate.pki import authority, certificates, vault
 from tidegate.pki.authority import Authority
 from tidegate.pki.vault import Vault, VaultError
 from tidegate.runtime import unit
+from tidegate.runtime.auditor import Auditor
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.relay import Relay
 from tidegate.runtime.service import Service, Settings
@@ -171,6 +173,7 @@ class Running(NamedTuple):
     timeline: Timeline
     devices: Endpoint
     trust: Trust
+    auditor: Auditor
 
 
 class InUseError(Exception):
@@ -193,7 +196,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
     options.data.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         stack.enter_context(_alone(options.data))
-        service, trust = await _service(options, stack)
+        service, trust, auditor = await _service(options, stack)
         metrics = Metrics()
         engine = Engine(service.unit, service.clock, _step(service.settings, Pace(service.unit)), metrics)
         engine.start()
@@ -207,7 +210,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
         edges = await _edges(options, stack, service, devices, timeline, metrics, trust)
         addresses = _addresses(options, edges, objects.base)
         _publish(options.data, addresses)
-        yield Running(addresses, service, engine, metrics, timeline, devices, trust)
+        yield Running(addresses, service, engine, metrics, timeline, devices, trust, auditor)
 
 
 def _mqtt(options: Options, taken: Leniency) -> MqttSettings:
@@ -219,7 +222,7 @@ def _mqtt(options: Options, taken: Leniency) -> MqttSettings:
     )
 
 
-async def _service(options: Options, stack: AsyncExitStack) -> tuple[Service, Trust]:
+async def _service(options: Options, stack: AsyncExitStack) -> tuple[Service, Trust, Auditor]:
     """Store, certificates and the service over them."""
     clock: Clock = MovableClock() if options.clock == "movable" else SystemClock()
     ids = RandomIds()
@@ -240,7 +243,23 @@ async def _service(options: Options, stack: AsyncExitStack) -> tuple[Service, Tr
     await _adopt_keys(work, sealed, auth=options.auth)
     taken = leniency.chosen(strict=options.strict_aws, taken=options.take)
     settings = Settings(account=options.account, region=options.region, limits=_limits(options), leniency=taken)
-    return Service(work, clock, ids, settings, _Issuer(signer, ids), vault=sealed, relay=relay), trust
+    service = Service(work, clock, ids, settings, _Issuer(signer, ids), vault=sealed, relay=relay)
+    auditor = Auditor(service, sealed)
+    await auditor.start(_told(options))
+    stack.push_async_callback(auditor.stop)
+    return service, trust, auditor
+
+
+def _told(options: Options) -> dict[str, str]:
+    """What the audit log says of how a server was started."""
+    places = {"http": options.http, "https": options.https, "mqtts": options.mqtts, "objects": options.objects_listen}
+    return {
+        "version": __version__,
+        "auth": "on" if options.auth else "off",
+        "clock": options.clock,
+        **{name: str(address) for name, address in places.items()},
+        **({} if options.shared is None else {"shared": str(options.shared)}),
+    }
 
 
 def _relay(database: Database, work: Unit, ids: Ids) -> Relay | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from cyclopts import App
 
-from tidegate.cli import access, demo, env, keys, serve, version, why_denied
+from tidegate.cli import access, audit, demo, env, keys, serve, version, why_denied
 from tidegate.cli.environment import Environment
 from tidegate.core.iam.documents import MalformedError
 from tidegate.ops.access import RefusedError
@@ -27,6 +27,7 @@ app.command(demo.demo)
 app.command(env.env)
 app.command(keys.app)
 app.command(access.app)
+app.command(audit.app)
 app.command(why_denied.why_denied)
 app.command(version.version)
 

@@ -111,7 +111,8 @@ def _scope(call: Call) -> Scope:
 
 def _caller(call: Call) -> SignerIdentity:
     """The caller as who sends a request; what it may do was asked at the door."""
-    return SignerIdentity(Signer(call.principal, _scope(call)), call.scope, lambda _action, _resource: False)
+    allowed = lambda _action, _resource: False  # noqa: E731
+    return SignerIdentity(Signer(call.principal, _scope(call)), call.scope, allowed, call.origin)
 
 
 def _properties(publication: Publication) -> Properties | None:

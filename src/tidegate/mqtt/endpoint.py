@@ -27,6 +27,7 @@ from tidegate.mqtt.settings import Settings
 from tidegate.mqtt.shadows import Shadows
 from tidegate.mqtt.signers import Authorise, SignerIdentity, by_policies
 from tidegate.ops import identity
+from tidegate.ops.call import Origin
 from tidegate.ops.effects import AccessChanged, Missed, PoliciesChanged, PrincipalChanged, StoreEmptied
 from tidegate.runtime.service import Service
 
@@ -35,6 +36,7 @@ class DeviceIdentity:
     """The holder of an ACTIVE certificate on one connection; permissions are in memory until they change."""
 
     __slots__ = ("__weakref__", "_bound", "_device", "_peer", "exclusive_thing", "principal", "scope", "scope_id")
+    origin: Origin | None = None
 
     def __init__(self, device: identity.Device, bound: identity.Bound, peer: str = "") -> None:
         # Few policies look at how a client connects; no other connection has to carry what they look at.
@@ -86,7 +88,8 @@ class Devices:
         if allowed is None:
             return None
         call = await self._service.call(*signer.scope, signer.principal)
-        return SignerIdentity(signer, call.scope, allowed)
+        origin = Origin(edge="mqtt", source=peer, access_key_id=signer.key_id or "")
+        return SignerIdentity(signer, call.scope, allowed, origin)
 
     async def authenticate(
         self, username: str | None, password: bytes | None, client_id: str, server_name: str | None, peer: str

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from tidegate.clock import wall_now
 from tidegate.mqtt.plane import Scope, Signer
+from tidegate.ops.call import Origin
 from tidegate.runtime.access import Identity, Unknown
 from tidegate.runtime.service import Service
 
@@ -20,14 +21,15 @@ _REMEMBERED = 256
 class SignerIdentity:
     """A caller with an access key on one connection."""
 
-    __slots__ = ("__weakref__", "_allowed", "exclusive_thing", "principal", "scope", "scope_id")
+    __slots__ = ("__weakref__", "_allowed", "exclusive_thing", "origin", "principal", "scope", "scope_id")
 
-    def __init__(self, signer: Signer, scope_id: int, allowed: Allowed) -> None:
+    def __init__(self, signer: Signer, scope_id: int, allowed: Allowed, origin: Origin) -> None:
         self.principal = signer.principal
         self.scope: Scope = signer.scope
         self.scope_id = scope_id
         self.exclusive_thing: str | None = None
         self._allowed = allowed
+        self.origin: Origin | None = origin
 
     def connects(self, client_id: str, *, persistent: bool, will_topic: str | None) -> bool:
         return self._allowed("iot:Connect", f"client/{client_id}")

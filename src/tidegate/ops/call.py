@@ -154,6 +154,22 @@ class Where(Protocol):
         ...
 
 
+class Origin(NamedTuple):
+    """What a request asks for and the way it came: for the audit log. Empty where nobody said."""
+
+    plane: str = ""
+    operation: str = ""
+    edge: str = ""
+    """``http``, ``https``, ``mqtt``, ``s3``, ``command``, ``server`` or ``engine``."""
+    source: str = ""
+    """The address it came from."""
+    request_id: str = ""
+    access_key_id: str = ""
+    """Of the key that signed it, if the signature was verified."""
+    device: bool = False
+    """It came with a certificate: what devices report is no change by an operator."""
+
+
 class Call(NamedTuple):
     """Who calls, where, and when.
 
@@ -172,6 +188,7 @@ class Call(NamedTuple):
     authority: Authority | None = None
     objects: Objects | None = None
     leniency: Leniency = Leniency()
+    origin: Origin = Origin()
 
     def arn(self, resource: str) -> str:
         """The ARN of a resource of this scope, ``resource`` being ``type/name`` (control reference 1.8)."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import os
 from pathlib import Path
 from typing import Final
@@ -36,6 +37,7 @@ class Vault:
     def __init__(self, key: bytes, ids: Ids) -> None:
         self._cipher = AESGCM(key)
         self._ids = ids
+        self._proof = hmac.digest(key, b"tidegate audit log", "sha256")
         self.fingerprint = hashlib.sha256(b"tidegate master key" + key).hexdigest()[:8]
         """Tells one master key from another and says nothing about it."""
 
@@ -65,6 +67,16 @@ class Vault:
             return self._cipher.decrypt(data[:_NONCE], data[_NONCE:], name.encode()).decode()
         except (InvalidTag, ValueError):
             raise VaultError(f"the secret of {name} was changed in the store") from None
+
+    def prove(self, text: str) -> str:
+        """A proof that whoever has the master key wrote a text: its HMAC, with the fingerprint of the key."""
+        return f"{self.fingerprint}:{hmac.digest(self._proof, text.encode(), 'sha256').hex()}"
+
+    def proves(self, proof: str, text: str) -> bool | None:
+        """Whether a proof is of this text; None if another master key made it."""
+        if proof.partition(":")[0] != self.fingerprint:
+            return None
+        return hmac.compare_digest(proof.encode(), self.prove(text).encode())
 
 
 def is_sealed(text: str) -> bool:
