@@ -29,7 +29,7 @@ from urllib.parse import urlsplit
 import msgspec
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from tidegate import process
+from tidegate import __version__, process
 from tidegate.clock import Clock, Ids, MovableClock, RandomIds, SystemClock, wall_now
 from tidegate.core import leniency
 from tidegate.core.leniency import Leniency
@@ -65,6 +65,7 @@ from tidegate.pki.chains import Chain
 from tidegate.pki.tls import DEFAULT, Suites
 from tidegate.pki.vault import Vault, VaultError
 from tidegate.runtime import unit
+from tidegate.runtime.auditor import Auditor
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.relay import Relay
 from tidegate.runtime.service import Service, Settings
@@ -202,6 +203,7 @@ class Running(NamedTuple):
     devices: Endpoint
     trust: Trust
     door: Door
+    auditor: Auditor
 
 
 class InUseError(Exception):
@@ -227,7 +229,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
         exposed = process.repair(options.data)
         if exposed:
             log.warning("other users could read %s in %s; now they cannot", ", ".join(exposed), options.data)
-        service, trust = await _service(options, stack)
+        service, trust, auditor = await _service(options, stack)
         metrics = Metrics()
         engine = Engine(
             service.unit,
@@ -251,7 +253,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
         edges = await _edges(options, stack, service, devices, timeline, metrics, trust)
         addresses = _addresses(options, edges, objects.base)
         _publish(options.data, addresses)
-        yield Running(addresses, service, engine, metrics, timeline, devices, trust, door)
+        yield Running(addresses, service, engine, metrics, timeline, devices, trust, door, auditor)
 
 
 def _mqtt(options: Options, taken: Leniency) -> MqttSettings:
@@ -264,7 +266,7 @@ def _mqtt(options: Options, taken: Leniency) -> MqttSettings:
     )
 
 
-async def _service(options: Options, stack: AsyncExitStack) -> tuple[Service, Trust]:
+async def _service(options: Options, stack: AsyncExitStack) -> tuple[Service, Trust, Auditor]:
     """Store, certificates and the service over them."""
     clock: Clock = MovableClock() if options.clock == "movable" else SystemClock()
     ids = RandomIds()
@@ -297,7 +299,23 @@ async def _service(options: Options, stack: AsyncExitStack) -> tuple[Service, Tr
         leniency=taken,
         enforce_expiry=options.enforce_expiry,
     )
-    return Service(work, clock, ids, settings, issuer, vault=sealed, relay=relay), trust
+    service = Service(work, clock, ids, settings, issuer, vault=sealed, relay=relay)
+    auditor = Auditor(service, sealed)
+    await auditor.start(_told(options))
+    stack.push_async_callback(auditor.stop)
+    return service, trust, auditor
+
+
+def _told(options: Options) -> dict[str, str]:
+    """What the audit log says of how a server was started."""
+    places = {"http": options.http, "https": options.https, "mqtts": options.mqtts, "objects": options.objects_listen}
+    return {
+        "version": __version__,
+        "auth": "on" if options.auth else "off",
+        "clock": options.clock,
+        **{name: str(address) for name, address in places.items()},
+        **({} if options.shared is None else {"shared": str(options.shared)}),
+    }
 
 
 def _relay(database: Database, work: Unit, ids: Ids) -> Relay | None:

@@ -14,7 +14,7 @@ from tests import servers
 from tests.e2e import cli
 from tests.fuzz.shapes import ACCOUNT, REGION
 from tests.ops import x509_samples
-from tidegate.ops.call import Limits
+from tidegate.ops.call import Limits, Origin
 from tidegate.ops.table import HANDLERS
 from tidegate.wire import iot
 from tidegate.wire.iot import Tag
@@ -107,7 +107,9 @@ class Filled:
 
         async def all_of_them() -> list[Any]:
             asked = (
-                service.invoke(handler, request, account=ACCOUNT, region=REGION, principal="test")
+                service.invoke(
+                    handler, request, account=ACCOUNT, region=REGION, principal="test", origin=Origin("iot", operation)
+                )
                 for request in requests
             )
             return await asyncio.gather(*asked)

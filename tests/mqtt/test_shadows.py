@@ -35,6 +35,7 @@ class Client:
 
     def __init__(self) -> None:
         self.principal, self.scope, self.scope_id = "cert", SCOPE, 1
+        self.origin = None
 
 
 class Scene:

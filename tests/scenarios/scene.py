@@ -12,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.e2e.fleet import REGION, Account
+from tidegate.ops.call import Origin
 from tidegate.ops.table import HANDLERS
 from tidegate.wire import iot
 
@@ -78,7 +79,7 @@ class Scene(Account):
         service = self.server.running.service
 
         async def run(name: str, requests: Iterable[Any]) -> None:
-            where = {"account": self.id, "region": REGION, "principal": "test"}
+            where = {"account": self.id, "region": REGION, "principal": "test", "origin": Origin("iot", name)}
             handler = HANDLERS["iot", name]
             await asyncio.gather(*(service.invoke(handler, request, **where) for request in requests))
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from cyclopts import App
 
 from tidegate import process
-from tidegate.cli import access, authority, check, demo, env, keys, rotate, serve, version, why_denied
+from tidegate.cli import access, audit, authority, check, demo, env, keys, rotate, serve, version, why_denied
 from tidegate.cli.environment import Environment
 from tidegate.core.iam.documents import MalformedError
 from tidegate.objects.index import IndexFaultError
@@ -32,6 +32,7 @@ app.command(keys.app)
 app.command(access.app)
 app.command(authority.app)
 app.command(rotate.app)
+app.command(audit.app)
 app.command(why_denied.why_denied)
 app.command(check.check)
 app.command(version.version)

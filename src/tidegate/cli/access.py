@@ -23,7 +23,7 @@ from tidegate.ops import access
 from tidegate.ops.access import RefusedError
 from tidegate.runtime.access import identity_of
 from tidegate.store import keys, principals
-from tidegate.store.database import Tx, transact
+from tidegate.store.database import Tx
 
 app = App(name="access", help="Who may do what on `tidegate serve --auth on`.")
 
@@ -54,8 +54,11 @@ def create_principal(
     tags = dict(_pair(text, "--tag") for text in tag)
     documents = dict(_policy(text) for text in policy)
     with options.database(data, store) as database:
-        transact(
+        options.change(
             database,
+            "CreatePrincipal",
+            principal,
+            {},
             lambda tx: access.create_principal(tx, principal, wall_now(), policies=documents, tags=tags),
         )
     print(f"{principal} can sign with a key made by: tidegate keys create --principal {name}")
@@ -68,7 +71,9 @@ def delete_principal(
     """Delete a principal, its policies and its access keys."""
     principal = access.arn(account or options.account_of(data), name)
     with options.database(data, store) as database:
-        count = transact(database, lambda tx: access.delete_principal(tx, principal))
+        count = options.change(
+            database, "DeletePrincipal", principal, {}, lambda tx: access.delete_principal(tx, principal)
+        )
     print(f"{principal} and {count} access keys are deleted.")
 
 
@@ -100,7 +105,13 @@ def attach_policy(
     principal = access.arn(account or options.account_of(data), name)
     document = _document(policy_name, file)
     with options.database(data, store) as database:
-        transact(database, lambda tx: access.attach_policy(tx, principal, policy_name, document, wall_now()))
+        options.change(
+            database,
+            "PutPrincipalPolicy",
+            principal,
+            {"policyName": policy_name},
+            lambda tx: access.attach_policy(tx, principal, policy_name, document, wall_now()),
+        )
     print(f"{policy_name} is attached to {principal}.")
 
 
@@ -116,7 +127,13 @@ def detach_policy(
     """Detach a policy from a principal."""
     principal = access.arn(account or options.account_of(data), name)
     with options.database(data, store) as database:
-        transact(database, lambda tx: access.detach_policy(tx, principal, policy_name))
+        options.change(
+            database,
+            "DeletePrincipalPolicy",
+            principal,
+            {"policyName": policy_name},
+            lambda tx: access.detach_policy(tx, principal, policy_name),
+        )
     print(f"{policy_name} is detached from {principal}.")
 
 

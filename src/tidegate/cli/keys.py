@@ -21,7 +21,7 @@ from tidegate.ops import access
 from tidegate.ops.access import Credentials
 from tidegate.server import open_vault
 from tidegate.store import keys
-from tidegate.store.database import Tx, transact
+from tidegate.store.database import Database, Tx, Work
 
 app = App(name="keys", help="Access keys for `tidegate serve --auth on`.")
 
@@ -80,7 +80,8 @@ def create(
                 return access.create_key(tx, vault, ids, name, now)
             return access.create_session(tx, vault, ids, name, now, lifetime_s=lifetime(expires), policy=document)
 
-        made = transact(database, work)
+        asked = {"expires": expires} if expires else {}
+        made = options.change(database, "CreateAccessKey", name, asked, work)
     print(f"export AWS_ACCESS_KEY_ID={made.key_id}")
     print(f"export AWS_SECRET_ACCESS_KEY={made.secret}")
     if made.token:
@@ -105,7 +106,7 @@ def show(*, data: Data = options.DATA, store: Store = "sqlite") -> None:
 def revoke(key_id: KeyId, *, data: Data = options.DATA, store: Store = "sqlite") -> None:
     """Delete an access key: what it signs is refused within a second."""
     with options.database(data, store) as database:
-        transact(database, lambda tx: access.revoke_key(tx, key_id))
+        _change(database, "DeleteAccessKey", key_id, lambda tx: access.revoke_key(tx, key_id))
     print(f"{key_id} is revoked.")
 
 
@@ -123,8 +124,13 @@ def activate(key_id: KeyId, *, data: Data = options.DATA, store: Store = "sqlite
 
 def _set_status(key_id: str, status: str, data: Path, store: str) -> None:
     with options.database(data, store) as database:
-        transact(database, lambda tx: access.set_key_status(tx, key_id, status))
+        _change(database, "UpdateAccessKey", key_id, lambda tx: access.set_key_status(tx, key_id, status))
     print(f"{key_id} is {status}.")
+
+
+def _change(database: Database, operation: str, key_id: str, work: Work[None]) -> None:
+    principal = database.read(lambda tx: access.owner(tx, key_id))
+    options.change(database, operation, principal, {"accessKeyId": key_id}, work)
 
 
 def _time(instant: int | None) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -18,14 +18,18 @@ from tidegate.core import throttle
 from tidegate.core.leniency import Leniency
 from tidegate.core.throttle import Rates
 from tidegate.mqtt.settings import Settings, overridden
-from tidegate.ops import quotas
+from tidegate.ops import access, audit, quotas
 from tidegate.ops.call import Limits
 from tidegate.ops.quotas import SettingsError
 from tidegate.pki.certificates import InvalidCertificateError
 from tidegate.pki.chains import Chain
+from tidegate.runtime.auditor import local_user
 from tidegate.server import LISTENERS, Address, open_store
-from tidegate.store.database import Database
+from tidegate.store.database import Database, Tx, Work, transact
 from tidegate.wire.routes import OPERATIONS
+
+T = TypeVar("T")
+Look = Callable[[Tx, str], Mapping[str, str]]
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _PLACE = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?", re.ASCII)
@@ -141,6 +145,28 @@ def database(data: Path, store: str) -> Iterator[Database]:
         yield opened
     finally:
         opened.close()
+
+
+def change(
+    opened: Database,
+    operation: str,
+    resource: str,
+    parameters: dict[str, Any],
+    work: Work[T],
+    look: Look = access.image,
+) -> T:
+    """Run the one work of a command that changes who may do what, with its entry in the audit log.
+
+    ``resource`` is the principal that is changed, and ``look`` reads what the entry shows of it before and after.
+
+    Raises:
+        StoreError: the store cannot take it.
+    """
+    user = local_user()
+    return transact(
+        opened,
+        audit.by_command(work, operation, parameters, user=user, resource=resource, look=lambda tx: look(tx, resource)),
+    )
 
 
 MasterKey = Annotated[

@@ -230,6 +230,11 @@ def actions(plane: str, name: str) -> tuple[str, ...]:
     return f"iot:{name}", *_ALSO.get(name, ())
 
 
+def named(plane: str, name: str, request: Any, names: Names) -> list[str]:
+    """The ARNs of what a request names; ``*`` if it names nothing."""
+    return _resources(OPERATIONS[plane, name], request, names)
+
+
 def needs(plane: str, name: str, request: Any, names: Names, *, hosts: Collection[str] = ()) -> list[Need]:
     """Every permission a request takes.
 
@@ -241,7 +246,7 @@ def needs(plane: str, name: str, request: Any, names: Names, *, hosts: Collectio
         hosts: the server's own object storage, as ``host`` or ``host:port``.
     """
     action = actions(plane, name)
-    found = [Need(action, resource) for resource in _resources(OPERATIONS[plane, name], request, names)]
+    found = [Need(action, resource) for resource in named(plane, name, request, names)]
     if plane != "iot":
         return found + [Need(("iot:RetainPublish",), need.resource) for need in found if getattr(request, "retain", 0)]
     role = getattr(getattr(request, _ROLES.get(name, ""), None), "role_arn", None)
@@ -268,8 +273,26 @@ def _reading(source: str, hosts: Collection[str], names: Names) -> list[Need]:
 
 
 def _resources(templates: tuple[str, ...], request: Any, names: Names) -> list[str]:
-    found = [resource for template in templates for resource in _filled(template, request, names)]
-    return list(dict.fromkeys(found)) or [ANY]
+    found = dict.fromkeys(
+        resource
+        for template in templates
+        if not _unset(template, request)
+        for resource in _filled(template, request, names)
+    )
+    return list(found) or [ANY]
+
+
+def _unset(template: str, request: Any) -> bool:
+    """Whether a template means nothing because its member is unset, as most are."""
+    member = _single(template)
+    return member is not None and getattr(request, member) is None
+
+
+@cache
+def _single(template: str) -> str | None:
+    """The one member that a template takes, if it is no special case."""
+    _, members = _read(template)
+    return members[0] if len(members) == 1 and template.partition(":")[0] not in _SPECIAL else None
 
 
 def _filled(template: str, request: Any, names: Names) -> Iterator[str]:

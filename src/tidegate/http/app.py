@@ -17,6 +17,7 @@ from tidegate.http.control import Control
 from tidegate.http.planes import Planes
 from tidegate.http.request import Answer, Request
 from tidegate.http.throttle import Throttle
+from tidegate.ops.call import Origin
 from tidegate.ops.handler import Handler
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.service import Service
@@ -91,6 +92,7 @@ class App:
                 raise UnknownOperationException(f"{operation.name} is not implemented by this server.")
             account, region, principal, identity = caller
             lane = Lane.OPERATORS if allows is None else Lane.DEVICES
+            origin = _origin(request, operation, caller, request_id, device=allows is not None)
             if self._throttle is not None:
                 self._throttle.admit(operation, account, region)
             members = protocol.decode(
@@ -103,11 +105,18 @@ class App:
                 await operators.check(self._service, caller, operation, members, request)
                 refused = operators.refused(self._service, caller, members, request)
             response = await self._service.invoke(
-                handler, members, account=account, region=region, principal=principal, refused=refused, lane=lane
+                handler,
+                members,
+                account=account,
+                region=region,
+                principal=principal,
+                origin=origin,
+                refused=refused,
+                lane=lane,
             )
             answer = protocol.encode(operation, response)
         except WireError as error:
-            refusals.note(request, request_id, error)
+            refusals.note(request, request_id, error, self._service.refusals)
             answer = protocol.encode_error(error, request_id if _traced(error, operation) else None)
         except Exception as error:  # noqa: BLE001 - the last place that can still answer the caller
             answer = protocol.encode_error(self._fault(error, operation, request_id), request_id)
@@ -152,6 +161,12 @@ def _route(candidates: Planes, request: Request) -> tuple[Operation, dict[str, s
             return found
     path = request.raw_path.decode("latin-1")
     raise UnknownOperationException(f"No operation of {candidates[0]} answers to {request.method} {path}")
+
+
+def _origin(request: Request, operation: Operation, caller: Caller, request_id: str, *, device: bool) -> Origin:
+    edge = "https" if request.peer.device else "http"
+    key_id = "" if caller.identity is None else caller.identity.key_id
+    return Origin(operation.plane, operation.name, edge, request.peer.address, request_id, key_id, device)
 
 
 def _traced(error: WireError, operation: Operation | None) -> bool:

@@ -1,21 +1,27 @@
 """The server's own pages, beside AWS's routes: health, metrics, and with them the levers a test suite pulls.
 
-``GET /_tidegate/health``, ``GET /metrics``, ``POST /_tidegate/reset``, ``GET`` and ``POST /_tidegate/clock``. No AWS
-route begins like these. They are not served to devices.
+``GET /_tidegate/health``, ``GET /metrics``, ``POST /_tidegate/reset``, ``GET`` and ``POST /_tidegate/clock``,
+``GET /_tidegate/audit``. No AWS route begins like these. They are not served to devices.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 
-from tidegate.clock import Millis
+from tidegate.clock import Millis, MovableClock, wall_now
+from tidegate.core import audit
 from tidegate.http import callers, operators, refusals
+from tidegate.http.callers import Caller
 from tidegate.http.request import Answer, Request
+from tidegate.ops import audit as audit_log
+from tidegate.ops.audit import Entry, Wanted
 from tidegate.runtime import metrics
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.service import Service
@@ -29,7 +35,11 @@ _JSON = (b"Content-Type", b"application/json")
 _HEALTH_S = 1.5
 """How long the store may take; whoever watches us will not wait much longer."""
 _MOVE_CLOCK = "tidegate:MoveClock"
-"""The permission, on ``*``, that moving the clock takes with authentication on."""
+_READ_AUDIT = "tidegate:ReadAudit"
+"""The permissions, on ``*``, that moving the clock and reading the audit log take with authentication on."""
+_ENTRIES = 500
+"""Looked through for one page."""
+_DIGITS = 18
 
 
 class _Refused(Exception):  # noqa: N818 - carries an answer
@@ -63,10 +73,11 @@ class Control:
         self._auth = auth
         self._keys = callers.Keys(service)
         self._empty = reset
-        self._pages: dict[bytes, dict[str, Callable[[Request], Awaitable[Answer]]]] = {
+        self._pages: dict[bytes, dict[str, Callable[[Request, str], Awaitable[Answer]]]] = {
             b"/_tidegate/health": {"GET": self._health},
             b"/_tidegate/reset": {"POST": self._reset},
             b"/_tidegate/clock": {"GET": self._clock, "POST": self._move_clock},
+            b"/_tidegate/audit": {"GET": self._audit},
             b"/metrics": {"GET": self._metrics},
         }
 
@@ -84,16 +95,16 @@ class Control:
             status, headers, body = _json(405, {"message": f"Allowed: {', '.join(page)}."})
             return status, [*headers, (b"Allow", ", ".join(page).encode())], body
         try:
-            return await page[method](request)
+            return await page[method](request, request_id)
         except _Refused as refused:
             return _json(refused.status, {"message": str(refused)})
         except WireError as error:
-            refusals.note(request, request_id, error)
+            refusals.note(request, request_id, error, self._service.refusals)
             return protocol.encode_error(error)
         except StoreError as error:
             return _json(503, {"message": f"The store does not answer: {error}"})
 
-    async def _health(self, _request: Request) -> Answer:
+    async def _health(self, _request: Request, _id: str) -> Answer:
         """Healthy means that the store takes a write."""
         settings = self._service.settings
         touch = in_lane(Lane.IDENTITY, locks_rows(lambda tx: scopes.touch(tx, settings.account, settings.region)))
@@ -109,23 +120,49 @@ class Control:
             return _json(503, {"status": "unavailable", "store": "writable", "objects": ailment})
         return _json(200, {"status": "ok", "store": "writable"})
 
-    async def _metrics(self, _request: Request) -> Answer:
+    async def _metrics(self, _request: Request, _id: str) -> Answer:
         return 200, [(b"Content-Type", metrics.CONTENT_TYPE)], self._counted.text()
 
-    async def _reset(self, _request: Request) -> Answer:
+    async def _reset(self, request: Request, request_id: str) -> Answer:
         if self._auth:
             raise _Refused(403, "Only a server that runs with --auth off can be reset.")
         await self._empty()
+        await self._note(request, request_id, "Reset", None, {})
         return _json(200, {"status": "reset"})
 
-    async def _clock(self, _request: Request) -> Answer:
+    async def _audit(self, request: Request, request_id: str) -> Answer:
+        """The sealed entries of the caller's account, with authentication off of every account, page by page."""
+        account = None
+        if self._auth:
+            caller, _ = await callers.signed(self._keys, self._service.settings.account, request)
+            await operators.check_action(self._service, caller, _READ_AUDIT, request)
+            account = caller.account
+        query = dict(parse_qsl(request.query_string.decode("latin-1")))
+        after = query.get("after", "0")
+        if not (after.isascii() and after.isdigit() and len(after) <= _DIGITS):
+            raise _Refused(400, "after takes the number of an entry.")
+        wanted = Wanted(
+            principal=query.get("principal", ""),
+            operation=query.get("operation", ""),
+            resource=query.get("resource", ""),
+            account=account,
+        )
+        begin = int(after)
+        seen = await self._service.unit.read(lambda tx: list(itertools.islice(audit_log.exported(tx, begin), _ENTRIES)))
+        found = [one for one in seen if wanted.fits(audit_log.read(bytes(one.entry).decode()))]
+        return _json(200, {"entries": found, "next": seen[-1].seq if seen else None})
+
+    async def _clock(self, _request: Request, _id: str) -> Answer:
         return _moment(await self._timeline.present())
 
-    async def _move_clock(self, request: Request) -> Answer:
+    async def _move_clock(self, request: Request, request_id: str) -> Answer:
+        caller = None
         if self._auth:
             caller, _ = await callers.signed(self._keys, self._service.settings.account, request)
             await operators.check_action(self._service, caller, _MOVE_CLOCK, request)
         name, value = _command(request.body)
+        if isinstance(self._service.clock, MovableClock):
+            await self._note(request, request_id, "MoveClock", caller, {name: value})
         try:
             return _moment(await self._move(name, value))
         except FixedClock:
@@ -133,6 +170,27 @@ class Control:
             raise _Refused(409, message) from None
         except OutOfCalendar:
             raise _Refused(400, "The clock can be set from 1970-01-01 to 9999-12-31.") from None
+
+    async def _note(
+        self, request: Request, request_id: str, operation: str, caller: Caller | None, asked: dict[str, Any]
+    ) -> None:
+        """Put an entry into the audit log. Nothing covers such an act and its entry together."""
+        own = self._service.settings
+        await self._service.note(
+            Entry(
+                time=wall_now(),
+                account=caller.account if caller else own.account,
+                region=caller.region if caller else own.region,
+                principal=caller.principal if caller else "anonymous",
+                access_key_id=caller.identity.key_id if caller and caller.identity else "",
+                source=request.peer.address,
+                edge="http",
+                request_id=request_id,
+                operation=f"tidegate:{operation}",
+                outcome="asked" if asked else "done",
+                parameters=audit.parameters(asked),
+            )
+        )
 
     async def _move(self, name: str, value: Any) -> Moment:
         timeline = self._timeline

@@ -11,6 +11,7 @@ from typing import Final
 
 from tidegate.http import sigv4
 from tidegate.http.request import Request
+from tidegate.runtime.refusals import Refusals
 from tidegate.wire.errors import WireError
 
 log = logging.getLogger("tidegate.access")
@@ -30,18 +31,20 @@ _ADVICE: Final = {
 """By the code of the answer; an answer whose code is not here refuses nobody."""
 
 
-def note(request: Request, request_id: str, error: WireError) -> None:
-    """Log an answer, if it is a refusal."""
+def note(request: Request, request_id: str, error: WireError, counted: Refusals) -> None:
+    """Log an answer, if it is a refusal, and count it for the audit log."""
     advice = _ADVICE.get(error.code)
     if advice is None:
         return
+    who = _who(request)
+    counted.count(request.peer.address, who, error.code)
     notes: list[str] = getattr(error, "__notes__", [])
     log.warning(
         "refused %s %s from %s by %s: %s: %s %s Request %s.",
         _quoted(request.method),
         _quoted(request.raw_path.decode("latin-1")),
         request.peer.address or "an unknown address",
-        _who(request),
+        who,
         error.code,
         _on_one_line(" ".join(notes) or error.message),
         advice,

@@ -69,6 +69,7 @@ class Handshakes:
         except _Refused as refused:
             return self._refusal(refused.status, str(refused))
         except WireError as error:
+            self._service.refusals.count(request.peer.address, "a WebSocket client", error.code)
             return self._refusal(429 if isinstance(error, iot.ThrottlingException) else 403, error.message)
         except StoreError as error:
             self._sparing.error("a WebSocket client cannot be identified: %s", error)

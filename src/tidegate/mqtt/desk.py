@@ -111,7 +111,8 @@ def _scope(call: Call) -> Scope:
 
 def _caller(call: Call) -> SignerIdentity:
     """The caller as who sends a request; what it may do was asked at the door."""
-    return SignerIdentity(Signer(call.principal, _scope(call)), call.scope, Grant(lambda _action, _resource: False))
+    grant = Grant(lambda _action, _resource: False)
+    return SignerIdentity(Signer(call.principal, _scope(call)), call.scope, grant, call.origin)
 
 
 def _properties(publication: Publication) -> Properties | None:

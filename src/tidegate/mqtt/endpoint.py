@@ -29,6 +29,7 @@ from tidegate.mqtt.shadows import Shadows
 from tidegate.mqtt.signers import Authorise, SignerIdentity, Watch, by_policies
 from tidegate.net.door import Door
 from tidegate.ops import identity
+from tidegate.ops.call import Origin
 from tidegate.ops.effects import AccessChanged, Missed, PoliciesChanged, PrincipalChanged, StoreEmptied
 from tidegate.runtime.service import Service
 from tidegate.store.database import Lane, in_lane
@@ -38,6 +39,7 @@ class DeviceIdentity:
     """The holder of an ACTIVE certificate on one connection; permissions are in memory until they change."""
 
     __slots__ = ("__weakref__", "_bound", "_connecting", "ends_at", "exclusive_thing", "principal", "scope", "scope_id")
+    origin: Origin | None = None
 
     def __init__(self, device: identity.Device, peer: str, now: Callable[[], Millis], *, ends: bool = True) -> None:
         """``ends``: whether it ends with the certificate's validity."""
@@ -95,7 +97,8 @@ class Devices:
         if grant is None:
             return None
         call = await self._service.call(*signer.scope, signer.principal)
-        return SignerIdentity(signer, call.scope, grant)
+        origin = Origin(edge="mqtt", source=peer, access_key_id=signer.key_id or "")
+        return SignerIdentity(signer, call.scope, grant, origin)
 
     async def authenticate(
         self, username: str | None, password: bytes | None, client_id: str, server_name: str | None, peer: str

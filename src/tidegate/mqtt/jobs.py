@@ -16,8 +16,8 @@ import msgspec
 from tidegate.mqtt.plane import Reply, Scope
 from tidegate.mqtt.topics import JobsRequest, Operation
 from tidegate.mqtt.turns import Turns
-from tidegate.ops import device
-from tidegate.ops.call import Call
+from tidegate.ops import audit, device
+from tidegate.ops.call import Call, Origin
 from tidegate.runtime.service import Service
 from tidegate.store.database import Tx, together
 from tidegate.wire import constraints, jobs_data
@@ -105,6 +105,8 @@ class Requester(Protocol):
     principal: str
     scope: Scope
     scope_id: int
+    origin: Origin | None
+    """None for a device, whose requests are no changes by an operator."""
 
 
 class _Refusal(Exception):  # noqa: N818 - it is caught where it is raised
@@ -202,6 +204,11 @@ _SHAPES = {
     Operation.UPDATE: _Shape(device.update_job_execution, _update, _update_reply),
 }
 """Only describe and update have topics with a namespace."""
+_CHANGES: dict[type, tuple[str, str]] = {
+    jobs_data.StartNextPendingJobExecutionRequest: ("iot-jobs-data", "StartNextPendingJobExecution"),
+    jobs_data.UpdateJobExecutionRequest: ("iot-jobs-data", "UpdateJobExecution"),
+}
+"""Requests that are more than a question."""
 
 
 def embedded(execution: jobs_data.JobExecution) -> _Execution:
@@ -257,9 +264,13 @@ class JobRequests:
         except _Refusal as refusal:
             return _settled(_rejected(refusal.code, refusal.message, timestamp, refusal.token))
 
+        noted = None if identity.origin is None else audit.of_message(call, identity.origin, _CHANGES, request)
+
         def work(tx: Tx) -> Reply:
             try:
                 response = shape.run(tx, call, request, namespace)
+                if noted is not None:
+                    audit.append(tx, noted)
             except WireError as error:  # every refusal comes before the first write: nothing has to be undone
                 return _refused(error, timestamp, body.client_token)
             return Reply(accepted=True, payload=encode(shape.reply(response, timestamp, body.client_token)))

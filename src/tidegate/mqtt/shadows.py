@@ -18,11 +18,13 @@ from tidegate.mqtt import session, topics
 from tidegate.mqtt.plane import Scope
 from tidegate.mqtt.topics import ShadowRequest
 from tidegate.mqtt.turns import Turns
-from tidegate.ops import shadows
-from tidegate.ops.call import Call
+from tidegate.ops import audit, shadows
+from tidegate.ops.audit import Entry
+from tidegate.ops.call import Call, Origin
 from tidegate.ops.effects import ShadowMessages
 from tidegate.runtime.service import Service
 from tidegate.store.database import Tx
+from tidegate.wire import iot_data
 from tidegate.wire.errors import WireError
 
 log = logging.getLogger("tidegate.mqtt")
@@ -46,6 +48,8 @@ class Requester(Protocol):
     principal: str
     scope: Scope
     scope_id: int
+    origin: Origin | None
+    """None for a device, whose requests are no changes by an operator."""
 
 
 class Shadows:
@@ -81,7 +85,8 @@ class Shadows:
             self._publish(identity.scope, refusal)
             return None
         self._in_flight[identity] = self._in_flight.get(identity, 0) + 1
-        future = self._turns.run(identity, _work(call, request, payload))
+        noted = None if identity.origin is None else _noted(call, identity.origin, request, payload)
+        future = self._turns.run(identity, _work(call, request, payload, noted))
         future.add_done_callback(self._finished(identity, call, request, payload))
         return future
 
@@ -100,10 +105,26 @@ class Shadows:
         self._publisher.publish(message.topic, message.payload, _QOS, scope=scope)
 
 
-def _work(call: Call, request: ShadowRequest, payload: bytes) -> Callable[[Tx], None]:
+def _noted(call: Call, origin: Origin, request: ShadowRequest, payload: bytes) -> Entry | None:
+    """What the audit log is told of a request of an operator."""
+    asked: iot_data.UpdateThingShadowRequest | iot_data.DeleteThingShadowRequest
+    if request.operation == "update":
+        asked = iot_data.UpdateThingShadowRequest(
+            thing_name=request.thing_name, shadow_name=request.shadow_name or None, payload=payload
+        )
+    else:
+        asked = iot_data.DeleteThingShadowRequest(
+            thing_name=request.thing_name, shadow_name=request.shadow_name or None
+        )
+    return None if request.operation == "get" else audit.of_message(call, origin, _CHANGES, asked)
+
+
+def _work(call: Call, request: ShadowRequest, payload: bytes, noted: Entry | None) -> Callable[[Tx], None]:
     def work(tx: Tx) -> None:
         try:
             _OPERATIONS[request.operation](tx, call, request, payload)
+            if noted is not None:
+                audit.append(tx, noted)
         except WireError as error:  # every refusal comes before the first write: nothing has to be undone
             token = shadow.token_of(payload)
             _tell(tx, call, _rejected(request, call, error.http_status, error.message, token))
@@ -130,6 +151,12 @@ _OPERATIONS: dict[str, Callable[[Tx, Call, ShadowRequest, bytes], None]] = {
     "get": _get,
     "update": _update,
     "delete": _delete,
+}
+
+
+_CHANGES: dict[type, tuple[str, str]] = {
+    iot_data.UpdateThingShadowRequest: ("iot-data", "UpdateThingShadow"),
+    iot_data.DeleteThingShadowRequest: ("iot-data", "DeleteThingShadow"),
 }
 
 

@@ -13,6 +13,7 @@ from tidegate.core.contexts import Place
 from tidegate.mqtt import plane
 from tidegate.mqtt.plane import Scope, Signer
 from tidegate.mqtt.server import Server
+from tidegate.ops.call import Origin
 from tidegate.runtime.access import Access, Identity, Unknown
 from tidegate.runtime.service import Service
 from tidegate.store.database import StoreError
@@ -41,15 +42,26 @@ _LOOK_S = 0.5
 class SignerIdentity:
     """A caller with an access key on one connection."""
 
-    __slots__ = ("__weakref__", "_allowed", "ends_at", "exclusive_thing", "principal", "scope", "scope_id", "source")
+    __slots__ = (
+        "__weakref__",
+        "_allowed",
+        "ends_at",
+        "exclusive_thing",
+        "origin",
+        "principal",
+        "scope",
+        "scope_id",
+        "source",
+    )
 
-    def __init__(self, signer: Signer, scope_id: int, grant: Grant) -> None:
+    def __init__(self, signer: Signer, scope_id: int, grant: Grant, origin: Origin) -> None:
         self.principal = signer.principal
         self.scope: Scope = signer.scope
         self.scope_id = scope_id
         self.exclusive_thing: str | None = None
         self.source, self.ends_at = grant.source, grant.ends_at
         self._allowed = grant.allowed
+        self.origin: Origin | None = origin
 
     def connects(self, client_id: str, *, persistent: bool, will_topic: str | None) -> bool:
         return self._allowed("iot:Connect", f"client/{client_id}")

@@ -121,6 +121,30 @@ def detach_policy(tx: Tx, principal: str, name: str) -> None:
     tx.effects.append(AccessChanged())
 
 
+def image(tx: Tx, principal: str) -> dict[str, str]:
+    """What the audit log shows of a principal: tags, policies, and keys without their secrets."""
+    found = principals.find(tx, principal)
+    if found is None:
+        return {}
+    held = {f"key {key.key_id}": _of_key(tx, key) for key in keys.every(tx) if key.principal == principal}
+    documents = {f"policy {policy.name}": policy.document for policy in principals.policies(tx, found.id)}
+    return {"tags": found.tags, **documents, **held}
+
+
+def _of_key(tx: Tx, key: keys.Listed) -> str:
+    """A key's status; of temporary credentials also when they end, and the policy that narrows them."""
+    kept = keys.get(tx, key.key_id)
+    ends = "" if key.expires_at is None else f" until {key.expires_at}"
+    narrowed = kept.session_policy if kept else None
+    return key.status + ends + (f" with {narrowed}" if narrowed else "")
+
+
+def owner(tx: Tx, key_id: str) -> str:
+    """The principal of a key; empty if there is no such key."""
+    found = keys.get(tx, key_id)
+    return found.principal if found else ""
+
+
 # --- keys -----------------------------------------------------------------------------------------------------------
 
 

@@ -10,9 +10,12 @@ as one without it does (``ops.just_in_time``).
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from tidegate.core import texts
+from tidegate.core.audit import Image
 from tidegate.ops import tags
 from tidegate.ops.call import Call
 from tidegate.ops.effects import CertificateTrusted, TrustWithdrawn
@@ -284,6 +287,12 @@ def _config(text: str | None) -> iot.RegistrationConfig | None:
     return None if text is None else msgspec.json.decode(text, type=iot.RegistrationConfig)
 
 
+def _image(tx: Tx, call: Call, request: Any) -> Image:
+    """What the audit log shows of the certificate that a request names."""
+    found = ca_certificates.get(tx, call.scope, (request.certificate_id or "").lower())
+    return {} if found is None else {"status": found.status}
+
+
 def _arn(call: Call, certificate_id: str) -> str:
     return call.arn(f"cacert/{certificate_id}")
 
@@ -293,8 +302,8 @@ HANDLERS = {
     ("iot", "DeleteRegistrationCode"): Handler(delete_registration_code),
     ("iot", "RegisterCACertificate"): Handler(register_ca_certificate, partial=_NO_TEMPLATES),
     ("iot", "DescribeCACertificate"): Handler(describe_ca_certificate, reads=True),
-    ("iot", "UpdateCACertificate"): Handler(update_ca_certificate, partial=_NO_TEMPLATES),
-    ("iot", "DeleteCACertificate"): Handler(delete_ca_certificate),
+    ("iot", "UpdateCACertificate"): Handler(update_ca_certificate, image=_image, partial=_NO_TEMPLATES),
+    ("iot", "DeleteCACertificate"): Handler(delete_ca_certificate, image=_image),
     ("iot", "ListCACertificates"): Handler(list_ca_certificates, reads=True),
 }
 

@@ -160,6 +160,22 @@ class Where(Protocol):
         ...
 
 
+class Origin(NamedTuple):
+    """What a request asks for and the way it came: for the audit log. Empty where nobody said."""
+
+    plane: str = ""
+    operation: str = ""
+    edge: str = ""
+    """``http``, ``https``, ``mqtt``, ``s3``, ``command``, ``server`` or ``engine``."""
+    source: str = ""
+    """The address it came from."""
+    request_id: str = ""
+    access_key_id: str = ""
+    """Of the key that signed it, if the signature was verified."""
+    device: bool = False
+    """It came with a certificate: what devices report is no change by an operator."""
+
+
 Refused = Callable[[str, str], str | None]
 """Why the caller may not do an action (``s3:GetObject``) on a resource (an ARN), as a sentence; None if it may."""
 
@@ -187,6 +203,7 @@ class Call(NamedTuple):
     objects: Objects | None = None
     leniency: Leniency = Leniency()
     refused: Refused = _never
+    origin: Origin = Origin()
 
     def require(self, action: str, bucket: str, key: str) -> None:
         """Pass if the caller may do something to an object by itself: what it has the service do is no other.

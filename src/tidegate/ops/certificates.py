@@ -5,9 +5,10 @@ A certificate is known by its fingerprint. Only an ACTIVE one connects.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from tidegate.core import texts
+from tidegate.core.audit import Image
 from tidegate.ops import ca_certificates
 from tidegate.ops.call import Authority, Call
 from tidegate.ops.effects import CertificateTrusted, PrincipalChanged, TrustWithdrawn
@@ -261,6 +262,12 @@ def _refuse_internal(status: str) -> None:
         raise iot.CertificateStateException(texts.certificates.certificate_status_internal(status))
 
 
+def _image(tx: Tx, call: Call, request: Any) -> Image:
+    """What the audit log shows of the certificate that a request names."""
+    found = certificates.get(tx, call.scope, (request.certificate_id or "").lower())
+    return {} if found is None else {"status": found.status}
+
+
 def _arn(call: Call, certificate_id: str) -> str:
     return call.arn(f"cert/{certificate_id}")
 
@@ -271,8 +278,8 @@ HANDLERS = {
     ("iot", "RegisterCertificate"): Handler(register_certificate),
     ("iot", "RegisterCertificateWithoutCA"): Handler(register_certificate_without_ca),
     ("iot", "DescribeCertificate"): Handler(describe_certificate, reads=True),
-    ("iot", "UpdateCertificate"): Handler(update_certificate),
-    ("iot", "DeleteCertificate"): Handler(delete_certificate),
+    ("iot", "UpdateCertificate"): Handler(update_certificate, image=_image),
+    ("iot", "DeleteCertificate"): Handler(delete_certificate, image=_image),
     ("iot", "ListCertificates"): Handler(list_certificates, reads=True),
     ("iot", "ListCertificatesByCA"): Handler(list_certificates_by_ca, reads=True),
 }

@@ -61,6 +61,6 @@ def delete_connection(broker: MessageBroker, call: Call, request: iot_data.Delet
 
 
 HANDLERS = {
-    ("iot-data", "GetConnection"): Handler(get_connection, at_broker=True),
+    ("iot-data", "GetConnection"): Handler(get_connection, at_broker=True, reads=True),
     ("iot-data", "DeleteConnection"): Handler(delete_connection, at_broker=True),
 }

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from tidegate.core import pages
+from tidegate.core.audit import Image
 from tidegate.ops.call import Call
 from tidegate.wire import iot
 from tidegate.wire.errors import WireError
@@ -23,6 +24,10 @@ class Handler(NamedTuple):
     version checks instead of relying on running alone. ``at_broker`` marks one about messages or connections, which no
     transaction covers: ``run(broker, call, request)`` (``ops.broker``). ``partial`` says, for docs/parity.md, what is
     still missing.
+
+    Whatever does not only read leaves an entry in the audit log (``ops.audit``), unless ``changes(request)`` says that
+    this one changes nothing. ``image(tx, call, request)`` is what of the state the entry shows as it was before and as
+    it is after.
     """
 
     run: Callable[..., Any]
@@ -32,6 +37,8 @@ class Handler(NamedTuple):
     look: Callable[[Any, Call, Any], Any] | None = None
     partial: str | None = None
     at_broker: bool = False
+    changes: Callable[[Any], bool] | None = None
+    image: Callable[[Any, Call, Any], Image] | None = None
 
 
 class Page(NamedTuple):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from tidegate.clock import Ids
 from tidegate.core import registrations
-from tidegate.ops import identity
+from tidegate.ops import audit, identity
 from tidegate.ops.effects import EventsWritten
 from tidegate.pki import certificates as x509
 from tidegate.store import ca_certificates, certificates, events
@@ -40,7 +40,7 @@ def register(tx: Tx, attempt: Attempt, *, now: int, ids: Ids) -> None:
     found = ca_certificates.of_subject(tx, certificate.issuer_key)
     issuers = [ca for ca in found if _registers(ca) and x509.signed_by(certificate, x509.parse(ca.pem))]
     issuer = identity.meant(issuers, attempt.server_name)
-    if issuer is None or not _waits(tx, issuer, certificate, now, ids):
+    if issuer is None or not _waits(tx, issuer, certificate, now, ids, attempt.source_ip):
         return
     message = registrations.message(
         certificate_id=certificate.certificate_id,
@@ -57,7 +57,7 @@ def _registers(ca: Issuer) -> bool:
     return ca.status == "ACTIVE" and bool(ca.auto_registration)
 
 
-def _waits(tx: Tx, issuer: Issuer, certificate: x509.Certificate, now: int, ids: Ids) -> bool:
+def _waits(tx: Tx, issuer: Issuer, certificate: x509.Certificate, now: int, ids: Ids, source: str) -> bool:
     """Whether the certificate awaits activation, kept now or before."""
     known = certificates.get(tx, issuer.scope, certificate.certificate_id)
     if known is not None:
@@ -74,4 +74,7 @@ def _waits(tx: Tx, issuer: Issuer, certificate: x509.Certificate, now: int, ids:
         created_at=now,
         ca_certificate_id=issuer.certificate_id,
     )
-    return certificates.insert(tx, issuer.scope, new)
+    if not certificates.insert(tx, issuer.scope, new):
+        return False
+    audit.registered_itself(tx, issuer.account, issuer.region, certificate.certificate_id, now, source)
+    return True

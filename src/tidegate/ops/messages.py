@@ -116,7 +116,7 @@ def _summary(found: Retained) -> iot_data.RetainedMessageSummary:
 
 
 HANDLERS = {
-    ("iot-data", "Publish"): Handler(publish, at_broker=True),
-    ("iot-data", "GetRetainedMessage"): Handler(get_retained_message, at_broker=True),
-    ("iot-data", "ListRetainedMessages"): Handler(list_retained_messages, at_broker=True),
+    ("iot-data", "Publish"): Handler(publish, at_broker=True, changes=lambda request: bool(request.retain)),
+    ("iot-data", "GetRetainedMessage"): Handler(get_retained_message, at_broker=True, reads=True),
+    ("iot-data", "ListRetainedMessages"): Handler(list_retained_messages, at_broker=True, reads=True),
 }

@@ -6,8 +6,10 @@ What a document means stands in ``core.policy``; here it is only refused or kept
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from tidegate.core import policy, texts
+from tidegate.core.audit import Image
 from tidegate.ops import tags
 from tidegate.ops.call import Call
 from tidegate.ops.effects import PoliciesChanged
@@ -179,6 +181,16 @@ def shown(call: Call, rows: list[policies.PolicyName]) -> list[iot.Policy]:
     return [iot.Policy(policy_name=row.name, policy_arn=call.arn(f"policy/{row.name}")) for row in rows]
 
 
+def _image(tx: Tx, call: Call, request: Any) -> Image:
+    """What the audit log shows of the policy that a request names: what is in force, and every version."""
+    found = policies.get(tx, call.scope, request.policy_name or "")
+    if found is None:
+        return {}
+    documents = {f"version {version.version}": version.document for version in policies.versions(tx, found.id)}
+    in_force = documents.pop(f"version {found.default_version}")
+    return {"version in force": str(found.default_version), "in force": in_force, **documents}
+
+
 # --- changes --------------------------------------------------------------------------------------------------------
 
 
@@ -198,15 +210,15 @@ def _put_in_force(tx: Tx, call: Call, found: policies.Policy, number: int) -> No
 
 
 HANDLERS = {
-    ("iot", "CreatePolicy"): Handler(create_policy),
+    ("iot", "CreatePolicy"): Handler(create_policy, image=_image),
     ("iot", "GetPolicy"): Handler(get_policy, reads=True),
-    ("iot", "DeletePolicy"): Handler(delete_policy),
+    ("iot", "DeletePolicy"): Handler(delete_policy, image=_image),
     ("iot", "ListPolicies"): Handler(list_policies, reads=True),
-    ("iot", "CreatePolicyVersion"): Handler(create_policy_version),
+    ("iot", "CreatePolicyVersion"): Handler(create_policy_version, image=_image),
     ("iot", "ListPolicyVersions"): Handler(list_policy_versions, reads=True),
     ("iot", "GetPolicyVersion"): Handler(get_policy_version, reads=True),
-    ("iot", "SetDefaultPolicyVersion"): Handler(set_default_policy_version),
-    ("iot", "DeletePolicyVersion"): Handler(delete_policy_version),
+    ("iot", "SetDefaultPolicyVersion"): Handler(set_default_policy_version, image=_image),
+    ("iot", "DeletePolicyVersion"): Handler(delete_policy_version, image=_image),
 }
 
 TAGGABLE = {"policy": tags.named(policies.get)}

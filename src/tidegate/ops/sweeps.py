@@ -19,7 +19,7 @@ from tidegate.core import rollout, schedule
 from tidegate.core.events import JobOperation
 from tidegate.core.lifecycle import EXECUTION_MOVES, JOB_MOVES, Act, ExecutionStatus, JobAct, JobStatus, Stage
 from tidegate.core.timetable import Moment, Phase
-from tidegate.ops import configuration, dynamic_membership, events, transitions
+from tidegate.ops import audit, configuration, dynamic_membership, events, transitions
 from tidegate.ops.call import Limits
 from tidegate.ops.effects import ExecutionsQueued, JobShown
 from tidegate.ops.transitions import Move
@@ -104,6 +104,7 @@ def _run(tx: Tx, job: Job, now: int, limits: Limits) -> None:
     if moment.phase == Phase.OPEN and job.status == JobStatus.SCHEDULED:
         if job.rollout_started_at is None and jobs.count_concurrent(tx, job.scope) >= limits.concurrent_jobs:
             transitions.cancel(tx, now, job, reason_code=None, comment=None, force=False)
+            audit.by_engine(tx, job.scope, now, "CancelJob", job.name, "as many jobs run at once as may")
             return
         job = _switch(tx, job, JobAct.START, now)
     if moment.phase == Phase.CLOSED:
@@ -312,6 +313,7 @@ def _begin_to_end(tx: Tx, job: Job, now: int) -> None:
         job = _switch(tx, job, JobAct.START, now)
     ending = job._replace(ended=1, stage=Stage.END, stage_cursor=None, updated_at=now)
     jobs.put(tx, ending, wake_at=now)
+    audit.by_engine(tx, job.scope, now, "EndJob", job.name, "its endTime has come")
     _end(tx, ending, now)  # at once: after a downtime, timeouts that came due later than the end are next
 
 
@@ -367,6 +369,7 @@ def _retire(tx: Tx, job: Job, now: int) -> None:
         jobs.put(tx, job, wake_at=retires_at)
     else:
         jobs.put(tx, job._replace(stage=Stage.DELETE, stage_cursor=None), wake_at=now)
+        audit.by_engine(tx, job.scope, now, "DeleteJob", job.name, "it ended long ago")
 
 
 def _delete(tx: Tx, job: Job, now: int, partition: str) -> None:

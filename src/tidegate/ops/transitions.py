@@ -15,7 +15,7 @@ from tidegate.core.events import JobOperation
 from tidegate.core.lifecycle import ACTIVE, JOB_MOVES, ExecutionStatus, JobAct, JobStatus, Stage
 from tidegate.core.timers import Timers
 from tidegate.core.timetable import Phase
-from tidegate.ops import configuration, events
+from tidegate.ops import audit, configuration, events
 from tidegate.ops.effects import EngineDue, PendingChanged
 from tidegate.store import events as stored_events
 from tidegate.store import executions, jobs
@@ -182,6 +182,7 @@ def judge(tx: Tx, now: int, job_id: int) -> bool:
         return False
     comment = texts.jobs.aborted(met.failure_type, abort.percentage(met, ends), met.threshold_percentage)
     cancel(tx, now, job, reason_code=texts.jobs.ABORT_REASON, comment=comment, force=False)
+    audit.by_engine(tx, job.scope, now, "AbortJob", job.name, comment)
     return True
 
 

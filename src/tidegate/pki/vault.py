@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import logging
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -58,6 +59,7 @@ class Vault:
 
     def _hold(self, ring: Ring) -> None:
         self._ciphers = {_fingerprint(key): AESGCM(key) for key in ring.keys}
+        self._proofs = {_fingerprint(key): hmac.digest(key, b"tidegate audit log", "sha256") for key in ring.keys}
         self.fingerprint = _fingerprint(ring.first)
         """Tells one master key from another and says nothing about it."""
 
@@ -109,6 +111,20 @@ class Vault:
             return cipher.decrypt(data[:_NONCE], data[_NONCE:], name.encode()).decode()
         except (InvalidTag, ValueError):
             raise VaultError(f"the secret of {name} was changed in the store") from None
+
+    def prove(self, text: str) -> str:
+        """A proof that whoever has the master key wrote a text: its HMAC, with the fingerprint of the key."""
+        return self._proof(self.fingerprint, text)
+
+    def proves(self, proof: str, text: str) -> bool | None:
+        """Whether a proof is of this text; None if a master key made it that is not in the file."""
+        maker = proof.partition(":")[0]
+        if maker not in self._proofs:
+            return None
+        return hmac.compare_digest(proof.encode(), self._proof(maker, text).encode())
+
+    def _proof(self, fingerprint: str, text: str) -> str:
+        return f"{fingerprint}:{hmac.digest(self._proofs[fingerprint], text.encode(), 'sha256').hex()}"
 
 
 def is_sealed(text: str) -> bool:

@@ -8,16 +8,21 @@ from typing import Any, NamedTuple, Protocol
 
 from tidegate.clock import Clock, Ids
 from tidegate.core.leniency import Leniency
+from tidegate.ops import audit
+from tidegate.ops.audit import Entry
 from tidegate.ops.broker import MessageBroker
-from tidegate.ops.call import Authority, Call, Endpoints, Limits, Objects, Refused
+from tidegate.ops.call import Authority, Call, Endpoints, Limits, Objects, Origin, Refused
 from tidegate.ops.effects import Missed, StoreEmptied
 from tidegate.ops.handler import Handler
 from tidegate.pki.vault import Vault
 from tidegate.runtime.access import Access
+from tidegate.runtime.refusals import Refusals
 from tidegate.runtime.relay import Relay
 from tidegate.runtime.unit import Unit
 from tidegate.store import scopes
 from tidegate.store.database import Lane, Tx, Work, in_lane, locks_rows
+
+_NOWHERE = Origin()
 
 
 class Settings(NamedTuple):
@@ -66,6 +71,7 @@ class Service:
         self.objects = objects
         self.relay = relay
         self.access = Access(unit, vault)
+        self.refusals = Refusals()
         self.desk: Callable[[], Desk] | None = None
         """Opens the message broker for a call; the device endpoint of this server sets it."""
         self._scopes: dict[tuple[str, str], int] = {}
@@ -79,10 +85,11 @@ class Service:
         account: str,
         region: str,
         principal: str,
+        origin: Origin,
         refused: Refused | None = None,
         lane: Lane = Lane.OPERATORS,
     ) -> Any:
-        """Run an operation for a caller; returns its response once it is durable.
+        """Run an operation for a caller; returns its response once it is durable, and so is its entry in the audit log.
 
         ``refused`` tells what of what the operation meets inside the caller may not do; None if it may do all.
 
@@ -90,20 +97,24 @@ class Service:
             WireError: what the operation answers.
             StoreError: the store could not take it; nothing was kept, unless it says so (``OutcomeUnknown``).
         """
-        call = await self.call(account, region, principal)
+        call = await self.call(account, region, principal, origin)
         if refused is not None:
             call = call._replace(refused=refused)
+        audited = audit.counts(handler, call, request)
         if handler.at_broker:
+            if audited:
+                await self.unit.transact(audit.asked(call, request))
             return await self._at_broker(handler, call, request)
         prepared = () if handler.prepare is None else (await self._prepared(handler, call, request),)
 
         def work(tx: Tx) -> Any:
             return handler.run(tx, call, request, *prepared)
 
-        in_lane(lane, work)
         if handler.reads:
-            return await self.unit.read(work)
-        return await self.unit.transact(locks_rows(work) if handler.locks_rows else work)
+            return await self.unit.read(in_lane(lane, work))
+        change: Work[Any] = audit.recorded(work, handler, call, request) if audited else work
+        in_lane(lane, change)
+        return await self.unit.transact(locks_rows(change) if handler.locks_rows else change)
 
     async def _at_broker(self, handler: Handler, call: Call, request: Any) -> Any:
         assert self.desk is not None
@@ -121,14 +132,18 @@ class Service:
         found = await self.unit.read(lambda tx: look(tx, call, request))
         return None if found is None else await asyncio.to_thread(prepare, call, request, found)
 
-    async def call(self, account: str, region: str, principal: str) -> Call:
+    async def note(self, entry: Entry) -> None:
+        """Put an entry into the audit log of what no transaction covers; returns once it is durable."""
+        await self.unit.transact(lambda tx: audit.append(tx, entry))
+
+    async def call(self, account: str, region: str, principal: str, origin: Origin = _NOWHERE) -> Call:
         """What a handler is told about a call that arrives now."""
         scope = self._scopes.get((account, region))
         if scope is None:
             scope = await self._scope(account, region)
-        return self.call_at(scope, account, region, principal)
+        return self.call_at(scope, account, region, principal, origin)
 
-    def call_at(self, scope: int, account: str, region: str, principal: str) -> Call:
+    def call_at(self, scope: int, account: str, region: str, principal: str, origin: Origin = _NOWHERE) -> Call:
         """The same for a scope whose id is known."""
         settings = self.settings
         return Call(
@@ -144,6 +159,7 @@ class Service:
             authority=self.authority,
             objects=self.objects,
             leniency=settings.leniency,
+            origin=origin,
         )
 
     async def _scope(self, account: str, region: str) -> int:
