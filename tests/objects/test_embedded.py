@@ -83,7 +83,7 @@ def test_a_reset_empties_the_folder(folder: Folder, tmp_path: Path) -> None:
 
 def test_the_servers_own_key_is_made_once_and_kept_from_others(tmp_path: Path) -> None:
     first = credential.load_or_create(tmp_path, RandomIds())
-    assert credential.load_or_create(tmp_path, RandomIds()) == first
-    assert len(first.secret) == 40
+    assert credential.load_or_create(tmp_path, RandomIds()).signing() == first.signing()
+    assert len(first.signing().secret) == 40
     assert (tmp_path / "presign.key").stat().st_mode & 0o777 == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["presign.key"]
