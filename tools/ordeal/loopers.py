@@ -14,6 +14,8 @@ from tools.ordeal._fleet import Device, Watched, device, health, server
 _LOOPERS = 4
 _SECONDS = 10
 _BOUND_S = 0.1
+_HEALTH_S = 0.25
+"""Each time over a connection of its own, and with a write to the disk."""
 
 
 def run() -> list[Row]:
@@ -45,9 +47,13 @@ def run() -> list[Row]:
             bytes_a_second = sum(int(each.communicate(timeout=120)[0]) for each in loopers)
         canary.close()
     throughput = f"{bytes_a_second / 1e6:.1f} MB/s of publishes taken in"
-    seen = (("device", device_seen), ("operator", operator_seen), ("health page", health_seen))
+    seen = (
+        ("device", device_seen, _BOUND_S),
+        ("operator", operator_seen, _BOUND_S),
+        ("health page", health_seen, _HEALTH_S),
+    )
     return [
-        Row(f"{_LOOPERS} devices loop", f"{who}, p99 of {len(each.seconds)}; {throughput}", _BOUND_S, each.share(), ok)
-        for who, each in seen
-        for ok in (each.share() <= _BOUND_S and not each.failures,)
+        Row(f"{_LOOPERS} devices loop", f"{who}, p99 of {len(each.seconds)}; {throughput}", bound, each.share(), ok)
+        for who, each, bound in seen
+        for ok in (each.share() <= bound and not each.failures,)
     ]
