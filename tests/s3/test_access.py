@@ -98,7 +98,7 @@ def test_a_presigned_url_ends_by_the_services_clock(bucket: Bucket, server: Star
 
 
 def test_the_servers_own_key_signs_no_headers(bucket: Bucket, server: Started) -> None:
-    own = server.running.service.objects._key  # type: ignore[union-attr]
+    own = server.running.service.objects._key.signing()  # type: ignore[union-attr]
     assert refusal(client(server, own.key_id, own.secret).list_buckets) == (403, "InvalidAccessKeyId")
     assert refusal(client(server, own.key_id, "guess").list_buckets) == (403, "InvalidAccessKeyId")
 
