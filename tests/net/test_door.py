@@ -142,11 +142,11 @@ def test_a_failed_handshake_is_told_with_its_reason(
             while _receive(plain):
                 pass
         live.until(lambda: [count for *_, count in live.server.door.seen().failed] == [3])
-        assert live.server.door.seen().failed == [("mqtts", "http_request", 3)]
+        assert live.server.door.seen().failed == [("mqtts", "not-tls", 3)]
         live.call(live.server.door.ledger.tell)
     assert [record.getMessage() for record in caplog.records] == [
-        "TLS handshake of 127.0.0.1 on mqtts failed: http_request",
-        "TLS handshakes failed in the last minute: 3 of 127.0.0.1 (http_request)",
+        "TLS handshake of 127.0.0.1 on mqtts failed: it speaks HTTP without TLS",
+        "TLS handshakes failed in the last minute: 3 of 127.0.0.1 (not-tls)",
     ]
 
 

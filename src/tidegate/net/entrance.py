@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any, Final
 
-from tidegate.net import proxy
+from tidegate.net import proxy, tls_failures
 from tidegate.net.door import Door, Ticket
 
 log = logging.getLogger("tidegate.net")
@@ -172,7 +172,7 @@ class Entrance:
             ticket.opened(transport)
             return
         if isinstance(error, OSError):  # also what TLS refuses, and its timeout
-            self.door.ledger.handshake_failed(self.name, _reason(error), ticket.address)
+            self.door.ledger.handshake_failed(self.name, tls_failures.of(error), ticket.address)
         elif error is not None:
             log.error("a connection on %s was not opened", self.name, exc_info=error)
         ticket.gone()
@@ -297,13 +297,6 @@ class _Outside:
 
 def _wait() -> None:
     """It is open in a turn of the loop, and has a transport to be sent away through."""
-
-
-def _reason(error: OSError) -> str:
-    """Why a handshake failed, in OpenSSL's words where it has some."""
-    if isinstance(error, ssl.SSLError):
-        return (error.reason or "unknown").lower()
-    return "timeout" if isinstance(error, ConnectionAbortedError | TimeoutError) else "connection closed"
 
 
 def _listening(family: int, address: Any) -> socket.socket:

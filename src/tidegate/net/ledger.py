@@ -6,6 +6,8 @@ import collections
 import logging
 from typing import Final, NamedTuple
 
+from tidegate.net.tls_failures import Refusal
+
 log = logging.getLogger("tidegate.net")
 
 _ADDRESSES: Final = 1000
@@ -45,7 +47,7 @@ class Ledger:
         self.sent_away: collections.Counter[tuple[str, str]] = collections.Counter()
         """By listener and reason, a key of ``WHY``."""
         self.failed: collections.Counter[tuple[str, str]] = collections.Counter()
-        """Failed TLS handshakes by listener and reason, in OpenSSL's words."""
+        """Failed TLS handshakes by listener and cause (``tls_failures``)."""
         self._minute: collections.Counter[tuple[str, str]] = collections.Counter()
         self._failures: collections.Counter[tuple[str, str]] = collections.Counter()
 
@@ -54,12 +56,12 @@ class Ledger:
         self.sent_away[listener, reason] += 1
         self._count(self._minute, address, reason)
 
-    def handshake_failed(self, listener: str, reason: str, address: str) -> None:
+    def handshake_failed(self, listener: str, why: Refusal, address: str) -> None:
         """A TLS handshake came to nothing."""
-        self.failed[listener, reason] += 1
-        if (address, reason) not in self._failures and len(self._failures) < _AT_ONCE:
-            log.info("TLS handshake of %s on %s failed: %s", address, listener, reason)
-        self._count(self._failures, address, reason)
+        self.failed[listener, why.cause] += 1
+        if (address, why.cause) not in self._failures and len(self._failures) < _AT_ONCE:
+            log.info("TLS handshake of %s on %s failed: %s", address, listener, why.sentence)
+        self._count(self._failures, address, why.cause)
 
     def _count(self, counter: collections.Counter[tuple[str, str]], address: str, reason: str) -> None:
         known = (address, reason) in counter or len(counter) < _ADDRESSES

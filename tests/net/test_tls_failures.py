@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.pki.test_tls import Site, client_context, foreign, make_site, self_signed
-from tidegate.pki import refusals
+from tidegate.net import tls_failures
 
 
 @pytest.fixture
@@ -42,8 +42,8 @@ CASES: list[tuple[Callable[[Site], ssl.SSLContext], str, str]] = [
 @pytest.mark.parametrize(("client", "cause", "told"), CASES)
 def test_what_the_server_says(site: Site, client: Callable[[Site], ssl.SSLContext], cause: str, told: str) -> None:
     failed = failure(site, client(site))
-    assert refusals.of(failed).cause == cause
-    assert told in refusals.of(failed).sentence
+    assert tls_failures.of(failed).cause == cause
+    assert told in tls_failures.of(failed).sentence
 
 
 def failure(site: Site, client: ssl.SSLContext) -> BaseException:
@@ -69,7 +69,7 @@ def test_what_is_no_tls(site: Site) -> None:
     server = site.trust.listener().wrap_bio(up, ssl.MemoryBIO(), server_side=True)
     with pytest.raises(ssl.SSLError) as told:
         server.do_handshake()
-    assert refusals.of(told.value) == refusals.Refusal("not-tls", "it speaks HTTP without TLS")
+    assert tls_failures.of(told.value) == tls_failures.Refusal("not-tls", "it speaks HTTP without TLS")
 
 
 @pytest.mark.parametrize(
@@ -83,4 +83,4 @@ def test_what_is_no_tls(site: Site) -> None:
     ],
 )
 def test_other_ends(error: Exception, cause: str) -> None:
-    assert refusals.of(error).cause == cause
+    assert tls_failures.of(error).cause == cause
