@@ -121,7 +121,7 @@ def test_metrics_tell_who_was_sent_away(server: Started) -> None:
             pass
         _, _, text = server.fetch("/metrics")
     assert b'tidegate_connections_sent_away_total{listener="mqtts",reason="silent"}' in text
-    assert b'tidegate_tls_failures_total{listener="https",reason="http_request"} 1.0' in text
+    assert b'tidegate_tls_failures_total{listener="https",reason="not-tls"} 1.0' in text
     assert b'tidegate_unidentified_connections{state="silent"}' in text
     _settle(server)
 
