@@ -243,9 +243,10 @@ async def running(options: Options) -> AsyncIterator[Running]:
         node = _node(options.data, service.ids) if service.unit.shared else 0
         files.raise_limit()
         unfinished = max(options.door.unfinished, 4 * _largest_body(options))
-        door = Door(options.door._replace(unfinished=unfinished))
+        settings = _mqtt(options, service.settings.leniency)
+        door = Door(settings.at_the_door(options.door._replace(unfinished=unfinished)))
         metrics.door(door.seen)
-        devices = Endpoint(service, _mqtt(options, service.settings.leniency), node=node, door=door)
+        devices = Endpoint(service, settings, node=node, door=door)
         stack.push_async_callback(devices.drain, options.grace_s)
         await devices.open()
         timeline = Timeline(service.clock, engine.settle, devices.published)

@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Final
 
+from tidegate.net.door import LIMITS, Limits
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Settings:
@@ -25,8 +27,17 @@ class Settings:
     max_keep_alive: int = 1200
     connect_timeout: float = 20.0
     """From the accepted socket to a complete CONNECT."""
+    handshake_timeout: float = LIMITS.handshake_s
     websocket_lifetime: float = 86_400.0
     """The longest life of a WebSocket connection (2.9)."""
+    strangers: int = LIMITS.strangers
+    """Connections dealt with at once before it is known who they are, on all listeners; the others wait."""
+    strangers_per_address: int = LIMITS.strangers_per_address
+    """The same for one address; further ones wait without costing a handshake."""
+    waiting: int = LIMITS.bare
+    """Sockets that say nothing or wait so; then the oldest of the address that has most is closed."""
+    max_connections_per_address: int = LIMITS.per_address
+    """Connections of one address, known or not; further ones are closed. 0: a gateway has many behind one."""
     close_timeout: float = 5.0
     """How long a closing TLS connection waits for the peer's farewell."""
 
@@ -70,6 +81,16 @@ class Settings:
     """Bytes unsent to a client above which QoS 0 messages to it are dropped."""
     write_stall: float = 15.0
     """How long a client may stay above the high water mark before it is disconnected."""
+
+    def at_the_door(self, limits: Limits) -> Limits:
+        """Limits of the door with what is set here."""
+        return limits._replace(
+            handshake_s=self.handshake_timeout,
+            strangers=self.strangers,
+            strangers_per_address=self.strangers_per_address,
+            bare=self.waiting,
+            per_address=self.max_connections_per_address,
+        )
 
     @classmethod
     def strict(cls) -> Settings:
