@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import re
 import socket
@@ -37,10 +38,12 @@ LOOKS_AT_TAGS = {"StringEqualsIfExists": {"aws:ResourceTag/team": "${aws:Princip
 
 
 def table(heading: str) -> dict[str, set[str]]:
-    """The keys that have a value, by column of the table whose first column says ``key`` after a heading."""
+    """The keys that have a value, by column of the table that comes first after a heading."""
     lines = text_of("docs/operations.md").partition(heading)[2].lstrip().splitlines()
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
-    rows = rows[: next((at for at, row in enumerate(rows) if at and row[0] == "key"), len(rows))]
+    one = itertools.takewhile(
+        lambda line: line.startswith("|"), itertools.dropwhile(lambda line: line[:1] != "|", lines)
+    )
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in one]
     columns, found = rows[0][1:], rows[2:]
     return {
         column: {row[0].strip("`").lower() for row in found if row[at] == "yes"} for at, column in enumerate(columns, 1)
