@@ -21,7 +21,7 @@ from tidegate.ops.table import HANDLERS
 from tidegate.pki.vault import Vault
 from tidegate.store import audit as stored
 from tidegate.store import things
-from tidegate.store.database import Database, Tx, locks_rows, transact
+from tidegate.store.database import Database, Lane, Tx, locks_rows, transact
 from tidegate.store.postgres import PostgresDatabase
 from tidegate.wire import iot, iot_data, jobs_data
 
@@ -222,7 +222,7 @@ def test_entries_that_share_a_commit_share_a_row(database: Database) -> None:
 def _write(database: Database, sql: str) -> None:
     """As somebody would who gets at the store."""
     if isinstance(database, PostgresDatabase):
-        with database._connection("BEGIN") as connection:
+        with database._connection("BEGIN", Lane.OPERATORS) as connection:
             connection.execute(sql)
             connection.execute("COMMIT")
     else:
