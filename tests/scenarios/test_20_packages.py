@@ -44,7 +44,7 @@ def test_20_packages(scene: Scene) -> None:
 
     scene.create("gone", targets, destinationPackageVersions=[scene.arn("package/app/version/$null")])
     scene.report("t1", "SUCCEEDED", "gone")
-    assert shadow(scene, "t1") == {}
+    assert shadow(scene, "t1") == {"reported": {}}
 
     answer = refused(
         iot.update_package_version, packageName="app", versionName="1.0", attributes={"url": "https://example.com/b"}
