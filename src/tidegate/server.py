@@ -22,7 +22,6 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from ipaddress import ip_network
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -145,7 +144,7 @@ class Options(NamedTuple):
     """Take no more than AWS takes, and hold MQTT clients to its rates."""
     take: tuple[str, ...] = ()
     """Leniencies (``core.leniency``) that stay in spite of it."""
-    mqtt_settings: Mapping[str, Any] = MappingProxyType({})
+    mqtt_settings: Mapping[str, Any] | None = None
     """Fields of ``mqtt.settings.Settings`` to set otherwise."""
     objects: tuple[str, ...] = ()
     """A directory, or ``s3://bucket[/prefix]`` once or more; nothing: ``objects`` in the data directory."""
@@ -162,7 +161,7 @@ class Options(NamedTuple):
     """Further host names and addresses of this server: they go into its certificate, the first one to devices."""
     http_tls: bool = False
     """Serve operators over TLS, too."""
-    certificates: Mapping[str, tuple[Chain, ...]] = MappingProxyType({})
+    certificates: Mapping[str, tuple[Chain, ...]] | None = None
     """Certificates of the operator's by listener (``LISTENERS``), "" for all that have none of their own."""
     tls_suites: Suites = "modern"
     enforce_expiry: bool = True
@@ -260,7 +259,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
 def _mqtt(options: Options, taken: Leniency) -> MqttSettings:
     base = MqttSettings.strict() if options.strict_aws else MqttSettings()
     return dataclasses.replace(
-        overridden(base, options.mqtt_settings),
+        overridden(base, options.mqtt_settings or {}),
         denials_told=taken.denials_told,
         port_without_alpn=taken.port_without_alpn,
         unsubscribe_filters=taken.unsubscribe_filters,
@@ -285,7 +284,7 @@ async def _service(options: Options, stack: AsyncExitStack) -> tuple[Service, Tr
         work,
         issuer.own,
         watched=[options.data / name for name in (*authority.FILES, *_SERVED)],
-        beside=options.certificates,
+        beside=(options.certificates or {}),
         suites=options.tls_suites,
     )
     await trust.start()
@@ -547,7 +546,7 @@ def _addresses(options: Options, edges: _Edges, objects: str) -> Addresses:
         auth=options.auth,
         clock=options.clock,
         objects=objects,
-        own=LISTENERS if options.certificates.get(DEFAULT) else tuple(options.certificates),
+        own=LISTENERS if (options.certificates or {}).get(DEFAULT) else tuple(options.certificates or {}),
     )
 
 

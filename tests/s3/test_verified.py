@@ -143,10 +143,11 @@ def test_a_header_that_comes_twice(bucket: Bucket, server: Started, name: str) -
     ("line", "status"),
     [
         ("GET http://localhost/{b}/k HTTP/1.1", 200),
-        ("GET http://localhost:80/{b}/k HTTP/1.1", 400),
+        ("GET http://localhost:80/{b}/k HTTP/1.1", 200),
+        ("GET http://localhost:81/{b}/k HTTP/1.1", 400),
         ("GET http://other.localhost/{b}/k HTTP/1.1", 400),
         ("GET http:///{b}/k HTTP/1.1", 400),
-        ("OPTIONS * HTTP/1.1", 400),
+        ("OPTIONS * HTTP/1.1", 405),
         ("CONNECT localhost:80 HTTP/1.1", 400),
         ("GET /{b}/k?versionId=%FF HTTP/1.1", 400),
         ("GET /{b}/k?prefix=a%00 HTTP/1.1", 400),
