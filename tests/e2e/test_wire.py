@@ -22,7 +22,7 @@ from tests.e2e.fleet import PATIENCE, Account, Maker
 from tests.e2e.mqtt import Device
 from tests.servers import options, started
 from tidegate.mqtt import codec
-from tidegate.mqtt.codec import Connack, Connect, Filter, Packet, Puback, Publish, Suback, Subscribe
+from tidegate.mqtt.codec import Connack, Connect, Disconnect, Filter, Packet, Puback, Publish, Reason, Suback, Subscribe
 
 _DELAYED_S = 0.035
 """The kernel waits 40 ms at least before it acknowledges what nobody answers; each cycle of many would show that."""
@@ -267,3 +267,34 @@ def test_clients_that_subscribe_to_nothing_are_counted(tmp_path: Path, maker: Ma
         gone.get(timeout=PATIENCE)
         assert counted() == 1
         device.close()
+
+
+@pytest.mark.parametrize("asleep", [False, True], ids=["nobody waits", "somebody who is away waits"])
+@pytest.mark.parametrize("level", [4, 5])
+def test_whatever_was_sent_at_once_is_acknowledged_before_the_connection_ends(
+    account: Account, level: int, asleep: bool
+) -> None:
+    """Far more publishes than may be under way, then a breach of the protocol. What waits is on disk first."""
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    account.policy("device", {"Version": "2012-10-17", "Statement": [everything]})
+    credentials = account.device("pump")
+    if asleep:
+        sleeper = Device(account, credentials, "sleeper", clean=False)
+        sleeper.subscribe("a")
+        sleeper.close()
+    numbers = range(1, 331)
+    packets: list[Packet] = [Connect(level, "pump"), *(Publish("a", b"", 1, number) for number in numbers)]
+    packets.append(Subscribe(1, (Filter("a/#/b", 0),)))
+    with (
+        socket.create_connection(("localhost", account.mqtt_port), PATIENCE) as plain,
+        account.tls(credentials).wrap_socket(plain, server_hostname="localhost", suppress_ragged_eofs=True) as tls,
+    ):
+        tls.sendall(b"".join(codec.encode(each, level) for each in packets))
+        reader = codec.Reader(1 << 20, level)
+        found: list[Packet] = []
+        while data := tls.recv(65_536):
+            reader.feed(data)
+            while (packet := reader.next_packet()) is not None:
+                found.append(packet)
+    farewell = [Disconnect(Reason.TOPIC_FILTER_INVALID)] if level == 5 else []
+    assert found[1:] == [*(Puback(number) for number in numbers), *farewell]
