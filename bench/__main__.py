@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench import (
+    clients,
     connections,
     dearest,
     devices,
@@ -33,6 +34,7 @@ BENCHMARKS: dict[str, Callable[..., list[Figure]]] = {
     "endpoint": endpoint.run,
     "objects": objects.run,
     "dearest": dearest.run,
+    "clients": clients.run,
 }
 
 

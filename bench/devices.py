@@ -50,9 +50,12 @@ class Fleet:
 
 @contextmanager
 def fleet(folder: Path, laps: int, devices: int, *, tls: bool = False, **options: Any) -> Iterator[Fleet]:
-    """A server and its devices; ``options``: the load's ``connect``, the server's ``commit_each`` and ``store``."""
+    """A server and its devices; ``options``: the load's ``connect``, and ``commit_each``, ``joined``, ``store``.
+
+    ``joined``: what is due over TLS goes into one record.
+    """
     cores = machine.cores()
-    serving = {name: options.pop(name) for name in ("commit_each", "store") if name in options}
+    serving = {name: options.pop(name) for name in ("commit_each", "joined", "store") if name in options}
     with (
         Child("bench.serving", cores.server, data=str(folder), **serving) as server,
         Child("bench.mqtt_load", cores.load) as load,

@@ -15,6 +15,7 @@ import uvloop
 from bench import mqtt_client, processes
 from bench.measure import percentile
 
+_SUBACK, _UNSUBACK = 0x90, 0xB0
 _SAMPLED = 20
 """One answer in so many is timed, of each client another: many clients get less than that many each."""
 
@@ -22,7 +23,7 @@ _SAMPLED = 20
 class _Asker(mqtt_client.Client):
     """Asks again when it is answered."""
 
-    def __init__(self, name: str, prefix: str, listens: str | None, index: int) -> None:
+    def __init__(self, name: str, prefix: str, listens: str | None, index: int, *, around: bool = False) -> None:
         own = f"{prefix}{name}/jobs/"
         super().__init__(name, (own + listens).encode() if listens else None)
         self.answered = 0
@@ -32,14 +33,36 @@ class _Asker(mqtt_client.Client):
         self._get = mqtt_client.publish((own + "get").encode(), b'{"clientToken":"bench"}')
         self._until = 0.0
         self._sent_at = 0.0
+        self._acks = 0
+        own_topics = [mqtt_client.text(f"{own}get/{end}".encode()) for end in ("accepted", "rejected")]
+        self._before = [mqtt_client.packet(0x82, b"\x00\x02" + each + b"\x01") for each in own_topics] if around else []
+        self._after = [mqtt_client.packet(0xA2, b"\x00\x03" + each) for each in own_topics] if around else []
 
     def ask_until(self, instant: float) -> asyncio.Future[None]:
         """Ask, and again after each answer, until an instant of ``time.perf_counter``."""
         self.ended = asyncio.get_running_loop().create_future()
         self._until, self.answered, self.latencies = instant, 0, []
-        self._sent_at = time.perf_counter()
-        self.write(self._get)
+        self._ask()
         return self.ended
+
+    def _ask(self) -> None:
+        self._sent_at = time.perf_counter()
+        if not self._before:
+            self.write(self._get)
+            return
+        self._acks = 0
+        for each in self._before:
+            self.write(each)
+
+    def _packet(self, head: int, body: bytes) -> None:
+        if not self._before or head not in (_SUBACK, _UNSUBACK):
+            super()._packet(head, body)
+            return
+        self._acks += 1
+        if self._acks == len(self._before):
+            self.write(self._get)
+        elif self._acks == len(self._before) + len(self._after):
+            self._answered()
 
     def await_notice(self) -> asyncio.Future[None]:
         """Resolves when something arrives that was not asked for."""
@@ -52,6 +75,13 @@ class _Asker(mqtt_client.Client):
             self.told_at = self.told_at or time.perf_counter()
             self.done()
             return
+        if self._after:
+            for each in self._after:
+                self.write(each)
+        else:
+            self._answered()
+
+    def _answered(self) -> None:
         now = time.perf_counter()
         self.answered += 1
         if self.answered % _SAMPLED == self._timed:
@@ -59,8 +89,7 @@ class _Asker(mqtt_client.Client):
         if now >= self._until:
             self.done()
         else:
-            self._sent_at = now
-            self.write(self._get)
+            self._ask()
 
 
 def _same(asker: _Asker) -> _Asker:
@@ -81,8 +110,13 @@ class _Load:
         listens: str | None = None,
         tls: dict[str, str] | None = None,
         abreast: int = 50,
+        around: bool = False,
+        first: int = 0,
     ) -> float:
-        """Connect clients ``name0``…, so many at a time; seconds until the last is ready."""
+        """Connect clients ``name0``…, or from ``first`` on, so many at a time; seconds until the last is ready.
+
+        ``around``: they subscribe before each request and unsubscribe after it.
+        """
         self._again = {"port": port, "clients": clients, "name": name, "prefix": prefix, "listens": listens, "tls": tls}
         context = mqtt_client.context(tls) if tls else None
         where: dict[str, Any] = {"ssl": context, "server_hostname": "localhost"} if context else {}
@@ -93,7 +127,7 @@ class _Load:
 
         async def one(index: int) -> _Asker:
             async with room:
-                asker = _Asker(f"{name}{index}", prefix, listens, index)
+                asker = _Asker(f"{name}{first + index}", prefix, listens, index, around=around)
                 await loop.create_connection(partial(_same, asker), "127.0.0.1", port, **where)
                 await asker.ready
                 return asker

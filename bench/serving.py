@@ -6,6 +6,7 @@ certificate; it then has the policies of the fleet's certificate all the same.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Awaitable
@@ -18,6 +19,7 @@ from bench import processes, signing
 from tidegate import server
 from tidegate.clock import RandomIds, monotonic, wall_now
 from tidegate.mqtt import topics
+from tidegate.mqtt.edge import Edge
 from tidegate.mqtt.endpoint import DeviceIdentity, Devices
 from tidegate.mqtt.plane import Identity, Reply
 from tidegate.ops import (
@@ -78,7 +80,7 @@ class ByClientId:
             return await self._devices.identify(certificate_der, client_id, server_name, peer)
         known = self.certificate_id
         device = await self._service.unit.read(lambda tx: identity.load(tx, known, client_id=client_id))
-        return None if device is None else DeviceIdentity(device, device.bind(client_id, peer))
+        return None if device is None else DeviceIdentity(device, peer, self._service.clock.now)
 
     def request(self, identity: Identity, request: topics.JobsRequest, payload: bytes) -> Awaitable[Reply]:
         """As every device's."""
@@ -176,11 +178,18 @@ def _delete_job(call: Call, request: iot.DeleteJobRequest, tx: Tx) -> None:
     jobs.delete_job(tx, call, request)
 
 
+def _joined(edge: Edge, transport: asyncio.Transport) -> None:
+    """Write what is due as one record."""
+    transport.write(edge.connection.take_output())
+
+
 async def _main() -> None:
     given = processes.options()
     logging.basicConfig(level=logging.WARNING)
     if given.get("commit_each"):
         unit._BATCH, unit._SETS = 1, unit._THREADS
+    if given.get("joined"):
+        Edge._write = _joined
     data = Path(given["data"])
     store = given.get("store", "sqlite")
     _prepare(data, store)

@@ -263,6 +263,7 @@ def _mqtt(options: Options, taken: Leniency) -> MqttSettings:
         denials_told=taken.denials_told,
         port_without_alpn=taken.port_without_alpn,
         unsubscribe_filters=taken.unsubscribe_filters,
+        receive_maximum=taken.receive_maximum,
     )
 
 
@@ -427,6 +428,7 @@ async def _edges(
     with _listening("--mqtts", options.mqtts):
         mqtts = Address(*await devices.server.listen(*options.mqtts, certified, balancers=balancers))
     metrics.connections("mqtts", lambda: devices.server.connections)
+    metrics.unsubscribed = lambda: devices.server.unsubscribed
     control = Control(
         service, timeline, metrics, auth=options.auth, reset=lambda: _reset(service, timeline, devices, trust)
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import socket
 import ssl
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,8 +18,11 @@ from tests.e2e.fleet import Account, Maker
 from tests.e2e.mqtt import Device, Inbox, RefusedError
 from tests.servers import options, started
 from tidegate.core.leniency import PLACES, STRICT, Leniency, chosen
+from tidegate.mqtt import codec
 
 _numbers = itertools.count(1)
+_AT_ONCE = 20
+"""Of AWS's hundred a second's publishes would be used up."""
 
 
 @pytest.fixture(scope="module", params=["as a rule", "strict", "strict, taking all"])
@@ -27,6 +31,7 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     folder = tmp_path_factory.mktemp("strict")
     take = Leniency._fields if request.param.endswith("all") else ()
     wanted = options(folder, strict_aws=request.param != "as a rule", take=take)
+    wanted = wanted._replace(mqtt_settings={"max_unacknowledged": _AT_ONCE})
     with started(wanted) as server:
         yield Account(server, Maker(), folder), request.param != "strict"
 
@@ -132,6 +137,29 @@ def unsubscribe_filters(account: Account) -> bool:
     return taken
 
 
+def receive_maximum(account: Account) -> bool:
+    thing = f"r{next(_numbers)}"
+    with (
+        socket.create_connection(("localhost", account.mqtt_port), 20) as plain,
+        account.tls(account.device(thing)).wrap_socket(plain, server_hostname="localhost") as tls,
+    ):
+        topic = f"$aws/things/{thing}/jobs/get"
+        burst = [codec.Publish(topic, b"{}", 1, number) for number in range(1, _AT_ONCE + 2)]
+        tls.sendall(b"".join(codec.encode(each, codec.V5) for each in (codec.Connect(5, thing), *burst)))
+        reader, codes = codec.Reader(1 << 20, codec.V5), set()
+        while len(codes) < len(burst):
+            packet = reader.next_packet()
+            if isinstance(packet, codec.Disconnect):
+                assert packet.code == codec.Reason.RECEIVE_MAXIMUM_EXCEEDED
+                assert codes == set(range(1, _AT_ONCE + 1)), "what was accepted is acknowledged first"
+                return False
+            if isinstance(packet, codec.Puback):
+                codes.add(packet.packet_id)
+            elif packet is None:
+                reader.feed(tls.recv(65_536))
+        return True
+
+
 def detail_line_breaks(account: Account) -> bool:
     thing = f"l{next(_numbers)}"
     credentials = account.device(thing)
@@ -157,6 +185,7 @@ TESTS: dict[str, Callable[[Account], bool]] = {
     "websocket_certificates": websocket_certificates,
     "websocket_without_protocol": websocket_without_protocol,
     "unsubscribe_filters": unsubscribe_filters,
+    "receive_maximum": receive_maximum,
     "detail_line_breaks": detail_line_breaks,
 }
 

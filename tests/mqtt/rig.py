@@ -95,7 +95,11 @@ class Device:
         return self.connection.state is State.CLOSED
 
     def raw(self, data: bytes) -> None:
-        effects = self.connection.receive(data, self.rig.now)
+        self._carry_out(self.connection.receive(data, self.rig.now))
+        while self.connection.paid:
+            self._carry_out(self.connection.go_on(self.rig.now))
+
+    def _carry_out(self, effects: list[Effect]) -> None:
         rest = self.rig.broker.carry_out(self.connection, effects, self.rig.now)
         self.effects += [each for each in rest if not isinstance(each, FiltersChanged)]
 

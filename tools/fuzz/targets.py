@@ -92,6 +92,8 @@ class _Client:
         assert not (was_closed and effects), "a closed connection goes on"
         self._reader.level = self.connection.level
         self.carry_out(effects)
+        while self.connection.paid:
+            self.carry_out(self.connection.go_on(self.world.now))
         if self.connection.over_rate:
             self.connection.may_send_again()
             self.receive(b"")

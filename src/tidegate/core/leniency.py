@@ -18,6 +18,7 @@ class Leniency(NamedTuple):
     websocket_certificates: bool = True
     websocket_without_protocol: bool = True
     unsubscribe_filters: bool = True
+    receive_maximum: bool = True
     detail_line_breaks: bool = True
 
 
@@ -62,6 +63,11 @@ PLACES: Final[dict[str, Place]] = {
         "any number of filters in an UNSUBSCRIBE",
         "more than eight are not answered; here the connection ends, as for a SUBSCRIBE",
         "a report about the live service by a third party",
+    ),
+    "receive_maximum": Place(
+        "more QoS 1 publishes at once than an MQTT 5 client's Receive Maximum, read on as they are acknowledged",
+        "may disconnect: DISCONNECT 0x93",
+        "AWS's guide; mqtt.js and paho send all they have by default",
     ),
     "detail_line_breaks": Place(
         "line breaks and tabs in `statusDetails`, which AWS's own device client sends",

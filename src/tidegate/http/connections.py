@@ -207,6 +207,8 @@ class Connection(Sliced):
         else:
             self._check_overhead()
         self._next()
+        if self._begun and not self._queue and self._task is None:
+            self.confirm()  # some send head and body apart
         if self._begun or self._queue or self._holding is not None:
             self._count_held()
         if len(self._queue) > _PIPELINED:

@@ -64,6 +64,7 @@ class Broker:
             sessions.Answer: self._answer,
             sessions.Subscribed: self._subscribed,
             sessions.Unsubscribed: self._unsubscribed,
+            sessions.Broken: self._broken,
             Closed: self._closed,
         }
 
@@ -200,6 +201,17 @@ class Broker:
             else:
                 self._forget(session, now)
         self._left(connection, effect)
+
+    def _broken(self, connection: Connection, effect: sessions.Broken, now: clock.Millis) -> None:
+        """Everything before it was carried out; what that is owed goes out first, and its disk is waited for."""
+
+        def tell(_written: bool) -> None:
+            self.carry_out(connection, connection.breach(effect.error), now)
+
+        if connection.owed:
+            self._journal.when_written(tell)
+        else:
+            tell(True)
 
     def _publish_will(self, connection: Connection, will: codec.Will, now: clock.Millis) -> None:
         effect = sessions.will_publication(connection, will, now)

@@ -1,6 +1,8 @@
 """One socket: moves bytes between asyncio and a ``Connection``, and job requests between it and the service.
 
-Everything written in one turn of the loop leaves in one ``transport.write``. Reading stops while the client is being
+Everything written in one turn of the loop leaves together; over TLS each packet has a record of its own, because
+clients ask the socket, not TLS, whether there is more, and would see the second packet of a record a second later.
+Reading stops while the client is being
 identified, while it takes none of what was written, while too many of its requests await replies, and for the rest of
 the second when it exceeds a rate.
 """
@@ -107,6 +109,7 @@ class Edge(Sliced):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.peer = self.connection.address = self.attach(transport)
         self.transport = cast("asyncio.Transport", transport)
+        self._framed = self._framed or transport.get_extra_info("ssl_object") is not None
         self.transport.set_write_buffer_limits(high=self._server.settings.write_high_water)
         self.heard = self._server.deadlines.second
         self._server.opened(self)
@@ -126,6 +129,8 @@ class Edge(Sliced):
         self._limit()
         if connection.state is State.CONNECTING:
             self._count_held(len(data))
+        if not (connection.output or self._held or self._replies is not None or connection.owed is not None):
+            self.confirm()
 
     def _count_held(self, more: int) -> None:
         """Strangers' unfinished CONNECTs must not become too much in all."""
@@ -148,7 +153,10 @@ class Edge(Sliced):
         self._server.gone(self)
 
     def _lost(self) -> None:
-        self._carry_out(self.connection.lost(), self._server.clock.now())
+        connection, now = self.connection, self._server.clock.now()
+        while connection.stopped and not connection.broken:  # it is not paid any more, but what has arrived counts
+            self._carry_out(connection.go_on(now), now)
+        self._carry_out(connection.lost(), now)
         self.connection.mute()
 
     def pause_writing(self) -> None:
@@ -171,7 +179,7 @@ class Edge(Sliced):
             self._server.flush_soon(self)
 
     def awaits_reply(self) -> bool:
-        """Whether writing may wait a turn: a quick reply then shares one write, and one TLS record, with its PUBACK."""
+        """Whether writing may wait a turn: a quick reply then shares one write with its PUBACK."""
         if self._replies is None or self._turns >= _TURNS or self.connection.state is State.CLOSED:
             return False
         self._turns += 1
@@ -184,15 +192,11 @@ class Edge(Sliced):
         connection, transport = self.connection, self.transport
         if connection.counted:
             self._server.counted.add(self)
-        if self._held & _OWED and connection.owed is None:
-            self.release(_OWED)
         if transport is None or transport.is_closing():
             connection.take_output()
             return
-        if self._framed:
-            transport.writelines(connection.take_packets())
-        elif data := connection.take_output():
-            transport.write(data)
+        if connection.output:
+            self._write(transport)
         if connection.state is State.CLOSED:
             self.take_rest()
             self.release(self._held)  # a closing TLS connection reads the peer's farewell
@@ -202,6 +206,20 @@ class Edge(Sliced):
             connection.backlog = transport.get_write_buffer_size()
         elif connection.session is not None and connection.session.queued:
             connection.session.pump(self._server.clock.now())
+        if self._held & _OWED and connection.owed is None:
+            self._paid()
+
+    def _paid(self) -> None:
+        """The PUBACKs that were waited for are written."""
+        self.release(_OWED)
+        if not self._held & _IDENTIFYING:
+            self._limit()
+
+    def _write(self, transport: asyncio.Transport) -> None:
+        if self._framed:
+            transport.writelines(self.connection.take_packets())
+        else:
+            transport.write(self.connection.take_output())
 
     def stalled(self, at: float) -> bool:
         """Whether the client has taken too little for too long."""
@@ -221,13 +239,21 @@ class Edge(Sliced):
 
     def _limit(self) -> None:
         settings, connection = self._server.settings, self.connection
+        if connection.stopped:
+            self._take_paid()
+            if connection.stopped:
+                self.hold(_OWED)
         if self._replies is not None and len(self._replies) >= settings.max_pending_requests:
             self.hold(_PENDING)
-        if connection.owed is not None and len(connection.owed) >= settings.max_unacknowledged:
-            self.hold(_OWED)
         if connection.over_rate and not self._held & _RATE:
             self.hold(_RATE)
             self._server.throttled.append(self)
+
+    def _take_paid(self) -> None:
+        """Handle what waited for PUBACKs that are paid."""
+        connection, now = self.connection, self._server.clock.now()
+        while connection.paid:
+            self._carry_out(connection.go_on(now), now)
 
     def unthrottle(self) -> None:
         """The second is over."""

@@ -193,6 +193,12 @@ class Server:
         """Open sockets."""
         return len(self._edges)
 
+    @property
+    def unsubscribed(self) -> int:
+        """Connected clients without a subscription. Looks at each of them."""
+        sessions = (edge.connection.session for edge in self._edges)
+        return sum(session is not None and session.online and not session.subscriptions for session in sessions)
+
     def publish(
         self,
         topic: str,

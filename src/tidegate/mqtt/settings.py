@@ -19,6 +19,8 @@ class Settings:
     """Take MQTT on the shared port from clients that name no protocol; on AWS's 443 that fails."""
     unsubscribe_filters: bool = True
     """Take any number of filters in an UNSUBSCRIBE."""
+    receive_maximum: bool = True
+    """Read on as publishes are acknowledged where a client sends more at once than the Receive Maximum it was told."""
     lenient_qos2: bool = False
     """Grant QoS 1 to a subscription that asks for 2, instead of ending the connection (2.3)."""
 
@@ -99,6 +101,7 @@ class Settings:
             denials_told=False,
             port_without_alpn=False,
             unsubscribe_filters=False,
+            receive_maximum=False,
             publish_rate=100,
             publish_bytes=524_288,
             deliver_rate=100,
@@ -107,7 +110,7 @@ class Settings:
         )
 
 
-LENIENT: Final = frozenset({"denials_told", "port_without_alpn", "unsubscribe_filters"})
+LENIENT: Final = frozenset({"denials_told", "port_without_alpn", "unsubscribe_filters", "receive_maximum"})
 """What is switched as a leniency, not in a file of settings."""
 _WEEK: Final = 604_800
 _MOST: Final[dict[str, int]] = {

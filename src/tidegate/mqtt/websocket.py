@@ -52,8 +52,11 @@ class Tunnel(Sliced):
 
     def received(self, data: bytes) -> None:
         self._frames.receive_data(data)
-        for event in self._frames.events_received():
+        events = self._frames.events_received()
+        for event in events:
             self._received(cast("Frame", event))
+        if not events:
+            self.confirm()
         if self._frames.parser_exc is not None:
             self._broken("broken WebSocket frame")
         self.flush()
@@ -105,7 +108,7 @@ class Tunnel(Sliced):
         if self._transport.is_closing():
             return
         pieces = self._frames.data_to_send()
-        self._transport.write(b"".join(pieces))
+        self._transport.writelines([each for each in pieces if each])  # each in a TLS record of its own, in one write
         if pieces and not pieces[-1]:
             self._transport.close()
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import ipaddress
+import socket
 from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol, cast
 
@@ -31,6 +32,8 @@ from tidegate.net.unfinished import Holding, Unfinished
 _SHED = 32
 """Idle connections closed at once when room is short."""
 _TICK_S = 1.0
+_ONCE: Final = 2
+"""An even value acknowledges what there is; an odd one also what comes until we write again, a packet for each."""
 SILENT, WAITING, STRANGER, KNOWN, GONE = "silent", "waiting", "stranger", "known", "gone"
 
 
@@ -80,7 +83,7 @@ class Way(Protocol):
 class Ticket:
     """A connection, from its acceptance until it is gone."""
 
-    __slots__ = ("_door", "address", "drop", "key", "since", "state", "way")
+    __slots__ = ("_door", "address", "drop", "key", "since", "socket", "state", "way")
 
     def __init__(self, door: Door, way: Way, address: str, since: float, drop: Callable[[], object]) -> None:
         self._door = door
@@ -92,6 +95,8 @@ class Ticket:
         self.state = SILENT
         self.drop = drop
         """Closes the socket at once, whoever has it."""
+        self.socket: socket.socket | None = None
+        """What stands below the transport, once there is one."""
 
     def release(self) -> None:
         """The holder is known: make room for the next stranger. Further calls do nothing."""
@@ -102,6 +107,17 @@ class Ticket:
         """The connection is there: it can be sent away through its transport."""
         if self.state is not GONE:
             self.drop = cast("asyncio.Transport", transport).abort
+
+    def confirm(self) -> None:
+        """Have the kernel acknowledge what was read, because no answer of ours will take the acknowledgement along.
+
+        It would wait 40 ms for one, and so long a client that leaves Nagle's algorithm on keeps its next packet back.
+        """
+        if self.socket is not None:
+            try:
+                self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, _ONCE)
+            except OSError:
+                self.socket = None  # it is closed
 
     def holding(self, let_go: Callable[[], None]) -> Holding:
         """Count what the connection holds back of its requests; ``let_go`` is called when that is too much."""
@@ -224,7 +240,7 @@ class Door:
         stranger = ticket.state is STRANGER
         self._leave(ticket)
         ticket.state = GONE
-        ticket.drop = _nothing  # which lets go of the transport
+        ticket.drop, ticket.socket = _nothing, None  # which lets go of the transport
         self._taken -= ticket.way.weight
         self._addresses[ticket.key] -= 1
         if not self._addresses[ticket.key]:

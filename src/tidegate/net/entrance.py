@@ -152,7 +152,7 @@ class Entrance:
 
     def begin(self, ticket: Ticket) -> None:
         """Start TLS, if any, and the protocol."""
-        accepted = self._outside.pop(ticket).hand_over()
+        accepted = ticket.socket = self._outside.pop(ticket).hand_over()
         make = self._after_tls if self.placed else self._make
         opening = self.loop.connect_accepted_socket(lambda: make(ticket), accepted, **self._timeouts)
         task = self.loop.create_task(opening)

@@ -117,6 +117,11 @@ class Sliced(asyncio.Protocol):
         elif not self._held and self._below is not None and not self._below.is_closing():
             self._below.resume_reading()
 
+    def confirm(self) -> None:
+        """Nothing will be written for what was read: have the kernel acknowledge it now."""
+        if self.ticket is not None:
+            self.ticket.confirm()
+
     def take_rest(self) -> bytes:
         """What was not yet taken in, for a protocol that takes over."""
         rest, self._untaken = self._untaken, None

@@ -51,6 +51,8 @@ class Metrics(Collector):
         """How long what is due next has been due already; 0 while nothing waits for the engine."""
         self.executions_released = 0
         self.clock_jumps = 0
+        self.unsubscribed: Callable[[], int] = int
+        """Asked at each scrape: connected MQTT clients without a subscription."""
         self._requests: dict[tuple[str, str, int], _Latency] = {}
         self._connections: dict[str, Callable[[], int]] = {}
         self._doors: list[Callable[[], Seen | None]] = []
@@ -82,6 +84,9 @@ class Metrics(Collector):
         """The metric families, for a Prometheus registry."""
         yield from self._request_families()
         yield self._connection_family()
+        text = "Connected MQTT clients without a subscription."
+        name = "tidegate_mqtt_connections_without_subscription"
+        yield GaugeMetricFamily(name, text, value=self.unsubscribed())
         yield from self._door_families()
         yield _counter("tidegate_engine_steps", "Steps of the engine that became durable.", self.engine_steps)
         yield _counter("tidegate_engine_failures", "Steps of the engine that failed.", self.engine_failures)

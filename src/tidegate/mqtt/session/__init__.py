@@ -7,6 +7,7 @@ do. A ``Session`` holds what MQTT keeps between connections. Rules: device refer
 from tidegate.mqtt.session.connection import Ask, Connection
 from tidegate.mqtt.session.effects import (
     Answer,
+    Broken,
     Closed,
     Effect,
     FiltersChanged,
@@ -26,6 +27,7 @@ __all__ = [
     "Ack",
     "Answer",
     "Ask",
+    "Broken",
     "Closed",
     "Connection",
     "Delivery",

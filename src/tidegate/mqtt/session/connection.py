@@ -15,7 +15,7 @@ from tidegate.mqtt import codec
 from tidegate.mqtt.codec import ProtocolError, Reason
 from tidegate.mqtt.plane import Identity
 from tidegate.mqtt.session import connecting, publishing, sending, subscribing
-from tidegate.mqtt.session.effects import Closed, Effect
+from tidegate.mqtt.session.effects import Broken, Closed, Effect
 from tidegate.mqtt.session.messages import Ack, Ending, Message, State
 from tidegate.mqtt.session.session import Session
 from tidegate.mqtt.settings import Settings
@@ -63,6 +63,7 @@ class Connection:
         "aliases_in",
         "aliases_out",
         "backlog",
+        "broken",
         "client_id",
         "connect",
         "deliveries",
@@ -85,6 +86,7 @@ class Connection:
         "session",
         "settings",
         "state",
+        "stopped",
         "subscribes",
         "unseen",
         "unsent",
@@ -110,6 +112,8 @@ class Connection:
         self.deliveries = 0  # PUBLISHes sent since the last look, counted if there is a limit
         self.replays = 0  # those of them that had waited for the client
         self.owed: list[Ack] | None = None
+        self.stopped = False  # nothing more is taken from it until it was paid what it is owed
+        self.broken = False  # nor then: it broke the protocol, and is told when it was paid
         self.unseen = 0  # PUBACKs written that the client cannot have seen yet
         self.subscribes = 0
         self.settings = settings
@@ -190,7 +194,7 @@ class Connection:
         effects: list[Effect] = []
         self.effects = effects
         try:
-            while not self.over_rate and (handlers := _HANDLERS.get(self.state)) is not None:
+            while not (self.over_rate or self.stopped) and (handlers := _HANDLERS.get(self.state)) is not None:
                 packet = self.reader.next_packet()
                 if packet is None:
                     break
@@ -199,9 +203,23 @@ class Connection:
                     raise ProtocolError(Reason.PROTOCOL_ERROR, f"{type(packet).__name__} while {self.state.value}")
                 handler(self, packet, now)
         except ProtocolError as error:
-            self._broken(error)
+            if self.owed:
+                self.stopped = self.broken = True
+                effects.append(Broken(error))
+            else:
+                effects.extend(self.breach(error))
         self.effects = []
         return effects
+
+    @property
+    def paid(self) -> bool:
+        """Whether what has arrived waited for PUBACKs, and need not wait any more."""
+        return self.stopped and self.owed is None and not self.broken
+
+    def go_on(self, now: clock.Millis) -> list[Effect]:
+        """Handle what waited."""
+        self.stopped = False
+        return self.advance(now)
 
     def take_output(self) -> bytes:
         """The bytes to be written now."""
@@ -250,14 +268,14 @@ class Connection:
         self.holder.wake()
         return Closed(ending, code, message, left)
 
-    def _broken(self, error: ProtocolError) -> None:
+    def breach(self, error: ProtocolError) -> list[Effect]:
+        """End the connection of a client that broke the protocol."""
         ending = _ENDINGS.get(error.code, Ending.CLIENT_ERROR)
         if self.state is State.CONNECTING:
             if error.code is Reason.UNSUPPORTED_PROTOCOL_VERSION:
                 connecting.write_refusal(self, error.code)  # [MQTT-3.1.2-2]
-            self.effects.append(self.close(ending, error.code, str(error)))
-            return
-        self.effects.extend(self.shut(ending, error.code, str(error)))
+            return [self.close(ending, error.code, str(error))]
+        return self.shut(ending, error.code, str(error))
 
     # -- PINGREQ and DISCONNECT --
 
@@ -324,6 +342,9 @@ class Connection:
             self.owed = [ack]
         else:
             self.owed.append(ack)
+            # A strict server counts on, to see its Receive Maximum exceeded.
+            if len(self.owed) >= self.settings.max_unacknowledged and (not self.v5 or self.settings.receive_maximum):
+                self.stopped = True
         return ack
 
     def acknowledge(self, packet_id: int, code: int) -> None:

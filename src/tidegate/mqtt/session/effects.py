@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from tidegate.mqtt import topics
-from tidegate.mqtt.codec import Will
+from tidegate.mqtt.codec import ProtocolError, Will
 from tidegate.mqtt.session.messages import Ack, Ending, Message
 from tidegate.mqtt.session.session import Subscription
 
@@ -75,6 +75,12 @@ class FiltersChanged(msgspec.Struct):
     filters: list[str]
 
 
+class Broken(msgspec.Struct):
+    """The client broke the protocol after publishes that are still to be acknowledged; then it is told."""
+
+    error: ProtocolError
+
+
 class Closed(msgspec.Struct):
     """The connection is over. ``will`` is what the client asked to have published for this case."""
 
@@ -94,5 +100,6 @@ Effect = (
     | Subscribed
     | Unsubscribed
     | FiltersChanged
+    | Broken
     | Closed
 )

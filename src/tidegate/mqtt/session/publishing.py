@@ -48,7 +48,8 @@ def _check(connection: Connection, packet: codec.Publish) -> None:
     if len(packet.payload) > connection.settings.max_payload:
         raise ProtocolError(Reason.PACKET_TOO_LARGE, "payload larger than permitted")
     if connection.v5:
-        if packet.qos and connection.unacknowledged >= connection.settings.max_unacknowledged:
+        settings = connection.settings
+        if packet.qos and not settings.receive_maximum and connection.unacknowledged >= settings.max_unacknowledged:
             raise ProtocolError(Reason.RECEIVE_MAXIMUM_EXCEEDED, "more unacknowledged publishes than permitted")
         _resolve(connection, packet)
         _check_name(packet.topic)
