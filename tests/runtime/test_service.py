@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -46,4 +47,4 @@ def test_others_have_their_turn_between_the_parts_of_an_operation() -> None:
 
     assert asyncio.run(walked()) == ["a", "b", "c"]
     assert told.count("part") == 15
-    assert all(here != "part" or there != "part" for here, there in zip(told, told[1:], strict=False))
+    assert all(here != "part" or there != "part" for here, there in itertools.pairwise(told))

@@ -22,12 +22,12 @@ class Handler(NamedTuple):
     reads it in a transaction before that and ``prepare(call, request, found)`` gets it; where it finds None, there is
     nothing to prepare, and ``prepared`` is None. By the time of ``run`` the store may say otherwise.
 
-    ``reads`` marks an operation that changes nothing. ``in_parts`` marks one of those that looks at much:
-    ``run(tx, call, request, so_far, enough)`` begins with None and, when ``enough()``, answers the ``Unfinished`` with
-    which it is called again, in a later transaction, when others have had their turn. ``locks_rows`` marks one that guards itself with row locks and
-    version checks instead of relying on running alone. ``at_broker`` marks one about messages or connections, which no
-    transaction covers: ``run(broker, call, request)`` (``ops.broker``). ``partial`` says, for docs/parity.md, what is
-    still missing.
+    ``reads`` marks an operation that changes nothing. ``in_parts`` marks one of those that looks at much: ``run(tx,
+    call, request, so_far, enough)`` begins with None and, when ``enough()``, answers the ``Unfinished`` with which it
+    is called again, in a later transaction, when others have had their turn. ``locks_rows`` marks one that guards
+    itself with row locks and version checks instead of relying on running alone. ``at_broker`` marks one about
+    messages or connections, which no transaction covers: ``run(broker, call, request)`` (``ops.broker``). ``partial``
+    says, for docs/parity.md, what is still missing.
 
     Whatever does not only read leaves an entry in the audit log (``ops.audit``), unless ``changes(request)`` says that
     this one changes nothing. ``image(tx, call, request)`` is what of the state the entry shows as it was before and as
