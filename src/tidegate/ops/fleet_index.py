@@ -21,7 +21,7 @@ from tidegate.wire import iot, jsontext
 CHUNK = 200
 """Things read at once."""
 Ahead = deque[Any]
-"""Rows that a walk has read and not looked at yet; None behind the last. A walk in a later transaction goes on there."""
+"""Rows that a walk has read and not looked at yet; None behind the last. A later transaction goes on there."""
 T = TypeVar("T")
 
 
