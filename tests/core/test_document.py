@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 
+import pytest
 from hypothesis import given
 
 from tests.core.fragments import documents
@@ -47,3 +50,24 @@ def test_every_value_is_found(text: str) -> None:
 
     collect(json.loads(text))
     assert [value.text for value in document.values(text)] == expected
+
+
+def test_white_space_counts_inside_strings_only() -> None:
+    assert document.length('{ "a b" : [ 1,\n"c\\" d" ] }') == len('{"a b":[1,"c\\" d"]}')
+
+
+def seconds(call: Callable[[], object]) -> float:
+    began = time.thread_time()
+    call()
+    return time.thread_time() - began
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    ['"${' + '\\"' * 500_000, '"${' + '"' * 1_000_000, '"${"' + " " * 1_000_000, '${"' + "\\" * 1_000_001],
+    ids=["escaped quotes", "quotes", "white space", "backslashes"],
+)
+def test_text_that_is_no_json_takes_no_longer_than_it_is_long(hostile: str) -> None:
+    """Looked at once for each quote it would take hours; the bound is a hundred times what it takes."""
+    assert seconds(lambda: list(document.values(hostile))) < 30
+    assert seconds(lambda: document.length(hostile)) < 30

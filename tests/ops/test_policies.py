@@ -275,3 +275,9 @@ def test_documents_are_kept_as_they_came(run: Run) -> None:
     document = json.dumps(json.loads(DOCUMENT), indent=7) + "\n"
     create(run, policy_document=document)
     assert run("GetPolicy", policy_name="p").policy_document == document
+
+
+def test_white_space_inside_a_pattern_counts(run: Run) -> None:
+    document = json.dumps({"Statement": {"Effect": "Allow", "Action": "*", "Resource": "arn:aws:iot:*" + " " * 2048}})
+    with pytest.raises(iot.InvalidRequestException, match="2048"):
+        run("CreatePolicy", policy_name="p", policy_document=document)

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
 
 from tests.conftest import NOW, Run
 from tests.ops.indexed import change, connect, create, found, report, switch_on
-from tidegate.ops import searches
+from tidegate.ops import fleet_index, searches
 from tidegate.ops.call import Call
+from tidegate.ops.handler import Unfinished
+from tidegate.ops.table import HANDLERS
 from tidegate.store import scopes
 from tidegate.store.connectivity import Session
 from tidegate.store.database import Database, transact
 from tidegate.wire import iot
+
+REQUESTS: dict[str, Any] = {
+    "SearchIndex": iot.SearchIndexRequest,
+    "GetStatistics": iot.GetStatisticsRequest,
+    "GetCardinality": iot.GetCardinalityRequest,
+}
 
 
 @pytest.fixture
@@ -385,3 +394,38 @@ def test_types_and_billing_groups_are_found(run: Run) -> None:
     (thing,) = run("SearchIndex", query_string="thingName:a").things
     assert (thing.thing_type_name, thing.thing_group_names) == ("Lamp", ["hall", "Berlin"])
     assert found(run, "NOT thingTypeName:lamp") == ["b"]
+
+
+@pytest.mark.usefixtures("fleet")
+@pytest.mark.parametrize(
+    ("name", "members"),
+    [
+        ("SearchIndex", {"query_string": "*"}),
+        ("SearchIndex", {"query_string": "attributes.size:*", "max_results": 2}),
+        ("SearchIndex", {"query_string": "attributes.size:75"}),
+        ("GetStatistics", {"query_string": "*", "aggregation_field": "attributes.size"}),
+        ("GetCardinality", {"query_string": "*", "aggregation_field": "thingName"}),
+    ],
+)
+@pytest.mark.parametrize("chunk", [1, 2, 3])
+def test_a_walk_in_parts_finds_the_same(
+    run: Run,
+    database: Database,
+    call: Call,
+    name: str,
+    members: dict[str, Any],
+    chunk: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each part looks at one thing, in a transaction of its own."""
+    whole = run(name, **members)
+    monkeypatch.setattr(fleet_index, "CHUNK", chunk)
+    handler, request = HANDLERS["iot", name], REQUESTS[name](**members)
+    answer: Any = None
+    parts = 0
+    while answer is None or isinstance(answer, Unfinished):
+        answer = database.read(partial(handler.run, call=call, request=request, so_far=answer, enough=lambda: True))
+        parts += 1
+    assert handler.in_parts
+    assert parts > 2
+    assert answer == whole

@@ -12,7 +12,9 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*+"(?P<name>\s*:)?', re.DOTALL)
+_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?(?P<name>\s*+:)?', re.DOTALL)
+"""A string that is not closed runs to the end, lest the next one be looked for from each quote behind it."""
+_SPACE_BETWEEN: Final = re.compile(r'("(?:[^"\\]|\\.)*+"?)|\s+', re.DOTALL)
 _HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
 """Half of a surrogate pair: JSON can write it with an escape, but neither a key nor an answer can carry it."""
 _OPENING: Final = "${"
@@ -26,6 +28,11 @@ class Value(NamedTuple):
     start: int
     end: int
     text: str
+
+
+def length(document: str) -> int:
+    """The characters of a document. White space between its values is not counted, that inside a string is."""
+    return len(_SPACE_BETWEEN.sub(r"\1", document))
 
 
 def values(document: str) -> Iterator[Value]:

@@ -1,8 +1,9 @@
-"""The path of every HTTP request, in order: authenticate, plane, route, throttle, decode, authorise, invoke, encode.
+"""The path of every HTTP request, in order: authenticate, plane, route, throttle, decode, bound lists, authorise,
+invoke, encode.
 
-The server's own pages (``control``) branch off before the plane is
-chosen; everything else is an AWS request and is answered in AWS's form, errors of any origin included: an unexpected
-one leaves a traceback in the log under the request id that the caller got.
+The server's own pages (``control``) branch off before the plane is chosen; everything else is an AWS request and is
+answered in AWS's form, errors of any origin included: an unexpected one leaves a traceback in the log under the request
+id that the caller got.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from tidegate.http.control import Control
 from tidegate.http.planes import Planes
 from tidegate.http.request import Answer, Request
 from tidegate.http.throttle import Throttle
+from tidegate.ops import lists
 from tidegate.ops.call import Origin
 from tidegate.ops.handler import Handler
 from tidegate.runtime.metrics import Metrics
@@ -100,6 +102,7 @@ class App:
             )
             if allows is not None and not allows(operation, labels, members):
                 raise devices.forbidden()
+            lists.require_bounded(operation, members, self._service.settings.limits)
             refused = None
             if identity is not None and not identity.unlimited:
                 await operators.check(self._service, caller, operation, members, request)

@@ -41,7 +41,7 @@ class Limits(NamedTuple):
     policies_per_target: int = 10
     policy_versions: int = 5
     policy_characters: int = 2048
-    """White space is not counted."""
+    """White space between values is not counted."""
     ca_certificates_per_subject: int = 10
     billing_groups: int = 20_000
     thing_type_rest: int = 5 * 60_000

@@ -6,8 +6,10 @@ allows both).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
+from typing import Any, TypeVar
 
 from tidegate.core import index_configuration, indexing
 from tidegate.core.indexing import IndexedGroup, IndexedThing, Narrowed, Stored
@@ -16,8 +18,11 @@ from tidegate.store.database import Tx
 from tidegate.store.fleet_index import Connectivity, Membership, Row
 from tidegate.wire import iot, jsontext
 
-CHUNK = 500
+CHUNK = 200
 """Things read at once."""
+Ahead = deque[Any]
+"""Rows that a walk has read and not looked at yet; None behind the last. A later transaction goes on there."""
+T = TypeVar("T")
 
 
 def configured(tx: Tx, scope: int) -> iot.ThingIndexingConfiguration:
@@ -98,29 +103,32 @@ def things(
     tx: Tx,
     scope: int,
     configuration: iot.ThingIndexingConfiguration,
+    ahead: Ahead,
     *,
     after: str = "",
     narrowed: Narrowed | None = None,
 ) -> Iterator[IndexedThing]:
     """Every thing of the index by name, but for some that ``narrowed`` rules out."""
-    while True:
-        rows = chunk(tx, scope, after, CHUNK, narrowed)
-        for row, memberships in rows:
-            yield document(tx, configuration, row, memberships)
-        if len(rows) < CHUNK:
-            return
-        after = rows[-1][0].name
+    known = _walk(lambda last: chunk(tx, scope, last, CHUNK, narrowed), lambda one: one[0].name, ahead, after)
+    return (document(tx, configuration, row, memberships) for row, memberships in known)
 
 
-def thing_groups(tx: Tx, scope: int, after: str = "") -> Iterator[IndexedGroup]:
+def thing_groups(tx: Tx, scope: int, ahead: Ahead, after: str = "") -> Iterator[IndexedGroup]:
     """Every thing group of the index by name."""
+    known = _walk(lambda last: fleet_index.scan_groups(tx, scope, last, CHUNK), lambda one: one.name, ahead, after)
+    return (_group(tx, row) for row in known)
+
+
+def _walk(read: Callable[[str], list[T]], name: Callable[[T], str], ahead: Ahead, after: str) -> Iterator[T]:
     while True:
-        rows = fleet_index.scan_groups(tx, scope, after, CHUNK)
-        for row in rows:
-            yield _group(tx, row)
-        if len(rows) < CHUNK:
+        if not ahead:
+            rows = read(after)
+            ahead.extend(rows if len(rows) == CHUNK else [*rows, None])
+        one = ahead.popleft()
+        if one is None:
             return
-        after = rows[-1].name
+        after = name(one)
+        yield one
 
 
 def _group(tx: Tx, row: groups.Group) -> IndexedGroup:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from tidegate.core import pages
@@ -20,10 +22,12 @@ class Handler(NamedTuple):
     reads it in a transaction before that and ``prepare(call, request, found)`` gets it; where it finds None, there is
     nothing to prepare, and ``prepared`` is None. By the time of ``run`` the store may say otherwise.
 
-    ``reads`` marks an operation that changes nothing. ``locks_rows`` marks one that guards itself with row locks and
-    version checks instead of relying on running alone. ``at_broker`` marks one about messages or connections, which no
-    transaction covers: ``run(broker, call, request)`` (``ops.broker``). ``partial`` says, for docs/parity.md, what is
-    still missing.
+    ``reads`` marks an operation that changes nothing. ``in_parts`` marks one of those that looks at much: ``run(tx,
+    call, request, so_far, enough)`` begins with None and, when ``enough()``, answers the ``Unfinished`` with which it
+    is called again, in a later transaction, when others have had their turn. ``locks_rows`` marks one that guards
+    itself with row locks and version checks instead of relying on running alone. ``at_broker`` marks one about
+    messages or connections, which no transaction covers: ``run(broker, call, request)`` (``ops.broker``). ``partial``
+    says, for docs/parity.md, what is still missing.
 
     Whatever does not only read leaves an entry in the audit log (``ops.audit``), unless ``changes(request)`` says that
     this one changes nothing. ``image(tx, call, request)`` is what of the state the entry shows as it was before and as
@@ -32,6 +36,7 @@ class Handler(NamedTuple):
 
     run: Callable[..., Any]
     reads: bool = False
+    in_parts: bool = False
     locks_rows: bool = False
     prepare: Callable[..., Any] | None = None
     look: Callable[[Any, Call, Any], Any] | None = None
@@ -39,6 +44,24 @@ class Handler(NamedTuple):
     at_broker: bool = False
     changes: Callable[[Any], bool] | None = None
     image: Callable[[Any, Call, Any], Image] | None = None
+
+
+@dataclass(slots=True)
+class Unfinished:
+    """What an operation ``in_parts`` goes on from.
+
+    What it has found, the name of the last that it looked at, and what is read and not looked at yet.
+    """
+
+    found: list[Any] = field(default_factory=list)
+    last: str = ""
+    ahead: deque[Any] = field(default_factory=deque)
+    examined: int = 0
+
+
+def never() -> bool:
+    """For those who want an operation's answer at once, whatever it takes."""
+    return False
 
 
 class Page(NamedTuple):

@@ -97,7 +97,11 @@ def _check(call: Call, request: iot.CreateJobRequest, fetched: Fetched | None) -
     if request.job_template_arn is not None and not templates.is_template_arn(call, request.job_template_arn):
         problems.append(texts.templates.not_a_template_arn(request.job_template_arn))
     problems += origins.managed_problems(call, request)
-    problems += [texts.jobs.not_a_target(target) for target in request.targets or [] if _named_by(call, target) is None]
+    problems += [
+        texts.jobs.not_a_target(target)
+        for target in dict.fromkeys(request.targets or [])
+        if _named_by(call, target) is None
+    ]
     if problems:
         raise iot.InvalidRequestException(" ".join(dict.fromkeys(problems)))
     tags.require_room(request.tags, call.limits.tags_per_resource)

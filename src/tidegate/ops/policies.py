@@ -5,11 +5,11 @@ What a document means stands in ``core.policy``; here it is only refused or kept
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from tidegate.core import policy, texts
 from tidegate.core.audit import Image
+from tidegate.core.document import length
 from tidegate.ops import tags
 from tidegate.ops.call import Call
 from tidegate.ops.effects import PoliciesChanged
@@ -195,7 +195,7 @@ def _image(tx: Tx, call: Call, request: Any) -> Image:
 
 
 def _check_document(call: Call, name: str, document: str) -> None:
-    size = len(re.sub(r"\s+", "", document))
+    size = length(document)
     if size > call.limits.policy_characters:
         raise iot.InvalidRequestException(texts.policies.policy_too_large(size, call.limits.policy_characters))
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from tidegate.core import aggregation, index_configuration, indexed_fields, indexing, pages, query, texts
@@ -10,7 +10,7 @@ from tidegate.core.indexing import IndexedGroup, IndexedThing
 from tidegate.core.query import Value
 from tidegate.ops import fleet_index, handler
 from tidegate.ops.call import Call
-from tidegate.ops.handler import Handler
+from tidegate.ops.handler import Handler, Unfinished
 from tidegate.store.database import Tx
 from tidegate.wire import iot
 
@@ -28,22 +28,30 @@ class _Index(NamedTuple):
     counted: str
 
 
-def search_index(tx: Tx, call: Call, request: iot.SearchIndexRequest) -> iot.SearchIndexResponse:
+def search_index(
+    tx: Tx,
+    call: Call,
+    request: iot.SearchIndexRequest,
+    so_far: Unfinished | None = None,
+    enough: Callable[[], bool] = handler.never,
+) -> iot.SearchIndexResponse | Unfinished:
     """The things or thing groups that a query finds, by name."""
     index, tree = _asked(tx, call, request)
     listing = ("SearchIndex", call.account, call.region, index.name, request.query_string)
     page = handler.page(listing, token=request.next_token, size=request.max_results or PAGE, start=[""])
-    found: list[IndexedThing | IndexedGroup] = []
-    last = str(page.position[0])
-    for examined, one in enumerate(_documents(tx, call, index, tree, after=last)):
-        if examined == MOST_EXAMINED:
-            return _answer(index, found, pages.token(listing, [last]))
+    seen = so_far or Unfinished(last=str(page.position[0]))
+    for one in _documents(tx, call, index, tree, seen):
+        if seen.examined == MOST_EXAMINED:
+            return _answer(index, seen.found, pages.token(listing, [seen.last]))
         if query.matches(tree, one.fields):
-            if len(found) == page.size:
-                return _answer(index, found, pages.token(listing, [_name(found[-1])]))
-            found.append(one)
-        last = _name(one)
-    return _answer(index, found, None)
+            if len(seen.found) == page.size:
+                return _answer(index, seen.found, pages.token(listing, [_name(seen.found[-1])]))
+            seen.found.append(one)
+        seen.last = _name(one)
+        seen.examined += 1
+        if enough():
+            return seen
+    return _answer(index, seen.found, None)
 
 
 def _answer(index: _Index, found: list[IndexedThing | IndexedGroup], token: str | None) -> iot.SearchIndexResponse:
@@ -62,37 +70,58 @@ def _name(one: IndexedThing | IndexedGroup) -> str:
     return name
 
 
-def get_statistics(tx: Tx, call: Call, request: iot.GetStatisticsRequest) -> iot.GetStatisticsResponse:
+def get_statistics(
+    tx: Tx,
+    call: Call,
+    request: iot.GetStatisticsRequest,
+    so_far: Unfinished | None = None,
+    enough: Callable[[], bool] = handler.never,
+) -> iot.GetStatisticsResponse | Unfinished:
     """Count, average and so on of a field's values."""
-    kind, values = _aggregated(tx, call, request)
-    return iot.GetStatisticsResponse(statistics=aggregation.statistics(kind, aggregation.numbers(kind, values)))
+    kind, seen, whole = _aggregated(tx, call, request, so_far, enough)
+    return iot.GetStatisticsResponse(statistics=aggregation.statistics(kind, seen.found)) if whole else seen
 
 
-def get_cardinality(tx: Tx, call: Call, request: iot.GetCardinalityRequest) -> iot.GetCardinalityResponse:
+def get_cardinality(
+    tx: Tx,
+    call: Call,
+    request: iot.GetCardinalityRequest,
+    so_far: Unfinished | None = None,
+    enough: Callable[[], bool] = handler.never,
+) -> iot.GetCardinalityResponse | Unfinished:
     """How many different values a field has; exact, where AWS promises an approximation."""
-    kind, values = _aggregated(tx, call, request)
-    distinct = {value.words for value in values} if kind == "String" else set(aggregation.numbers(kind, values))
-    return iot.GetCardinalityResponse(cardinality=len(distinct))
+    _, seen, whole = _aggregated(tx, call, request, so_far, enough)
+    return iot.GetCardinalityResponse(cardinality=len(set(seen.found))) if whole else seen
 
 
 def _aggregated(
-    tx: Tx, call: Call, request: iot.GetStatisticsRequest | iot.GetCardinalityRequest
-) -> tuple[str, Iterator[Value]]:
-    """The type of the field that is asked for, and its values in what the query finds."""
+    tx: Tx,
+    call: Call,
+    request: iot.GetStatisticsRequest | iot.GetCardinalityRequest,
+    so_far: Unfinished | None,
+    enough: Callable[[], bool],
+) -> tuple[str, Unfinished, bool]:
+    """The type of the field that is asked for, its values in what the query finds, and whether these are all."""
     index, tree = _asked(tx, call, request)
     field = request.aggregation_field or index.counted
     kind = index_configuration.type_of(field, index.managed, index.custom)
     if kind is None:
         raise iot.InvalidAggregationException(texts.fleet_index.not_aggregated(field))
-    return kind, _values(tx, call, index, tree, index_configuration.searched_name(field))
-
-
-def _values(tx: Tx, call: Call, index: _Index, tree: query.Node, field: str) -> Iterator[Value]:
-    for one in _documents(tx, call, index, tree):
+    texts_too = kind == "String" and isinstance(request, iot.GetCardinalityRequest)
+    name, seen = index_configuration.searched_name(field), so_far or Unfinished()
+    for one in _documents(tx, call, index, tree, seen):
         if query.matches(tree, one.fields):
-            yield from one.fields.get(field, ())
-            if field in one.versions:
-                yield query.value(one.versions[field])
+            values = _values(one, name)
+            seen.found += [value.words for value in values] if texts_too else aggregation.numbers(kind, values)
+        seen.last = _name(one)
+        if enough():
+            return kind, seen, False
+    return kind, seen, True
+
+
+def _values(one: IndexedThing | IndexedGroup, field: str) -> list[Value]:
+    values = list(one.fields.get(field, ()))
+    return [*values, query.value(one.versions[field])] if field in one.versions else values
 
 
 def parsed(text: str | None, version: str | None, most_terms: int = query.MOST_TERMS) -> query.Node:
@@ -153,17 +182,20 @@ def _index(tx: Tx, call: Call, name: str | None) -> _Index:
 
 
 def _documents(
-    tx: Tx, call: Call, index: _Index, tree: query.Node, after: str = ""
+    tx: Tx, call: Call, index: _Index, tree: query.Node, seen: Unfinished
 ) -> Iterator[IndexedThing | IndexedGroup]:
     """What is in an index, by name; of things only those that the store cannot rule out."""
     if index.name == index_configuration.GROUPS:
-        return fleet_index.thing_groups(tx, call.scope, after)
+        return fleet_index.thing_groups(tx, call.scope, seen.ahead, seen.last)
     configuration = fleet_index.configured(tx, call.scope)
-    return fleet_index.things(tx, call.scope, configuration, after=after, narrowed=indexing.narrowed(tree))
+    narrowed = indexing.narrowed(tree)
+    return fleet_index.things(tx, call.scope, configuration, seen.ahead, after=seen.last, narrowed=narrowed)
 
 
 HANDLERS = {
-    ("iot", "SearchIndex"): Handler(search_index, reads=True, partial="Device Defender data and geographic queries"),
-    ("iot", "GetStatistics"): Handler(get_statistics, reads=True),
-    ("iot", "GetCardinality"): Handler(get_cardinality, reads=True),
+    ("iot", "SearchIndex"): Handler(
+        search_index, reads=True, in_parts=True, partial="Device Defender data and geographic queries"
+    ),
+    ("iot", "GetStatistics"): Handler(get_statistics, reads=True, in_parts=True),
+    ("iot", "GetCardinality"): Handler(get_cardinality, reads=True, in_parts=True),
 }

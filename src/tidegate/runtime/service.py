@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
-from tidegate.clock import Clock, Ids
+from tidegate.clock import Clock, Ids, monotonic
 from tidegate.core.leniency import Leniency
 from tidegate.ops import audit
 from tidegate.ops.audit import Entry
 from tidegate.ops.broker import MessageBroker
 from tidegate.ops.call import Authority, Call, Endpoints, Limits, Objects, Origin, Refused
 from tidegate.ops.effects import Missed, StoreEmptied
-from tidegate.ops.handler import Handler
+from tidegate.ops.handler import Handler, Unfinished
 from tidegate.pki.vault import Vault
 from tidegate.runtime.access import Access
 from tidegate.runtime.refusals import Refusals
@@ -23,6 +23,8 @@ from tidegate.store import scopes
 from tidegate.store.database import Lane, Tx, Work, in_lane, locks_rows
 
 _NOWHERE = Origin()
+_PART_S = 0.005
+"""How long a part of an operation takes that is carried out in parts; what it looks at last may take it beyond."""
 
 
 class Settings(NamedTuple):
@@ -75,6 +77,7 @@ class Service:
         self.desk: Callable[[], Desk] | None = None
         """Opens the message broker for a call; the device endpoint of this server sets it."""
         self._scopes: dict[tuple[str, str], int] = {}
+        self._parts = asyncio.Lock()
         unit.subscribe(self._changed)
 
     async def invoke(
@@ -110,11 +113,23 @@ class Service:
         def work(tx: Tx) -> Any:
             return handler.run(tx, call, request, *prepared)
 
+        if handler.in_parts:
+            return await self._in_parts(handler, call, request, lane)
         if handler.reads:
             return await self.unit.read(in_lane(lane, work))
         change: Work[Any] = audit.recorded(work, handler, call, request) if audited else work
         in_lane(lane, change)
         return await self.unit.transact(locks_rows(change) if handler.locks_rows else change)
+
+    async def _in_parts(self, handler: Handler, call: Call, request: Any, lane: Lane) -> Any:
+        """An operation that looks at much, a little at a time: one part of one such call in a turn of the loop."""
+        answer: Any = None
+        while True:
+            async with self._parts:
+                answer = await self.unit.read(in_lane(lane, _part(handler, call, request, answer)))
+                if not isinstance(answer, Unfinished):
+                    return answer
+                await asyncio.sleep(0)
 
     async def _at_broker(self, handler: Handler, call: Call, request: Any) -> Any:
         assert self.desk is not None
@@ -181,3 +196,11 @@ class Service:
     def _changed(self, effects: list[Any]) -> None:
         if any(isinstance(effect, StoreEmptied | Missed) for effect in effects):
             self._scopes.clear()
+
+
+def _part(handler: Handler, call: Call, request: Any, so_far: Unfinished | None) -> Work[Any]:
+    def work(tx: Tx) -> Any:
+        until = monotonic() + _PART_S
+        return handler.run(tx, call, request, so_far, lambda: monotonic() >= until)
+
+    return work

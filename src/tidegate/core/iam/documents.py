@@ -7,12 +7,13 @@ from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
+from tidegate.core import document
 from tidegate.core.iam import conditions, patterns
 from tidegate.core.iam.conditions import Condition
 from tidegate.core.iam.patterns import Template
 
 LONGEST: Final = 6144
-"""Characters of a document, white space not counted: IAM's limit of a managed policy."""
+"""Characters of a document, white space between values not counted: IAM's limit of a managed policy."""
 CURRENT: Final = "2012-10-17"
 """The version of the language that has variables."""
 
@@ -59,7 +60,7 @@ def parse(text: str, name: str = "") -> Policy:
         MalformedError: it is no policy for a principal; with every problem.
     """
     problems: list[str] = []
-    size = len("".join(text.split()))
+    size = document.length(text)
     if size > LONGEST:
         problems.append(f"The policy has {size} characters; {LONGEST} are allowed.")
     statements = tuple(_statements(_root(text, problems), problems))

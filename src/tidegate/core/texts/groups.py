@@ -56,3 +56,8 @@ def thing_in_hierarchy(thing_name: str, name: str) -> str:
 def thing_in_too_many_groups(thing_name: str, limit: int) -> str:
     """[R]"""
     return f"Thing {thing_name} cannot be in more than {limit} thing groups"
+
+
+def too_many_groups_named(limit: int) -> str:
+    """[R] UpdateThingGroupsForThing."""
+    return f"A request cannot name more than {limit} thing groups."
