@@ -78,7 +78,7 @@ class ByClientId:
             return await self._devices.identify(certificate_der, client_id, server_name, peer)
         known = self.certificate_id
         device = await self._service.unit.read(lambda tx: identity.load(tx, known, client_id=client_id))
-        return None if device is None else DeviceIdentity(device, device.bind(client_id, peer))
+        return None if device is None else DeviceIdentity(device, peer, self._service.clock.now)
 
     def request(self, identity: Identity, request: topics.JobsRequest, payload: bytes) -> Awaitable[Reply]:
         """As every device's."""

@@ -16,7 +16,6 @@ from tidegate.core.contexts import Place
 from tidegate.net import pages
 from tidegate.net.failures import Failures
 from tidegate.net.pages import Own
-from tidegate.net.seldom import Seldom
 from tidegate.objects import sigv4
 from tidegate.objects.refusals import RefusedError
 from tidegate.s3 import addressing, buckets, chunked, dates, listings, multipart, objects, segments
@@ -146,7 +145,7 @@ class App:
         """``own`` are the names of a server that asks for no signature; None where a page would have to sign."""
         self._work, self._callers, self._gate, self._ids = work, callers, gate, ids
         self._domains, self._observe, self._own = domains, observe, own
-        self._seldom, self._failures, self._sparing = Seldom(), Failures(), Sparing(log)
+        self._failures, self._sparing = Failures(), Sparing(log)
 
     async def respond(self, exchange: Exchange) -> None:
         """Answer an exchange.
@@ -205,18 +204,8 @@ class App:
 
     def _failed(self, error: S3Error, address: str) -> S3Error:
         """Count a signature that does not hold; what its sender is told."""
-        if not self._failures.too_many(address):
-            if error.code in _COUNTED:
-                self._failures.note(address)
-            return error
-        held_back = self._seldom.due("failures")
-        if held_back is not None:
-            log.warning(
-                "requests from %s fail to sign too often and are throttled, those with a good signature are not. Look "
-                "for a client with an old key, or block the address. (%d more answers since the last line.)",
-                *(address, held_back),
-            )
-        return S3Error("SlowDown")
+        throttled = self._failures.throttles(address, guessed=error.code in _COUNTED)
+        return S3Error("SlowDown") if throttled else error
 
     def _keep_out(self, own: Own, exchange: Exchange) -> None:
         """Refuse what a web page sends that has no business here."""
@@ -224,10 +213,8 @@ class App:
         found = pages.refusal(own, get("host"), get("origin"), get("sec-fetch-site"))
         if found is None:
             return
-        held_back = self._seldom.due(found.cause)
-        if held_back is not None:
-            again = f" ({held_back} more of this kind since the last line.)" if held_back else ""
-            log.warning("refused a request from %s by its %s: %s%s", exchange.peer.address, *found, again)
+        address = exchange.peer.address
+        self._sparing.warning("refused a request from %s by its %s: %s", address, *found, kind=found.cause)
         raise _UninvitedError("AccessDenied", found.message)
 
     async def _permit(self, caller: Caller, peer: Peer, action: str, bucket: str, key: str) -> None:
