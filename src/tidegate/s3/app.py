@@ -20,8 +20,8 @@ from tidegate.objects import sigv4
 from tidegate.objects.refusals import RefusedError
 from tidegate.s3 import addressing, buckets, chunked, dates, listings, multipart, objects, segments
 from tidegate.s3.addressing import Target
-from tidegate.s3.asking import Gate
-from tidegate.s3.callers import Caller, Callers
+from tidegate.s3.asking import Act, Gate
+from tidegate.s3.callers import Caller, Callers, Holder
 from tidegate.s3.connections import Exchange, Peer
 from tidegate.s3.errors import S3Error
 from tidegate.s3.outlet import GoneError
@@ -101,6 +101,19 @@ _OBJECT: Final = {
     ("POST", "uploadId"): _op(multipart.complete_multipart_upload, "PutObject"),
     ("DELETE", "uploadId"): _op(multipart.abort_multipart_upload),
 }
+_NOTED: Final = frozenset(
+    {
+        "CompleteMultipartUpload",
+        "CopyObject",
+        "CreateBucket",
+        "DeleteBucket",
+        "DeleteObject",
+        "DeleteObjects",
+        "PutBucketVersioning",
+        "PutObject",
+    }
+)
+"""What makes, replaces or removes a bucket or an object. The audit log is told of it when a key's holder does it."""
 _PLAIN_PARAMETERS: Final = frozenset(
     {
         "prefix",
@@ -156,7 +169,7 @@ class App:
         started, request_id = monotonic(), self._ids.uuid().replace("-", "")[:16].upper()
         name = "unknown"
         try:
-            operation, request, call = await self._understood(exchange)
+            operation, request, call = await self._understood(exchange, request_id)
             name = operation.name
             answer = await operation.run(self._work, call, request)
             if answer.span is not None:
@@ -172,6 +185,7 @@ class App:
             status = refusal.status
             if status == 403 and not isinstance(error, _UninvitedError):
                 head, peer = exchange.head, exchange.peer.address
+                self._gate.refused(peer, "".join(getattr(error, "__notes__", ())) or "an S3 client", refusal.code)
                 log.warning(
                     "refused %s %.200r from %s: %s: %.500r Request %s.",
                     *(head.method, head.path, peer, refusal.code, refusal.message, request_id),
@@ -181,7 +195,7 @@ class App:
             await self._refuse(exchange, refusal, request_id)
         self._observe(name, status, monotonic() - started)
 
-    async def _understood(self, exchange: Exchange) -> tuple[Operation, Request, Call]:
+    async def _understood(self, exchange: Exchange, request_id: str) -> tuple[Operation, Request, Call]:
         if exchange.fault is not None:
             raise S3Error("InvalidRequest", exchange.fault)
         if self._own is not None:
@@ -200,6 +214,10 @@ class App:
         if request.source is not None:
             bucket, key, version_id = request.source
             await call.permit("s3:GetObject" if version_id is None else "s3:GetObjectVersion", bucket, key)
+        if caller.holder is not None and operation.name in _NOTED:
+            arn, place = _arn(request.bucket, request.key), self._place(caller.holder, exchange.peer)
+            act = Act(caller.account, f"s3:{operation.name}", arn, request_id)
+            await self._gate.note(caller.holder.key_id, caller.holder.token, act, place)
         return operation, request, call
 
     def _failed(self, error: S3Error, address: str) -> S3Error:
@@ -221,10 +239,15 @@ class App:
         holder = caller.holder
         if holder is None:
             return
-        place = Place(holder.region or self._work.region, peer.address, peer.tls)
+        place = self._place(holder, peer)
         told = await self._gate.authorise(holder.key_id, holder.token, action, _arn(bucket, key), place)
         if told is not None:
-            raise S3Error("AccessDenied", told)
+            refusal = S3Error("AccessDenied", told)
+            refusal.add_note(f"access key {holder.key_id!a}")
+            raise refusal
+
+    def _place(self, holder: Holder, peer: Peer) -> Place:
+        return Place(holder.region or self._work.region, peer.address, peer.tls)
 
     async def _stream(self, exchange: Exchange, answer: Answer, span: Span, request_id: str) -> None:
         try:
