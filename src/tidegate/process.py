@@ -30,7 +30,13 @@ def repair(folder: Path) -> list[str]:
     Raises:
         OSError: a file is another user's.
     """
-    found = sorted({path for pattern in _SECRETS for path in folder.glob(pattern) if path.stat().st_mode & 0o077})
-    for path in found:
-        path.chmod(path.stat().st_mode & 0o700)
-    return [str(path.relative_to(folder)) for path in found]
+    found = sorted({path for pattern in _SECRETS for path in folder.glob(pattern)})
+    return [str(path.relative_to(folder)) for path in found if take_from_others(path)]
+
+
+def take_from_others(path: Path) -> bool:
+    """Let only its owner do anything with a file or directory; whether others could. Raises ``OSError``."""
+    mode = path.stat().st_mode
+    if mode & 0o077:
+        path.chmod(mode & 0o700)
+    return bool(mode & 0o077)

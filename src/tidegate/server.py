@@ -51,7 +51,7 @@ from tidegate.mqtt.server import Server as MqttServer
 from tidegate.mqtt.settings import Settings as MqttSettings
 from tidegate.mqtt.settings import overridden
 from tidegate.mqtt.shared import Doorman
-from tidegate.net import files, pages
+from tidegate.net import pages, room
 from tidegate.net.door import Door
 from tidegate.net.door import Limits as DoorLimits
 from tidegate.net.entrance import Networks
@@ -240,7 +240,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
         engine.start()
         stack.push_async_callback(engine.stop)
         node = _node(options.data, service.ids) if service.unit.shared else 0
-        files.raise_limit()
+        room.raise_limit()
         unfinished = max(options.door.unfinished, 4 * _largest_body(options))
         settings = _mqtt(options, service.settings.leniency)
         door = Door(settings.at_the_door(options.door._replace(unfinished=unfinished)))

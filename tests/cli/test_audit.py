@@ -7,12 +7,18 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import hashes
 
 from tests.cli.test_access import JOBS, exports
 from tests.cli.test_commands import PORTS, run, serving
-from tidegate.cli import access, keys
+from tidegate import cli
+from tidegate.cli import access, keys, rotate
+from tidegate.cli import audit as commands
+from tidegate.cli import authority as authorities
+from tidegate.clock import RandomIds, wall_now
 from tidegate.core import audit as rules
 from tidegate.ops import audit
+from tidegate.pki import authority, vault
 from tidegate.store.sqlite import SqliteDatabase
 
 READS = {"list", "show", "simulate"}
@@ -69,6 +75,74 @@ def test_each_command_that_changes_who_may_do_what_leaves_an_entry(tmp_path: Pat
         [text] = connection.execute("SELECT group_concat(entries) FROM audit").fetchone()
     connection.close()
     assert made["AWS_SECRET_ACCESS_KEY"] not in text
+
+
+def test_each_command_that_changes_keys_in_files_leaves_an_entry_before(tmp_path: Path) -> None:
+    data, ids = tmp_path / "data", RandomIds()
+    vault.load_or_create(data, ids)
+    made = authority.load_or_create(tmp_path / "own", now=wall_now(), ids=ids)
+    pair = (str(tmp_path / "own" / authority.BUNDLE), str(tmp_path / "own" / authority.KEY))
+    done: dict[str, list[audit.Entry]] = {}
+
+    def change(app: str, command: str, *arguments: str) -> None:
+        before = len(unsealed(data)) if done else 0
+        found = run(app, command, *arguments, "--data", str(data))
+        assert found.returncode == 0, found.stderr
+        now = unsealed(data)
+        assert len(now) == before + 1
+        done.setdefault(f"{app} {command}", []).append(now[-1])
+
+    first = vault.load(data / vault.FILE, ids)
+    for options in ((), ("--retire",), ("--prepare",)):
+        change("rotate", "master-key", *options)
+    change("rotate", "presign-key")
+    change("authority", "import", *pair)
+    change("rotate", "authority")
+    change("rotate", "authority", "--retire")
+    assert set(done) == {
+        f"{name} {command}"
+        for name, app in (("authority", authorities.app), ("rotate", rotate.app))
+        for command in app
+        if not command.startswith("-") and command not in READS
+    }
+    rotated = done["rotate master-key"]
+    steps = [json.loads(bytes(entry.parameters))["step"] for entry in rotated if entry.parameters]
+    assert steps == ["advance", "retire", "prepare"]
+    assert rotated[0].before == {"key": first.fingerprint}
+    assert rotated[1].before == {"key": vault.load(data / vault.FILE, ids).fingerprint}
+    [brought] = done["authority import"]
+    assert brought.before is None
+    assert done["rotate authority"][0].before == {authority.KEY: made.certificate.fingerprint(hashes.SHA256()).hex()}
+    for entry in [entry for entries in done.values() for entry in entries]:
+        assert (entry.outcome, entry.edge) == ("asked", "command")
+        assert entry.principal.startswith("user ")
+        assert entry.operation.startswith("tidegate:")
+
+
+def test_every_command_is_known_to_change_something_or_not() -> None:
+    """A new one needs a line here, and, if it changes who may do what, an entry in the log."""
+    audited = {"keys", "access", "rotate", "authority"}
+    groups = {"audit": {"list", "export", "head", "verify", "prune"}}
+    harmless = {"serve", "demo", "env", "why-denied", "check", "version"}
+    assert {name for name in cli.app if not name.startswith("-")} == audited | set(groups) | harmless
+    assert {name for name in commands.app if not name.startswith("-")} == groups["audit"]
+
+
+def test_seals_of_the_previous_master_key_are_proved_as_long_as_it_is_there(store: Path) -> None:
+    data = ("--data", str(store))
+    assert run("rotate", "master-key", *data).returncode == 0
+    verified = run("audit", "verify", *data)
+    assert verified.stdout.startswith("3 entries are whole, up to 3:"), verified.stderr
+    assert "1 are not sealed yet" in verified.stdout
+    with serving(store, *PORTS) as server:
+        assert server.stop() == 0
+    assert run("audit", "verify", *data).stdout.startswith("6 entries are whole")
+    with sqlite3.connect(store / "tidegate.db") as connection:  # a chain made anew without the old key
+        connection.execute("UPDATE audit SET mac = substr(mac, 1, 9) || hash WHERE seq <= 3")
+    connection.close()
+    forged = run("audit", "verify", *data)
+    assert "was sealed without the master key" in forged.stderr
+    assert forged.returncode == 1
 
 
 def test_a_command_that_is_refused_leaves_none(tmp_path: Path) -> None:

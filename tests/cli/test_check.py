@@ -98,12 +98,13 @@ def test_counters_that_are_not_what_the_rows_are(
     database.close()
 
 
-def test_a_deleted_file_is_noticed_and_nothing_goes_into_it(tmp_path: Path) -> None:
+def test_a_deleted_file_is_noticed_and_nothing_goes_into_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with started(options(tmp_path / "data")) as running:
         running.client("iot").create_thing(thingName="before")
         os.rename(tmp_path / "data" / "tidegate.db", tmp_path / "elsewhere")
         status, _, body = running.fetch("/_tidegate/health")
-        assert (status, "was deleted or replaced" in json.loads(body)["store"]) == (503, True)
+        assert (status, json.loads(body)["store"]) == (503, "It takes no write; the log says why.")
+        assert f"{tmp_path / 'data' / 'tidegate.db'} was deleted or replaced" in caplog.text
         with pytest.raises(Exception, match="Nothing was changed"):
             running.client("iot").create_thing(thingName="after")
         os.rename(tmp_path / "elsewhere", tmp_path / "data" / "tidegate.db")
@@ -111,7 +112,7 @@ def test_a_deleted_file_is_noticed_and_nothing_goes_into_it(tmp_path: Path) -> N
         running.client("iot").create_thing(thingName="after")
 
 
-def test_a_broken_index_of_objects_is_known_to_health(tmp_path: Path) -> None:
+def test_a_broken_index_of_objects_is_known_to_health(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with started(options(tmp_path / "data")) as running:
         running.client("s3").create_bucket(Bucket="bucket")
         assert running.fetch("/_tidegate/health")[0] == 200
@@ -119,7 +120,8 @@ def test_a_broken_index_of_objects_is_known_to_health(tmp_path: Path) -> None:
         (index.parent / "index.db-wal").write_bytes(b"")
         index.write_bytes(b"\xa5" * index.stat().st_size)
         status, _, body = running.fetch("/_tidegate/health")
-        assert (status, "objects' index" in json.loads(body)["objects"]) == (503, True)
+        assert (status, json.loads(body)["objects"]) == (503, "Their index cannot be read; the log says why.")
+        assert "objects cannot be served: the objects' index: file is not a database; it is damaged" in caplog.text
 
 
 def test_a_read_only_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.e2e.fleet import PATIENCE, Account, Maker
+from tests.e2e.mqtt import RefusedError, connected
 from tests.e2e.test_durability import WRITERS, Change, Journal, Server, Trigger, prepare, write
 from tests.operators import admitted, vault_of
 from tests.servers import Started, options, started
@@ -134,15 +135,39 @@ def test_what_an_operator_does_over_mqtt_is_told(server: Started, account: Accou
     answered = threading.Event()
     client.on_message = lambda *_: answered.set()
     client.on_connect = lambda *_: client.subscribe("$aws/things/ws-lamp/shadow/update/accepted")
-    client.on_subscribe = lambda *_: client.publish("$aws/things/ws-lamp/shadow/update", '{"state":{}}', qos=1)
+
+    def act(*_: Any) -> None:
+        client.publish("plain", "not told", qos=1)
+        client.publish("kept", "told", qos=1, retain=True)
+        client.publish("$aws/things/ws-lamp/shadow/update", '{"state":{}}', qos=1)
+
+    client.on_subscribe = act
     client.connect(host, int(port))
     client.loop_start()
     assert answered.wait(PATIENCE)
     client.disconnect()
     client.loop_stop()
-    entry = entries(server, resource=f":{account.id}:")[-1]
+    server.on_loop(server.running.devices.journal.settled)
+    told = entries(server, resource=f":{account.id}:")
+    [retained] = [one for one in told if one["operation"] == "iot:Publish"]
+    [entry] = [one for one in told if one["operation"] == "iot:UpdateThingShadow"]
+    assert (retained["edge"], retained["resources"]) == ("mqtt", [f"arn:aws:iot:eu-west-1:{account.id}:topic/kept"])
+    assert (retained["parameters"]["retain"], retained["parameters"]["payload"]["size"]) == (True, 4)
     assert (entry["edge"], entry["operation"]) == ("mqtt", "iot:UpdateThingShadow")
     assert entry["resources"] == [f"arn:aws:iot:eu-west-1:{account.id}:thing/ws-lamp"]
+
+
+def test_refused_clients_are_added_up(tmp_path: Path, maker: Maker) -> None:
+    with started(options(tmp_path)) as server:
+        account = Account(server, maker, tmp_path)
+        credentials = account.device("lamp")
+        for _ in range(2):
+            with pytest.raises(RefusedError), connected(account, credentials, "stranger", thing="lamp"):
+                pass
+        with connected(account, credentials, "lamp"):
+            pass
+        entry = server.on_loop(_refusals(server))
+    assert entry.after == {"AUTHORIZATION_FAILED 127.0.0.1 MQTT client 'stranger'": "2"}
 
 
 def test_refusals_are_added_up(guarded: Started) -> None:
@@ -339,3 +364,59 @@ def test_boto3_is_answered_as_before(either: Started) -> None:
     iot.create_thing(thingName=name)
     found = [entry for entry in entries(either, operation="CreateThing") if entry["parameters"]["thingName"] == name]
     assert len(found) == 2
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_what_a_key_does_to_objects_is_told_before(tmp_path: Path, apart: bool) -> None:
+    with started(options(tmp_path, auth=True, objects_apart=apart)) as server:
+        ann = Operator(server, {**ALL, "Action": "s3:*"})
+        s3 = ann.client("s3")
+        s3.create_bucket(Bucket="shelf")
+        answer = s3.put_object(Bucket="shelf", Key="a b", Body=b"1")
+        s3.copy_object(Bucket="shelf", Key="copy", CopySource={"Bucket": "shelf", "Key": "a b"})
+        upload = s3.create_multipart_upload(Bucket="shelf", Key="large")["UploadId"]
+        part = s3.upload_part(Bucket="shelf", Key="large", UploadId=upload, PartNumber=1, Body=b"1")
+        parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+        s3.complete_multipart_upload(Bucket="shelf", Key="large", UploadId=upload, MultipartUpload=parts)
+        s3.get_object(Bucket="shelf", Key="copy")
+        s3.list_objects_v2(Bucket="shelf")
+        s3.delete_object(Bucket="shelf", Key="copy")
+        gone = s3.delete_objects(Bucket="shelf", Delete={"Objects": [{"Key": "a b"}, {"Key": "large"}]})
+        assert "Errors" not in gone
+        s3.put_bucket_versioning(Bucket="shelf", VersioningConfiguration={"Status": "Enabled"})
+        s3.create_bucket(Bucket="empty")
+        s3.delete_bucket(Bucket="empty")  # the other one holds versions
+        found = ann.entries()
+        arn = "arn:aws:s3:::shelf"
+        assert [(one["operation"], *one["resources"]) for one in found] == [
+            ("s3:CreateBucket", arn),
+            ("s3:PutObject", f"{arn}/a b"),
+            ("s3:CopyObject", f"{arn}/copy"),
+            ("s3:CompleteMultipartUpload", f"{arn}/large"),
+            ("s3:DeleteObject", f"{arn}/copy"),
+            ("s3:DeleteObjects", arn),
+            ("s3:PutBucketVersioning", arn),
+            ("s3:CreateBucket", "arn:aws:s3:::empty"),
+            ("s3:DeleteBucket", "arn:aws:s3:::empty"),
+        ]
+        assert {(one["outcome"], one["edge"], one["accessKeyId"]) for one in found} == {("asked", "s3", ann.key_id)}
+        assert (found[1]["source"], found[1]["region"]) == ("127.0.0.1", "eu-west-1")
+        assert found[1]["requestId"] == answer["ResponseMetadata"]["RequestId"]
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_who_is_refused_at_objects_is_counted(tmp_path: Path, apart: bool) -> None:
+    with started(options(tmp_path, auth=True, objects_apart=apart)) as server:
+        ann = Operator(server, {**ALL, "Action": "s3:ListBucket"})
+        for _ in range(3):
+            with pytest.raises(ClientError, match="AccessDenied"):
+                ann.client("s3").create_bucket(Bucket="shelf")
+        with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
+            ann.client("s3", "wrong").create_bucket(Bucket="shelf")
+        counted = {f"AccessDenied 127.0.0.1 access key '{ann.key_id}'": 3}
+        counted["SignatureDoesNotMatch 127.0.0.1 an S3 client"] = 1
+        ended = time.monotonic() + PATIENCE
+        while (found := dict(server.running.service.refusals._counts)) != counted:
+            assert time.monotonic() < ended, found
+            time.sleep(0.01)
+        assert ann.entries() == []

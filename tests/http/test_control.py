@@ -56,12 +56,18 @@ def test_health(server: Started) -> None:
     assert server.fetch("/_tidegate/health", "HEAD")[0] == 200
 
 
-def test_health_of_a_store_that_cannot_be_written(server: Started, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_health_of_a_store_that_cannot_be_written(
+    server: Started, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def full(*_: Any) -> None:
-        raise StoreUnavailable("disk full")
+        raise StoreUnavailable("/srv/tidegate.db: disk full")
 
     monkeypatch.setattr(scopes, "touch", full)
-    assert page(server, "/_tidegate/health") == (503, {"status": "unavailable", "store": "disk full"})
+    assert page(server, "/_tidegate/health") == (
+        503,
+        {"status": "unavailable", "store": "It takes no write; the log says why."},
+    )
+    assert "the health page found that the store takes no write: /srv/tidegate.db: disk full" in caplog.messages
 
 
 def test_pages_that_are_not_there(server: Started) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.servers import Started, options, started
-from tidegate.net import seldom
+from tidegate import sparing
 
 LISTENERS = ("http", "https", "shared", "objects")
 REFUSED = [
@@ -123,7 +123,7 @@ def test_names_that_the_operator_gives(tmp_path_factory: pytest.TempPathFactory)
 def test_the_log_has_one_line_a_cause(
     tmp_path_factory: pytest.TempPathFactory, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(seldom, "_EVERY_S", 1e9)
+    monkeypatch.setattr(sparing, "_MINUTE_S", 1e9)
     caplog.set_level(logging.WARNING)
     with started(options(tmp_path_factory.mktemp("quiet"))) as quiet:
         for listener in ("http", "objects"):

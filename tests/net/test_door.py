@@ -17,7 +17,7 @@ from tidegate.mqtt.codec import Connack
 from tidegate.mqtt.settings import Settings
 from tidegate.net.door import LIMITS, Door, Limits, Ticket
 from tidegate.net.entrance import Entrance
-from tidegate.net.files import Room
+from tidegate.net.room import Room
 
 
 @pytest.fixture(scope="module")

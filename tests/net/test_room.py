@@ -14,9 +14,9 @@ import pytest
 from tests.mqtt.live import PATIENCE, RawClient
 from tests.servers import Started, options, started
 from tidegate.mqtt.codec import Connack
-from tidegate.net import files
+from tidegate.net import room
 from tidegate.net.door import Limits
-from tidegate.net.files import Room
+from tidegate.net.room import Room
 
 GET = b"GET /_tidegate/health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -130,7 +130,7 @@ def test_the_limit_is_raised() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(512, hard), hard))
-        assert files.raise_limit() == files.limit() == (hard if hard != resource.RLIM_INFINITY else files.limit())
+        assert room.raise_limit() == room.limit() == (hard if hard != resource.RLIM_INFINITY else room.limit())
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
@@ -140,4 +140,4 @@ def test_the_limit_is_raised() -> None:
     [(64, Room(32, 16)), (256, Room(192, 16)), (1024, Room(896, 28)), (20_000, Room(18_976, 256))],
 )
 def test_what_is_kept_back(limit: int, expected: Room) -> None:
-    assert files.room(limit) == expected
+    assert room.room(limit) == expected

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from tidegate.clock import SequentialIds
-from tidegate.objects import blobs
 from tidegate.objects.folder import ALWAYS, Folder, Only
 from tidegate.objects.index import Index, IndexFaultError
 from tidegate.objects.listing import Question
@@ -244,7 +243,7 @@ def test_a_failing_disk_leaves_nothing(folder: Folder, monkeypatch: pytest.Monke
         raise OSError(28, "No space left on device")
 
     put(folder, "k", b"1")
-    monkeypatch.setattr(blobs, "_sync", full)
+    monkeypatch.setattr("tidegate.files.sync", full)
     with pytest.raises(OSError, match="No space"):
         put(folder, "k", b"2")
     monkeypatch.undo()

@@ -27,6 +27,26 @@ def test_one_line_a_minute_of_each_cause(monkeypatch: pytest.MonkeyPatch, caplog
     ]
 
 
+def test_one_line_of_each_kind_where_one_template_is_for_several(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = 5.0
+    monkeypatch.setattr(sparing, "monotonic", lambda: now)
+    lines = Sparing(logging.getLogger("tidegate.test"))
+
+    def told(kind: str) -> list[str]:
+        caplog.clear()
+        lines.warning("refused by its %s", kind, kind=kind)
+        return caplog.messages
+
+    assert told("Host") == ["refused by its Host"]
+    assert [told("Host") for _ in range(7)] == [[]] * 7
+    assert told("Origin") == ["refused by its Origin"]
+    now += 60
+    assert told("Host") == ["refused by its Host (and 7 times more since the last such line)"]
+    assert told("Host") == []
+
+
 def test_two_servers_in_a_process_do_not_silence_each_other(caplog: pytest.LogCaptureFixture) -> None:
     log = logging.getLogger("tidegate.test")
     Sparing(log).error("full")

@@ -36,6 +36,12 @@ class Anybody:
     async def authorise(self, *_: Any, **__: Any) -> str | None:
         return None
 
+    async def note(self, *_: Any, **__: Any) -> None:
+        return None
+
+    def refused(self, *_: Any, **__: Any) -> None:
+        return None
+
     async def now(self) -> int:
         return wall_now()
 

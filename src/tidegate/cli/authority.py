@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tidegate.cli import options
-from tidegate.cli.options import Data
+from tidegate.cli.options import Data, Store
 from tidegate.clock import wall_now
 from tidegate.pki import authority, succession
 from tidegate.pki.chains import Chain
@@ -33,9 +33,8 @@ def show(*, data: Data = options.DATA) -> None:
     signers = authority.load(data)
     for each in authority.bundle(data):
         keys = [name for name, signer in signers.items() if signer.certificate == each][:1]
-        digest = each.fingerprint(hashes.SHA256()).hex()
         end = f"{each.not_valid_after_utc:%Y-%m-%d}"
-        table.add_row(_name(each), *(keys or [""]), _ROLES[keys[0]] if keys else "trusted", end, digest)
+        table.add_row(_name(each), *(keys or [""]), _ROLES[keys[0]] if keys else "trusted", end, _digest(each))
     Console(width=220).print(table)
 
 
@@ -47,13 +46,26 @@ def bring(
     key: Annotated[Path, Parameter(help="PEM: the authority's key. The root's is not needed.")],
     *,
     data: Data = options.DATA,
+    store: Store = "sqlite",
 ) -> None:
     """Have an authority of yours, an intermediate as a rule, issue from now on; before the first start or later."""
+    note(data, store, "ImportAuthority", {"certificate": certificate.read_bytes()})
     succession.bring(data, Chain(certificate, key), now=wall_now())
     print(
         f"It issues devices' certificates. If there was another: give every device the new {data / authority.BUNDLE}, "
         "then: tidegate rotate authority --retire"
     )
+
+
+def note(data: Path, store: str, operation: str, parameters: dict[str, Any]) -> None:
+    """Have the audit log tell what is about to be done to the authorities, and which there are."""
+    with options.database(data, store) as database:
+        before = {name: _digest(signer.certificate) for name, signer in authority.load(data).items()}
+        options.file_change(database, operation, data / authority.BUNDLE, parameters, before)
+
+
+def _digest(certificate: x509.Certificate) -> str:
+    return certificate.fingerprint(hashes.SHA256()).hex()
 
 
 def _name(certificate: x509.Certificate) -> str:

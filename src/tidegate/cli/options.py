@@ -169,6 +169,20 @@ def change(
     )
 
 
+def file_change(
+    opened: Database, operation: str, file: Path, parameters: dict[str, Any], before: Mapping[str, str]
+) -> None:
+    """Note in the audit log that a command is about to change keys in files, which no transaction covers.
+
+    ``before`` shows what the entry tells of them: fingerprints, never keys.
+
+    Raises:
+        StoreError: the store cannot take it; nothing must be changed then.
+    """
+    asked = audit.asked_by_command(operation, parameters, user=local_user(), resource=str(file), before=before)
+    transact(opened, asked)
+
+
 MasterKey = Annotated[
     Path | None,
     Parameter(help="File of the key that seals access keys' secrets; without it DATA/master.key, made when needed."),

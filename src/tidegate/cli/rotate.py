@@ -10,6 +10,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from tidegate.cli import options
+from tidegate.cli.authority import note
 from tidegate.cli.options import Data, MasterKey, Store
 from tidegate.clock import RandomIds, wall_now
 from tidegate.objects import credential
@@ -34,21 +35,23 @@ def master_key(
 ) -> None:
     """Seal the secrets of access keys with a new master key; the old one goes on opening until it is retired."""
     path, ids = master_key or data / vault.FILE, RandomIds()
-    with authorities.locked(path.parent):
+    with authorities.locked(path.parent), options.database(data, store) as database:
+        told = {"step": "prepare" if prepare else "retire" if retire else "advance"}
+        before = {"key": vault.load(path, ids).fingerprint}
+        options.file_change(database, "RotateMasterKey", path, told, before)
         if prepare:
             vault.prepare(path, ids)
             print(f"{path} holds the next key. Copy it to each server on the store, then give the command without it.")
             return
-        with options.database(data, store) as database:
-            if not retire:
-                vault.advance(path, ids)
-            opened = vault.load(path, ids)
+        if not retire:
+            vault.advance(path, ids)
+        opened = vault.load(path, ids)
 
-            def work(tx: Tx) -> int:
-                access.seal_secrets(tx, opened)
-                return access.reseal(tx, opened)
+        def work(tx: Tx) -> int:
+            access.seal_secrets(tx, opened)
+            return access.reseal(tx, opened)
 
-            count = transact(database, work)
+        count = transact(database, work)
         if retire:
             vault.retire(path)
     print(f"The secrets of {count} access keys were sealed anew; {path} holds ", end="")
@@ -56,9 +59,10 @@ def master_key(
 
 
 @app.command(name="presign-key")
-def presign_key(*, data: Data = options.DATA) -> None:
+def presign_key(*, data: Data = options.DATA, store: Store = "sqlite") -> None:
     """Sign presigned URLs with a new key; URLs of the old one hold for the hour that they may last."""
-    with authorities.locked(data):
+    with authorities.locked(data), options.database(data, store) as database:
+        options.file_change(database, "RotatePresignKey", data / credential.FILE, {}, {})
         credential.rotate(data, RandomIds(), wall_now())
     print("URLs are signed with a new key.")
 
@@ -70,8 +74,10 @@ def authority(
         bool, Parameter(negative=(), help="Let the old authority go, once every device has the present ca.pem.")
     ] = False,
     data: Data = options.DATA,
+    store: Store = "sqlite",
 ) -> None:
     """Have a new authority issue devices' certificates. The server's own stay with the old one until it is retired."""
+    note(data, store, "RotateAuthority", {"step": "retire" if retire else "rotate"})
     if retire:
         count = succession.retire(data)
         print(f"{count} certificates were taken out of {data / authorities.BUNDLE}; the server gets a new one.")

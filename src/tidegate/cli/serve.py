@@ -14,7 +14,7 @@ from cyclopts.validators import Number
 
 from tidegate import server
 from tidegate.cli import options
-from tidegate.net import files
+from tidegate.net import room
 from tidegate.ops.call import Limits
 from tidegate.server import Options, Running
 from tidegate.store import keys
@@ -169,7 +169,7 @@ def banner(running: Running, chosen: Options, *, has_keys: bool) -> str:
         f"  account  {addresses.account}, region {addresses.region}",
         f"  auth     {auth}",
         f"  clock    {clock}",
-        f"  files    {files.limit():,} may be open: room for {running.door.room.sockets:,} connections",
+        f"  files    {room.limit():,} may be open: room for {running.door.room.sockets:,} connections",
         f"  CA       {addresses.ca}",
         "",
         f'Point boto3, the AWS CLI and the SDKs here:  eval "$(tidegate env --data {chosen.data})"',

@@ -35,8 +35,6 @@ _SECRETS: Final = re.compile(
 )
 """The last: secrets of access keys, which have forty characters of all kinds, and session tokens."""
 _SHORTEST: Final = 40
-_HINTS: Final = ("?", "@", "eyJ", "Bearer")
-"""A shorter text without any of these holds no secret: seen ten times as fast."""
 
 
 # --- what is shown --------------------------------------------------------------------------------------------------
@@ -44,11 +42,15 @@ _HINTS: Final = ("?", "@", "eyJ", "Bearer")
 
 def shown(value: Any) -> Any:
     """A request, or a part of one, as an entry shows it: bounded, without secrets; documents by digest and size."""
-    if isinstance(value, str):
-        return _text(value)
     if isinstance(value, msgspec.Struct):
         members = zip(value.__struct_encode_fields__, msgspec.structs.astuple(value), strict=True)
-        return {name: shown(member) for name, member in members if member is not None}
+        return {
+            name: _text(member) if type(member) is str else shown(member)
+            for name, member in members
+            if member is not None
+        }
+    if isinstance(value, str):
+        return _text(value)
     if isinstance(value, bytes):
         return _digest(value)
     if isinstance(value, list | tuple):
@@ -72,8 +74,8 @@ def _text(text: str) -> Any:
 
 def without_secrets(text: str) -> str:
     """A text without what looks like a secret."""
-    if len(text) < _SHORTEST and not any(hint in text for hint in _HINTS):
-        return text
+    if len(text) < _SHORTEST and "?" not in text and "@" not in text and "eyJ" not in text and "Bearer" not in text:
+        return text  # holds no secret: seen ten times as fast
     return _SECRETS.sub(_REMOVED, text)
 
 

@@ -273,26 +273,27 @@ def _reading(source: str, hosts: Collection[str], names: Names) -> list[Need]:
 
 
 def _resources(templates: tuple[str, ...], request: Any, names: Names) -> list[str]:
-    found = dict.fromkeys(
-        resource
-        for template in templates
-        if not _unset(template, request)
-        for resource in _filled(template, request, names)
-    )
+    found: dict[str, None] = {}
+    for template in templates:
+        member, kind = _single(template)
+        value = None if member is None else getattr(request, member)
+        if member is None:
+            found |= dict.fromkeys(_filled(template, request, names))
+        elif type(value) is str and kind:
+            found[names.of(kind, value)] = None
+        elif value is not None:
+            found |= dict.fromkeys(_filled(template, request, names))
     return list(found) or [ANY]
 
 
-def _unset(template: str, request: Any) -> bool:
-    """Whether a template means nothing because its member is unset, as most are."""
-    member = _single(template)
-    return member is not None and getattr(request, member) is None
-
-
 @cache
-def _single(template: str) -> str | None:
-    """The one member that a template takes, if it is no special case."""
+def _single(template: str) -> tuple[str | None, str]:
+    """The one member that a template takes, if it is no special case; and the type of resource that it is the id of."""
     _, members = _read(template)
-    return members[0] if len(members) == 1 and template.partition(":")[0] not in _SPECIAL else None
+    if len(members) != 1 or template.partition(":")[0] in _SPECIAL:
+        return None, ""
+    kind, _, rest = template.partition("/")
+    return members[0], kind if rest == f"{{{members[0]}}}" else ""
 
 
 def _filled(template: str, request: Any, names: Names) -> Iterator[str]:

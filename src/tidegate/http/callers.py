@@ -12,7 +12,6 @@ from tidegate.core import arn, texts
 from tidegate.http import planes, sigv4
 from tidegate.http.request import Request
 from tidegate.http.sigv4 import Scope, Signature
-from tidegate.net.seldom import Seldom
 from tidegate.runtime.access import Identity, Unknown
 from tidegate.runtime.service import Service
 from tidegate.wire import iot
@@ -82,7 +81,6 @@ class Keys:
 
     def __init__(self, service: Service) -> None:
         self._access = service.access
-        self._seldom = Seldom()
 
     async def find(self, signature: Signature) -> Identity:
         """Who holds the key of a signature, not yet verified; raises ``Unrecognized`` with the reason in a note."""
@@ -99,19 +97,9 @@ class Keys:
 
     def failed(self, error: WireError, address: str) -> WireError:
         """Count a failure of an address; what it is told: the error, or that it comes too often."""
-        failures = self._access.failures
-        if not failures.too_many(address):
-            if error.code in _COUNTED:
-                failures.note(address)
-            return error
-        held_back = self._seldom.due("failures")
-        if held_back is not None:
-            log.warning(
-                "requests from %s fail to sign too often and are throttled, those with a good signature are not. Look "
-                "for a client with an old key, or block the address. (%d more answers since the last line.)",
-                *(address, held_back),
-            )
-        return iot.ThrottlingException(texts.access.THROTTLED)
+        if self._access.failures.throttles(address, guessed=error.code in _COUNTED):
+            return iot.ThrottlingException(texts.access.THROTTLED)
+        return error
 
 
 async def signed(known: Keys, own_account: str, request: Request) -> tuple[Caller, Scope]:

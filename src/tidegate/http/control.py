@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -26,14 +27,19 @@ from tidegate.runtime import metrics
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.service import Service
 from tidegate.runtime.timeline import LATEST, FixedClock, Moment, OutOfCalendar, Timeline
+from tidegate.sparing import Sparing
 from tidegate.store import scopes
 from tidegate.store.database import Lane, StoreError, in_lane, locks_rows
 from tidegate.wire import protocol
 from tidegate.wire.errors import WireError
 
+log = logging.getLogger("tidegate.http")
+
 _JSON = (b"Content-Type", b"application/json")
 _HEALTH_S = 1.5
 """How long the store may take; whoever watches us will not wait much longer."""
+_UNWRITABLE = "It takes no write; the log says why."
+_UNREADABLE = "Their index cannot be read; the log says why."
 _MOVE_CLOCK = "tidegate:MoveClock"
 _READ_AUDIT = "tidegate:ReadAudit"
 """The permissions, on ``*``, that moving the clock and reading the audit log take with authentication on."""
@@ -73,6 +79,7 @@ class Control:
         self._auth = auth
         self._keys = callers.Keys(service)
         self._empty = reset
+        self._sparing = Sparing(log)
         self._pages: dict[bytes, dict[str, Callable[[Request, str], Awaitable[Answer]]]] = {
             b"/_tidegate/health": {"GET": self._health},
             b"/_tidegate/reset": {"POST": self._reset},
@@ -105,7 +112,7 @@ class Control:
             return _json(503, {"message": f"The store does not answer: {error}"})
 
     async def _health(self, _request: Request, _id: str) -> Answer:
-        """Healthy means that the store takes a write."""
+        """Healthy means that the store takes a write. Why it does not is for the log: anybody may look here."""
         settings = self._service.settings
         touch = in_lane(Lane.IDENTITY, locks_rows(lambda tx: scopes.touch(tx, settings.account, settings.region)))
         try:
@@ -114,10 +121,12 @@ class Control:
         except TimeoutError:
             return _json(503, {"status": "unavailable", "store": "It has not answered yet."})
         except StoreError as error:
-            return _json(503, {"status": "unavailable", "store": str(error)})
+            self._sparing.error("the health page found that the store takes no write: %s", error)
+            return _json(503, {"status": "unavailable", "store": _UNWRITABLE})
         ailment = None if self._service.objects is None else self._service.objects.ailment()
         if ailment is not None:
-            return _json(503, {"status": "unavailable", "store": "writable", "objects": ailment})
+            self._sparing.error("the health page found that objects cannot be served: %s", ailment)
+            return _json(503, {"status": "unavailable", "store": "writable", "objects": _UNREADABLE})
         return _json(200, {"status": "ok", "store": "writable"})
 
     async def _metrics(self, _request: Request, _id: str) -> Answer:

@@ -21,7 +21,7 @@ import functools
 import hmac
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
@@ -168,7 +168,7 @@ def parse(
     found: dict[bytes, bytes] = {}
     again: bytes | None = None
     for name, value in headers:
-        if name.startswith(_AMZ) or name in _ONCE:
+        if name in _ONCE or (name[:5] == b"x-amz" and name.startswith(_AMZ)):
             again = name if name in found else again
             found[name] = value
     if b"authorization" not in found and not (query_string and _QUERY_SIGNED.search(query_string)):
@@ -219,10 +219,11 @@ _NEED_NOT_BE_SIGNED: Final = frozenset(
 )
 
 
-def _all_signed(found: Iterable[bytes], signed_headers: str) -> None:
+def _all_signed(found: Mapping[bytes, bytes], signed_headers: str) -> None:
     """Refuse a header that says what is to be done and that the signature leaves out."""
-    wanted = set(found) - _NEED_NOT_BE_SIGNED
-    left_out = wanted and wanted.difference(signed_headers.encode("latin-1", "replace").split(b";"))
+    if _NEED_NOT_BE_SIGNED.issuperset(found):
+        return
+    left_out = found.keys() - _NEED_NOT_BE_SIGNED - set(signed_headers.encode("latin-1", "replace").split(b";"))
     if left_out:
         names = ", ".join(sorted(name.decode("latin-1") for name in left_out))
         raise Mismatch(f"There were headers present in the request which were not signed: {names}")

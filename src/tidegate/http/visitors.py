@@ -9,7 +9,7 @@ from tidegate.http import control
 from tidegate.http.request import Answer, Request
 from tidegate.net import pages
 from tidegate.net.pages import Own, Refusal
-from tidegate.net.seldom import Seldom
+from tidegate.sparing import Sparing
 from tidegate.wire import protocol
 from tidegate.wire.errors import AccessDeniedException
 
@@ -27,7 +27,7 @@ class Guard:
         self._own = own
         self._ids = ids
         self._auth = auth
-        self._seldom = Seldom()
+        self._sparing = Sparing(log)
 
     def refuse(self, request: Request) -> Answer | None:
         """The answer to a request that must not go further; None lets it pass."""
@@ -42,10 +42,8 @@ class Guard:
         return None if found is None else self._answer(request, found)
 
     def _answer(self, request: Request, found: Refusal) -> Answer:
-        held_back = self._seldom.due(found.cause)
-        if held_back is not None:
-            again = f" ({held_back} more of this kind since the last line.)" if held_back else ""
-            log.warning("refused a request from %s by its %s: %s%s", request.peer.address, *found, again)
+        address = request.peer.address
+        self._sparing.warning("refused a request from %s by its %s: %s", address, *found, kind=found.cause)
         request_id = self._ids.uuid()
         status, headers, body = protocol.encode_error(AccessDeniedException(found.message), request_id)
         return status, [*headers, (b"x-amzn-RequestId", request_id.encode())], body

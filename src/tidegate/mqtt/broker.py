@@ -45,6 +45,10 @@ def _nobody_asks(_scope: Scope, _thing_name: str | None, _wanted: bool) -> None:
     """No interest in interest."""
 
 
+def _nobody_notes(_identity: Identity, _message: Message) -> None:
+    """No interest in who has a message retained."""
+
+
 class Broker:
     """Routes messages and keeps sessions."""
 
@@ -55,6 +59,8 @@ class Broker:
         self._journal = journal or Forgetful()
         self._left = left
         self._interest = interest
+        self.noted: Callable[[Identity, Message], None] = _nobody_notes
+        """Called when a client has a message retained, or one deleted."""
         self._realms: dict[Scope, Realm] = {}
         self._asleep: Wheel[Session] = Wheel()
         self._connects: Counter[tuple[Scope, str]] = Counter()
@@ -324,6 +330,8 @@ class Broker:
         assert session is not None
         before = self._journal.changes
         self.publish(session.scope, effect.message, now, session)
+        if effect.message.retain and connection.identity is not None:
+            self.noted(connection.identity, effect.message)
         ack = effect.ack
         if ack is None:
             return

@@ -28,11 +28,14 @@ from tidegate.mqtt.settings import Settings
 from tidegate.mqtt.shadows import Shadows
 from tidegate.mqtt.signers import Authorise, SignerIdentity, Watch, by_policies
 from tidegate.net.door import Door
-from tidegate.ops import identity
+from tidegate.ops import audit, identity
 from tidegate.ops.call import Origin
 from tidegate.ops.effects import AccessChanged, Missed, PoliciesChanged, PrincipalChanged, StoreEmptied
 from tidegate.runtime.service import Service
 from tidegate.store.database import Lane, in_lane
+from tidegate.wire import iot_data
+
+_CHANGES: dict[type, tuple[str, str]] = {iot_data.PublishRequest: ("iot-data", "Publish")}
 
 
 class DeviceIdentity:
@@ -132,6 +135,8 @@ class Endpoint:
         self.server = Server(devices, clock=service.clock, ids=ids, settings=settings, journal=self.journal, door=door)
         self._recorder = Recorder(service)
         record = self.server.lifecycle.record = connectivity or self._recorder.record
+        self.server.lifecycle.refused = self._refused
+        self.server.broker.noted = self._noted
         self._neighbours = None if service.relay is None else Neighbours(service.relay, self.server, record)
         self._service = service
         self._notices = Notices(service, self.server)
@@ -179,6 +184,19 @@ class Endpoint:
                 self.server.refresh_signers()
             elif isinstance(effect, StoreEmptied):
                 self.reset()
+
+    def _refused(self, address: str, client_id: str) -> None:
+        self._service.refusals.count(address, f"MQTT client {client_id!a}", "AUTHORIZATION_FAILED")
+
+    def _noted(self, identity: Identity, message: Message) -> None:
+        """Tell the audit log of a message that an operator has retained, as of one that came over HTTPS."""
+        if not isinstance(identity, SignerIdentity) or identity.origin is None:
+            return
+        call = self._service.call_at(identity.scope_id, *identity.scope, identity.principal)
+        request = iot_data.PublishRequest(topic=message.topic, qos=message.qos, retain=True, payload=message.payload)
+        entry = audit.of_message(call, identity.origin, _CHANGES, request)
+        assert entry is not None
+        self.journal.noted(entry)
 
     def _reserved(self, identity: Identity, message: Message, origin: Session | None) -> asyncio.Future[None] | None:
         assert isinstance(identity, DeviceIdentity | SignerIdentity)

@@ -18,6 +18,8 @@ from tidegate.mqtt.codec import Properties
 from tidegate.mqtt.plane import Scope
 from tidegate.mqtt.session.keeping import Done, SessionState, Stored
 from tidegate.mqtt.session.messages import Delivery, Message, Retained
+from tidegate.ops import audit
+from tidegate.ops.audit import Entry
 from tidegate.runtime.unit import Unit
 from tidegate.sparing import Sparing
 from tidegate.store import mqtt as kept
@@ -51,6 +53,7 @@ class _Batch:
     def __init__(self) -> None:
         self.sessions: dict[int, _Session] = {}
         self.retained: dict[tuple[Scope, str], Retained | None] = {}
+        self.noted: list[Entry] = []
         self.waiting: list[Done] = []
 
     def of(self, number: int) -> _Session:
@@ -61,7 +64,7 @@ class _Batch:
 
     @property
     def empty(self) -> bool:
-        return not (self.sessions or self.retained)
+        return not (self.sessions or self.retained or self.noted)
 
     def take_in(self, later: _Batch) -> None:
         """Add what came after."""
@@ -69,6 +72,7 @@ class _Batch:
             known = self.sessions.get(number)
             self.sessions[number] = known.joined(changes) if known else changes
         self.retained |= later.retained
+        self.noted += later.noted
         self.waiting += later.waiting
 
     def done(self, written: bool) -> None:
@@ -118,6 +122,11 @@ class Written:
 
     def retained(self, scope: Scope, topic: str, retained: Retained | None) -> None:
         self._batch.retained[scope, topic] = retained
+        self._changed()
+
+    def noted(self, entry: Entry) -> None:
+        """Put an entry into the audit log with what is changed in this turn of the loop."""
+        self._batch.noted.append(entry)
         self._changed()
 
     def when_written(self, done: Done) -> None:
@@ -203,6 +212,8 @@ def _put(tx: Tx, node: int, batch: _Batch) -> None:
     _put_subscriptions(tx, node, batch)
     _put_messages(tx, node, batch)
     _put_retained(tx, batch, scope_id)
+    for entry in batch.noted:
+        audit.append(tx, entry)
 
 
 def _put_subscriptions(tx: Tx, node: int, batch: _Batch) -> None:

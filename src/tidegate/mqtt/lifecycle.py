@@ -64,6 +64,10 @@ def _nobody_records(_what: Connectivity) -> None:
     """No interest in who is connected."""
 
 
+def _nobody_counts(_address: str, _client_id: str) -> None:
+    """No interest in who is refused."""
+
+
 def _nobody_else(_scope: Scope, _topic: str, _payload: Callable[[], bytes]) -> None:
     """No other servers."""
 
@@ -74,6 +78,8 @@ class Lifecycle:
     def __init__(self, publisher: Publisher, time: clock.Clock, ids: clock.Ids) -> None:
         self.record: Record = _nobody_records
         self.tell: Tell = _nobody_else
+        self.refused: Callable[[str, str], None] = _nobody_counts
+        """Called with the address and the client id of a CONNECT that was refused."""
         self._publisher = publisher
         self._clock = time
         self._ids = ids
@@ -100,7 +106,10 @@ class Lifecycle:
         """A connection is over: one that was let in has left, one that may not connect has failed."""
         if connection.session is not None:
             self._disconnected(connection, effect)
-        elif connection.identity is not None and effect.ending is Ending.AUTH_ERROR:
+            return
+        if effect.ending is Ending.AUTH_ERROR:
+            self.refused(address, connection.client_id)
+        if connection.identity is not None and effect.ending is Ending.AUTH_ERROR:
             failed = Presence(0, self._ids.uuid(), self._clock.now(), address)
             reason = "AUTHORIZATION_FAILED"
             self._event(

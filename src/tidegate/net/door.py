@@ -7,7 +7,7 @@ until its holder is known: through the TLS handshake, until CONNECT was accepted
 the last who came is the next to begin, because those who have waited long have often given up. Whoever is **known**
 counts no more, so a whole fleet behind one address is welcome.
 
-Room is short when the descriptors for sockets are used up (``files.Room``). Then has to go, in this order: the oldest
+Room is short when the descriptors for sockets are used up (``room.Room``). Then has to go, in this order: the oldest
 bare socket of the address that has most of them, so that the newcomer gets in; an idle HTTP connection; the oldest
 stranger of the address that has most. Who is known and at work stays, and then it is the newcomer who is sent away. The
 last few descriptors are for operators' listeners.
@@ -19,14 +19,14 @@ from __future__ import annotations
 
 import asyncio
 import collections
-import ipaddress
 import socket
 from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol, cast
 
-from tidegate.net import files
-from tidegate.net.files import Room
+from tidegate.net import room
+from tidegate.net.addresses import owner
 from tidegate.net.ledger import Ledger, Seen
+from tidegate.net.room import Room
 from tidegate.net.unfinished import Holding, Unfinished
 
 _SHED = 32
@@ -90,7 +90,7 @@ class Ticket:
         self.way = way
         self.address = address
         """The client's; behind a trusted balancer what that one says."""
-        self.key = _key(address)
+        self.key = owner(address)
         self.since = since
         self.state = SILENT
         self.drop = drop
@@ -149,7 +149,7 @@ class Door:
 
     def __init__(self, limits: Limits = LIMITS) -> None:
         self.limits = limits
-        self.room = limits.room or files.room(files.limit())
+        self.room = limits.room or room.room(room.limit())
         self.ledger = Ledger()
         self.unfinished = Unfinished(limits.unfinished)
         self.sheds: list[Shed] = []
@@ -204,7 +204,7 @@ class Door:
         """A balancer says whose the connection is; whether it can stay."""
         self._leave(ticket)
         self._addresses[ticket.key] -= 1
-        ticket.address, ticket.key = address, _key(address)
+        ticket.address, ticket.key = address, owner(address)
         self._addresses[ticket.key] += 1
         self._keep_bare(ticket)
         return self.allows(ticket)
@@ -375,14 +375,3 @@ def _strike(held: dict[str, dict[Ticket, None]], ticket: Ticket) -> None:
     del own[ticket]
     if not own:
         del held[ticket.key]
-
-
-def _key(address: str) -> str:
-    """What is counted as one: whoever has an IPv6 address has a whole /64 of them."""
-    if ":" not in address:
-        return address
-    try:
-        network = ipaddress.ip_network((address.partition("%")[0], 64), strict=False)
-    except ValueError:
-        return address
-    return str(network)

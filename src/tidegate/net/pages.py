@@ -101,14 +101,14 @@ def stranger(own: Own, host: str | None) -> Refusal | None:
     """
     if host is None or called(own, host):
         return None
-    name, address = _parsed(host)
+    name, address = parsed(host)
     return None if address is not None or (name and "." not in name) else Refusal("Host", _not_called(host))
 
 
 @lru_cache(maxsize=256)
 def called(own: Own, host: str) -> bool:
     """Whether a ``Host`` names this server: as loopback, by one of its names or one below it, or as one of AWS's."""
-    name, address = _parsed(host)
+    name, address = parsed(host)
     if name in own.names or (address is not None and _loopback(address)):
         return True
     return address is None and (_below(name, own.names | {"localhost"}) or bool(_AWS.match(name)))
@@ -138,8 +138,8 @@ def _place(host: str, scheme: str) -> tuple[str, str]:
     return found[1] or found[2], found[3] or _DEFAULT_PORTS.get(scheme.lower(), "")
 
 
-def _parsed(host: str) -> tuple[str, Address | None]:
-    """The name in a ``Host``, in lower case; empty if it is none. And the address, if it is one."""
+def parsed(host: str) -> tuple[str, Address | None]:
+    """The name in a ``Host``, in lower case, without its port; empty if it is none. And the address, if it is one."""
     found = _HOST.match(host.lower())
     if found is None:
         return "", None
@@ -152,11 +152,11 @@ def _parsed(host: str) -> tuple[str, Address | None]:
 
 def _name_of(origin: str) -> str:
     scheme, _, place = origin.partition("://")
-    return _parsed(place)[0] if scheme in _DEFAULT_PORTS else ""
+    return parsed(place)[0] if scheme in _DEFAULT_PORTS else ""
 
 
 def _not_called(host: str) -> str:
-    name = _parsed(host)[0]
+    name = parsed(host)[0]
     advice = f" If it is, start it with --name {name}." if name else ""
     return f"This server is not called {_shown(host)}.{advice}"
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from tidegate import files, process
 from tidegate.objects.checksums import Digests
 
 
@@ -74,9 +75,9 @@ class Blobs:
         directory = self._path(name).parent
         if not directory.exists():
             directory.mkdir(mode=0o700, exist_ok=True)
-            _sync(self._kept)
+            files.sync(self._kept)
         os.replace(incoming.path, self._path(name))
-        _sync(directory)
+        files.sync(directory)
         return name
 
     def open(self, name: str) -> int:
@@ -105,14 +106,4 @@ def private(paths: Iterable[Path]) -> None:
     """Take from others what an older version, or another umask, let them do with what is there."""
     for path in paths:
         with suppress(FileNotFoundError, PermissionError):  # of another user: his to change
-            mode = path.stat().st_mode
-            if mode & 0o077:
-                path.chmod(mode & 0o700)
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            process.take_from_others(path)

@@ -71,8 +71,19 @@ def append(tx: Tx, entry: Entry) -> None:
 
 def entry(call: Call, request: Any, **more: Any) -> Entry:
     """The entry of a request to an operation."""
-    origin, now = call.origin, wall_now()
+    origin = call.origin
     names = Names(call.partition, call.region, call.account)
+    return _of_call(
+        call,
+        permissions.actions(origin.plane, origin.operation)[0],
+        _named(origin.plane, origin.operation, request, names),
+        parameters=audit.parameters(request),
+        **more,
+    )
+
+
+def _of_call(call: Call, operation: str, resources: list[str], **more: Any) -> Entry:
+    origin, now = call.origin, wall_now()
     return Entry(
         time=now,
         service_time=_service_time(call.now, now),
@@ -83,9 +94,8 @@ def entry(call: Call, request: Any, **more: Any) -> Entry:
         source=origin.source,
         edge=origin.edge,
         request_id=origin.request_id,
-        operation=permissions.actions(origin.plane, origin.operation)[0],
-        resources=_named(origin.plane, origin.operation, request, names),
-        parameters=audit.parameters(request),
+        operation=operation,
+        resources=resources,
         **more,
     )
 
@@ -155,6 +165,11 @@ def asked(call: Call, request: Any) -> Work[None]:
     return lambda tx: append(tx, made)
 
 
+def asked_outside(call: Call, operation: str, resource: str) -> Entry:
+    """The entry of what is about to be done to something that is not in the store, as objects are."""
+    return _of_call(call, operation, [resource], outcome="asked")
+
+
 # --- the service itself ---------------------------------------------------------------------------------------------
 
 
@@ -198,6 +213,23 @@ def registered_itself(tx: Tx, account: str, region: str, certificate_id: str, no
     )
 
 
+def _by_command(user: str, operation: str, **more: Any) -> Entry:
+    return Entry(time=wall_now(), principal=user, edge="command", operation=operation, **more)
+
+
+def asked_by_command(operation: str, parameters: Any, *, user: str, resource: str, before: Image) -> Work[None]:
+    """A work that notes what a command is about to do outside the store."""
+    made = _by_command(
+        user,
+        f"tidegate:{operation}",
+        resources=[resource],
+        outcome="asked",
+        parameters=audit.parameters(parameters),
+        before=dict(before) or None,
+    )
+    return lambda tx: append(tx, made)
+
+
 def by_command(
     work: Work[T], operation: str, parameters: Any, *, user: str, resource: str, look: Callable[[Tx], Image]
 ) -> Work[T]:
@@ -209,11 +241,9 @@ def by_command(
         gone, come = audit.difference(before, look(tx))
         append(
             tx,
-            Entry(
-                time=wall_now(),
-                principal=user,
-                edge="command",
-                operation=f"tidegate:{operation}",
+            _by_command(
+                user,
+                f"tidegate:{operation}",
                 resources=[resource],
                 parameters=audit.parameters(parameters),
                 before=gone,
@@ -344,14 +374,5 @@ def prune(tx: Tx, before: int, user: str) -> int:
     first = stored.holding(tx, stored.first(tx))
     gone = first.end.seq if first and not first.entries else stored.first(tx) - 1
     stored.prune(tx, last.seq)
-    append(
-        tx,
-        Entry(
-            time=wall_now(),
-            principal=user,
-            edge="command",
-            operation=PRUNED,
-            after={"pruned through": str(last.end)},
-        ),
-    )
+    append(tx, _by_command(user, PRUNED, after={"pruned through": str(last.end)}))
     return last.end.seq - gone

@@ -22,7 +22,7 @@ import uvloop
 from tidegate import process
 from tidegate.clock import RandomIds
 from tidegate.faults import explained
-from tidegate.net import files
+from tidegate.net import room
 from tidegate.objects.index import IndexFaultError
 from tidegate.s3 import endpoint
 from tidegate.s3.asking import Line
@@ -40,7 +40,7 @@ def main() -> int:
     process.keep_private()
     with suppress(OSError):
         os.nice(_NICER)
-    files.raise_limit()
+    room.raise_limit()
     logging.basicConfig(
         level=os.environ.get("TIDEGATE_LOG_LEVEL", "info").upper(),
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",

@@ -5,20 +5,18 @@ Nothing else reads these out of a head: what is verified and what is carried out
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from tidegate.core.location import Location
+from tidegate.net import pages
 from tidegate.s3.errors import S3Error
 
 _BUCKET: Final = re.compile(r"(?=.{3,63}\Z)[a-z0-9][a-z0-9-]*(?:\.[a-z0-9][a-z0-9-]*)*(?<!-)\Z", re.ASCII)
 _ADDRESS: Final = re.compile(r"\d+\.\d+\.\d+\.\d+\Z", re.ASCII)
 _AWS: Final = re.compile(r"(?:(?P<bucket>.+)\.)?s3[.-](?:[a-z0-9-]+\.)*amazonaws\.com(?:\.cn)?\Z", re.IGNORECASE)
-_LONGEST_HOST: Final = 255
-"""Characters of a name in the DNS. A longer one is none, and is not searched."""
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _TOKEN: Final = re.compile(r"[a-z0-9._-]+\Z", re.ASCII)
 _ONCE: Final = frozenset({"authorization", "content-md5", "content-type", "date", "host"})
@@ -125,13 +123,13 @@ def source(headers: Mapping[str, str]) -> Location | None:
 
 def hosted_bucket(host: str, domains: Sequence[str]) -> str | None:
     """The bucket in a host name; None in path style."""
-    name = host.lower() if host.endswith("]") else host.rpartition(":")[0].lower() or host.lower()
-    if name in domains or _is_address(name.strip("[]")):
+    name, address = pages.parsed(host)
+    if name in domains or address is not None:
         return None
     for domain in domains:
         if name.endswith(f".{domain}"):
             return name.removesuffix(f".{domain}")
-    found = _AWS.match(name) if len(name) <= _LONGEST_HOST else None
+    found = _AWS.match(name)
     return found["bucket"] if found else None
 
 
@@ -148,11 +146,3 @@ def _decoded(text: str, whole: str) -> str:
     if "\0" in found:
         raise S3Error("InvalidURI", URI=whole)
     return found
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

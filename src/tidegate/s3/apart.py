@@ -83,7 +83,12 @@ class Apart:
         return subprocess.Popen(command, pass_fds=files, env=environment, stdin=subprocess.DEVNULL)  # noqa: S603
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        told: dict[str, Callable[..., None]] = {"ready": self._is_ready, "failed": self._failed, "seen": self._seen}
+        told: dict[str, Callable[..., None]] = {
+            "ready": self._is_ready,
+            "failed": self._failed,
+            "refused": self._gate.refused,
+            "seen": self._seen,
+        }
         try:
             await asking.answer(
                 reader, writer, self._gate, told, lambda error: log.error("a question failed", exc_info=error)

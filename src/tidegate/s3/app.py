@@ -16,13 +16,12 @@ from tidegate.core.contexts import Place
 from tidegate.net import pages
 from tidegate.net.failures import Failures
 from tidegate.net.pages import Own
-from tidegate.net.seldom import Seldom
 from tidegate.objects import sigv4
 from tidegate.objects.refusals import RefusedError
 from tidegate.s3 import addressing, buckets, chunked, dates, listings, multipart, objects, segments
 from tidegate.s3.addressing import Target
-from tidegate.s3.asking import Gate
-from tidegate.s3.callers import Caller, Callers
+from tidegate.s3.asking import Act, Gate
+from tidegate.s3.callers import Caller, Callers, Holder
 from tidegate.s3.connections import Exchange, Peer
 from tidegate.s3.errors import S3Error
 from tidegate.s3.outlet import GoneError
@@ -102,6 +101,19 @@ _OBJECT: Final = {
     ("POST", "uploadId"): _op(multipart.complete_multipart_upload, "PutObject"),
     ("DELETE", "uploadId"): _op(multipart.abort_multipart_upload),
 }
+_NOTED: Final = frozenset(
+    {
+        "CompleteMultipartUpload",
+        "CopyObject",
+        "CreateBucket",
+        "DeleteBucket",
+        "DeleteObject",
+        "DeleteObjects",
+        "PutBucketVersioning",
+        "PutObject",
+    }
+)
+"""What makes, replaces or removes a bucket or an object. The audit log is told of it when a key's holder does it."""
 _PLAIN_PARAMETERS: Final = frozenset(
     {
         "prefix",
@@ -146,7 +158,7 @@ class App:
         """``own`` are the names of a server that asks for no signature; None where a page would have to sign."""
         self._work, self._callers, self._gate, self._ids = work, callers, gate, ids
         self._domains, self._observe, self._own = domains, observe, own
-        self._seldom, self._failures, self._sparing = Seldom(), Failures(), Sparing(log)
+        self._failures, self._sparing = Failures(), Sparing(log)
 
     async def respond(self, exchange: Exchange) -> None:
         """Answer an exchange.
@@ -157,7 +169,7 @@ class App:
         started, request_id = monotonic(), self._ids.uuid().replace("-", "")[:16].upper()
         name = "unknown"
         try:
-            operation, request, call = await self._understood(exchange)
+            operation, request, call = await self._understood(exchange, request_id)
             name = operation.name
             answer = await operation.run(self._work, call, request)
             if answer.span is not None:
@@ -173,6 +185,7 @@ class App:
             status = refusal.status
             if status == 403 and not isinstance(error, _UninvitedError):
                 head, peer = exchange.head, exchange.peer.address
+                self._gate.refused(peer, "".join(getattr(error, "__notes__", ())) or "an S3 client", refusal.code)
                 log.warning(
                     "refused %s %.200r from %s: %s: %.500r Request %s.",
                     *(head.method, head.path, peer, refusal.code, refusal.message, request_id),
@@ -182,7 +195,7 @@ class App:
             await self._refuse(exchange, refusal, request_id)
         self._observe(name, status, monotonic() - started)
 
-    async def _understood(self, exchange: Exchange) -> tuple[Operation, Request, Call]:
+    async def _understood(self, exchange: Exchange, request_id: str) -> tuple[Operation, Request, Call]:
         if exchange.fault is not None:
             raise S3Error("InvalidRequest", exchange.fault)
         if self._own is not None:
@@ -201,22 +214,16 @@ class App:
         if request.source is not None:
             bucket, key, version_id = request.source
             await call.permit("s3:GetObject" if version_id is None else "s3:GetObjectVersion", bucket, key)
+        if caller.holder is not None and operation.name in _NOTED:
+            arn, place = _arn(request.bucket, request.key), self._place(caller.holder, exchange.peer)
+            act = Act(caller.account, f"s3:{operation.name}", arn, request_id)
+            await self._gate.note(caller.holder.key_id, caller.holder.token, act, place)
         return operation, request, call
 
     def _failed(self, error: S3Error, address: str) -> S3Error:
         """Count a signature that does not hold; what its sender is told."""
-        if not self._failures.too_many(address):
-            if error.code in _COUNTED:
-                self._failures.note(address)
-            return error
-        held_back = self._seldom.due("failures")
-        if held_back is not None:
-            log.warning(
-                "requests from %s fail to sign too often and are throttled, those with a good signature are not. Look "
-                "for a client with an old key, or block the address. (%d more answers since the last line.)",
-                *(address, held_back),
-            )
-        return S3Error("SlowDown")
+        throttled = self._failures.throttles(address, guessed=error.code in _COUNTED)
+        return S3Error("SlowDown") if throttled else error
 
     def _keep_out(self, own: Own, exchange: Exchange) -> None:
         """Refuse what a web page sends that has no business here."""
@@ -224,20 +231,23 @@ class App:
         found = pages.refusal(own, get("host"), get("origin"), get("sec-fetch-site"))
         if found is None:
             return
-        held_back = self._seldom.due(found.cause)
-        if held_back is not None:
-            again = f" ({held_back} more of this kind since the last line.)" if held_back else ""
-            log.warning("refused a request from %s by its %s: %s%s", exchange.peer.address, *found, again)
+        address = exchange.peer.address
+        self._sparing.warning("refused a request from %s by its %s: %s", address, *found, kind=found.cause)
         raise _UninvitedError("AccessDenied", found.message)
 
     async def _permit(self, caller: Caller, peer: Peer, action: str, bucket: str, key: str) -> None:
         holder = caller.holder
         if holder is None:
             return
-        place = Place(holder.region or self._work.region, peer.address, peer.tls)
+        place = self._place(holder, peer)
         told = await self._gate.authorise(holder.key_id, holder.token, action, _arn(bucket, key), place)
         if told is not None:
-            raise S3Error("AccessDenied", told)
+            refusal = S3Error("AccessDenied", told)
+            refusal.add_note(f"access key {holder.key_id!a}")
+            raise refusal
+
+    def _place(self, holder: Holder, peer: Peer) -> Place:
+        return Place(holder.region or self._work.region, peer.address, peer.tls)
 
     async def _stream(self, exchange: Exchange, answer: Answer, span: Span, request_id: str) -> None:
         try:

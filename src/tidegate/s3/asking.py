@@ -32,6 +32,16 @@ class Credential(NamedTuple):
     """Of temporary credentials, by the wall clock."""
 
 
+class Act(NamedTuple):
+    """What the holder of an access key is about to do."""
+
+    account: str
+    operation: str
+    resource: str
+    """An ARN."""
+    request_id: str
+
+
 class Gate(Protocol):
     """What the endpoint asks."""
 
@@ -41,6 +51,14 @@ class Gate(Protocol):
 
     async def authorise(self, key_id: str, token: str | None, action: str, resource: str, place: Place) -> str | None:
         """None if a key's holder may do something to a resource (an ARN), else the sentence that refuses it."""
+        ...
+
+    async def note(self, key_id: str, token: str | None, act: Act, place: Place) -> None:
+        """Put into the audit log what is about to be done; returns once that is durable."""
+        ...
+
+    def refused(self, address: str, who: str, code: str) -> None:
+        """Count a refusal for the audit log."""
         ...
 
     async def now(self) -> Millis:
@@ -107,6 +125,12 @@ class Line:
         told: str | None = await self._ask("authorise", key_id, token, action, resource, place)
         return told
 
+    async def note(self, key_id: str, token: str | None, act: Act, place: Place) -> None:
+        await self._ask("note", key_id, token, act, place)
+
+    def refused(self, address: str, who: str, code: str) -> None:
+        self.tell("refused", address, who, code)
+
     async def now(self) -> Millis:
         return int(await self._ask("now"))
 
@@ -128,6 +152,7 @@ async def answer(
         "authorise": lambda key_id, token, action, resource, place: gate.authorise(
             key_id, token, action, resource, Place(*place)
         ),
+        "note": lambda key_id, token, act, place: gate.note(key_id, token, Act(*act), Place(*place)),
         "now": gate.now,
     }
     under_way: set[asyncio.Task[None]] = set()

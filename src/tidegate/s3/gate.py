@@ -10,9 +10,11 @@ from tidegate.clock import Millis
 from tidegate.core import arn, contexts, texts
 from tidegate.core.contexts import Place
 from tidegate.core.iam.decisions import Asked
+from tidegate.ops import audit
+from tidegate.ops.call import Origin
 from tidegate.runtime.access import Identity
 from tidegate.runtime.service import Service
-from tidegate.s3.asking import Credential
+from tidegate.s3.asking import Act, Credential
 
 
 class LocalGate:
@@ -53,6 +55,22 @@ class LocalGate:
         if decision.allowed:
             return None
         return texts.access.denied(found.principal, action, resource, decision.because(action))
+
+    async def note(self, key_id: str, token: str | None, act: Act, place: Place) -> None:
+        """Put into the audit log what the holder of a key is about to do; returns once that is durable.
+
+        Raises:
+            StoreError: the store cannot take it; it must not be done then.
+        """
+        found = await self._service.access.find(key_id, token)
+        principal = found.principal if isinstance(found, Identity) else "unknown"
+        origin = Origin(edge="s3", source=place.address or "", access_key_id=key_id, request_id=act.request_id)
+        call = await self._service.call(act.account, place.region or "", principal, origin)
+        await self._service.note(audit.asked_outside(call, act.operation, act.resource))
+
+    def refused(self, address: str, who: str, code: str) -> None:
+        """Count a refusal for the audit log."""
+        self._service.refusals.count(address, who, code)
 
     async def now(self) -> Millis:
         """The service's clock, by which its own presigned URLs are judged."""
