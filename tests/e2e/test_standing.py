@@ -380,6 +380,37 @@ class Revoked(Attached):
         self.world.set_status(self.credentials, "REVOKED", self.at(way))
 
 
+class Timed(Attached):
+    """A policy that begins to deny while nothing is changed."""
+
+    def take(self, what: str, way: Moment = Moment.HERE) -> None:
+        begins, denial = ending_soon(what)
+        self.world.here.iot.attach_policy(
+            policyName=self.world.here.policy(self.world.name(), denial), target=self.credentials.arn
+        )
+        begins()
+
+
+class TimedKey(Key):
+    """The same of a principal."""
+
+    def take(self, what: str, way: Moment = Moment.HERE) -> None:
+        begins, denial = ending_soon(what)
+        denies = json.dumps(denial)
+        self.world.do(lambda tx: access.attach_policy(tx, self.principal, "time", denies, wall_now()))
+        begins()
+
+
+def ending_soon(what: str) -> tuple[Callable[[], None], dict[str, Any]]:
+    """A denial from an instant on, and what waits for it unless the test is to see it come."""
+    at = int(time.time()) + 2
+    instant = datetime.datetime.fromtimestamp(at, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    condition = {"DateGreaterThanEquals": {"aws:CurrentTime": instant}}
+    statement = {"Effect": "Deny", "Action": TALK if what == "talk" else "*", "Resource": "*", "Condition": condition}
+    wait = (lambda: None) if what == "talk" else (lambda: until(lambda: time.time() >= at))
+    return wait, {"Version": "2012-10-17", "Statement": [statement]}
+
+
 # -- what is tried ----------------------------------------------------------------------------------------------------
 
 Try = Callable[[World, Later], None]
@@ -508,6 +539,20 @@ def asks_over_https(credentials: Credentials, world: World, change: Callable[[],
 def revoked_over_https(world: World, _later: Later) -> None:
     credentials = world.certificate("all")
     asks_over_https(credentials, world, lambda: world.set_status(credentials, "REVOKED"))
+
+
+def timed_over_https(world: World, _later: Later) -> None:
+    subject = Timed(world)
+    world.here.iot.attach_policy(policyName="all", target=subject.credentials.arn)
+    asks_over_https(subject.credentials, world, lambda: subject.take("everything"))
+
+
+def all_of(*attempts: Try) -> Try:
+    def attempt(world: World, later: Later) -> None:
+        for one in attempts:
+            one(world, later)
+
+    return attempt
 
 
 # -- validity ---------------------------------------------------------------------------------------------------------
@@ -674,6 +719,11 @@ CELLS: dict[tuple[Fact, Moment], Try] = {
     (Fact.CREDENTIALS, Moment.CONNECT): temporary_connects,
     (Fact.CREDENTIALS, Moment.PARTING): temporary_will,
     (Fact.CREDENTIALS, Moment.END): temporary_expires,
+    (Fact.TIME, Moment.CONNECT): all_of(connects(Timed), connects(TimedKey)),
+    (Fact.TIME, Moment.RESUMPTION): resumes(Timed),
+    (Fact.TIME, Moment.IN): all_of(speaks(Timed), speaks(TimedKey), timed_over_https),
+    (Fact.TIME, Moment.OUT): all_of(hears(Timed), hears(TimedKey)),
+    (Fact.TIME, Moment.PARTING): all_of(leaves_a_will(Timed), leaves_a_will(TimedKey)),
     (Fact.WILL, Moment.CONNECT): will_is_refused,
     (Fact.WILL, Moment.PARTING): retained_will,
 }

@@ -131,6 +131,7 @@ def test_pages_of_the_server_and_of_its_operator(host: str, origin: str) -> None
         "http://evil.test, http://localhost:8080",
         "http://localhost:8080,null",
         "ftp://tidegate.example",
+        "ftp://localhost:8080",
         "http://[",
     ],
 )

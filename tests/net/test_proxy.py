@@ -16,6 +16,7 @@ from tidegate.net.proxy import Header, NoHeaderError, parse
 
 _SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 _V4 = bytes([192, 0, 2, 7, 10, 0, 0, 1]) + (1234).to_bytes(2, "big") + (8883).to_bytes(2, "big")
+_MAPPED = bytes.fromhex("00000000000000000000ffffc0000207" * 2) + bytes(4)
 _V6 = bytes.fromhex("20010db8000000000000000000000007" * 2) + bytes(4)
 
 
@@ -26,11 +27,13 @@ def _second(command: int, family: int, body: bytes) -> bytes:
 HEADERS = {
     b"PROXY TCP4 192.0.2.7 10.0.0.1 1234 8883\r\n": "192.0.2.7",
     b"PROXY TCP6 2001:db8::7 2001:db8::8 1234 8883\r\n": "2001:db8::7",
+    b"PROXY TCP6 ::ffff:192.0.2.7 ::ffff:10.0.0.1 1234 8883\r\n": "192.0.2.7",
     b"PROXY UNKNOWN\r\n": None,
     b"PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n": None,
     _second(1, 0x11, _V4): "192.0.2.7",
     _second(1, 0x11, _V4 + b"\x04\x00\x01x"): "192.0.2.7",
     _second(1, 0x21, _V6): "2001:db8::7",
+    _second(1, 0x21, _MAPPED): "192.0.2.7",
     _second(0, 0x00, b""): None,
     _second(1, 0x31, bytes(216)): None,
 }

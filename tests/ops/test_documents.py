@@ -467,3 +467,19 @@ def test_what_cannot_be_signed_is_not_started(
     assert ("has no object storage" if lost else "the key is lost") in caplog.text
     shelf.broken = False
     assert start(run, stocked)
+
+
+@pytest.mark.parametrize("placeholder", [OBJECT, UPLOAD])
+def test_a_bucket_that_is_another_accounts_by_now(
+    run: Run, create: Any, shelf: Shelf, stocked: Call, placeholder: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It was the job's own when it was created."""
+    create({"u": placeholder}, presigned_url_config=ROLE)
+    shelf.closed_to.add(stocked.account)
+    with pytest.raises(jobs_data.ServiceUnavailableException, match="cannot be generated"):
+        start(run, stocked)
+    [line] = [record for record in caplog.records if record.name == "tidegate.documents"]
+    assert "is another account's" in line.getMessage()
+    assert line.exc_info is None
+    shelf.closed_to.clear()
+    assert start(run, stocked)

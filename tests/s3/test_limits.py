@@ -16,7 +16,7 @@ from tidegate.clock import RandomIds, wall_now
 from tidegate.objects.folder import Folder
 from tidegate.objects.listing import Question
 from tidegate.objects.versions import About, Bucket
-from tidegate.s3 import endpoint, listener
+from tidegate.s3 import connections, endpoint, listener
 from tidegate.s3.asking import Credential
 from tidegate.s3.endpoint import Settings
 from tidegate.s3.work import Limits
@@ -217,6 +217,67 @@ def test_a_client_that_sends_nothing_is_given_up(run: Callable[..., None]) -> No
         assert list((made.folder / "incoming").iterdir()) == []
 
     run(scene, uploads=1, stall_s=0.3)
+
+
+async def trickle(client: Client) -> None:
+    """Send a byte now and then, as long as anybody takes them."""
+    with suppress(ConnectionError):
+        while not client.writer.transport.is_closing():
+            client.writer.write(b"x")
+            await asyncio.sleep(0.02)
+
+
+def test_a_byte_now_and_then_is_no_progress(run: Callable[..., None]) -> None:
+    async def scene(made: Endpoint) -> None:
+        client = await made.connect()
+        client.ask("PUT", "/bucket/slow", length=1_000_000)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(trickle(client))
+            status, body = await client.answer()
+            client.writer.close()
+        assert (status, b"<Code>RequestTimeout</Code>" in body) == (400, True)
+        assert (await made.call("PUT", "/bucket/other", b"x"))[0] == 200
+
+    run(scene, uploads=1, stall_s=0.5)
+
+
+def test_what_is_left_of_a_refused_body_is_not_waited_for(
+    run: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody had to say who he is to send it."""
+    monkeypatch.setattr(connections, "_PASSED_OVER_S", 0.3)
+
+    async def scene(made: Endpoint) -> None:
+        client = await made.connect()
+        client.ask("PUT", "/nobodys/k", length=200_000)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(trickle(client))
+            assert (await client.answer())[0] == 404
+            assert await client.reader.read() == b""
+            client.writer.close()
+
+    run(scene)
+
+
+def test_who_sends_such_a_body_makes_room_first(run: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    listeners: list[listener.Listener] = []
+    opened = listener.Listener.opened
+
+    def noted(self: listener.Listener, connection: connections.Connection) -> None:
+        listeners.append(self)
+        opened(self, connection)
+
+    monkeypatch.setattr(listener.Listener, "opened", noted)
+
+    async def scene(made: Endpoint) -> None:
+        slow = await made.connect()
+        slow.ask("PUT", "/nobodys/k", length=200_000)
+        assert (await slow.answer())[0] == 404
+        listeners[0].shed(100)
+        with suppress(ConnectionError):
+            assert await slow.reader.read() == b""
+
+    run(scene)
 
 
 def test_abandoned_uploads_are_dropped_at_start(tmp_path: Path) -> None:

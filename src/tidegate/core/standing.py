@@ -23,6 +23,7 @@ class Fact(enum.StrEnum):
     PRINCIPAL = "principal of the key exists"
     PRINCIPAL_POLICIES = "policies of the principal"
     CREDENTIALS = "temporary credentials not expired"
+    TIME = "times in conditions of policies, of devices and principals"
     WILL = "`iot:Publish` and `iot:RetainPublish` of the will"
 
 
@@ -94,6 +95,13 @@ CHECKED: Final[Mapping[Fact, Mapping[Moment, str]]] = {
         Moment.BESIDE: "judged anew within a second, cut without `iot:Connect`",
     },
     Fact.CREDENTIALS: {Moment.CONNECT: _REFUSED, Moment.PARTING: _SILENT, Moment.END: _CUT},
+    Fact.TIME: {
+        Moment.CONNECT: _REFUSED,
+        Moment.RESUMPTION: _REFUSED,
+        Moment.IN: _REFUSED,
+        Moment.OUT: _POLICIES[Moment.OUT],
+        Moment.PARTING: _SILENT,
+    },
     Fact.WILL: {Moment.CONNECT: _REFUSED, Moment.PARTING: _SILENT},
 }
 """What happens where a fact does not hold. Where nothing stands the fact is not asked: it cannot have changed, or what

@@ -21,6 +21,7 @@ import functools
 import hmac
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -236,7 +237,7 @@ def _refuse_repeated_parameters(query_string: bytes) -> None:
     names = [pair.partition("=")[0] for pair in query_string.decode("latin-1").split("&") if pair]
     decoded = [unquote_plus(name, "latin-1") for name in names]
     if len(set(decoded)) < len(decoded):
-        again = next(name for at, name in enumerate(decoded) if name in decoded[:at])
+        again = Counter(decoded).most_common(1)[0][0]
         raise Incomplete(f"Query-string parameter '{again}' must not be repeated.")
     if any(name.startswith("X-Amz-") and name != spelled for name, spelled in zip(decoded, names, strict=True)):
         raise Incomplete("The names of AWS query-string parameters must not be percent-encoded.")

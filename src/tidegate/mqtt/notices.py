@@ -290,7 +290,7 @@ def _about(
         messages.append(_Message(scope, topics.notify(name, namespace), jobs.encode(_Notify(timestamp, groups))))
     if due.notify_next or (seen and seen[0].job_id in due.next_if):
         try:
-            execution = _next(tx, objects, seen[0], name, timestamp * 1000) if seen else None
+            execution = _next(tx, objects, scope[0], seen[0], name, timestamp * 1000) if seen else None
         except documents.UndeliverableError:  # it is in the log; the device is told when it asks
             return messages
         payload = jobs.encode(_NotifyNext(timestamp, execution))
@@ -298,8 +298,8 @@ def _about(
     return messages
 
 
-def _next(tx: Tx, objects: Objects | None, one: Pending, thing_name: str, now: int) -> Any:
-    document = documents.delivered(tx, objects, one, thing_name, now)
+def _next(tx: Tx, objects: Objects | None, account: str, one: Pending, thing_name: str, now: int) -> Any:
+    document = documents.delivered(tx, objects, account, one, thing_name, now)
     return jobs.embedded(device.described(tx, one, None, now, document=document))
 
 

@@ -122,7 +122,7 @@ def _below(name: str, names: Iterable[str]) -> bool:
 def _same(origin: str, host: str | None) -> bool:
     """Whether a page came from this very listener. Another port of the same machine is somebody else's."""
     scheme, _, place = origin.partition("://")
-    return host is not None and _place(place, scheme) == _place(host, scheme)
+    return host is not None and scheme in _DEFAULT_PORTS and _place(place, scheme) == _place(host, scheme)
 
 
 def _loopback(address: Address) -> bool:

@@ -71,11 +71,17 @@ def _second(data: bytes) -> Header | int:
         return Header(size, None)
     if size < _FIXED + 2 * length + 4:
         raise NoHeaderError
-    return Header(size, str(ipaddress.ip_address(data[_FIXED : _FIXED + length])))
+    return Header(size, _plain(ipaddress.ip_address(data[_FIXED : _FIXED + length])))
 
 
 def _address(text: str) -> str:
     try:
-        return str(ipaddress.ip_address(text))
+        return _plain(ipaddress.ip_address(text))
     except ValueError:
         raise NoHeaderError from None
+
+
+def _plain(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
+    """A balancer on both protocols writes ::ffff:a.b.c.d: all of IPv4 would count as one network of one client."""
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)

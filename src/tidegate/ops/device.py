@@ -57,7 +57,7 @@ def start_next_pending_job_execution(
     if not before:
         return jobs_data.StartNextPendingJobExecutionResponse()
     head = before[0]
-    document = documents.delivered(tx, call.objects, head, request.thing_name, call.now)
+    document = documents.delivered(tx, call.objects, call.account, head, request.thing_name, call.now)
     details = None
     if head.status == ExecutionStatus.QUEUED:
         steps = request.step_timeout_in_minutes
@@ -135,7 +135,7 @@ def update_job_execution(
         )
     document = None
     if request.include_job_document:
-        document = documents.delivered(tx, call.objects, one, request.thing_name, call.now)
+        document = documents.delivered(tx, call.objects, call.account, one, request.thing_name, call.now)
     steps = request.step_timeout_in_minutes
     now_it_is = _report(tx, call.now, found, one, act, request.status_details, steps)
     if now_it_is.status == ExecutionStatus.SUCCEEDED:
@@ -188,7 +188,7 @@ def described(
 
 
 def _shown(tx: Tx, call: Call, one: Pending, thing_name: str, *, with_document: bool) -> jobs_data.JobExecution:
-    document = documents.delivered(tx, call.objects, one, thing_name, call.now) if with_document else None
+    document = documents.delivered(tx, call.objects, call.account, one, thing_name, call.now) if with_document else None
     return described(tx, one, thing_name, call.now, document=document)
 
 

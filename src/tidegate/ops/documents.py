@@ -290,8 +290,8 @@ def keeps_role(tx: Tx, job: Job, given: iot.PresignedUrlConfig | None) -> bool:
 # --- delivery ---------------------------------------------------------------------------------------------------------
 
 
-def delivered(tx: Tx, objects: Objects | None, one: Pending, thing_name: str, now: int) -> str:
-    """The document that a device gets for an execution at an instant (epoch ms).
+def delivered(tx: Tx, objects: Objects | None, account: str, one: Pending, thing_name: str, now: int) -> str:
+    """The document that a device of an account gets for an execution at an instant (epoch ms).
 
     To be asked for before anything is written: a document that cannot be delivered must change nothing.
 
@@ -299,10 +299,10 @@ def delivered(tx: Tx, objects: Objects | None, one: Pending, thing_name: str, no
         UndeliverableError: its URLs cannot be signed; the log says why.
     """
     document, delivery = jobs.document_delivery(tx, one.job_id)
-    return document if delivery is None else _signed(delivery, objects, one, thing_name, now)
+    return document if delivery is None else _signed(delivery, objects, account, one, thing_name, now)
 
 
-def _signed(delivery: str, objects: Objects | None, one: Pending, thing_name: str, now: int) -> str:
+def _signed(delivery: str, objects: Objects | None, account: str, one: Pending, thing_name: str, now: int) -> str:
     config = configuration.decode(one.config).presigned_url_config
     expires_s = (config.expires_in_sec if config else None) or presign.DEFAULT_EXPIRES_S
     at = presign.signed_at(one.queued_at, now, expires_s)
@@ -310,6 +310,9 @@ def _signed(delivery: str, objects: Objects | None, one: Pending, thing_name: st
 
     def url_of(slot: Slot) -> str:
         assert objects is not None, "this server has no object storage"
+        # Its own when the job was created, a bucket may have been deleted since, and made by somebody else.
+        if not objects.open_to(account, slot.bucket):
+            raise ObjectFaultError(Fault.DENIED, f"{slot.bucket} is another account's; point a new job elsewhere")
         if isinstance(slot, Upload):
             place = Location(slot.bucket, presign.key_of(slot, execution))
             return objects.presign("PUT", place, signed_at=at, expires_s=expires_s)
@@ -319,7 +322,10 @@ def _signed(delivery: str, objects: Objects | None, one: Pending, thing_name: st
     try:
         return presign.joined(_pieces(delivery), url_of)
     except Exception as error:
-        log.error("document of job %s for %s cannot be delivered", one.job_name, thing_name, exc_info=error)
+        trace = None if isinstance(error, ObjectFaultError) else error
+        log.error(
+            "document of job %s for %s cannot be delivered: %s", *(one.job_name, thing_name, error), exc_info=trace
+        )
         raise UndeliverableError(texts.documents.DOCUMENT_UNDELIVERABLE) from error
 
 

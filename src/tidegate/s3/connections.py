@@ -35,6 +35,7 @@ _FULL: Final = 1
 _UNASKED: Final = 64 * 1024
 """The same before anybody has asked for the body: until then nobody knows whose it is."""
 _PASSED_OVER: Final = 256 * 1024
+_PASSED_OVER_S: Final = 10.0
 _LINGER_S: Final = 5.0
 _PIPELINED: Final = 4
 _STATUS: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in http.HTTPStatus}
@@ -65,6 +66,7 @@ class Exchange:
         self._broken = False
         self._wanted = False  # somebody has begun to read
         self._arrival: asyncio.Future[None] | None = None
+        self._moved, self._patience = 0, connection.limits.stall_s
         self._continue = head.headers.get("expect", "").lower() == "100-continue"
 
     # -- the body, as ``request.Body`` --
@@ -88,19 +90,24 @@ class Exchange:
             await self._arrive()
         data = self._chunks.popleft()
         self._waiting -= len(data)
+        self._moved += len(data)
+        if self._moved >= self._connection.limits.stall_bytes:
+            self._moved, self._patience = 0, self._connection.limits.stall_s
         if self._waiting < _AHEAD // 2:
             self._connection.resume()
         return data
 
     async def _arrive(self) -> None:
-        self._arrival = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._arrival, begun = loop.create_future(), loop.time()
         try:
-            async with asyncio.timeout(self._connection.limits.stall_s):
+            async with asyncio.timeout(self._patience):
                 await self._arrival
         except TimeoutError:
             raise S3Error("RequestTimeout") from None
         finally:
             self._arrival = None
+            self._patience -= loop.time() - begun  # a byte now and then is no progress
 
     @property
     def little_left(self) -> bool:
@@ -117,11 +124,12 @@ class Exchange:
             return False
         passed = 0
         try:
-            while data := await self.read():
-                passed += len(data)
-                if passed > _PASSED_OVER:
-                    return False
-        except S3Error:
+            async with asyncio.timeout(_PASSED_OVER_S):
+                while data := await self.read():
+                    passed += len(data)
+                    if passed > _PASSED_OVER:
+                        return False
+        except (S3Error, TimeoutError):
             return False
         return True
 
@@ -217,6 +225,7 @@ class Connection(Sliced):
         self._queue: deque[Exchange] = deque()
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._answered_at: float | None = None
         self._deaf = False
         """What arrives is no request any more."""
         self._stopping = False
@@ -388,12 +397,13 @@ class Connection(Sliced):
     async def _serve(self, exchange: Exchange) -> None:
         try:
             await self._owner.respond(exchange)
+            self._answered_at = self._loop.time()
             whole = await exchange.pass_over()
         except GoneError:
             self._transport.abort()
             return
         finally:
-            self._task = None
+            self._task = self._answered_at = None
         if exchange.keep and whole and not (self._stopping and not self._queue):
             self.resume()
             self._next()
@@ -424,6 +434,8 @@ class Connection(Sliced):
     @property
     def rests(self) -> float | None:
         """When it will be closed if its client says nothing more; None while something is under way."""
+        if self._answered_at is not None:  # what is left of a body that nobody wants
+            return self._answered_at + _PASSED_OVER_S
         return self._timer.when() if self._task is None and self._timer is not None else None
 
     def send_away(self, reason: str) -> None:

@@ -231,11 +231,8 @@ def verify(signed: Signed, secret: str, target: Target, *, hosts: Sequence[str] 
         _verify_old(signed, secret, target)
         return
     assert not (hosts and target.hosted)
-    left_out = [
-        name
-        for name in target.headers
-        if name.startswith("x-amz-") and name not in signed.names and name not in _NEED_NOT_BE_SIGNED
-    ]
+    need_not_be = _NEED_NOT_BE_SIGNED.union(signed.names)
+    left_out = [name for name in target.headers if name.startswith("x-amz-") and name not in need_not_be]
     if left_out or "host" not in signed.names:
         raise S3Error(
             "AccessDenied",
