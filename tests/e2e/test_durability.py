@@ -258,7 +258,7 @@ def _work_once(device: Device, choose: random.Random, unique: str, journal: Jour
         del journal.under_way[key]
         if reply.topic.endswith("/rejected"):
             # Somebody deleted the job meanwhile; nothing else may come between a device and its running job.
-            assert reply.body["code"] == "ResourceNotFound", reply
+            assert reply.body["code"] == "ResourceNotFound", reply.payload.decode()
             return True
         journal.executions[key] = state = wanted
         acknowledge()

@@ -105,6 +105,7 @@ def cancel_job_execution(tx: Tx, call: Call, request: iot.CancelJobExecutionRequ
     if problems:
         raise iot.InvalidRequestException(" ".join(problems))
     found = _execution(tx, call, request.thing_name, request.job_id, None)
+    executions.lock(tx, found)
     if request.expected_version is not None and request.expected_version != found.version:
         raise iot.VersionConflictException(texts.requests.version_conflict(request.expected_version, found.version))
     status = EXECUTION_MOVES.get((found.status, Act.FORCE_CANCEL if request.force else Act.CANCEL))
@@ -114,13 +115,13 @@ def cancel_job_execution(tx: Tx, call: Call, request: iot.CancelJobExecutionRequ
         raise iot.InvalidStateTransitionException(
             texts.jobs.execution_not_cancelable(request.thing_name or "", request.job_id or "")
         )
-    if request.status_details is not None:
-        key = (found.thing_id, found.job_id, found.number)
-        executions.put_details(tx, key, msgspec.json.encode(request.status_details).decode())
     pending = executions.pending_by_id(tx, found.thing_id)
     one = next((each for each in pending if (each.job_id, each.number) == (found.job_id, found.number)), None)
     if one is None:
         raise Conflict
+    if request.status_details is not None:
+        key = (found.thing_id, found.job_id, found.number)
+        executions.put_details(tx, key, msgspec.json.encode(request.status_details).decode())
     to = Move(status, one.started_at, forced=True if request.force else None)
     transitions.move(tx, call.now, pending, one, to)
 
@@ -138,6 +139,7 @@ def delete_job_execution(tx: Tx, call: Call, request: iot.DeleteJobExecutionRequ
         raise iot.ResourceNotFoundException(
             texts.jobs.execution_missing(request.thing_name or "", request.job_id or "")
         )
+    executions.lock(tx, found)
     if found.status == ExecutionStatus.IN_PROGRESS and not request.force:
         raise iot.InvalidStateTransitionException(texts.jobs.execution_needs_force(found.status.name))
     transitions.withdraw(tx, found.thing_id, found.job_id, found.number)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from tidegate.core.lifecycle import ExecutionStatus, JobStatus
 from tidegate.core.pending import Identity
 from tidegate.core.timers import Timers
-from tidegate.store.database import Row, Tx
+from tidegate.store.database import Conflict, Row, Tx
 
 FIRST = (1 << 62, 1 << 62, 1 << 62)
 """Where a list that runs from new to old begins."""
@@ -350,6 +350,13 @@ def page_by_thing(
     wanted = {"thing": thing_id, "status": status, "namespace": namespace, "job_name": job_name, "limit": limit}
     rows = tx.all("execution_list_by_thing", {**wanted, **place})
     return [Summary(*row)._replace(status=ExecutionStatus(row[2])) for row in rows]
+
+
+def lock(tx: Tx, found: Execution) -> None:
+    """Keep an execution as it was found until the transaction ends. Raises ``Conflict`` if it is no more."""
+    row = tx.one("execution_lock", {"thing": found.thing_id, "job": found.job_id, "number": found.number})
+    if row is None or row[0] != found.version:
+        raise Conflict
 
 
 def chunk_of_job(tx: Tx, job_id: int, after: tuple[int, int, int], limit: int) -> list[Chunk]:
