@@ -134,12 +134,12 @@ def delete_job_execution(tx: Tx, call: Call, request: iot.DeleteJobExecutionRequ
     """
     assert request.execution_number is not None
     found = _execution(tx, call, request.thing_name, request.job_id, request.execution_number)
+    executions.lock(tx, found)  # before its job, as devices do
     job = jobs.lock(tx, found.job_id)
     if job is None or (request.namespace_id is not None and request.namespace_id != job.namespace):
         raise iot.ResourceNotFoundException(
             texts.jobs.execution_missing(request.thing_name or "", request.job_id or "")
         )
-    executions.lock(tx, found)
     if found.status == ExecutionStatus.IN_PROGRESS and not request.force:
         raise iot.InvalidStateTransitionException(texts.jobs.execution_needs_force(found.status.name))
     transitions.withdraw(tx, found.thing_id, found.job_id, found.number)

@@ -17,7 +17,7 @@ import msgspec
 
 from tidegate.core import rollout, schedule
 from tidegate.core.events import JobOperation
-from tidegate.core.lifecycle import EXECUTION_MOVES, JOB_MOVES, Act, ExecutionStatus, JobAct, JobStatus, Stage
+from tidegate.core.lifecycle import EXECUTION_MOVES, JOB_MOVES, TERMINAL, Act, ExecutionStatus, JobAct, JobStatus, Stage
 from tidegate.core.timetable import Moment, Phase
 from tidegate.ops import audit, configuration, dynamic_membership, events, transitions
 from tidegate.ops.call import Limits
@@ -349,12 +349,15 @@ def _take_away(tx: Tx, job: Job, now: int, acts: dict[ExecutionStatus, Act | Non
     after = tuple(json.loads(job.stage_cursor)) if job.stage_cursor else (-1, -1, -1)
     chunk = executions.chunk_of_job(tx, job.id, after, CANCEL_CHUNK)
     for row in chunk:
-        act = acts.get(row.status)
-        status = EXECUTION_MOVES.get((row.status, act)) if act else None
-        if status is None:
+        if row.status in TERMINAL:
             continue
+        # On PostgreSQL its device may have reported since the chunk was read: what counts is what is there now.
         found = executions.pending_by_id(tx, row.thing_id)
-        one = next(each for each in found if (each.job_id, each.number) == (job.id, row.number))
+        one = next((each for each in found if (each.job_id, each.number) == (job.id, row.number)), None)
+        act = acts.get(one.status) if one else None
+        status = EXECUTION_MOVES.get((one.status, act)) if one and act else None
+        if one is None or status is None:
+            continue
         forced = True if act == Act.FORCE_CANCEL else None
         transitions.move(tx, now, found, one, Move(status, one.started_at, forced=forced))
     if len(chunk) < CANCEL_CHUNK:

@@ -3,12 +3,6 @@
 SELECT thing_id, job_id, number, deadline FROM execution
 WHERE deadline IS NOT NULL AND deadline <= :now ORDER BY deadline, job_id, thing_id LIMIT :limit FOR UPDATE SKIP LOCKED;
 
--- name: execution_chunk_of_job
--- Differs: the rows are locked, or a device could report between the look and what is done about it.
-SELECT thing_id, number, status, version, queued_at, started_at FROM execution
-WHERE job_id = :job AND (queued_at, thing_id, number) > (:queued_at, :thing, :number)
-ORDER BY queued_at, thing_id, number LIMIT :limit FOR UPDATE;
-
 -- name: execution_lock
 -- Differs: a device could report between the look and what is done about it.
 SELECT version FROM execution WHERE thing_id = :thing AND job_id = :job AND number = :number FOR UPDATE;
