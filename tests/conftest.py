@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -25,6 +26,9 @@ from tidegate.wire import iot, iot_data, jobs_data
 
 NOW = 1_767_225_600_000
 """2026-01-01T00:00:00Z: where every test's clock begins."""
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # `nohup make test &`: what tests start would ignore it, too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _OPERATIONS = {"iot": iot.OPERATIONS, "iot-jobs-data": jobs_data.OPERATIONS, "iot-data": iot_data.OPERATIONS}
 
