@@ -217,11 +217,11 @@ def test_an_unresolved_variable_in_a_condition_silences_the_statement() -> None:
     assert not bound(statement(Condition=condition), context={"iot:ClientId": "c"}).allows("iot:Connect", "x")
 
 
-def test_variable_names_ignore_case_but_attribute_names_do_not() -> None:
+def test_names_of_attributes_have_a_case() -> None:
     context = {"iot:ClientId": "c", "iot:Connection.Thing.Attributes[Site]": "s"}
     device = bound(
-        statement(action="iot:Connect", resource=ARN + "client/${IOT:clientid}"),
-        statement(action="iot:Publish", resource=ARN + "topic/${iot:connection.thing.attributes[Site]}"),
+        statement(action="iot:Connect", resource=ARN + "client/${iot:ClientId}"),
+        statement(action="iot:Publish", resource=ARN + "topic/${iot:Connection.Thing.Attributes[Site]}"),
         statement(action="iot:Publish", resource=ARN + "topic/${iot:Connection.Thing.Attributes[site]}"),
         context=context,
     )
@@ -638,3 +638,22 @@ def test_explaining_and_answering_agree(rules: list[tuple[str, str]]) -> None:
         found = device.explain("iot:Publish", f"{ARN}topic/{topic}")
         assert found.decision.allowed is device.allows("iot:Publish", f"{ARN}topic/{topic}")
         assert bool(found.denying) is (not found.decision.allowed and found.decision.policy is not None)
+
+
+def test_variables_of_iot_are_written_in_one_way() -> None:
+    context = {"iot:ClientId": "c", "iot:Connection.Thing.ThingName": "t", "aws:sourceip": "10.0.0.1"}
+    for variable, value in (
+        ("iot:ClientId", "c"),
+        ("iot:Connection.Thing.ThingName", "t"),
+        ("aws:SourceIp", "10.0.0.1"),
+    ):
+        device = policy.bind([policy.parse(json.dumps(_of_client(variable)), "p")], context)
+        assert device.allows("iot:Connect", f"arn:aws:iot:eu-west-1:1:client/{value}")
+    for variable, value in (("iot:clientId", "c"), ("iot:CLIENTID", "c"), ("iot:Connection.Thing.thingName", "t")):
+        device = policy.bind([policy.parse(json.dumps(_of_client(variable)), "p")], context)
+        assert not device.allows("iot:Connect", f"arn:aws:iot:eu-west-1:1:client/{value}")
+
+
+def _of_client(variable: str) -> dict[str, object]:
+    resource = f"arn:aws:iot:*:*:client/${{{variable}}}"
+    return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "iot:Connect", "Resource": resource}]}

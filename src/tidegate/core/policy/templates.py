@@ -96,10 +96,11 @@ _WILD: Final = frozenset("*$+?#")
 class Context:
     """The keys and values of one principal."""
 
-    __slots__ = ("_refuses", "_values")
+    __slots__ = ("_names", "_refuses", "_values")
 
     def __init__(self, values: ContextValues, refuses: Refuses) -> None:
         self._refuses = refuses
+        self._names = frozenset(values)
         self._values = {
             fold(key): (value,) if isinstance(value, str) else tuple(value) for key, value in values.items()
         }
@@ -109,9 +110,14 @@ class Context:
         return self._values.get(fold(key), ())
 
     def substitute(self, variable: Variable) -> str:
-        """The text for a variable. Raises ``UnresolvedError``."""
+        """The text for a variable. Raises ``UnresolvedError``.
+
+        Other than a condition key, one of IoT's own is written in just one way: users of the live service found that
+        ``${iot:clientId}`` has no value.
+        """
         key = fold(variable.key)
-        values = self._values.get(key, ())
+        misspelt = key.startswith("iot:") and variable.key not in self._names
+        values = () if misspelt else self._values.get(key, ())
         if not values and variable.default is not None:
             return variable.default
         if len(values) != 1:
