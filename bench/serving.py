@@ -37,7 +37,7 @@ from tidegate.ops import (
 from tidegate.ops.call import Call
 from tidegate.runtime import unit
 from tidegate.server import Address, Options, Running
-from tidegate.store.database import Tx, transact
+from tidegate.store.database import Lane, Tx, transact
 from tidegate.wire import iot
 
 _ARN = "arn:aws:iot:us-east-1:000000000000:"
@@ -187,7 +187,7 @@ async def _main() -> None:
     given = processes.options()
     logging.basicConfig(level=logging.WARNING)
     if given.get("commit_each"):
-        unit._BATCH, unit._SETS = 1, unit._THREADS
+        unit._BATCH, unit._SETS = 1, unit._THREADS[Lane.DEVICES]
     if given.get("joined"):
         Edge._write = _joined
     data = Path(given["data"])
