@@ -173,17 +173,20 @@ def asked_outside(call: Call, operation: str, resource: str) -> Entry:
 # --- the service itself ---------------------------------------------------------------------------------------------
 
 
+def _by_service(account: str, region: str, now: int, **more: Any) -> Entry:
+    wall = wall_now()
+    return Entry(time=wall, service_time=_service_time(now, wall), account=account, region=region, **more)
+
+
 def by_engine(tx: Tx, scope: int, now: int, operation: str, job: str, why: str) -> None:
     """Note what the engine did to a job because its configuration or a limit said so."""
     account, region = scopes.name(tx, scope) or ("", "")
-    wall = wall_now()
     append(
         tx,
-        Entry(
-            time=wall,
-            service_time=_service_time(now, wall),
-            account=account,
-            region=region,
+        _by_service(
+            account,
+            region,
+            now,
             principal="engine",
             edge="engine",
             operation=f"tidegate:{operation}",
@@ -195,15 +198,13 @@ def by_engine(tx: Tx, scope: int, now: int, operation: str, job: str, why: str) 
 
 def registered_itself(tx: Tx, account: str, region: str, certificate_id: str, now: int, source: str) -> None:
     """Note that a device's certificate was registered because its authority lets it."""
-    wall = wall_now()
     arn = Names("aws", region, account).certificate(certificate_id)
     append(
         tx,
-        Entry(
-            time=wall,
-            service_time=_service_time(now, wall),
-            account=account,
-            region=region,
+        _by_service(
+            account,
+            region,
+            now,
             principal=arn,
             source=source,
             edge="mqtt",
