@@ -267,6 +267,12 @@ def _mqtt(options: Options, taken: Leniency) -> MqttSettings:
     )
 
 
+def _suites(options: Options) -> Suites:
+    """Those that devices and operators are offered; the object storage has those of the option."""
+    other = leniency.chosen(strict=options.strict_aws, taken=options.take).other_suites
+    return options.tls_suites if other or options.tls_suites == "aws" else "common"
+
+
 async def _service(options: Options, stack: AsyncExitStack) -> tuple[Service, Trust, Auditor]:
     """Store, certificates and the service over them."""
     clock: Clock = MovableClock() if options.clock == "movable" else SystemClock()
@@ -286,7 +292,7 @@ async def _service(options: Options, stack: AsyncExitStack) -> tuple[Service, Tr
         issuer.own,
         watched=[options.data / name for name in (*authority.FILES, *_SERVED)],
         beside=(options.certificates or {}),
-        suites=options.tls_suites,
+        suites=_suites(options),
     )
     await trust.start()
     stack.push_async_callback(trust.stop)

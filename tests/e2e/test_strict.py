@@ -178,6 +178,18 @@ def detail_line_breaks(account: Account) -> bool:
     return False
 
 
+def other_suites(account: Account) -> bool:
+    context = account.tls(account.device(f"s{next(_numbers)}"))
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("ECDHE+CHACHA20")
+    with socket.create_connection(("localhost", account.mqtt_port), 20) as plain:
+        try:
+            context.wrap_socket(plain, server_hostname="localhost").close()
+        except (ssl.SSLError, ConnectionResetError):
+            return False
+        return True
+
+
 TESTS: dict[str, Callable[[Account], bool]] = {
     "role_accounts": role_accounts,
     "denials_told": denials_told,
@@ -187,6 +199,7 @@ TESTS: dict[str, Callable[[Account], bool]] = {
     "unsubscribe_filters": unsubscribe_filters,
     "receive_maximum": receive_maximum,
     "detail_line_breaks": detail_line_breaks,
+    "other_suites": other_suites,
 }
 
 

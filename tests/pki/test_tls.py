@@ -579,6 +579,31 @@ def test_suites_without_forward_secrecy_are_an_option(both: Site) -> None:
         assert "Cipher is (NONE)" in openssl(port, "-tls1_2", "-cipher", "DHE-RSA-AES128-SHA", *trusted)
 
 
+AWS_SUITES = frozenset(
+    f"{exchange}{cipher}"
+    for exchange in ("ECDHE-RSA-", "ECDHE-ECDSA-", "")
+    for cipher in (
+        "AES128-GCM-SHA256",
+        "AES128-SHA256",
+        "AES128-SHA",
+        "AES256-GCM-SHA384",
+        "AES256-SHA384" if exchange else "AES256-SHA256",
+        "AES256-SHA",
+    )
+)
+"""Of TLS 1.2 in the policy TLS13_1_2_2022_10: AWS's guide, "Transport security"."""
+
+
+def offered(site: Site, suites: tls.Suites) -> set[str]:
+    (context,) = tls.TrustStore(site.files, suites=suites).contexts.values()
+    return {each["name"] for each in context.get_ciphers() if not each["name"].startswith("TLS_")}
+
+
+def test_suites_are_those_that_aws_lists(both: Site) -> None:
+    assert offered(both, "aws") == AWS_SUITES
+    assert offered(both, "common") == offered(both, "modern") & AWS_SUITES
+
+
 @pytest.mark.skipif(shutil.which("gnutls-cli") is None, reason="GnuTLS is not installed")
 @pytest.mark.parametrize(
     "priority",

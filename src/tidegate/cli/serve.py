@@ -65,7 +65,7 @@ def serve(
     tls_key: options.TlsKey = (),
     tls_suites: Annotated[
         Literal["modern", "aws"],
-        Parameter(help="aws: also those that AWS lists for old TLS 1.2 devices, without forward secrecy or with CBC."),
+        Parameter(help="aws: those that AWS lists for TLS 1.2, some without forward secrecy or with CBC and SHA-1."),
     ] = "modern",
     name: Annotated[
         tuple[str, ...],

@@ -20,6 +20,7 @@ class Leniency(NamedTuple):
     unsubscribe_filters: bool = True
     receive_maximum: bool = True
     detail_line_breaks: bool = True
+    other_suites: bool = True
 
 
 STRICT: Final = Leniency(*[False] * len(Leniency._fields))
@@ -73,6 +74,11 @@ PLACES: Final[dict[str, Place]] = {
         "line breaks and tabs in `statusDetails`, which AWS's own device client sends",
         "the model's pattern forbids control characters: InvalidRequest",
         "the service model",
+    ),
+    "other_suites": Place(
+        "TLS 1.2 with ChaCha20 suites, which OpenSSL has",
+        "no policy lists ChaCha20 for TLS 1.2: the handshake fails",
+        "AWS's guide, the table of security policies",
     ),
 }
 """By the name of the field."""

@@ -44,11 +44,16 @@ _MODES: Final = {"required": ssl.CERT_REQUIRED, "optional": ssl.CERT_OPTIONAL, "
 DEFAULT: Final = ""
 """The name of what every listener serves that has nothing of its own."""
 
-Suites = Literal["modern", "aws"]
-"""``aws`` adds what AWS's policies list for old TLS 1.2 clients: no forward secrecy, or CBC with SHA-1."""
+Suites = Literal["modern", "aws", "common"]
+"""Of TLS 1.2: OpenSSL's; those of AWS's default policy, some of them without forward secrecy or with CBC and SHA-1; or
+those that both have."""
 
-# The order counts, ours before the client's. No DHE: AWS's present policies have none.
-_AWS_SUITES: Final = "ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES:kRSA+AESGCM:kRSA+AES:!aNULL:!eNULL:!PSK:!AESCCM"
+# The order counts, ours before the client's. AWS lists them in its guide, "Transport security", for the policy
+# TLS13_1_2_2022_10: no DHE, and ChaCha20 in TLS 1.3 alone.
+_SUITES: Final[Mapping[Suites, str]] = {
+    "aws": "ECDHE+AESGCM:ECDHE+AES:kRSA+AESGCM:kRSA+AES:!aNULL:!eNULL:!PSK:!AESCCM",
+    "common": "ECDHE+AESGCM:ECDHE+AES:!SHA1:!aNULL:!eNULL:!PSK:!AESCCM",
+}
 _NO_CHECK_TIME: Final = 0x200000  # X509_V_FLAG_NO_CHECK_TIME; the ssl module has no name for it
 
 
@@ -139,8 +144,8 @@ class TrustStore:
         for chain in chains:
             context.load_cert_chain(*chain)
         context.set_alpn_protocols(self._alpn)
-        if self._suites == "aws":
-            context.set_ciphers(_AWS_SUITES)
+        if self._suites in _SUITES:
+            context.set_ciphers(_SUITES[self._suites])
         return context
 
 
