@@ -34,6 +34,19 @@ def stamp(at: int = T0) -> dict[str, int]:
 # --- requests ---
 
 
+@pytest.mark.parametrize("behind", [b"}", b',"version":7}', b" tail", b"{}", b"]"])
+def test_what_stands_behind_the_document_is_passed_over(behind: bytes) -> None:
+    request = shadow.update(b'{"state":{"desired":{"a":1}}}' + behind, limit=LIMIT)
+    assert request == shadow.Request({"desired": {"a": 1}}, None, None)
+    assert shadow.asked(b'{"clientToken":"c"}' + behind).token == "c"
+
+
+@pytest.mark.parametrize("payload", [b"[]}", b'"x" {"state":{}}', b"x{}", b'{"state":{}', b"{} \xff"])
+def test_what_begins_with_no_document_is_refused(payload: bytes) -> None:
+    with pytest.raises((iot_data.InvalidRequestException, iot_data.UnsupportedDocumentEncodingException)):
+        shadow.update(payload, limit=LIMIT)
+
+
 @pytest.mark.parametrize(
     ("payload", "status", "message"),
     [

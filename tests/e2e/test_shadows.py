@@ -108,7 +108,6 @@ def test_requests_and_replies(either_account: Account) -> None:
         assert (topic, found["state"]["delta"], "clientToken" in found) == ("get/accepted", {"on": True}, False)
         ask(lamp, "update", {"state": {"reported": {"on": True}}, "version": 7, "clientToken": "c2"})
         topic, refused = heard(lamp)
-        assert isinstance(refused.pop("timestamp"), int)
         assert (topic, refused) == (
             "update/rejected",
             {"code": 409, "message": "Version conflict", "clientToken": "c2"},
@@ -121,9 +120,15 @@ def test_requests_and_replies(either_account: Account) -> None:
             ask(lamp, "update", body)
             topic, refused = heard(lamp)
             assert (topic, refused["code"], refused["message"]) == ("update/rejected", 400, message)
+            assert "timestamp" not in refused
+        # Seen on AWS: the text behind the first document is passed over, a version that stands there, too.
+        ask(lamp, "update", b'{"state":{"desired":{"on":null,"dim":3}}},"version":7}')
+        topic, delta = heard(lamp)
+        assert (topic, delta["state"], delta["version"]) == ("update/delta", {"dim": 3}, 2)
+        assert [heard(lamp)[0] for _ in range(2)] == ["update/accepted", "update/documents"]
         ask(lamp, "delete", {"clientToken": "c3"})
         topic, gone = heard(lamp)
-        assert (topic, gone["version"], gone["clientToken"]) == ("delete/accepted", 1, "c3")
+        assert (topic, gone["version"], gone["clientToken"]) == ("delete/accepted", 2, "c3")
         ask(lamp, "name/config/update", {"state": {"reported": {"rate": 5}}})
         assert heard(lamp)[0] == "name/config/update/accepted"
         topic, told = heard(lamp)

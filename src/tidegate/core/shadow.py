@@ -9,6 +9,7 @@ Documents are plain decoded JSON; they are never changed, a new one is made.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
@@ -93,15 +94,27 @@ def token_of(payload: bytes) -> str | None:
         return None
 
 
+_READER: Final = json.JSONDecoder()
+
+
+def _first(text: str) -> Json:
+    """The document that a text begins with: a brace too many is passed over with all behind it, as on AWS."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        begun = text.lstrip()
+        _, end = _READER.raw_decode(begun)
+        return msgspec.json.decode(begun[:end])
+
+
 def _body(payload: bytes) -> Object:
     try:
-        payload.decode()
-        body = msgspec.json.decode(payload)
+        body = _first(payload.decode())
     except UnicodeDecodeError:
         raise iot_data.UnsupportedDocumentEncodingException(texts.shadows.NOT_UTF_8) from None
     except RecursionError:
         raise iot_data.InvalidRequestException(texts.shadows.TOO_DEEP) from None
-    except msgspec.DecodeError:
+    except ValueError:  # of both readers
         raise iot_data.InvalidRequestException(texts.shadows.INVALID_JSON) from None
     if not isinstance(body, dict):
         raise iot_data.InvalidRequestException(texts.shadows.INVALID_JSON)
@@ -318,10 +331,9 @@ def deleted(version: int, *, now: int, token: str | None = None) -> bytes:
     return _payload(version=version, timestamp=now, token=token)
 
 
-def rejected(code: int, message: str, *, now: int, token: str | None) -> bytes:
-    """The answer to a request that was refused. Captures of 404 have no timestamp, everything else has (9.4)."""
-    stamp = {} if code == 404 else {"timestamp": now}
-    return _payload(code=code, message=message, **stamp, token=token)
+def rejected(code: int, message: str, *, token: str | None) -> bytes:
+    """The answer to a refused request; without the guide's timestamp, which captures of 400, 404 and 409 lack (9.4)."""
+    return _payload(code=code, message=message, token=token)
 
 
 def _payload(*, token: str | None, **members: Json) -> bytes:

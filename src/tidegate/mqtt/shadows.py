@@ -81,7 +81,7 @@ class Shadows:
         self._publisher.deliver(message, identity.scope, origin)
         call = self._service.call_at(identity.scope_id, *identity.scope, identity.principal)
         if self._in_flight.get(identity, 0) >= IN_FLIGHT:
-            refusal = _rejected(request, call, 429, texts.shadows.TOO_MANY_REQUESTS, shadow.token_of(payload))
+            refusal = _rejected(request, 429, texts.shadows.TOO_MANY_REQUESTS, shadow.token_of(payload))
             self._publish(identity.scope, refusal)
             return None
         self._in_flight[identity] = self._in_flight.get(identity, 0) + 1
@@ -97,7 +97,7 @@ class Shadows:
             self._in_flight[identity] -= 1
             if not future.cancelled() and future.exception() is not None:
                 token = shadow.token_of(payload)
-                self._publish(identity.scope, _rejected(request, call, 500, texts.shadows.INTERNAL_FAILURE, token))
+                self._publish(identity.scope, _rejected(request, 500, texts.shadows.INTERNAL_FAILURE, token))
 
         return finished
 
@@ -127,7 +127,7 @@ def _work(call: Call, request: ShadowRequest, payload: bytes, noted: Entry | Non
                 audit.append(tx, noted)
         except WireError as error:  # every refusal comes before the first write: nothing has to be undone
             token = shadow.token_of(payload)
-            _tell(tx, call, _rejected(request, call, error.http_status, error.message, token))
+            _tell(tx, call, _rejected(request, error.http_status, error.message, token))
 
     return work
 
@@ -164,6 +164,6 @@ def _tell(tx: Tx, call: Call, message: Message) -> None:
     tx.effects.append(ShadowMessages(call.account, call.region, [message]))
 
 
-def _rejected(request: ShadowRequest, call: Call, code: int, text: str, token: str | None) -> Message:
-    payload = shadow.rejected(code, text, now=call.now // 1000, token=token)
+def _rejected(request: ShadowRequest, code: int, text: str, token: str | None) -> Message:
+    payload = shadow.rejected(code, text, token=token)
     return Message(topics.rejected(request.topic), payload)
