@@ -64,8 +64,7 @@ class _Store:
     def _run(self, tx: Tx, name: str, members: dict[str, Any]) -> Any:
         handler = HANDLERS["iot", name]
         request = iot.OPERATIONS[name].request(**members)
-        prepared = () if handler.prepare is None else (None,)  # documents that come inline need no fetching
-        return handler.run(tx, self._call, request, *prepared)
+        return handler.transaction(self._call, request)(tx)  # documents that come inline need no preparation
 
     def page(self, listed: _Listed, token: str | None) -> Any:
         """One page."""

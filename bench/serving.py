@@ -35,6 +35,7 @@ from tidegate.ops import (
     things,
 )
 from tidegate.ops.call import Call
+from tidegate.ops.handler import Prepared
 from tidegate.runtime import unit
 from tidegate.server import Address, Options, Running
 from tidegate.store.database import Lane, Tx, transact
@@ -102,9 +103,8 @@ class Serving:
         unit = self._running.service.unit
         made = certificates.HANDLERS["iot", "CreateKeysAndCertificate"]
         request = iot.CreateKeysAndCertificateRequest(set_as_active=True)
-        assert made.prepare is not None
-        prepared = made.prepare(call, request)
-        issued = await unit.transact(lambda tx: made.run(tx, call, request, prepared))
+        assert isinstance(made, Prepared)
+        issued = await unit.transact(made.transaction(call, request, made.prepare(call, request, None)))
         policy = iot.CreatePolicyRequest(policy_name=f"{name}-policy", policy_document=POLICY)
         await unit.transact(lambda tx: policies.create_policy(tx, call, policy))
         attach = iot.AttachPolicyRequest(policy_name=f"{name}-policy", target=issued.certificate_arn)

@@ -16,10 +16,10 @@ import pytest
 
 from tidegate.clock import SequentialIds
 from tidegate.ops.call import Call
-from tidegate.ops.handler import Handler
+from tidegate.ops.handler import Handler, Prepared
 from tidegate.ops.table import HANDLERS
 from tidegate.store import scopes
-from tidegate.store.database import Database, Tx, transact
+from tidegate.store.database import Database, Work, transact
 from tidegate.store.postgres import PostgresDatabase
 from tidegate.store.sqlite import SqliteDatabase
 from tidegate.wire import iot, iot_data, jobs_data
@@ -85,13 +85,17 @@ def call(database: Database) -> Call:
 Run = Callable[..., Any]
 
 
-def _prepared(database: Database, handler: Handler, call: Call, request: Any) -> Any:
-    assert handler.prepare is not None
-    if handler.look is None:
-        return handler.prepare(call, request)
-    look = handler.look
-    found = database.read(lambda tx: look(tx, call, request))
-    return None if found is None else handler.prepare(call, request, found)
+def work_of(database: Database, handler: Handler, call: Call, request: Any) -> Work[Any]:
+    """The transaction of an operation, prepared as the service prepares it."""
+    if not isinstance(handler, Prepared):
+        return handler.transaction(call, request)
+    found = None
+    if handler.look is not None:
+        look = handler.look
+        found = database.read(lambda tx: look(tx, call, request))
+        if found is None:
+            return handler.transaction(call, request)
+    return handler.transaction(call, request, handler.prepare(call, request, found))
 
 
 @pytest.fixture
@@ -108,15 +112,9 @@ def run(database: Database, call: Call) -> Run:
         operation = _OPERATIONS[plane][name]
         handler = HANDLERS[plane, name]
         request = operation.request(**members)
-        prepared = [_prepared(database, handler, call, request)] if handler.prepare else []
-
-        def work(tx: Tx) -> Any:
-            return handler.run(tx, call, request, *prepared)
-
-        if handler.reads:
+        work = work_of(database, handler, call, request)
+        if not handler.changes(request):
             return database.read(work)
-        if handler.locks_rows:
-            work.locks_rows = True  # type: ignore[attr-defined]
         outcome = database.commit([work])[0]
         if effects is not None:
             effects.extend(outcome.effects)

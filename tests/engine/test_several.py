@@ -49,7 +49,7 @@ class Nodes:
         handler = HANDLERS[plane, name]
         request = PLANES[plane][name].request(**members)
         call = self.call
-        return transact(self.databases[node], locks_rows(lambda tx: handler.run(tx, call, request)))
+        return transact(self.databases[node], locks_rows(handler.transaction(call, request)))
 
     def settle(self) -> list[Any]:
         """Both engines do what is due, at once; the effects of both."""
@@ -239,9 +239,9 @@ def test_a_job_of_one_node_is_rolled_out_by_another(postgres_url: str) -> None:
             now = SystemClock().now()
             call = Call(scope=scope, account="123456789012", region="eu-west-1", now=now, ids=SequentialIds())
             call = call._replace(limits=Limits(release_chunk=0))
-            HANDLERS["iot", "CreateThing"].run(tx, call, iot.CreateThingRequest(thing_name="t"))
+            HANDLERS["iot", "CreateThing"].transaction(call, iot.CreateThingRequest(thing_name="t"))(tx)
             request = iot.CreateJobRequest(job_id="j", targets=[f"{ARN}:thing/t"], document="{}")
-            HANDLERS["iot", "CreateJob"].run(tx, call, request)
+            HANDLERS["iot", "CreateJob"].transaction(call, request)(tx)
 
         await units[0].transact(create)
         effect = await queued

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from tests.servers import Started
 from tidegate.http.connections import Limits
-from tidegate.ops.handler import Handler
+from tidegate.ops.handler import Read
 from tidegate.ops.table import HANDLERS
 from tidegate.store.database import StoreUnavailable
 
@@ -139,7 +139,7 @@ def test_an_unexpected_error_leaves_its_trace_in_the_log_only(
     def broken(*_: Any) -> None:
         raise ZeroDivisionError("the secret reason")
 
-    monkeypatch.setitem(HANDLERS, ("iot", name), Handler(broken, reads=True))
+    monkeypatch.setitem(HANDLERS, ("iot", name), Read(broken))
     status, headers, body = server.fetch(path)
     assert (status, headers["x-amzn-errortype"]) == (500, code)
     assert b"secret" not in body
@@ -154,7 +154,7 @@ def test_a_store_that_does_not_answer(server: Started, monkeypatch: pytest.Monke
         raise StoreUnavailable("disk full")
 
     name = "ListJobExecutionsForThing" if plane == "iot" else "GetPendingJobExecutions"
-    monkeypatch.setitem(HANDLERS, (plane, name), Handler(full, reads=True))
+    monkeypatch.setitem(HANDLERS, (plane, name), Read(full))
     client = server.client(plane)
     call = client.list_job_executions_for_thing if plane == "iot" else client.get_pending_job_executions
     with pytest.raises(client.exceptions.ServiceUnavailableException, match="Nothing was changed"):

@@ -13,14 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import NOW
-from tests.conftest import _prepared as prepared_for
+from tests.conftest import NOW, work_of
 from tidegate.clock import SequentialIds
 from tidegate.ops import clock_jumps, sweeps
 from tidegate.ops.call import Call, Limits
 from tidegate.ops.table import HANDLERS
 from tidegate.store import scopes
-from tidegate.store.database import Database, Tx, locks_rows, transact
+from tidegate.store.database import Database, locks_rows, transact
 from tidegate.store.sqlite import SqliteDatabase
 from tidegate.wire import iot, jobs_data
 
@@ -49,12 +48,7 @@ class World:
         handler = HANDLERS[plane, name]
         request = _OPERATIONS[plane][name].request(**members)
         call = Call(scope=self._scope, account="123456789012", region="eu-west-1", now=self.now, ids=self._ids)
-        prepared = [prepared_for(self.database, handler, call, request)] if handler.prepare else []
-
-        def work(tx: Tx) -> Any:
-            return handler.run(tx, call, request, *prepared)
-
-        return transact(self.database, locks_rows(work) if handler.locks_rows else work)
+        return transact(self.database, work_of(self.database, handler, call, request))
 
     def rollout(self, things: int, rate: int) -> None:
         arns = [self.ask("CreateThing", thing_name=f"t{number}").thing_arn for number in range(things)]

@@ -10,6 +10,7 @@ import pytest
 from tidegate.mqtt import topics
 from tidegate.ops.broker import Connected, Publication, Retained
 from tidegate.ops.call import Call
+from tidegate.ops.handler import AtBroker
 from tidegate.ops.table import HANDLERS
 from tidegate.wire import iot_data
 from tidegate.wire.errors import WireError
@@ -58,7 +59,7 @@ class Desk:
     def ask(self, name: str, *, call: Call | None = None, **members: Any) -> Any:
         request = iot_data.OPERATIONS[name].request(**members)
         handler = HANDLERS["iot-data", name]
-        assert handler.at_broker
+        assert isinstance(handler, AtBroker)
         return handler.run(self.broker, call or self.call, request)
 
     def refused(self, name: str, **members: Any) -> tuple[type[WireError], str]:

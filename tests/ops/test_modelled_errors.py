@@ -7,13 +7,13 @@ function that an operation reaches by a name.
 from __future__ import annotations
 
 import ast
+import dataclasses
 import functools
 import inspect
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import FunctionType, ModuleType
-from typing import Any
 
 import pytest
 
@@ -103,17 +103,17 @@ def _raised(roots: list[FunctionType]) -> set[str]:
     return errors
 
 
-def _function(given: Callable[..., Any] | None) -> list[FunctionType]:
-    whole = given.func if isinstance(given, functools.partial) else given
-    return [whole] if isinstance(whole, FunctionType) else []
+def _functions(handler: Handler) -> list[FunctionType]:
+    """What an operation declares of itself."""
+    given = [getattr(handler, each.name) for each in dataclasses.fields(handler)]
+    whole = [each.func if isinstance(each, functools.partial) else each for each in given]
+    return [each for each in whole if isinstance(each, FunctionType)]
 
 
 def _of(name: str, handler: Handler) -> tuple[set[str], set[str]]:
     """(raised, modelled) by name, the family's error for violated constraints among the raised."""
     operation = protocol.OPERATIONS["iot"][name]
-    raised = _raised(_function(handler.run) + _function(handler.prepare) + _function(handler.look)) | {
-        operation.invalid.__name__
-    }
+    raised = _raised(_functions(handler)) | {operation.invalid.__name__}
     return raised, {error.__name__ for error in operation.errors}
 
 

@@ -165,7 +165,7 @@ class Fleet:
 
     def run(self, name: str, **members: Any) -> Any:
         handler, request = HANDLERS["iot", name], iot.OPERATIONS[name].request(**members)
-        return transact(self.database, lambda tx: handler.run(tx, self.call, request))
+        return transact(self.database, handler.transaction(self.call, request))
 
     def work(self, command: Command, now: int) -> tuple[Work[Any], First]:
         run, shape = _HANDLERS[command.operation]

@@ -9,7 +9,7 @@ from typing import Any
 
 from tidegate.clock import MovableClock, SequentialIds
 from tidegate.ops.call import Call, Origin
-from tidegate.ops.handler import Handler, Unfinished
+from tidegate.ops.handler import InParts, Unfinished
 from tidegate.runtime import unit
 from tidegate.runtime.service import Service, Settings
 from tidegate.store.database import Tx
@@ -31,7 +31,7 @@ def test_others_have_their_turn_between_the_parts_of_an_operation() -> None:
     async def walked() -> list[Any]:
         under = unit.over(SqliteDatabase(None, now=0))
         service = Service(under, MovableClock(0), SequentialIds(), Settings())
-        handler = Handler(walk, reads=True, in_parts=True)
+        handler = InParts(walk)
 
         async def invoke(request: str) -> Any:
             return await service.invoke(

@@ -40,7 +40,7 @@ class Site:
 
     async def do(self, name: str, **members: Any) -> Any:
         handler, request = HANDLERS["iot", name], iot.OPERATIONS[name].request(**members)
-        answer = await self.unit.transact(lambda tx: handler.run(tx, self.call, request))
+        answer = await self.unit.transact(handler.transaction(self.call, request))
         await self.unit.delivered()
         return answer
 

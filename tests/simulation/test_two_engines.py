@@ -64,11 +64,7 @@ class Processes:
     def run(self, database: Database, name: str, *, plane: str = "iot", **members: object) -> object:
         request = _OPERATIONS[plane][name].request(**members)
         handler, call = HANDLERS[plane, name], self._call._replace(now=self.now)
-
-        def work(tx: Tx) -> object:
-            return handler.run(tx, call, request)
-
-        return database.commit([locks_rows(work) if handler.locks_rows else work])[0].result()
+        return database.commit([handler.transaction(call, request)])[0].result()
 
     def dump(self, name: str) -> list[Row]:
         return self.databases[0].read(lambda tx: tx.all(name, {}))
@@ -131,7 +127,7 @@ class Processes:
 
         def work(members: dict[str, object]) -> Work[Any]:
             request = shape(**members)
-            return together(lambda tx: handler.run(tx, call, request), (call.scope, str(members["thing_name"])))
+            return together(handler.transaction(call, request), (call.scope, str(members["thing_name"])))
 
         return database.commit([work(members) for members in requests])
 

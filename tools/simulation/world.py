@@ -12,6 +12,7 @@ from tidegate.clock import SequentialIds
 from tidegate.ops import sweeps
 from tidegate.ops.call import Call, Limits
 from tidegate.ops.effects import ExecutionsQueued, JobShown, PendingChanged
+from tidegate.ops.handler import Report
 from tidegate.ops.table import HANDLERS
 from tidegate.store import scopes
 from tidegate.store.database import Database, First, Params, StoreUnavailable, Tx, Written, locks_rows, transact
@@ -171,11 +172,10 @@ class World:
         request = _OPERATIONS[plane][name].request(**members)
         handler = HANDLERS[plane, name]
         call = self.call._replace(now=self.now)
-        if handler.reads:
-            return self._database.read(lambda tx: handler.run(tx, call, request))
-        answer, error, effects = self._commit(
-            lambda tx: handler.run(tx, call, request), locking=handler.locks_rows, crash=crash
-        )
+        work = handler.transaction(call, request)
+        if not handler.changes(request):
+            return self._database.read(work)
+        answer, error, effects = self._commit(work, locking=isinstance(handler, Report), crash=crash)
         got = None if error is None else type(error).__name__
         if error is not None and not isinstance(error, WireError):
             raise Broken(f"{name} failed with {error!r}") from error

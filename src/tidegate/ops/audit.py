@@ -20,7 +20,7 @@ from tidegate.core import audit, permissions
 from tidegate.core.arn import Names
 from tidegate.core.audit import PRUNED, Exported, Head, Image, Sealed
 from tidegate.ops.call import Call, Origin
-from tidegate.ops.handler import Handler
+from tidegate.ops.handler import Handler, Write
 from tidegate.store import audit as stored
 from tidegate.store import scopes
 from tidegate.store.database import Tx, Work
@@ -114,14 +114,12 @@ def _service_time(service: int, wall: int) -> int | None:
 
 def counts(handler: Handler, call: Call, request: Any) -> bool:
     """Whether a request leaves an entry if it succeeds."""
-    if handler.reads or call.origin.device:
-        return False
-    return handler.changes is None or handler.changes(request)
+    return not call.origin.device and handler.changes(request)
 
 
 def recorded(work: Work[Any], handler: Handler, call: Call, request: Any) -> Work[Any]:
     """A work that carries out an operation, and then puts its entry into the log."""
-    image = handler.image
+    image = handler.image if isinstance(handler, Write) else None
 
     def look(tx: Tx) -> Image:
         return {} if image is None else image(tx, call, request)

@@ -13,7 +13,7 @@ from typing import Final
 from tidegate.core import arn, policy, texts
 from tidegate.ops import identity, policy_targets, principals, things
 from tidegate.ops.call import Call
-from tidegate.ops.handler import Handler
+from tidegate.ops.handler import Computed, Handlers, Read
 from tidegate.store import certificates
 from tidegate.store import groups as stored_groups
 from tidegate.store import policies as stored_policies
@@ -37,13 +37,6 @@ _MOST_SKIPPED: Final = 100
 # --- TestAuthorization ----------------------------------------------------------------------------------------------
 
 
-def test_authorization(
-    tx: Tx, call: Call, request: iot.TestAuthorizationRequest, results: list[iot.AuthResult]
-) -> iot.TestAuthorizationResponse:
-    """One result for each action: ALLOWED if all its resources are, EXPLICIT_DENY if any is denied by a statement."""
-    return iot.TestAuthorizationResponse(auth_results=results)
-
-
 def _tested(tx: Tx, call: Call, request: iot.TestAuthorizationRequest) -> identity.Device:
     """Who is tested, with the policies as the request changes them.
 
@@ -58,11 +51,17 @@ def _tested(tx: Tx, call: Call, request: iot.TestAuthorizationRequest) -> identi
     return _changed(tx, call, holder, request.policy_names_to_add or (), request.policy_names_to_skip or ())
 
 
-def _judged(call: Call, request: iot.TestAuthorizationRequest, holder: identity.Device) -> list[iot.AuthResult]:
-    """The results. A hundred resources against a page of patterns each: nothing for the loop's thread."""
+def test_authorization(
+    call: Call, request: iot.TestAuthorizationRequest, holder: identity.Device
+) -> iot.TestAuthorizationResponse:
+    """One result for each action: ALLOWED if all its resources are, EXPLICIT_DENY if any is denied by a statement.
+
+    A hundred resources against a page of patterns each: nothing for the loop's thread.
+    """
     bound = holder.bind(request.client_id, None, lambda: call.now)
     names = list(dict.fromkeys(entry.name for entry in holder.applying))
-    return [_result(call, bound, names, info) for info in request.auth_infos or ()]
+    results = [_result(call, bound, names, info) for info in request.auth_infos or ()]
+    return iot.TestAuthorizationResponse(auth_results=results)
 
 
 def _problems(request: iot.TestAuthorizationRequest, most_added: int) -> list[str]:
@@ -224,7 +223,7 @@ def _arn(call: Call, name: str) -> str:
     return call.arn(f"policy/{name}")
 
 
-HANDLERS = {
-    ("iot", "TestAuthorization"): Handler(test_authorization, reads=True, look=_tested, prepare=_judged),
-    ("iot", "GetEffectivePolicies"): Handler(get_effective_policies, reads=True),
+HANDLERS: Handlers = {
+    ("iot", "TestAuthorization"): Computed(_tested, test_authorization),
+    ("iot", "GetEffectivePolicies"): Read(get_effective_policies),
 }

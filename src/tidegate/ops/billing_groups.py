@@ -5,7 +5,7 @@ from __future__ import annotations
 from tidegate.core import texts
 from tidegate.ops import handler, naming, registry, tags, things
 from tidegate.ops.call import Call
-from tidegate.ops.handler import Handler
+from tidegate.ops.handler import Handlers, Read, Write
 from tidegate.store import billing_groups
 from tidegate.store import tags as stored_tags
 from tidegate.store import things as thing_store
@@ -169,14 +169,14 @@ def _named_in(
     return found(tx, call, group), things.found(tx, call, thing)
 
 
-HANDLERS = {
-    ("iot", "CreateBillingGroup"): Handler(create_billing_group),
-    ("iot", "DescribeBillingGroup"): Handler(describe_billing_group, reads=True),
-    ("iot", "UpdateBillingGroup"): Handler(update_billing_group),
-    ("iot", "DeleteBillingGroup"): Handler(delete_billing_group),
-    ("iot", "ListBillingGroups"): Handler(list_billing_groups, reads=True),
-    ("iot", "ListThingsInBillingGroup"): Handler(list_things_in_billing_group, reads=True),
-    ("iot", "AddThingToBillingGroup"): Handler(add_thing_to_billing_group),
-    ("iot", "RemoveThingFromBillingGroup"): Handler(remove_thing_from_billing_group),
+HANDLERS: Handlers = {
+    ("iot", "CreateBillingGroup"): Write(create_billing_group),
+    ("iot", "DescribeBillingGroup"): Read(describe_billing_group),
+    ("iot", "UpdateBillingGroup"): Write(update_billing_group),
+    ("iot", "DeleteBillingGroup"): Write(delete_billing_group),
+    ("iot", "ListBillingGroups"): Read(list_billing_groups),
+    ("iot", "ListThingsInBillingGroup"): Read(list_things_in_billing_group),
+    ("iot", "AddThingToBillingGroup"): Write(add_thing_to_billing_group),
+    ("iot", "RemoveThingFromBillingGroup"): Write(remove_thing_from_billing_group),
 }
 TAGGABLE = {"billinggroup": tags.named(billing_groups.find)}

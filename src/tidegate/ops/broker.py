@@ -1,6 +1,6 @@
 """What operations may ask of the message broker, which lives in this process and is no part of the store.
 
-A handler marked ``at_broker`` is called as ``run(broker, call, request)`` on the thread of the event loop, and once.
+An ``AtBroker`` handler is called as ``run(broker, call, request)`` on the thread of the event loop, and once.
 """
 
 from __future__ import annotations

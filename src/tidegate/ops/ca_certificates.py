@@ -19,7 +19,7 @@ from tidegate.core.audit import Image
 from tidegate.ops import tags
 from tidegate.ops.call import Call
 from tidegate.ops.effects import CertificateTrusted, TrustWithdrawn
-from tidegate.ops.handler import Handler, by_age
+from tidegate.ops.handler import Handlers, Read, Write, by_age
 from tidegate.pki import certificates as x509
 from tidegate.store import ca_certificates, certificates
 from tidegate.store import tags as stored_tags
@@ -297,14 +297,14 @@ def _arn(call: Call, certificate_id: str) -> str:
     return call.arn(f"cacert/{certificate_id}")
 
 
-HANDLERS = {
-    ("iot", "GetRegistrationCode"): Handler(get_registration_code),
-    ("iot", "DeleteRegistrationCode"): Handler(delete_registration_code),
-    ("iot", "RegisterCACertificate"): Handler(register_ca_certificate, partial=_NO_TEMPLATES),
-    ("iot", "DescribeCACertificate"): Handler(describe_ca_certificate, reads=True),
-    ("iot", "UpdateCACertificate"): Handler(update_ca_certificate, image=_image, partial=_NO_TEMPLATES),
-    ("iot", "DeleteCACertificate"): Handler(delete_ca_certificate, image=_image),
-    ("iot", "ListCACertificates"): Handler(list_ca_certificates, reads=True),
+HANDLERS: Handlers = {
+    ("iot", "GetRegistrationCode"): Write(get_registration_code),
+    ("iot", "DeleteRegistrationCode"): Write(delete_registration_code),
+    ("iot", "RegisterCACertificate"): Write(register_ca_certificate, partial=_NO_TEMPLATES),
+    ("iot", "DescribeCACertificate"): Read(describe_ca_certificate),
+    ("iot", "UpdateCACertificate"): Write(update_ca_certificate, image=_image, partial=_NO_TEMPLATES),
+    ("iot", "DeleteCACertificate"): Write(delete_ca_certificate, image=_image),
+    ("iot", "ListCACertificates"): Read(list_ca_certificates),
 }
 
 TAGGABLE = {"cacert": tags.named(ca_certificates.get)}

@@ -12,7 +12,7 @@ from tidegate.core.audit import Image
 from tidegate.ops import ca_certificates
 from tidegate.ops.call import Authority, Call
 from tidegate.ops.effects import CertificateTrusted, PrincipalChanged, TrustWithdrawn
-from tidegate.ops.handler import Handler, by_age
+from tidegate.ops.handler import Handlers, Prepared, Read, Write, by_age
 from tidegate.pki import certificates as x509
 from tidegate.store import certificates, policies
 from tidegate.store.certificates import CertificateSummary
@@ -34,7 +34,7 @@ class Issued(NamedTuple):
     keys: x509.KeyPair
 
 
-def prepare_keys_and_certificate(call: Call, _request: iot.CreateKeysAndCertificateRequest) -> Issued:
+def prepare_keys_and_certificate(call: Call, _request: iot.CreateKeysAndCertificateRequest, _found: None) -> Issued:
     """The slow half of CreateKeysAndCertificate: an RSA key of 2048 bits and our signature."""
     authority = _authority(call)
     keys = x509.generate_rsa()
@@ -55,7 +55,9 @@ def create_keys_and_certificate(
     )
 
 
-def prepare_certificate_from_csr(call: Call, request: iot.CreateCertificateFromCsrRequest) -> x509.Certificate:
+def prepare_certificate_from_csr(
+    call: Call, request: iot.CreateCertificateFromCsrRequest, _found: None
+) -> x509.Certificate:
     """Our signature on a device's own key; each call makes another certificate."""
     authority = _authority(call)
     try:
@@ -272,14 +274,14 @@ def _arn(call: Call, certificate_id: str) -> str:
     return call.arn(f"cert/{certificate_id}")
 
 
-HANDLERS = {
-    ("iot", "CreateKeysAndCertificate"): Handler(create_keys_and_certificate, prepare=prepare_keys_and_certificate),
-    ("iot", "CreateCertificateFromCsr"): Handler(create_certificate_from_csr, prepare=prepare_certificate_from_csr),
-    ("iot", "RegisterCertificate"): Handler(register_certificate),
-    ("iot", "RegisterCertificateWithoutCA"): Handler(register_certificate_without_ca),
-    ("iot", "DescribeCertificate"): Handler(describe_certificate, reads=True),
-    ("iot", "UpdateCertificate"): Handler(update_certificate, image=_image),
-    ("iot", "DeleteCertificate"): Handler(delete_certificate, image=_image),
-    ("iot", "ListCertificates"): Handler(list_certificates, reads=True),
-    ("iot", "ListCertificatesByCA"): Handler(list_certificates_by_ca, reads=True),
+HANDLERS: Handlers = {
+    ("iot", "CreateKeysAndCertificate"): Prepared(create_keys_and_certificate, prepare=prepare_keys_and_certificate),
+    ("iot", "CreateCertificateFromCsr"): Prepared(create_certificate_from_csr, prepare=prepare_certificate_from_csr),
+    ("iot", "RegisterCertificate"): Write(register_certificate),
+    ("iot", "RegisterCertificateWithoutCA"): Write(register_certificate_without_ca),
+    ("iot", "DescribeCertificate"): Read(describe_certificate),
+    ("iot", "UpdateCertificate"): Write(update_certificate, image=_image),
+    ("iot", "DeleteCertificate"): Write(delete_certificate, image=_image),
+    ("iot", "ListCertificates"): Read(list_certificates),
+    ("iot", "ListCertificatesByCA"): Read(list_certificates_by_ca),
 }

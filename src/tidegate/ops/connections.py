@@ -5,7 +5,7 @@ from __future__ import annotations
 from tidegate.core import texts
 from tidegate.ops.broker import MessageBroker
 from tidegate.ops.call import Call
-from tidegate.ops.handler import Handler
+from tidegate.ops.handler import AtBroker, Handlers, nothing
 from tidegate.wire import iot_data
 
 _TOLD_MS = 30 * 60_000
@@ -60,7 +60,7 @@ def delete_connection(broker: MessageBroker, call: Call, request: iot_data.Delet
         raise iot_data.ResourceNotFoundException(texts.messages.connection_missing(request.client_id))
 
 
-HANDLERS = {
-    ("iot-data", "GetConnection"): Handler(get_connection, at_broker=True, reads=True),
-    ("iot-data", "DeleteConnection"): Handler(delete_connection, at_broker=True),
+HANDLERS: Handlers = {
+    ("iot-data", "GetConnection"): AtBroker(get_connection, changed_by=nothing),
+    ("iot-data", "DeleteConnection"): AtBroker(delete_connection),
 }

@@ -16,7 +16,7 @@ from tidegate.core import pending as pending_list
 from tidegate.core.lifecycle import DEVICE_REPORTS, EXECUTION_MOVES, Act, ExecutionStatus
 from tidegate.ops import documents, package_shadow, transitions
 from tidegate.ops.call import Call
-from tidegate.ops.handler import Handler
+from tidegate.ops.handler import Handlers, Read, Report
 from tidegate.ops.transitions import Move
 from tidegate.store import executions, jobs
 from tidegate.store.database import Tx
@@ -274,9 +274,9 @@ def _check(call: Call, details: Mapping[str, str] | None, step_timeout: int | No
         raise jobs_data.InvalidRequestException(" ".join(problems))
 
 
-HANDLERS = {
-    ("iot-jobs-data", "GetPendingJobExecutions"): Handler(get_pending_job_executions, reads=True),
-    ("iot-jobs-data", "StartNextPendingJobExecution"): Handler(start_next_pending_job_execution, locks_rows=True),
-    ("iot-jobs-data", "DescribeJobExecution"): Handler(describe_job_execution, reads=True),
-    ("iot-jobs-data", "UpdateJobExecution"): Handler(update_job_execution, locks_rows=True),
+HANDLERS: Handlers = {
+    ("iot-jobs-data", "GetPendingJobExecutions"): Read(get_pending_job_executions),
+    ("iot-jobs-data", "StartNextPendingJobExecution"): Report(start_next_pending_job_execution),
+    ("iot-jobs-data", "DescribeJobExecution"): Read(describe_job_execution),
+    ("iot-jobs-data", "UpdateJobExecution"): Report(update_job_execution),
 }

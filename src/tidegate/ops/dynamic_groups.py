@@ -6,7 +6,7 @@ from tidegate.core import attributes, index_configuration, query, texts
 from tidegate.core.registry_events import Change
 from tidegate.ops import dynamic_membership, fleet_index, groups, membership, registry, registry_events, searches, tags
 from tidegate.ops.call import Call
-from tidegate.ops.handler import Handler
+from tidegate.ops.handler import Handlers, Write
 from tidegate.store import dynamic_groups
 from tidegate.store import groups as stored_groups
 from tidegate.store import tags as stored_tags
@@ -149,8 +149,8 @@ def _dynamic(tx: Tx, group_id: int) -> DynamicGroup:
     return found
 
 
-HANDLERS = {
-    ("iot", "CreateDynamicThingGroup"): Handler(create_dynamic_thing_group),
-    ("iot", "UpdateDynamicThingGroup"): Handler(update_dynamic_thing_group),
-    ("iot", "DeleteDynamicThingGroup"): Handler(delete_dynamic_thing_group),
+HANDLERS: Handlers = {
+    ("iot", "CreateDynamicThingGroup"): Write(create_dynamic_thing_group),
+    ("iot", "UpdateDynamicThingGroup"): Write(update_dynamic_thing_group),
+    ("iot", "DeleteDynamicThingGroup"): Write(delete_dynamic_thing_group),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tidegate.core import texts
 from tidegate.ops.call import Call, Endpoints
-from tidegate.ops.handler import Handler
+from tidegate.ops.handler import Handlers, Read
 from tidegate.store.database import Tx
 from tidegate.wire import iot
 
@@ -27,4 +27,4 @@ def _by_type(endpoints: Endpoints) -> dict[str, str]:
     }
 
 
-HANDLERS = {("iot", "DescribeEndpoint"): Handler(describe_endpoint, reads=True)}
+HANDLERS: Handlers = {("iot", "DescribeEndpoint"): Read(describe_endpoint)}

@@ -15,7 +15,7 @@ from tidegate.core.events import JobOperation
 from tidegate.core.lifecycle import ExecutionStatus
 from tidegate.ops.call import Call
 from tidegate.ops.effects import EventsWritten
-from tidegate.ops.handler import Handler, seconds
+from tidegate.ops.handler import Handlers, Read, Write, seconds
 from tidegate.store import events, executions, jobs
 from tidegate.store.database import Tx
 from tidegate.store.jobs import Job
@@ -24,10 +24,13 @@ from tidegate.wire import iot
 _DETAILS = msgspec.json.Decoder(dict[str, str])
 
 
-def update_event_configurations(tx: Tx, call: Call, request: iot.UpdateEventConfigurationsRequest) -> None:
+def update_event_configurations(
+    tx: Tx, call: Call, request: iot.UpdateEventConfigurationsRequest
+) -> iot.UpdateEventConfigurationsResponse:
     """Switch types of events on or off; those that are not named stay as they are."""
     for event_type, given in sorted((request.event_configurations or {}).items()):
         events.switch(tx, call.scope, event_type, enabled=bool(given.enabled), now=call.now)
+    return iot.UpdateEventConfigurationsResponse()
 
 
 def describe_event_configurations(
@@ -88,7 +91,7 @@ def _execution_happened(
     tx.effects.append(EventsWritten(job.scope))
 
 
-HANDLERS = {
-    ("iot", "UpdateEventConfigurations"): Handler(update_event_configurations),
-    ("iot", "DescribeEventConfigurations"): Handler(describe_event_configurations, reads=True),
+HANDLERS: Handlers = {
+    ("iot", "UpdateEventConfigurations"): Write(update_event_configurations),
+    ("iot", "DescribeEventConfigurations"): Read(describe_event_configurations),
 }

@@ -10,7 +10,7 @@ from tidegate.core import checks, texts, timers
 from tidegate.core.lifecycle import EXECUTION_MOVES, Act, ExecutionStatus
 from tidegate.ops import events, transitions
 from tidegate.ops.call import Call
-from tidegate.ops.handler import Handler, following, page, seconds
+from tidegate.ops.handler import Handlers, Read, Report, following, page, seconds
 from tidegate.ops.transitions import Move
 from tidegate.store import executions, jobs, things
 from tidegate.store.database import Conflict, Tx
@@ -187,10 +187,10 @@ def _position(row: Summary) -> tuple[int, int, int]:
     return row.queued_at, row.owner, row.number
 
 
-HANDLERS = {
-    ("iot", "DescribeJobExecution"): Handler(describe_job_execution, reads=True),
-    ("iot", "ListJobExecutionsForJob"): Handler(list_job_executions_for_job, reads=True),
-    ("iot", "ListJobExecutionsForThing"): Handler(list_job_executions_for_thing, reads=True),
-    ("iot", "CancelJobExecution"): Handler(cancel_job_execution, locks_rows=True),
-    ("iot", "DeleteJobExecution"): Handler(delete_job_execution, locks_rows=True),
+HANDLERS: Handlers = {
+    ("iot", "DescribeJobExecution"): Read(describe_job_execution),
+    ("iot", "ListJobExecutionsForJob"): Read(list_job_executions_for_job),
+    ("iot", "ListJobExecutionsForThing"): Read(list_job_executions_for_thing),
+    ("iot", "CancelJobExecution"): Report(cancel_job_execution),
+    ("iot", "DeleteJobExecution"): Report(delete_job_execution),
 }

@@ -13,7 +13,7 @@ from tidegate.core.registry_events import Change, Tie
 from tidegate.ops import handler, membership, naming, registry, registry_events, tags, things
 from tidegate.ops.call import Call
 from tidegate.ops.effects import PoliciesChanged
-from tidegate.ops.handler import Handler
+from tidegate.ops.handler import Handlers, Read, Write
 from tidegate.store import dynamic_groups as stored_dynamic
 from tidegate.store import groups
 from tidegate.store import tags as stored_tags
@@ -339,16 +339,16 @@ def _join(tx: Tx, call: Call, group: groups.Group, thing: thing_store.Thing, giv
     return True
 
 
-HANDLERS = {
-    ("iot", "CreateThingGroup"): Handler(create_thing_group),
-    ("iot", "DescribeThingGroup"): Handler(describe_thing_group, reads=True),
-    ("iot", "UpdateThingGroup"): Handler(update_thing_group),
-    ("iot", "DeleteThingGroup"): Handler(delete_thing_group),
-    ("iot", "ListThingGroups"): Handler(list_thing_groups, reads=True),
-    ("iot", "ListThingGroupsForThing"): Handler(list_thing_groups_for_thing, reads=True),
-    ("iot", "ListThingsInThingGroup"): Handler(list_things_in_thing_group, reads=True),
-    ("iot", "AddThingToThingGroup"): Handler(add_thing_to_thing_group),
-    ("iot", "RemoveThingFromThingGroup"): Handler(remove_thing_from_thing_group),
-    ("iot", "UpdateThingGroupsForThing"): Handler(update_thing_groups_for_thing),
+HANDLERS: Handlers = {
+    ("iot", "CreateThingGroup"): Write(create_thing_group),
+    ("iot", "DescribeThingGroup"): Read(describe_thing_group),
+    ("iot", "UpdateThingGroup"): Write(update_thing_group),
+    ("iot", "DeleteThingGroup"): Write(delete_thing_group),
+    ("iot", "ListThingGroups"): Read(list_thing_groups),
+    ("iot", "ListThingGroupsForThing"): Read(list_thing_groups_for_thing),
+    ("iot", "ListThingsInThingGroup"): Read(list_things_in_thing_group),
+    ("iot", "AddThingToThingGroup"): Write(add_thing_to_thing_group),
+    ("iot", "RemoveThingFromThingGroup"): Write(remove_thing_from_thing_group),
+    ("iot", "UpdateThingGroupsForThing"): Write(update_thing_groups_for_thing),
 }
 TAGGABLE = {"thinggroup": tags.named(groups.find)}

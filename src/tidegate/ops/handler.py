@@ -1,54 +1,72 @@
-"""What an operation declares about itself. Each noun's module ends with its ``HANDLERS``; ``table`` joins them."""
+"""What an operation declares about itself: its kind.
+
+Each noun's module ends with its ``HANDLERS``; ``table`` joins them. A kind says what an operation needs around it and
+gives its functions their types, ``Q`` the request's and ``R`` the response's; ``runtime.service`` has a path for each.
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from tidegate.core import pages
 from tidegate.core.audit import Image
+from tidegate.ops.broker import MessageBroker
 from tidegate.ops.call import Call
+from tidegate.store.database import Tx, Work, locks_rows
 from tidegate.wire import iot
 from tidegate.wire.errors import WireError
 
+Q = TypeVar("Q")
+R = TypeVar("R")
+F = TypeVar("F")
+P = TypeVar("P")
 
-class Handler(NamedTuple):
-    """An operation: ``run(tx, call, request)``, or ``run(tx, call, request, prepared)`` if it has a ``prepare``.
 
-    ``prepare(call, request)`` is what must not happen inside a transaction (making keys, fetching a document); it
-    runs on a thread of its own, before. If the store decides what there is to prepare, ``look(tx, call, request)``
-    reads it in a transaction before that and ``prepare(call, request, found)`` gets it; where it finds None, there is
-    nothing to prepare, and ``prepared`` is None. By the time of ``run`` the store may say otherwise.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handler:
+    """An operation of whichever kind."""
 
-    ``reads`` marks an operation that changes nothing. ``in_parts`` marks one of those that looks at much: ``run(tx,
-    call, request, so_far, enough)`` begins with None and, when ``enough()``, answers the ``Unfinished`` with which it
-    is called again, in a later transaction, when others have had their turn. ``locks_rows`` marks one that guards
-    itself with row locks and version checks instead of relying on running alone. ``at_broker`` marks one about
-    messages or connections, which no transaction covers: ``run(broker, call, request)`` (``ops.broker``). ``partial``
-    says, for docs/parity.md, what is still missing.
-
-    Whatever does not only read leaves an entry in the audit log (``ops.audit``), unless ``changes(request)`` says that
-    this one changes nothing. ``image(tx, call, request)`` is what of the state the entry shows as it was before and as
-    it is after.
-    """
-
-    run: Callable[..., Any]
-    reads: bool = False
-    in_parts: bool = False
-    locks_rows: bool = False
-    prepare: Callable[..., Any] | None = None
-    look: Callable[[Any, Call, Any], Any] | None = None
     partial: str | None = None
-    at_broker: bool = False
-    changes: Callable[[Any], bool] | None = None
-    image: Callable[[Any, Call, Any], Image] | None = None
+    """What is still missing, for docs/parity.md."""
+
+    def changes(self, _request: Any) -> bool:
+        """Whether a request that succeeds has changed something, as far as its kind and the request tell.
+
+        What has leaves an entry in the audit log (``ops.audit``).
+        """
+        return True
+
+    def transaction(self, call: Call, request: Any, prepared: Any = None) -> Work[Any]:
+        """What it does inside one transaction, whole; ``prepared`` is what a ``Prepared`` made before.
+
+        Raises:
+            TypeError: it has no transaction.
+        """
+        raise TypeError(f"{type(self).__name__} has no transaction")
+
+
+@dataclass(frozen=True, slots=True)
+class _Plain(Handler, Generic[Q, R]):
+    run: Callable[[Tx, Call, Q], R]
+
+    def transaction(self, call: Call, request: Q, _prepared: Any = None) -> Work[R]:
+        return lambda tx: self.run(tx, call, request)
+
+
+@dataclass(frozen=True, slots=True)
+class Read(_Plain[Q, R]):
+    """Changes nothing: ``run(tx, call, request)`` on committed state."""
+
+    def changes(self, _request: Q) -> bool:
+        return False
 
 
 @dataclass(slots=True)
 class Unfinished:
-    """What an operation ``in_parts`` goes on from.
+    """What an operation ``InParts`` goes on from.
 
     What it has found, the name of the last that it looked at, and what is read and not looked at yet.
     """
@@ -62,6 +80,104 @@ class Unfinished:
 def never() -> bool:
     """For those who want an operation's answer at once, whatever it takes."""
     return False
+
+
+@dataclass(frozen=True, slots=True)
+class InParts(Handler, Generic[Q, R]):
+    """A read that looks at much: ``run(tx, call, request, so_far, enough)``.
+
+    It begins with None and, when ``enough()``, answers the ``Unfinished`` with which it is called again, in a later
+    transaction, when others have had their turn.
+    """
+
+    run: Callable[[Tx, Call, Q, Unfinished | None, Callable[[], bool]], R | Unfinished]
+
+    def changes(self, _request: Q) -> bool:
+        return False
+
+    def transaction(self, call: Call, request: Q, _prepared: Any = None) -> Work[R | Unfinished]:
+        return lambda tx: self.run(tx, call, request, None, never)
+
+
+@dataclass(frozen=True, slots=True)
+class Computed(Handler, Generic[Q, F, R]):
+    """A read whose answer takes long to work out: ``compute(call, request, found)`` does so on a thread, afterwards."""
+
+    read: Callable[[Tx, Call, Q], F]
+    compute: Callable[[Call, Q, F], R]
+
+    def changes(self, _request: Q) -> bool:
+        return False
+
+    def transaction(self, call: Call, request: Q, _prepared: Any = None) -> Work[R]:
+        return lambda tx: self.compute(call, request, self.read(tx, call, request))
+
+
+@dataclass(frozen=True, slots=True)
+class Write(_Plain[Q, R]):
+    """Changes something, and relies on running as if alone: ``run(tx, call, request)``.
+
+    ``image(tx, call, request)`` is what of the state its entry in the audit log shows as it was before and as it is
+    after.
+    """
+
+    image: Callable[[Tx, Call, Q], Image] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report(_Plain[Q, R]):
+    """Changes what many change at once: what devices report, and what operators do to the same rows.
+
+    Instead of relying on running alone ``run(tx, call, request)`` locks rows and compares versions before it sets.
+    """
+
+    def transaction(self, call: Call, request: Q, _prepared: Any = None) -> Work[R]:
+        return locks_rows(lambda tx: self.run(tx, call, request))
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared(Handler, Generic[Q, F, P, R]):
+    """A write before which something is done that must not happen inside a transaction: ``run(…, prepared)``.
+
+    ``prepare(call, request, found)`` makes keys or fetches a document, on a thread of its own. ``found`` is what
+    ``look(tx, call, request)`` read in a transaction before that; where it finds None there is nothing to prepare, and
+    ``prepared`` is None. Without ``look`` there always is, and ``found`` is None. By the time of ``run`` the store may
+    say otherwise.
+    """
+
+    run: Callable[[Tx, Call, Q, P], R]
+    prepare: Callable[[Call, Q, F], P]
+    look: Callable[[Tx, Call, Q], F | None] | None = None
+
+    def transaction(self, call: Call, request: Q, prepared: Any = None) -> Work[R]:
+        return lambda tx: self.run(tx, call, request, prepared)
+
+
+def _any(_request: object) -> bool:
+    return True
+
+
+def nothing(_request: object) -> bool:
+    """``changes`` of an operation at the broker that only looks."""
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class AtBroker(Handler, Generic[Q, R]):
+    """Is about messages or connections, which no transaction covers: ``run(broker, call, request)``.
+
+    It runs on the thread of the event loop, and once. ``changed_by(request)`` says whether this one changes anything.
+    """
+
+    run: Callable[[MessageBroker, Call, Q], R]
+    changed_by: Callable[[Q], bool] = _any
+
+    def changes(self, request: Q) -> bool:
+        return self.changed_by(request)
+
+
+Handlers = dict[tuple[str, str], Handler]
+"""Operations by (plane, name)."""
 
 
 class Page(NamedTuple):

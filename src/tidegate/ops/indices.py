@@ -9,7 +9,7 @@ import msgspec
 from tidegate.core import index_configuration, indexed_fields, texts
 from tidegate.ops import dynamic_membership, fleet_index, handler
 from tidegate.ops.call import Call
-from tidegate.ops.handler import Handler
+from tidegate.ops.handler import Handlers, Read, Write
 from tidegate.store import dynamic_groups
 from tidegate.store import fleet_index as stored_index
 from tidegate.store.database import Tx
@@ -92,12 +92,12 @@ def _indices(tx: Tx, call: Call) -> Iterator[tuple[str, str]]:
         yield index_configuration.GROUPS, "THING_GROUPS"
 
 
-HANDLERS = {
-    ("iot", "UpdateIndexingConfiguration"): Handler(
+HANDLERS: Handlers = {
+    ("iot", "UpdateIndexingConfiguration"): Write(
         update_indexing_configuration,
         partial="Device Defender data and geographic fields, which are kept and shown only",
     ),
-    ("iot", "GetIndexingConfiguration"): Handler(get_indexing_configuration, reads=True),
-    ("iot", "DescribeIndex"): Handler(describe_index, reads=True),
-    ("iot", "ListIndices"): Handler(list_indices, reads=True),
+    ("iot", "GetIndexingConfiguration"): Read(get_indexing_configuration),
+    ("iot", "DescribeIndex"): Read(describe_index),
+    ("iot", "ListIndices"): Read(list_indices),
 }

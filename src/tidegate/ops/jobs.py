@@ -10,7 +10,7 @@ from tidegate.ops import configuration, documents, events, origins, sweeps, tags
 from tidegate.ops.call import Call
 from tidegate.ops.documents import Fetched
 from tidegate.ops.effects import EngineDue
-from tidegate.ops.handler import Handler, following, page, seconds
+from tidegate.ops.handler import Handlers, Prepared, Read, Report, Write, following, page, seconds
 from tidegate.store import executions, groups, jobs, things
 from tidegate.store import tags as stored_tags
 from tidegate.store.database import Tx
@@ -395,18 +395,18 @@ def _locked(tx: Tx, call: Call, job_id: str | None) -> Job:
     return job
 
 
-HANDLERS = {
-    ("iot", "CreateJob"): Handler(
+HANDLERS: Handlers = {
+    ("iot", "CreateJob"): Prepared(
         create_job,
         look=origins.source_of_job,
         prepare=documents.fetch,
     ),
-    ("iot", "DescribeJob"): Handler(describe_job, reads=True),
-    ("iot", "GetJobDocument"): Handler(get_job_document, reads=True),
-    ("iot", "ListJobs"): Handler(list_jobs, reads=True),
-    ("iot", "UpdateJob"): Handler(update_job, locks_rows=True),
-    ("iot", "AssociateTargetsWithJob"): Handler(associate_targets_with_job, locks_rows=True),
-    ("iot", "CancelJob"): Handler(cancel_job, locks_rows=True),
-    ("iot", "DeleteJob"): Handler(delete_job),
+    ("iot", "DescribeJob"): Read(describe_job),
+    ("iot", "GetJobDocument"): Read(get_job_document),
+    ("iot", "ListJobs"): Read(list_jobs),
+    ("iot", "UpdateJob"): Report(update_job),
+    ("iot", "AssociateTargetsWithJob"): Report(associate_targets_with_job),
+    ("iot", "CancelJob"): Report(cancel_job),
+    ("iot", "DeleteJob"): Write(delete_job),
 }
 TAGGABLE = {"job": tags.named(jobs.get)}

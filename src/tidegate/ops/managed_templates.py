@@ -5,7 +5,7 @@ from __future__ import annotations
 from tidegate.core import arn, managed, texts
 from tidegate.core.managed import ManagedTemplate
 from tidegate.ops.call import Call
-from tidegate.ops.handler import Handler, following, page
+from tidegate.ops.handler import Handlers, Read, following, page
 from tidegate.store.database import Tx
 from tidegate.wire import iot
 
@@ -85,7 +85,7 @@ def _arn(call: Call, one: ManagedTemplate) -> str:
     return names.managed_job_template(one.name, managed.VERSION)
 
 
-HANDLERS = {
-    ("iot", "ListManagedJobTemplates"): Handler(list_managed_job_templates, reads=True),
-    ("iot", "DescribeManagedJobTemplate"): Handler(describe_managed_job_template, reads=True),
+HANDLERS: Handlers = {
+    ("iot", "ListManagedJobTemplates"): Read(list_managed_job_templates),
+    ("iot", "DescribeManagedJobTemplate"): Read(describe_managed_job_template),
 }

@@ -8,7 +8,7 @@ from tidegate.core import message, texts
 from tidegate.ops import handler
 from tidegate.ops.broker import MessageBroker, Publication, Retained
 from tidegate.ops.call import Call
-from tidegate.ops.handler import Handler
+from tidegate.ops.handler import AtBroker, Handlers, nothing
 from tidegate.wire import iot_data
 
 _LARGEST_PAGE = 200
@@ -115,8 +115,8 @@ def _summary(found: Retained) -> iot_data.RetainedMessageSummary:
     )
 
 
-HANDLERS = {
-    ("iot-data", "Publish"): Handler(publish, at_broker=True, changes=lambda request: bool(request.retain)),
-    ("iot-data", "GetRetainedMessage"): Handler(get_retained_message, at_broker=True, reads=True),
-    ("iot-data", "ListRetainedMessages"): Handler(list_retained_messages, at_broker=True, reads=True),
+HANDLERS: Handlers = {
+    ("iot-data", "Publish"): AtBroker(publish, changed_by=lambda request: bool(request.retain)),
+    ("iot-data", "GetRetainedMessage"): AtBroker(get_retained_message, changed_by=nothing),
+    ("iot-data", "ListRetainedMessages"): AtBroker(list_retained_messages, changed_by=nothing),
 }

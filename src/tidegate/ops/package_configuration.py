@@ -5,7 +5,7 @@ from __future__ import annotations
 from tidegate.core import checks, texts
 from tidegate.ops import idempotency
 from tidegate.ops.call import Call
-from tidegate.ops.handler import Handler
+from tidegate.ops.handler import Handlers, Read, Write
 from tidegate.store import packages
 from tidegate.store.database import Tx
 from tidegate.store.packages import Configuration
@@ -41,9 +41,9 @@ def update_package_configuration(
     return iot.UpdatePackageConfigurationResponse()
 
 
-HANDLERS = {
-    ("iot", "GetPackageConfiguration"): Handler(get_package_configuration, reads=True),
-    ("iot", "UpdatePackageConfiguration"): Handler(
+HANDLERS: Handlers = {
+    ("iot", "GetPackageConfiguration"): Read(get_package_configuration),
+    ("iot", "UpdatePackageConfiguration"): Write(
         idempotency.once(iot.UpdatePackageConfigurationResponse, update_package_configuration)
     ),
 }

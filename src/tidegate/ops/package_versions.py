@@ -16,7 +16,7 @@ from tidegate.core.package_placeholders import Named
 from tidegate.core.package_placeholders import PackageVersion as Known
 from tidegate.ops import handler, idempotency, packages
 from tidegate.ops.call import Call
-from tidegate.ops.handler import Handler, seconds
+from tidegate.ops.handler import Handlers, Read, Write, seconds
 from tidegate.store import package_versions, tags
 from tidegate.store import packages as stored
 from tidegate.store.database import Conflict, Tx
@@ -285,14 +285,10 @@ def _stored(artifact: iot.PackageVersionArtifact | None) -> str | None:
     return jsontext.to_json(artifact) if artifact is not None and artifact.s3_location is not None else None
 
 
-HANDLERS = {
-    ("iot", "CreatePackageVersion"): Handler(
-        idempotency.once(iot.CreatePackageVersionResponse, create_package_version)
-    ),
-    ("iot", "GetPackageVersion"): Handler(get_package_version, reads=True),
-    ("iot", "UpdatePackageVersion"): Handler(
-        idempotency.once(iot.UpdatePackageVersionResponse, update_package_version)
-    ),
-    ("iot", "DeletePackageVersion"): Handler(delete_package_version),
-    ("iot", "ListPackageVersions"): Handler(list_package_versions, reads=True),
+HANDLERS: Handlers = {
+    ("iot", "CreatePackageVersion"): Write(idempotency.once(iot.CreatePackageVersionResponse, create_package_version)),
+    ("iot", "GetPackageVersion"): Read(get_package_version),
+    ("iot", "UpdatePackageVersion"): Write(idempotency.once(iot.UpdatePackageVersionResponse, update_package_version)),
+    ("iot", "DeletePackageVersion"): Write(delete_package_version),
+    ("iot", "ListPackageVersions"): Read(list_package_versions),
 }

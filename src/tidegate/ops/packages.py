@@ -6,7 +6,7 @@ from tidegate.core import arn as names
 from tidegate.core import checks, packages, texts
 from tidegate.ops import handler, idempotency
 from tidegate.ops.call import Call
-from tidegate.ops.handler import Handler, seconds
+from tidegate.ops.handler import Handlers, Read, Write, seconds
 from tidegate.store import package_versions, tags
 from tidegate.store import packages as stored
 from tidegate.store.database import Conflict, Tx
@@ -144,10 +144,10 @@ def _exists(tx: Tx, scope: int, name: names.Arn) -> bool:
 
 TAGGABLE = {"package": _exists}
 
-HANDLERS = {
-    ("iot", "CreatePackage"): Handler(idempotency.once(iot.CreatePackageResponse, create_package)),
-    ("iot", "GetPackage"): Handler(get_package, reads=True),
-    ("iot", "UpdatePackage"): Handler(idempotency.once(iot.UpdatePackageResponse, update_package)),
-    ("iot", "DeletePackage"): Handler(delete_package),
-    ("iot", "ListPackages"): Handler(list_packages, reads=True),
+HANDLERS: Handlers = {
+    ("iot", "CreatePackage"): Write(idempotency.once(iot.CreatePackageResponse, create_package)),
+    ("iot", "GetPackage"): Read(get_package),
+    ("iot", "UpdatePackage"): Write(idempotency.once(iot.UpdatePackageResponse, update_package)),
+    ("iot", "DeletePackage"): Write(delete_package),
+    ("iot", "ListPackages"): Read(list_packages),
 }

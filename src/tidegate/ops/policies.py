@@ -13,7 +13,7 @@ from tidegate.core.document import length
 from tidegate.ops import tags
 from tidegate.ops.call import Call
 from tidegate.ops.effects import PoliciesChanged
-from tidegate.ops.handler import Handler, by_age
+from tidegate.ops.handler import Handlers, Read, Write, by_age
 from tidegate.store import policies
 from tidegate.store import tags as stored_tags
 from tidegate.store.database import Tx
@@ -209,16 +209,16 @@ def _put_in_force(tx: Tx, call: Call, found: policies.Policy, number: int) -> No
     tx.effects.append(PoliciesChanged(call.scope))
 
 
-HANDLERS = {
-    ("iot", "CreatePolicy"): Handler(create_policy, image=_image),
-    ("iot", "GetPolicy"): Handler(get_policy, reads=True),
-    ("iot", "DeletePolicy"): Handler(delete_policy, image=_image),
-    ("iot", "ListPolicies"): Handler(list_policies, reads=True),
-    ("iot", "CreatePolicyVersion"): Handler(create_policy_version, image=_image),
-    ("iot", "ListPolicyVersions"): Handler(list_policy_versions, reads=True),
-    ("iot", "GetPolicyVersion"): Handler(get_policy_version, reads=True),
-    ("iot", "SetDefaultPolicyVersion"): Handler(set_default_policy_version, image=_image),
-    ("iot", "DeletePolicyVersion"): Handler(delete_policy_version, image=_image),
+HANDLERS: Handlers = {
+    ("iot", "CreatePolicy"): Write(create_policy, image=_image),
+    ("iot", "GetPolicy"): Read(get_policy),
+    ("iot", "DeletePolicy"): Write(delete_policy, image=_image),
+    ("iot", "ListPolicies"): Read(list_policies),
+    ("iot", "CreatePolicyVersion"): Write(create_policy_version, image=_image),
+    ("iot", "ListPolicyVersions"): Read(list_policy_versions),
+    ("iot", "GetPolicyVersion"): Read(get_policy_version),
+    ("iot", "SetDefaultPolicyVersion"): Write(set_default_policy_version, image=_image),
+    ("iot", "DeletePolicyVersion"): Write(delete_policy_version, image=_image),
 }
 
 TAGGABLE = {"policy": tags.named(policies.get)}

@@ -14,7 +14,7 @@ from tidegate.ops import policies as policy_documents
 from tidegate.ops import principals
 from tidegate.ops.call import Call
 from tidegate.ops.effects import PoliciesChanged, PrincipalChanged
-from tidegate.ops.handler import Handler, by_age, following, page
+from tidegate.ops.handler import Handlers, Read, Write, by_age, following, page
 from tidegate.store import dynamic_groups, groups, policies
 from tidegate.store.database import Tx
 from tidegate.wire import iot
@@ -189,13 +189,13 @@ def _announce(tx: Tx, call: Call, target: str) -> None:
         tx.effects.append(PoliciesChanged(call.scope))
 
 
-HANDLERS = {
-    ("iot", "AttachPolicy"): Handler(attach_policy),
-    ("iot", "AttachPrincipalPolicy"): Handler(attach_principal_policy),
-    ("iot", "DetachPolicy"): Handler(detach_policy),
-    ("iot", "DetachPrincipalPolicy"): Handler(detach_principal_policy),
-    ("iot", "ListAttachedPolicies"): Handler(list_attached_policies, reads=True),
-    ("iot", "ListPrincipalPolicies"): Handler(list_principal_policies, reads=True),
-    ("iot", "ListTargetsForPolicy"): Handler(list_targets_for_policy, reads=True),
-    ("iot", "ListPolicyPrincipals"): Handler(list_policy_principals, reads=True),
+HANDLERS: Handlers = {
+    ("iot", "AttachPolicy"): Write(attach_policy),
+    ("iot", "AttachPrincipalPolicy"): Write(attach_principal_policy),
+    ("iot", "DetachPolicy"): Write(detach_policy),
+    ("iot", "DetachPrincipalPolicy"): Write(detach_principal_policy),
+    ("iot", "ListAttachedPolicies"): Read(list_attached_policies),
+    ("iot", "ListPrincipalPolicies"): Read(list_principal_policies),
+    ("iot", "ListTargetsForPolicy"): Read(list_targets_for_policy),
+    ("iot", "ListPolicyPrincipals"): Read(list_policy_principals),
 }

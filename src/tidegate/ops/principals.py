@@ -13,7 +13,7 @@ from tidegate.core import arn, texts
 from tidegate.ops import things
 from tidegate.ops.call import Call
 from tidegate.ops.effects import PrincipalChanged
-from tidegate.ops.handler import Handler, following, page
+from tidegate.ops.handler import Handlers, Read, Write, following, page
 from tidegate.store import certificates
 from tidegate.store.database import Tx
 from tidegate.wire import iot
@@ -178,11 +178,11 @@ def _arn(call: Call, certificate_id: str) -> str:
     return call.arn(f"cert/{certificate_id}")
 
 
-HANDLERS = {
-    ("iot", "AttachThingPrincipal"): Handler(attach_thing_principal),
-    ("iot", "DetachThingPrincipal"): Handler(detach_thing_principal),
-    ("iot", "ListThingPrincipals"): Handler(list_thing_principals, reads=True),
-    ("iot", "ListThingPrincipalsV2"): Handler(list_thing_principals_v2, reads=True),
-    ("iot", "ListPrincipalThings"): Handler(list_principal_things, reads=True),
-    ("iot", "ListPrincipalThingsV2"): Handler(list_principal_things_v2, reads=True),
+HANDLERS: Handlers = {
+    ("iot", "AttachThingPrincipal"): Write(attach_thing_principal),
+    ("iot", "DetachThingPrincipal"): Write(detach_thing_principal),
+    ("iot", "ListThingPrincipals"): Read(list_thing_principals),
+    ("iot", "ListThingPrincipalsV2"): Read(list_thing_principals_v2),
+    ("iot", "ListPrincipalThings"): Read(list_principal_things),
+    ("iot", "ListPrincipalThingsV2"): Read(list_principal_things_v2),
 }

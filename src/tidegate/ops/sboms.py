@@ -13,7 +13,7 @@ from tidegate.core.location import Fault, Location, ObjectFaultError
 from tidegate.core.sbom import Finding
 from tidegate.ops import handler, idempotency, package_versions, packages
 from tidegate.ops.call import Call
-from tidegate.ops.handler import Handler
+from tidegate.ops.handler import Handlers, Prepared, Read, Write
 from tidegate.store import package_versions as stored
 from tidegate.store.database import Tx
 from tidegate.store.package_versions import SbomResult
@@ -32,7 +32,7 @@ _FAULTS = {
 }
 
 
-def prepare(call: Call, request: iot.AssociateSbomWithPackageVersionRequest) -> list[Finding]:
+def prepare(call: Call, request: iot.AssociateSbomWithPackageVersionRequest, _found: None) -> list[Finding]:
     """Fetch the archive and look into it. Blocks.
 
     Raises:
@@ -155,10 +155,10 @@ def list_sbom_validation_results(
     )
 
 
-HANDLERS = {
-    ("iot", "AssociateSbomWithPackageVersion"): Handler(associate_sbom_with_package_version, prepare=prepare),
-    ("iot", "DisassociateSbomFromPackageVersion"): Handler(
+HANDLERS: Handlers = {
+    ("iot", "AssociateSbomWithPackageVersion"): Prepared(associate_sbom_with_package_version, prepare=prepare),
+    ("iot", "DisassociateSbomFromPackageVersion"): Write(
         idempotency.once(iot.DisassociateSbomFromPackageVersionResponse, disassociate_sbom_from_package_version)
     ),
-    ("iot", "ListSbomValidationResults"): Handler(list_sbom_validation_results, reads=True),
+    ("iot", "ListSbomValidationResults"): Read(list_sbom_validation_results),
 }

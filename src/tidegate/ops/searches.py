@@ -10,7 +10,7 @@ from tidegate.core.indexing import IndexedGroup, IndexedThing
 from tidegate.core.query import Value
 from tidegate.ops import fleet_index, handler
 from tidegate.ops.call import Call
-from tidegate.ops.handler import Handler, Unfinished
+from tidegate.ops.handler import Handlers, InParts, Unfinished
 from tidegate.store.database import Tx
 from tidegate.wire import iot
 
@@ -192,10 +192,8 @@ def _documents(
     return fleet_index.things(tx, call.scope, configuration, seen.ahead, after=seen.last, narrowed=narrowed)
 
 
-HANDLERS = {
-    ("iot", "SearchIndex"): Handler(
-        search_index, reads=True, in_parts=True, partial="Device Defender data and geographic queries"
-    ),
-    ("iot", "GetStatistics"): Handler(get_statistics, reads=True, in_parts=True),
-    ("iot", "GetCardinality"): Handler(get_cardinality, reads=True, in_parts=True),
+HANDLERS: Handlers = {
+    ("iot", "SearchIndex"): InParts(search_index, partial="Device Defender data and geographic queries"),
+    ("iot", "GetStatistics"): InParts(get_statistics),
+    ("iot", "GetCardinality"): InParts(get_cardinality),
 }

@@ -16,7 +16,7 @@ from tidegate.core.shadow import EMPTY, Document, Message
 from tidegate.ops import handler, registry
 from tidegate.ops.call import Call
 from tidegate.ops.effects import ShadowMessages
-from tidegate.ops.handler import Handler
+from tidegate.ops.handler import Handlers, Read, Report
 from tidegate.store import shadows, things
 from tidegate.store.database import Conflict, Tx
 from tidegate.store.shadows import Key, Shadow
@@ -177,9 +177,9 @@ def _changed(tx: Tx, call: Call, key: Key) -> None:
         registry.thing_changed(tx, call, thing.id)
 
 
-HANDLERS = {
-    ("iot-data", "GetThingShadow"): Handler(get_thing_shadow, reads=True),
-    ("iot-data", "UpdateThingShadow"): Handler(update_thing_shadow, locks_rows=True),
-    ("iot-data", "DeleteThingShadow"): Handler(delete_thing_shadow, locks_rows=True),
-    ("iot-data", "ListNamedShadowsForThing"): Handler(list_named_shadows_for_thing, reads=True),
+HANDLERS: Handlers = {
+    ("iot-data", "GetThingShadow"): Read(get_thing_shadow),
+    ("iot-data", "UpdateThingShadow"): Report(update_thing_shadow),
+    ("iot-data", "DeleteThingShadow"): Report(delete_thing_shadow),
+    ("iot-data", "ListNamedShadowsForThing"): Read(list_named_shadows_for_thing),
 }

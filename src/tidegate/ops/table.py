@@ -32,7 +32,7 @@ from tidegate.ops import (
     thing_types,
     things,
 )
-from tidegate.ops.handler import Handler
+from tidegate.ops.handler import Handlers
 
 TAGGABLE = {
     **templates.TAGGABLE,
@@ -46,7 +46,7 @@ TAGGABLE = {
 }
 """What can be tagged, by the type in its ARN."""
 
-HANDLERS: dict[tuple[str, str], Handler] = {
+HANDLERS: Handlers = {
     **templates.HANDLERS,
     **managed_templates.HANDLERS,
     **jobs.HANDLERS,

@@ -11,7 +11,7 @@ from functools import partial
 
 from tidegate.core import arn, checks, texts
 from tidegate.ops.call import Call
-from tidegate.ops.handler import Handler
+from tidegate.ops.handler import Handler, Read, Write
 from tidegate.store import tags
 from tidegate.store.database import Tx
 from tidegate.wire import iot
@@ -100,7 +100,7 @@ def _resource(kinds: Kinds, tx: Tx, call: Call, text: str | None) -> str:
 def handlers(kinds: Kinds) -> dict[tuple[str, str], Handler]:
     """The operations as ``table`` joins them, given what every noun's module says can be tagged."""
     return {
-        ("iot", "TagResource"): Handler(partial(tag_resource, kinds)),
-        ("iot", "UntagResource"): Handler(partial(untag_resource, kinds)),
-        ("iot", "ListTagsForResource"): Handler(partial(list_tags_for_resource, kinds), reads=True),
+        ("iot", "TagResource"): Write(partial(tag_resource, kinds)),
+        ("iot", "UntagResource"): Write(partial(untag_resource, kinds)),
+        ("iot", "ListTagsForResource"): Read(partial(list_tags_for_resource, kinds)),
     }

@@ -7,7 +7,7 @@ from tidegate.ops import configuration, documents, tags
 from tidegate.ops.call import Call
 from tidegate.ops.configuration import Configuration
 from tidegate.ops.documents import Fetched
-from tidegate.ops.handler import Handler, following, page, seconds
+from tidegate.ops.handler import Handlers, Prepared, Read, Write, following, page, seconds
 from tidegate.store import jobs, templates
 from tidegate.store import tags as stored_tags
 from tidegate.store.database import Tx
@@ -158,10 +158,10 @@ def _job_of(call: Call, job_arn: str | None, problems: list[str]) -> str | None:
     return job_id
 
 
-HANDLERS = {
-    ("iot", "CreateJobTemplate"): Handler(create_job_template, look=source_of_template, prepare=documents.fetch),
-    ("iot", "DescribeJobTemplate"): Handler(describe_job_template, reads=True),
-    ("iot", "ListJobTemplates"): Handler(list_job_templates, reads=True),
-    ("iot", "DeleteJobTemplate"): Handler(delete_job_template),
+HANDLERS: Handlers = {
+    ("iot", "CreateJobTemplate"): Prepared(create_job_template, look=source_of_template, prepare=documents.fetch),
+    ("iot", "DescribeJobTemplate"): Read(describe_job_template),
+    ("iot", "ListJobTemplates"): Read(list_job_templates),
+    ("iot", "DeleteJobTemplate"): Write(delete_job_template),
 }
 TAGGABLE = {"jobtemplate": tags.named(templates.get)}

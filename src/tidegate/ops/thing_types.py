@@ -7,7 +7,7 @@ from tidegate.core import thing_types as rules
 from tidegate.core.registry_events import Change
 from tidegate.ops import handler, registry_events, tags
 from tidegate.ops.call import Call
-from tidegate.ops.handler import Handler
+from tidegate.ops.handler import Handlers, Read, Write
 from tidegate.store import tags as stored_tags
 from tidegate.store import thing_types
 from tidegate.store import things as thing_store
@@ -174,12 +174,12 @@ def _text(configuration: iot.Mqtt5Configuration | None) -> str | None:
     return jsontext.to_json(configuration) if given else None
 
 
-HANDLERS = {
-    ("iot", "CreateThingType"): Handler(create_thing_type, partial=_UNENRICHED),
-    ("iot", "DescribeThingType"): Handler(describe_thing_type, reads=True),
-    ("iot", "UpdateThingType"): Handler(update_thing_type, partial=_UNENRICHED),
-    ("iot", "DeleteThingType"): Handler(delete_thing_type),
-    ("iot", "DeprecateThingType"): Handler(deprecate_thing_type),
-    ("iot", "ListThingTypes"): Handler(list_thing_types, reads=True),
+HANDLERS: Handlers = {
+    ("iot", "CreateThingType"): Write(create_thing_type, partial=_UNENRICHED),
+    ("iot", "DescribeThingType"): Read(describe_thing_type),
+    ("iot", "UpdateThingType"): Write(update_thing_type, partial=_UNENRICHED),
+    ("iot", "DeleteThingType"): Write(delete_thing_type),
+    ("iot", "DeprecateThingType"): Write(deprecate_thing_type),
+    ("iot", "ListThingTypes"): Read(list_thing_types),
 }
 TAGGABLE = {"thingtype": tags.named(thing_types.find)}

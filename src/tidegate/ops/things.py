@@ -7,7 +7,7 @@ from tidegate.core.registry_events import Change
 from tidegate.ops import handler, membership, registry, registry_events, thing_types
 from tidegate.ops.call import Call
 from tidegate.ops.effects import PrincipalChanged, ThingNamed
-from tidegate.ops.handler import Handler
+from tidegate.ops.handler import Handlers, Read, Write
 from tidegate.store import billing_groups, connectivity, executions, groups, things
 from tidegate.store.database import Conflict, Tx
 from tidegate.store.thing_types import ThingType
@@ -197,10 +197,10 @@ def _summary(call: Call, thing: things.Thing) -> iot.ThingAttribute:
     )
 
 
-HANDLERS = {
-    ("iot", "CreateThing"): Handler(create_thing),
-    ("iot", "DescribeThing"): Handler(describe_thing, reads=True),
-    ("iot", "UpdateThing"): Handler(update_thing),
-    ("iot", "DeleteThing"): Handler(delete_thing),
-    ("iot", "ListThings"): Handler(list_things, reads=True),
+HANDLERS: Handlers = {
+    ("iot", "CreateThing"): Write(create_thing),
+    ("iot", "DescribeThing"): Read(describe_thing),
+    ("iot", "UpdateThing"): Write(update_thing),
+    ("iot", "DeleteThing"): Write(delete_thing),
+    ("iot", "ListThings"): Read(list_things),
 }

@@ -13,7 +13,19 @@ from tidegate.ops.audit import Entry
 from tidegate.ops.broker import MessageBroker
 from tidegate.ops.call import Authority, Call, Endpoints, Limits, Objects, Origin, Refused
 from tidegate.ops.effects import Missed, StoreEmptied
-from tidegate.ops.handler import Handler, Unfinished
+from tidegate.ops.handler import (
+    AtBroker,
+    Computed,
+    Handler,
+    InParts,
+    P,
+    Prepared,
+    Q,
+    R,
+    Read,
+    Report,
+    Unfinished,
+)
 from tidegate.pki.vault import Vault
 from tidegate.runtime.access import Access
 from tidegate.runtime.refusals import Refusals
@@ -103,49 +115,53 @@ class Service:
         call = await self.call(account, region, principal, origin)
         if refused is not None:
             call = call._replace(refused=refused)
-        audited = audit.counts(handler, call, request)
-        if handler.at_broker:
-            if audited:
-                await self.unit.transact(audit.asked(call, request))
-            return await self._at_broker(handler, call, request)
-        prepared = () if handler.prepare is None else (await self._prepared(handler, call, request),)
+        match handler:
+            case AtBroker():
+                return await self._at_broker(handler, call, request)
+            case InParts():
+                return await self._in_parts(handler, call, request, lane)
+            case Computed():
+                found = await self.unit.read(in_lane(lane, lambda tx: handler.read(tx, call, request)))
+                return await asyncio.to_thread(handler.compute, call, request, found)
+            case Read():
+                return await self.unit.read(in_lane(lane, handler.transaction(call, request)))
+            case Prepared():
+                prepared = await self._prepared(handler, call, request)
+                work = handler.transaction(call, request, prepared)
+            case _:
+                work = handler.transaction(call, request)
+        if audit.counts(handler, call, request):
+            work = audit.recorded(work, handler, call, request)
+        in_lane(lane, work)
+        return await self.unit.transact(locks_rows(work) if isinstance(handler, Report) else work)
 
-        def work(tx: Tx) -> Any:
-            return handler.run(tx, call, request, *prepared)
-
-        if handler.in_parts:
-            return await self._in_parts(handler, call, request, lane)
-        if handler.reads:
-            return await self.unit.read(in_lane(lane, work))
-        change: Work[Any] = audit.recorded(work, handler, call, request) if audited else work
-        in_lane(lane, change)
-        return await self.unit.transact(locks_rows(change) if handler.locks_rows else change)
-
-    async def _in_parts(self, handler: Handler, call: Call, request: Any, lane: Lane) -> Any:
+    async def _in_parts(self, handler: InParts[Q, Any], call: Call, request: Q, lane: Lane) -> Any:
         """An operation that looks at much, a little at a time: one part of one such call in a turn of the loop."""
-        answer: Any = None
+        so_far: Unfinished | None = None
         while True:
             async with self._parts:
-                answer = await self.unit.read(in_lane(lane, _part(handler, call, request, answer)))
+                answer = await self.unit.read(in_lane(lane, _part(handler, call, request, so_far)))
                 if not isinstance(answer, Unfinished):
                     return answer
+                so_far = answer
                 await asyncio.sleep(0)
 
-    async def _at_broker(self, handler: Handler, call: Call, request: Any) -> Any:
+    async def _at_broker(self, handler: AtBroker[Q, R], call: Call, request: Q) -> R:
+        if audit.counts(handler, call, request):
+            await self.unit.transact(audit.asked(call, request))
         assert self.desk is not None
         desk = self.desk()
         response = handler.run(desk, call, request)
         await desk.settled()
         return response
 
-    async def _prepared(self, handler: Handler, call: Call, request: Any) -> Any:
+    async def _prepared(self, handler: Prepared[Q, Any, P, R], call: Call, request: Q) -> P | None:
         """What a handler does before its transaction; None if it finds nothing to do."""
-        prepare, look = handler.prepare, handler.look
-        assert prepare is not None
+        look = handler.look
         if look is None:
-            return await asyncio.to_thread(prepare, call, request)
+            return await asyncio.to_thread(handler.prepare, call, request, None)
         found = await self.unit.read(lambda tx: look(tx, call, request))
-        return None if found is None else await asyncio.to_thread(prepare, call, request, found)
+        return None if found is None else await asyncio.to_thread(handler.prepare, call, request, found)
 
     async def note(self, entry: Entry) -> None:
         """Put an entry into the audit log of what no transaction covers; returns once it is durable."""
@@ -198,7 +214,7 @@ class Service:
             self._scopes.clear()
 
 
-def _part(handler: Handler, call: Call, request: Any, so_far: Unfinished | None) -> Work[Any]:
+def _part(handler: InParts[Q, Any], call: Call, request: Q, so_far: Unfinished | None) -> Work[Any]:
     def work(tx: Tx) -> Any:
         until = monotonic() + _PART_S
         return handler.run(tx, call, request, so_far, lambda: monotonic() >= until)
