@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import itertools
 import json
 import socket
@@ -88,7 +89,29 @@ def port_without_alpn(account: Account) -> bool:
     told = outcome.get()
     client.disconnect()
     client.loop_stop()
-    return bool(told == 0)
+    taken = {bool(told == 0)}
+    for names in ([], ["http/1.1"]):
+        taken.add(_answered(account, account.tls(account.device(f"a{next(_numbers)}")), names))
+    assert _answered(account, account.tls(account.device(f"a{next(_numbers)}")), ["x-amzn-http-ca"])
+    assert _answered(account, account.tls(None), []), "who signs needs none"
+    (every,) = taken
+    return every
+
+
+def _answered(account: Account, context: ssl.SSLContext, names: list[str]) -> bool:
+    """Whether HTTPS on the shared port is answered at all."""
+    context.set_alpn_protocols(names)
+    port = _port(account.server.addresses.shared)
+    connection = http.client.HTTPSConnection("localhost", port, context=context, timeout=20)
+    try:
+        connection.request("GET", "/things/lamp/jobs")
+        connection.getresponse()
+    except (ConnectionError, http.client.BadStatusLine, ssl.SSLError):
+        return False
+    else:
+        return True
+    finally:
+        connection.close()
 
 
 def _port(url: str | None) -> int:
@@ -97,8 +120,6 @@ def _port(url: str | None) -> int:
 
 
 def _handshake(account: Account, context: ssl.SSLContext, protocol: str | None) -> int:
-    import http.client
-
     headers = {
         "Upgrade": "websocket",
         "Connection": "Upgrade",

@@ -46,9 +46,9 @@ PLACES: Final[dict[str, Place]] = {
         "AWS's guide",
     ),
     "port_without_alpn": Place(
-        "MQTT on the `--shared` port by a client that names no protocol (ALPN)",
-        "fails on port 443",
-        "a report of users of the live service",
+        "MQTT or HTTPS with a client certificate on the `--shared` port, without the ALPN name that goes with it",
+        "fails on port 443: `x-amzn-mqtt-ca` or `x-amzn-http-ca` must be named",
+        "AWS's guide; a report of users of the live service",
     ),
     "websocket_certificates": Place(
         "MQTT over WebSocket with a client certificate and no signature",

@@ -8,8 +8,10 @@ counts. A client that names none is known by its first byte: 0x10 begins an MQTT
 ``mqtt``           MQTT, user name and password for a custom authorizer
 ``x-amzn-http-ca`` HTTPS for devices
 ``http/1.1``       HTTPS for devices, WebSocket
-none               MQTT (unless AWS is followed strictly) or HTTPS, by the first byte
+none               MQTT or HTTPS, by the first byte
 ================== ==========================================================
+
+Where AWS is followed strictly, whoever comes with a client certificate must name one of the two protocols ``…-ca``.
 """
 
 from __future__ import annotations
@@ -41,21 +43,33 @@ class Doorman(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         tls = transport.get_extra_info("ssl_object")
         chosen = tls.selected_alpn_protocol() if tls is not None else None
+        self._certified = tls is not None and tls.getpeercert(binary_form=True) is not None
         make = self._by_name(chosen)
-        if make is not None:
+        if chosen == "http/1.1" and self._unnamed:
+            self._refuse("HTTPS")
+        elif make is not None:
             self._hand_over(make(), b"")
         else:
             loop = asyncio.get_running_loop()
             self._patience = loop.call_later(self._devices.settings.connect_timeout, self._transport.abort)
 
     def data_received(self, data: bytes) -> None:
-        if data[0] != _CONNECT:
-            self._hand_over(self._https(), data)
-        elif self._devices.settings.port_without_alpn:
-            self._hand_over(self._mqtt(), data)
+        wanted, protocol = ("MQTT", self._mqtt) if data[0] == _CONNECT else ("HTTPS", self._https)
+        if self._unnamed:
+            self._refuse(wanted)
         else:
-            log.info("%s: MQTT without ALPN", self._transport.get_extra_info("peername"))
-            self._transport.abort()
+            self._hand_over(protocol(), data)
+
+    @property
+    def _unnamed(self) -> bool:
+        """A client certificate without the ALPN name that goes with it, which counts."""
+        return self._certified and not self._devices.settings.port_without_alpn
+
+    def _refuse(self, wanted: str) -> None:
+        peer = self._transport.get_extra_info("peername")
+        log.info("%s: %s with a client certificate, but not the ALPN name that goes with it", peer, wanted)
+        self._stop_waiting()
+        self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
