@@ -18,9 +18,9 @@ import uvloop
 from bench import processes, signing
 from tidegate import server
 from tidegate.clock import RandomIds, monotonic, wall_now
+from tidegate.devices.endpoint import DeviceIdentity, Devices
 from tidegate.mqtt import topics
 from tidegate.mqtt.edge import Edge
-from tidegate.mqtt.endpoint import DeviceIdentity, Devices
 from tidegate.mqtt.plane import Identity, Reply
 from tidegate.ops import (
     access,

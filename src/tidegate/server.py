@@ -33,6 +33,9 @@ from tidegate.clock import Clock, Ids, MovableClock, RandomIds, SystemClock, wal
 from tidegate.core import leniency
 from tidegate.core.leniency import Leniency
 from tidegate.core.throttle import Rates
+from tidegate.devices.endpoint import Endpoint
+from tidegate.devices.server import Server as MqttServer
+from tidegate.devices.shared import Doorman
 from tidegate.engine.loop import Engine, Step
 from tidegate.engine.pace import Pace
 from tidegate.engine.tidying import Tidying
@@ -45,12 +48,9 @@ from tidegate.http.request import Peer
 from tidegate.http.throttle import Throttle
 from tidegate.http.visitors import Guard
 from tidegate.http.websocket import Handshakes
-from tidegate.mqtt.endpoint import Endpoint
 from tidegate.mqtt.plane import Signer
-from tidegate.mqtt.server import Server as MqttServer
 from tidegate.mqtt.settings import Settings as MqttSettings
 from tidegate.mqtt.settings import overridden
-from tidegate.mqtt.shared import Doorman
 from tidegate.net import pages, room
 from tidegate.net.door import Door
 from tidegate.net.door import Limits as DoorLimits

@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.fleet import Account
 from tests.e2e.mqtt import Device, RefusedError, connected
-from tidegate.mqtt.lifecycle import Connectivity
+from tidegate.devices.lifecycle import Connectivity
 
 LEVELS = pytest.mark.parametrize("level", [4, 5], ids=["mqtt-3.1.1", "mqtt-5"])
 

@@ -29,9 +29,9 @@ from paho.mqtt.properties import Properties as PahoProperties
 
 from tests.mqtt.rig import SCOPE, Someone
 from tidegate import clock
+from tidegate.devices.server import Server
 from tidegate.mqtt import codec, topics
 from tidegate.mqtt.plane import Identity, Reply, Signer
-from tidegate.mqtt.server import Server
 from tidegate.mqtt.settings import Settings
 from tidegate.net.door import LIMITS, Door, Limits
 from tidegate.net.entrance import Networks

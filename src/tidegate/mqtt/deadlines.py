@@ -8,13 +8,12 @@ last minutes such a connection has a timer.
 from __future__ import annotations
 
 import logging
-from asyncio import get_running_loop
+from asyncio import TimerHandle, get_running_loop
 from collections.abc import Callable
 from typing import Protocol
 
 from tidegate.clock import Millis, wall_now
 from tidegate.mqtt.codec import Reason
-from tidegate.mqtt.edge import Edge
 from tidegate.mqtt.session import Connection, Ending, State
 from tidegate.mqtt.settings import Settings
 from tidegate.mqtt.wheel import Wheel
@@ -35,6 +34,31 @@ class End(Protocol):
     ) -> None: ...
 
 
+class Watched(Protocol):
+    """A client's socket as far as time concerns it. The marks of time in it are set here."""
+
+    connection: Connection
+    heard: int
+    """The second in which something last arrived."""
+    deadline: float
+    last_second: float
+    ends_at: Millis | None
+    end_timer: TimerHandle | None
+
+    @property
+    def held(self) -> bool:
+        """Whether reading is paused, so that silence is not the client's."""
+        ...
+
+    def stalled(self, at: float) -> bool:
+        """Whether the client has taken too little for too long."""
+        ...
+
+    def abort(self) -> None:
+        """Drop the socket."""
+        ...
+
+
 class Deadlines:
     """The deadline of each connection. ``second`` is the whole second of the last look."""
 
@@ -43,9 +67,9 @@ class Deadlines:
         self._beat = beat
         self._end = end
         self.second = int(beat())
-        self._wheel: Wheel[Edge] = Wheel()
-        self._lives: Wheel[Edge] = Wheel()
-        self._ends: Wheel[Edge] = Wheel()  # by the wall clock
+        self._wheel: Wheel[Watched] = Wheel()
+        self._lives: Wheel[Watched] = Wheel()
+        self._ends: Wheel[Watched] = Wheel()  # by the wall clock
 
     def look(self) -> None:
         """Once a second: end what has to end."""
@@ -60,27 +84,27 @@ class Deadlines:
         for edge in self._wheel.due(at):
             self._due(edge, at, late)
 
-    def opened(self, edge: Edge) -> None:
+    def opened(self, edge: Watched) -> None:
         """A connection is there."""
         self._schedule(edge)
 
-    def changed(self, edge: Edge) -> None:
+    def changed(self, edge: Watched) -> None:
         """What may happen to it has changed: it connected, stalled or is closing."""
         self._wheel.discard(edge, edge.deadline)
         self._schedule(edge)
 
-    def gone(self, edge: Edge) -> None:
+    def gone(self, edge: Watched) -> None:
         """A connection is no more."""
         self._wheel.discard(edge, edge.deadline)
         self._lives.discard(edge, edge.last_second)
         self.lasts_until(edge, None)
 
-    def live_until(self, edge: Edge, seconds: float) -> None:
+    def live_until(self, edge: Watched, seconds: float) -> None:
         """End a connection after some time, whatever it does."""
         edge.last_second = self._beat() + seconds
         self._lives.add(edge, edge.last_second)
 
-    def lasts_until(self, edge: Edge, ends_at: Millis | None) -> None:
+    def lasts_until(self, edge: Watched, ends_at: Millis | None) -> None:
         """End a connection at an instant of the wall clock (epoch ms), when what let it in counts no more."""
         if edge.ends_at == ends_at:
             return
@@ -92,7 +116,7 @@ class Deadlines:
         edge.ends_at = ends_at
         self._arrange(edge)
 
-    def _arrange(self, edge: Edge) -> None:
+    def _arrange(self, edge: Watched) -> None:
         """See to it that a connection ends in time: clocks are set now and then, so a timer is for the last minutes."""
         if edge.ends_at is None:
             return
@@ -102,7 +126,7 @@ class Deadlines:
         else:
             edge.end_timer = get_running_loop().call_later(max(0, left) / 1000, self._over, edge)
 
-    def _over(self, edge: Edge) -> None:
+    def _over(self, edge: Watched) -> None:
         edge.end_timer = None
         if edge.ends_at is not None and wall_now() < edge.ends_at:  # timers may be early by a millisecond
             self._arrange(edge)
@@ -110,7 +134,7 @@ class Deadlines:
         message = "its certificate or credentials have expired"
         self._end(edge.connection, Ending.AUTH_ERROR, Reason.NOT_AUTHORIZED, message, will=False)
 
-    def _due(self, edge: Edge, at: float, late: bool) -> None:
+    def _due(self, edge: Watched, at: float, late: bool) -> None:
         """A deadline has come: the client was silent for too long, or is given the next one."""
         connection = edge.connection
         if edge.stalled(at) or connection.state is State.CLOSED:
@@ -133,7 +157,7 @@ class Deadlines:
             return 1.5 * connection.keep_alive
         return self._settings.connect_timeout
 
-    def _schedule(self, edge: Edge) -> None:
+    def _schedule(self, edge: Watched) -> None:
         """Set the next deadline; one second is added because ``heard`` is a whole second."""
         if edge.connection.state is State.CLOSED:
             edge.deadline = self.second + 1 + self._settings.close_timeout

@@ -12,11 +12,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol, cast
 
-from tidegate import clock
+from tidegate.clock import Clock, Ids, Millis
+from tidegate.mqtt.broker import Broker
 from tidegate.mqtt.codec import Reason
-from tidegate.mqtt.plane import Identity, Reply, Signer
+from tidegate.mqtt.deadlines import Deadlines
+from tidegate.mqtt.plane import Identity, Plane, Reply, Signer
 from tidegate.mqtt.replies import Replies, fault, outcome
 from tidegate.mqtt.session import (
     Ask,
@@ -30,19 +32,82 @@ from tidegate.mqtt.session import (
     Reserved,
     State,
 )
+from tidegate.mqtt.settings import Settings
 from tidegate.net.door import Ticket
 from tidegate.net.slices import Sliced
 from tidegate.net.unfinished import Holding
 from tidegate.pki.tls import SERVER_NAME
+from tidegate.sparing import Sparing
 from tidegate.store.database import StoreUnavailable
-
-if TYPE_CHECKING:
-    from tidegate.mqtt.server import Server
-
 
 _TURNS = 3
 """Turns of the loop a PUBACK waits for its reply: one to decide, one to commit, one to hand the outcome over."""
 _IDENTIFYING, _STALLED, _PENDING, _RATE, _OWED = 1, 2, 4, 8, 16
+
+
+class Host(Protocol):
+    """What an edge needs of that which has all of them."""
+
+    plane: Plane
+    clock: Clock
+    ids: Ids
+    settings: Settings
+    beat: Callable[[], float]
+    broker: Broker
+    loop: asyncio.AbstractEventLoop
+    deadlines: Deadlines
+    sparing: Sparing
+    revision: int
+    """Counts what changes who clients are."""
+    draining: bool
+    throttled: list[Edge]
+    """Those that are read from again when the second is over."""
+    counted: set[Edge]
+    """Those that were sent something that counts towards a rate."""
+
+    def opened(self, edge: Edge) -> None:
+        """A socket is there."""
+        ...
+
+    def rescheduled(self, edge: Edge) -> None:
+        """What may happen to an edge has changed: it connected, stalled or is closing."""
+        ...
+
+    def gone(self, edge: Edge) -> None:
+        """A socket is gone; its requests may still be under way."""
+        ...
+
+    def settled(self, edge: Edge) -> None:
+        """All requests of an edge are answered."""
+        ...
+
+    def end(self, connection: Connection, ending: Ending, code: Reason, message: str, *, will: bool = True) -> None:
+        """End a connection from this side."""
+        ...
+
+    def flush_soon(self, edge: Edge) -> None:
+        """Have an edge's output written at the end of the present turn of the loop."""
+        ...
+
+    def ask(self, who: Callable[[], Coroutine[Any, Any, Identity | None]], then: Callable[[Any], None]) -> None:
+        """Find out who a client is whose connection is over, and call back."""
+        ...
+
+    def connected(self, connection: Connection, address: str) -> None:
+        """A client was let in."""
+        ...
+
+    def unidentified(self, certificate_der: bytes, server_name: str | None, peer: str) -> None:
+        """A CONNECT was refused because nobody knows the certificate."""
+        ...
+
+    def filters_changed(self, connection: Connection, effect: FiltersChanged) -> None:
+        """Filters of one packet took effect or are gone."""
+        ...
+
+    def reserved(self, connection: Connection, effect: Reserved) -> None:
+        """A publish to a topic of the service that is not about jobs."""
+        ...
 
 
 class Edge(Sliced):
@@ -73,7 +138,7 @@ class Edge(Sliced):
 
     def __init__(
         self,
-        server: Server,
+        server: Host,
         ticket: Ticket | None = None,
         *,
         framed: bool = False,
@@ -91,7 +156,7 @@ class Edge(Sliced):
         self._holding: Holding | None = None  # only while a CONNECT arrives in pieces
         self.peer = ""  # the client's address
         self.last_second = 0.0
-        self.ends_at: clock.Millis | None = None
+        self.ends_at: Millis | None = None
         self.end_timer: asyncio.TimerHandle | None = None
         self.connection = Connection(server.settings, server.ids, self)
         self.transport: asyncio.Transport | None = None
@@ -274,7 +339,7 @@ class Edge(Sliced):
 
     # -- effects --
 
-    def _carry_out(self, effects: list[Effect], now: clock.Millis) -> None:
+    def _carry_out(self, effects: list[Effect], now: Millis) -> None:
         for effect in self._server.broker.carry_out(self.connection, effects, now):
             _HANDLERS[type(effect)](self, effect)
 
@@ -307,8 +372,7 @@ class Edge(Sliced):
         return self._replies.due if self._replies is not None else []
 
     def _filters(self, effect: FiltersChanged) -> None:
-        kind = "subscribed" if effect.subscribed else "unsubscribed"
-        self._server.lifecycle.subscriptions(self.connection, kind, effect.filters)
+        self._server.filters_changed(self.connection, effect)
 
     def _reserved(self, effect: Reserved) -> None:
         self._server.reserved(self.connection, effect)
@@ -380,7 +444,7 @@ class Edge(Sliced):
         effects = server.broker.admit(connection, identity, now)
         if connection.session is not None:
             server.deadlines.lasts_until(self, identity.ends_at)
-            server.lifecycle.connected(connection, self.peer)
+            server.connected(connection, self.peer)
         self._carry_out(effects, now)
         if self.ticket is not None:
             self.ticket.release()
@@ -394,7 +458,7 @@ class Edge(Sliced):
     def _report_unidentified(self) -> None:
         certificate, server_name = self._tls_facts()
         if certificate is not None:
-            self._server.watchers.unidentified(certificate, server_name, self.peer)
+            self._server.unidentified(certificate, server_name, self.peer)
 
     def _tls_facts(self) -> tuple[bytes | None, str | None]:
         """The client's certificate in DER and the server name it asked for."""

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from tests.mqtt.rig import SCOPE, Device, Rig
+from tidegate.devices.journal import Written
 from tidegate.mqtt import codec
 from tidegate.mqtt.broker import Broker
 from tidegate.mqtt.codec import Properties, Puback, Publish
-from tidegate.mqtt.journal import Written
 from tidegate.runtime import unit
 from tidegate.store.database import Database, Outcome, StoreUnavailable, Work
 
@@ -328,7 +328,7 @@ class Stubborn:
 def test_what_the_store_refuses_is_not_acknowledged_and_is_tried_again(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tidegate.mqtt.journal._RETRY_S", 0.01)
+    monkeypatch.setattr("tidegate.devices.journal._RETRY_S", 0.01)
     stubborn = Stubborn(database)
 
     async def story(begin: Callable[..., Awaitable[Life]]) -> None:

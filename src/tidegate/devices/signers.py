@@ -10,9 +10,9 @@ from typing import NamedTuple
 from tidegate.clock import Clock, Millis, wall_now
 from tidegate.core import contexts
 from tidegate.core.contexts import Place
+from tidegate.devices.server import Server
 from tidegate.mqtt import plane
 from tidegate.mqtt.plane import Scope, Signer
-from tidegate.mqtt.server import Server
 from tidegate.ops.call import Origin
 from tidegate.runtime.access import Access, Identity, Unknown
 from tidegate.runtime.service import Service

@@ -11,22 +11,22 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tidegate.clock import Millis, wall_now
+from tidegate.devices.connectivity import Recorder
+from tidegate.devices.desk import Desk
+from tidegate.devices.events import Events
+from tidegate.devices.jobs import JobRequests
+from tidegate.devices.journal import Written
+from tidegate.devices.lifecycle import Record
+from tidegate.devices.neighbours import Neighbours
+from tidegate.devices.notices import Notices
+from tidegate.devices.registration import Registration
+from tidegate.devices.server import Server
+from tidegate.devices.shadows import Shadows
+from tidegate.devices.signers import Authorise, SignerIdentity, Watch, by_policies
 from tidegate.mqtt import topics
-from tidegate.mqtt.connectivity import Recorder
-from tidegate.mqtt.desk import Desk
-from tidegate.mqtt.events import Events
-from tidegate.mqtt.jobs import JobRequests
-from tidegate.mqtt.journal import Written
-from tidegate.mqtt.lifecycle import Record
-from tidegate.mqtt.neighbours import Neighbours
-from tidegate.mqtt.notices import Notices
 from tidegate.mqtt.plane import Identity, Reply, Scope, Signer
-from tidegate.mqtt.registration import Registration
-from tidegate.mqtt.server import Server
 from tidegate.mqtt.session import Message, Session
 from tidegate.mqtt.settings import Settings
-from tidegate.mqtt.shadows import Shadows
-from tidegate.mqtt.signers import Authorise, SignerIdentity, Watch, by_policies
 from tidegate.net.door import Door
 from tidegate.ops import audit, identity
 from tidegate.ops.call import Origin

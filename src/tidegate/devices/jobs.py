@@ -13,9 +13,9 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from tidegate.devices.turns import Turns
 from tidegate.mqtt.plane import Reply, Scope
 from tidegate.mqtt.topics import JobsRequest, Operation
-from tidegate.mqtt.turns import Turns
 from tidegate.ops import audit, device
 from tidegate.ops.call import Call, Origin
 from tidegate.runtime.service import Service

@@ -7,14 +7,15 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tidegate.core import message
-from tidegate.mqtt import connections, topics
+from tidegate.devices import connections
+from tidegate.devices.server import Server
+from tidegate.devices.signers import Grant, SignerIdentity
+from tidegate.mqtt import topics
 from tidegate.mqtt.codec import Properties
 from tidegate.mqtt.plane import Scope, Signer
-from tidegate.mqtt.server import Server
 from tidegate.mqtt.session import Message
 from tidegate.mqtt.session import Retained as Kept
 from tidegate.mqtt.session.keeping import Journal
-from tidegate.mqtt.signers import Grant, SignerIdentity
 from tidegate.ops.broker import Connected, Publication, Retained
 from tidegate.ops.call import Call
 from tidegate.store.database import OutcomeUnknown

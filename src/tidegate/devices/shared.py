@@ -21,7 +21,7 @@ import logging
 from collections.abc import Callable
 from typing import cast
 
-from tidegate.mqtt.server import Server
+from tidegate.devices.server import Server
 from tidegate.net.door import Ticket
 
 log = logging.getLogger("tidegate.mqtt")

@@ -15,11 +15,12 @@ from websockets.frames import Frame, Opcode
 from tests.mqtt.live import Beat, Certificates, FakePlane, Live, PahoClient
 from tests.mqtt.rig import SCOPE, Someone, denying
 from tidegate.clock import MovableClock, SequentialIds
-from tidegate.mqtt import codec, connections
+from tidegate.devices import connections
+from tidegate.devices.lifecycle import Connectivity
+from tidegate.devices.server import Server
+from tidegate.mqtt import codec
 from tidegate.mqtt.codec import Connack, Disconnect, Filter, Subscribe, Will
-from tidegate.mqtt.lifecycle import Connectivity
 from tidegate.mqtt.plane import Signer
-from tidegate.mqtt.server import Server
 from tidegate.mqtt.session import Ending
 from tidegate.mqtt.settings import Settings
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tidegate import clock
+from tidegate.devices.server import Server
 from tidegate.mqtt.codec import Reason
 from tidegate.mqtt.edge import Edge
 from tidegate.mqtt.plane import Scope
-from tidegate.mqtt.server import Server
 from tidegate.mqtt.session import Ending
 
 Place = tuple[str, int]

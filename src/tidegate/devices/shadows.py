@@ -14,10 +14,10 @@ from weakref import WeakKeyDictionary
 
 from tidegate.core import shadow, texts
 from tidegate.core.shadow import Message
+from tidegate.devices.turns import Turns
 from tidegate.mqtt import session, topics
 from tidegate.mqtt.plane import Scope
 from tidegate.mqtt.topics import ShadowRequest
-from tidegate.mqtt.turns import Turns
 from tidegate.ops import audit, shadows
 from tidegate.ops.audit import Entry
 from tidegate.ops.call import Call, Origin

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from tidegate.mqtt import desk
-from tidegate.mqtt.lifecycle import Connectivity, Record
+from tidegate.devices import desk
+from tidegate.devices.lifecycle import Connectivity, Record
+from tidegate.devices.server import Server
 from tidegate.mqtt.plane import Scope
-from tidegate.mqtt.server import Server
 from tidegate.ops.broker import Publication
 from tidegate.ops.effects import ClientConnected, MessagePublished, PresenceEvent
 from tidegate.runtime.relay import Relay

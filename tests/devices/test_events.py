@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import NOW
 from tidegate.clock import MovableClock, SequentialIds
-from tidegate.mqtt.events import LINGER_S, PATIENCE_S, Events
+from tidegate.devices.events import LINGER_S, PATIENCE_S, Events
 from tidegate.mqtt.plane import Scope
 from tidegate.ops.effects import EventsWritten
 from tidegate.runtime import unit

@@ -17,18 +17,18 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from tidegate import clock
+from tidegate.devices.lifecycle import Lifecycle
+from tidegate.devices.websocket import Tunnel
 from tidegate.mqtt import session as sessions
 from tidegate.mqtt.broker import Broker, Interest
 from tidegate.mqtt.codec import Reason
 from tidegate.mqtt.deadlines import Deadlines
 from tidegate.mqtt.edge import Edge
-from tidegate.mqtt.lifecycle import Lifecycle
 from tidegate.mqtt.plane import Identity, Plane, Scope, Signer
 from tidegate.mqtt.replies import outcome
 from tidegate.mqtt.session import Closed, Connection, Ending, Message, Session, State
 from tidegate.mqtt.session.keeping import Journal
 from tidegate.mqtt.settings import Settings
-from tidegate.mqtt.websocket import Tunnel
 from tidegate.net.door import Door, Ticket
 from tidegate.net.entrance import Entrance, Make, Networks
 from tidegate.sparing import Sparing
@@ -360,6 +360,19 @@ class Server:
         self._flushing = bool(self._dirty)
         if self._flushing:
             self.loop.call_soon(self._flush)
+
+    def connected(self, connection: Connection, address: str) -> None:
+        """A client was let in."""
+        self.lifecycle.connected(connection, address)
+
+    def unidentified(self, certificate_der: bytes, server_name: str | None, peer: str) -> None:
+        """A CONNECT was refused because nobody knows the certificate."""
+        self.watchers.unidentified(certificate_der, server_name, peer)
+
+    def filters_changed(self, connection: Connection, effect: sessions.FiltersChanged) -> None:
+        """Filters of one packet took effect or are gone."""
+        kind = "subscribed" if effect.subscribed else "unsubscribed"
+        self.lifecycle.subscriptions(connection, kind, effect.filters)
 
     def reserved(self, connection: Connection, effect: sessions.Reserved) -> None:
         """A publish to another feature's topic."""

@@ -9,19 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import SERVER, Protocol, State
 
 from tidegate.mqtt.codec import Reason
-from tidegate.mqtt.edge import Edge
+from tidegate.mqtt.edge import Edge, Host
 from tidegate.mqtt.plane import Signer
 from tidegate.mqtt.session import Ending
 from tidegate.net.slices import Sliced
-
-if TYPE_CHECKING:
-    from tidegate.mqtt.server import Server
 
 MAX_MESSAGE = 1 << 20
 """Bytes of one WebSocket message; it may hold several packets, each with its own limit."""
@@ -34,7 +31,7 @@ class Tunnel(Sliced):
 
     patient = _EDGE
 
-    def __init__(self, server: Server, signer: Signer | None) -> None:
+    def __init__(self, server: Host, signer: Signer | None) -> None:
         """``signer``: whose signature the handshake bore; None: the client certificate tells."""
         super().__init__()
         self._server = server

@@ -19,7 +19,8 @@ import msgspec
 
 from tidegate.core import pending as pending_list
 from tidegate.core.lifecycle import ExecutionStatus
-from tidegate.mqtt import jobs, topics
+from tidegate.devices import jobs
+from tidegate.mqtt import topics
 from tidegate.mqtt.plane import Scope
 from tidegate.ops import device, documents, transitions
 from tidegate.ops.call import Objects

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from tests.mqtt.rig import SCOPE
+from tidegate.devices.shadows import IN_FLIGHT, Shadows
+from tidegate.devices.turns import Turns
 from tidegate.mqtt.session import Message
-from tidegate.mqtt.shadows import IN_FLIGHT, Shadows
-from tidegate.mqtt.turns import Turns
 from tidegate.store.database import StoreUnavailable
 
 UPDATE = "$aws/things/lamp/shadow/update"
