@@ -1,40 +1,27 @@
-"""AWS's device SDKs for Node.js, both generations. To run these, install them where node finds them (NODE_PATH)."""
+"""AWS's device SDKs for Node.js, both generations. To run these: npm install --prefix tests/e2e/node"""
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-from pathlib import Path
-
 import pytest
 
+from tests.e2e import javascript
 from tests.e2e.fleet import Account
 
-SCRIPTS = Path(__file__).parent / "node"
 EVERYTHING = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Action": "iot:*", "Resource": "*"}],
 }
 
 
-def _node(package: str, script: str, account: Account, *more: str) -> list[str]:
-    """The lines that a script prints as the device ``lamp``; skips where node or the package is absent."""
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("node is not installed")
-    probe = subprocess.run([node, "-e", f"require('{package}')"], capture_output=True, timeout=60, check=False)
-    if probe.returncode:
-        pytest.skip(f"the npm package {package} is not installed where node finds it (NODE_PATH)")
+def _node(package: str, script: str, account: Account, names: str, last: str) -> list[str]:
+    """The lines that a script prints as the device ``lamp``, for which there are jobs with these names."""
     account.thing("lamp")
     credentials = account.register("lamp")
     account.grant(credentials, "lamp", account.policy("all", EVERYTHING))
-    for number, name in enumerate(more[0].split(",")):
+    for number, name in enumerate(names.split(",")):
         account.job(name, "lamp", document={"operation": "install", "number": number})
     files = (account.server.addresses.ca, str(credentials.key), str(credentials.certificate))
-    command = [node, str(SCRIPTS / script), str(account.mqtt_port), *map(str, files), "lamp", *more[1:]]
-    done = subprocess.run(command, capture_output=True, timeout=120, check=False, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout.splitlines()
+    return javascript.lines_of(script, package, str(account.mqtt_port), *files, "lamp", last)
 
 
 def test_the_first_sdk_works_off_jobs_and_keeps_a_shadow(account: Account) -> None:

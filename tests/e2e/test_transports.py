@@ -5,12 +5,9 @@ from __future__ import annotations
 import http.client
 import itertools
 import json
-import shutil
 import socket
 import ssl
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +20,7 @@ from AWSIoTPythonSDK.MQTTLib import AWSIoTMQTTThingJobsClient
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
+from tests.e2e import javascript
 from tests.e2e.fleet import PATIENCE, REGION, Account, Maker, client
 from tests.e2e.mqtt import Inbox
 from tests.operators import admitted
@@ -320,24 +318,7 @@ def test_the_v1_sdk_with_a_certificate(all_allowed: Account) -> None:
     _v1_job(device, all_allowed, "old")
 
 
-_NODE = """
-const mqtt = require('mqtt');
-const client = mqtt.connect(process.argv[1], {clientId: 'node', protocolVersion: Number(process.argv[2])});
-client.on('connect', () => client.subscribe('node/echo', {qos: 1}, () =>
-  client.publish('node/echo', 'hello', {qos: 1})));
-client.on('message', (topic, payload) => { console.log(topic, payload.toString()); client.end(); });
-client.on('error', error => { console.error(error); process.exit(1); });
-"""
-
-
 @pytest.mark.parametrize("level", [4, 5])
-def test_mqtt_js_over_websocket(account: Account, level: int, tmp_path: Path) -> None:
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("node is not installed")
-    probe = subprocess.run([node, "-e", "require('mqtt')"], capture_output=True, timeout=60, check=False)
-    if probe.returncode:
-        pytest.skip("the npm package mqtt is not installed where node finds it (NODE_PATH)")
+def test_mqtt_js_over_websocket(account: Account, level: int) -> None:
     url = f"ws://localhost:{_port(account.server.addresses.http)}/mqtt"
-    done = subprocess.run([node, "-e", _NODE, url, str(level)], capture_output=True, timeout=60, check=False)
-    assert done.stdout == b"node/echo hello\n", done.stderr
+    assert javascript.lines_of("echo.js", "mqtt", url, str(level)) == ["node/echo hello"]
