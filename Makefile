@@ -3,6 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Tests start Python hundreds of times: with nowhere to keep what is compiled, each compiles everything again.
+unexport PYTHONDONTWRITEBYTECODE
+# Two a core, eight at most: tests wait for sockets, disks and other programs half of their time.
+CORES := $(shell nproc 2>/dev/null || echo 2)
+WORKERS ?= $(shell test $(CORES) -lt 4 && expr 2 '*' $(CORES) || echo 8)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo run test check lock bom bench simulate ordeal fuzz regen clean
@@ -28,8 +33,8 @@ demo: $(VENV)/base ## Roll a job template out to a fleet of simulated devices, o
 run: $(VENV)/base ## Start a server on loopback (Ctrl-C stops it)
 	@$(BIN)/tidegate serve
 
-test: check ## Check the code and run every test
-	@$(BIN)/python -m pytest
+test: check ## Check the code and run every test; WORKERS=n, 0 for one process
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 check: $(VENV)/dev ## Lint, format, types, layers
 	@$(BIN)/ruff check .
