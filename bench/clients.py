@@ -20,7 +20,7 @@ from awsiot import mqtt_connection_builder
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from bench import devices, machine, mqtt_client
+from bench import counting, devices, machine, mqtt_client
 from bench.measure import Aim, Figure, side_by_side
 from bench.processes import Child
 
@@ -41,7 +41,8 @@ def run(*, quick: bool) -> list[Figure]:
         _seen("awscrt", _awscrt, Aim(30, at_least=False), rounds, cycles),
     ]
     figures.append(_subscribing(*((20, 1, 0.2) if quick else (_FLEET, 5, 3.0))))
-    figures.append(_records(*((2, 1, 20) if quick else (7, 10, devices.DEVICES))))
+    counted = counting.possible() and not quick
+    figures.append(_records(*((2, 1, 20) if quick else (5, 2, 50)), counted=counted))
     return figures
 
 
@@ -143,25 +144,31 @@ def _subscribing(fleet: int, rounds: int, seconds: float) -> Figure:
     )
 
 
-def _records(rounds: int, laps: int, fleet: int) -> Figure:
+def _records(rounds: int, laps: int, fleet: int, *, counted: bool) -> Figure:
+    """CPU time differs by more than a record costs, from run to run; instructions do not."""
     options = {"qos": 1, "listens": True, "tls": True}
     with tempfile.TemporaryDirectory() as folder:
-        each, joined = Path(folder, "each"), Path(folder, "joined")
+        each, joined, counts = Path(folder, "each"), Path(folder, "joined"), Path(folder, "counts")
+        counts.mkdir()
+        under = counting.under(counts) if counted else ()
         with (
-            devices.fleet(each, laps, fleet, **options) as ours,  # type: ignore[arg-type]
-            devices.fleet(joined, laps, fleet, **options, joined=True) as other,  # type: ignore[arg-type]
+            devices.fleet(each, laps, fleet, under=under, **options) as ours,  # type: ignore[arg-type]
+            devices.fleet(joined, laps, fleet, under=under, **options, joined=True) as other,  # type: ignore[arg-type]
         ):
 
-            def cost(fleet: devices.Fleet) -> float:
-                fleet.cycles()
-                return fleet.cpu[-1]
+            def cost(devices_of: devices.Fleet) -> float:
+                if counted:
+                    number = counting.instructions(devices_of.server.pid, counts, devices_of.cycles)
+                    return number / (laps * fleet * devices.JOBS)
+                devices_of.cycles()
+                return devices_of.cpu[-1]
 
             cost(ours), cost(other)  # warm
             values, baseline = side_by_side(rounds, lambda: cost(ours), lambda: cost(other))
     notes = (f"{fleet} devices, mutual TLS, QoS 1 and notify-next; a PUBACK and the reply behind it",)
     return Figure(
-        "Server CPU of a device cycle, a TLS record for each packet",
-        "µs",
+        f"{'Instructions' if counted else 'Server CPU'} of a device cycle, a TLS record for each packet",
+        "outside the kernel" if counted else "µs",
         values,
         "one record for all that is due",
         baseline,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -49,15 +49,17 @@ class Fleet:
 
 
 @contextmanager
-def fleet(folder: Path, laps: int, devices: int, *, tls: bool = False, **options: Any) -> Iterator[Fleet]:
+def fleet(
+    folder: Path, laps: int, devices: int, *, tls: bool = False, under: Sequence[str] = (), **options: Any
+) -> Iterator[Fleet]:
     """A server and its devices; ``options``: the load's ``connect``, and ``commit_each``, ``joined``, ``store``.
 
-    ``joined``: what is due over TLS goes into one record.
+    ``joined``: what is due over TLS goes into one record. ``under``: a command that runs the server.
     """
     cores = machine.cores()
     serving = {name: options.pop(name) for name in ("commit_each", "joined", "store") if name in options}
     with (
-        Child("bench.serving", cores.server, data=str(folder), **serving) as server,
+        Child("bench.serving", cores.server, under=under, data=str(folder), **serving) as server,
         Child("bench.mqtt_load", cores.load) as load,
     ):
         issued = server.ask("fleet", devices=devices)

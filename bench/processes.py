@@ -11,7 +11,7 @@ import contextlib
 import json
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -27,9 +27,10 @@ class ChildError(Exception):
 class Child:
     """A running child. As a context manager it is ended at the end of the block."""
 
-    def __init__(self, module: str, core: int, **options: Any) -> None:
+    def __init__(self, module: str, core: int, *, under: Sequence[str] = (), **options: Any) -> None:
+        """``under``: a command that runs it, such as a profiler."""
         self._module = module
-        arguments = [sys.executable, "-m", module, str(core), json.dumps(options)]
+        arguments = [*under, sys.executable, "-m", module, str(core), json.dumps(options)]
         self._process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.pid = self._process.pid
         try:
