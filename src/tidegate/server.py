@@ -18,7 +18,7 @@ import logging
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from ipaddress import ip_network
 from pathlib import Path
@@ -429,7 +429,8 @@ async def _edges(
 ) -> _Edges:
     """Open the device endpoint, the device listener and, last, the listener of operators."""
     expiry = options.enforce_expiry
-    certified = trust.store.listener("required", name="mqtts", enforce_expiry=expiry)
+    called = None if service.settings.leniency.other_names else _called(options)
+    certified = trust.store.listener("required", name="mqtts", enforce_expiry=expiry, called=called)
     door, balancers = devices.server.door, [ip_network(each, strict=False) for each in options.balancers]
     with _listening("--mqtts", options.mqtts):
         mqtts = Address(*await devices.server.listen(*options.mqtts, certified, balancers=balancers))
@@ -444,7 +445,7 @@ async def _edges(
     guard = Guard(_own(options), service.ids, auth=options.auth)
 
     def browsable(name: str) -> ssl.SSLContext:
-        return trust.store.listener("optional", name=name, enforce_expiry=expiry)
+        return trust.store.listener("optional", name=name, enforce_expiry=expiry, called=called)
 
     def listener(name: str, *, device: bool, limits: ConnectionLimits = ConnectionLimits()) -> Listener:  # noqa: B008
         made = Listener(
@@ -486,10 +487,16 @@ def _largest_body(options: Options) -> int:
 
 def _own(options: Options) -> pages.Own:
     """What clients may call this server."""
-    places = (options.http, options.https, options.shared)
+    places = (options.http, options.https, options.mqtts, options.shared)
     return pages.own(
         (*options.names, urlsplit(options.objects_url).hostname or ""), [place.host for place in places if place]
     )
+
+
+def _called(options: Options) -> Callable[[str], bool]:
+    """Whether a name is one of this server's."""
+    own = _own(options)
+    return lambda name: pages.stranger(own, name) is None
 
 
 async def _shared(

@@ -211,6 +211,25 @@ def other_suites(account: Account) -> bool:
         return True
 
 
+def other_names(account: Account) -> bool:
+    context = account.tls(account.device(f"n{next(_numbers)}"))
+    context.check_hostname = False
+
+    def lets_in(port: int, name: str | None) -> bool:
+        with socket.create_connection(("localhost", port), 20) as plain:
+            try:
+                context.wrap_socket(plain, server_hostname=name).close()
+            except (ssl.SSLError, ConnectionResetError):
+                return False
+            return True
+
+    ports = (account.mqtt_port, account.https_port, _port(account.server.addresses.shared))
+    for name in (None, "localhost", "123456789012.localhost", "gateway", "a1b2-ats.iot.eu-west-1.amazonaws.com"):
+        assert all(lets_in(port, name) for port in ports), name
+    (every,) = {lets_in(port, "iot.example.com") for port in ports}
+    return every
+
+
 TESTS: dict[str, Callable[[Account], bool]] = {
     "role_accounts": role_accounts,
     "denials_told": denials_told,
@@ -221,6 +240,7 @@ TESTS: dict[str, Callable[[Account], bool]] = {
     "receive_maximum": receive_maximum,
     "detail_line_breaks": detail_line_breaks,
     "other_suites": other_suites,
+    "other_names": other_names,
 }
 
 

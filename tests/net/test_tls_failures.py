@@ -46,10 +46,16 @@ def test_what_the_server_says(site: Site, client: Callable[[Site], ssl.SSLContex
     assert told in tls_failures.of(failed).sentence
 
 
-def failure(site: Site, client: ssl.SSLContext) -> BaseException:
+def test_a_name_that_is_not_the_servers(site: Site) -> None:
+    failed = failure(site, client_context(site, None), called=lambda name: name == "elsewhere")
+    assert tls_failures.of(failed).cause == "name"
+    assert "--name" in tls_failures.of(failed).sentence
+
+
+def failure(site: Site, client: ssl.SSLContext, called: Callable[[str], bool] | None = None) -> BaseException:
     """What ends the server's side."""
     up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
-    server = site.trust.listener("required").wrap_bio(up, down, server_side=True)
+    server = site.trust.listener("required", called=called).wrap_bio(up, down, server_side=True)
     other = client.wrap_bio(down, up, server_hostname="localhost")
     for _ in range(8):
         for end in (other, server):

@@ -21,6 +21,7 @@ class Leniency(NamedTuple):
     receive_maximum: bool = True
     detail_line_breaks: bool = True
     other_suites: bool = True
+    other_names: bool = True
 
 
 STRICT: Final = Leniency(*[False] * len(Leniency._fields))
@@ -79,6 +80,12 @@ PLACES: Final[dict[str, Place]] = {
         "TLS 1.2 with ChaCha20 suites, which OpenSSL has",
         "no policy lists ChaCha20 for TLS 1.2: the handshake fails",
         "AWS's guide, the table of security policies",
+    ),
+    "other_names": Place(
+        "devices that ask TLS for a host name (SNI) which the server does not have: `localhost`, `--name`, one below "
+        "these, or one of AWS's",
+        "connections with an incorrect name fail; here in the handshake",
+        "AWS's guide",
     ),
 }
 """By the name of the field."""

@@ -24,6 +24,7 @@ _REASONS: Final = {
         "no-certificate", "it showed no client certificate, or one whose key TLS cannot use here"
     ),
     "WRONG_CURVE": Refusal("certificate", "the key of its certificate is on a curve that TLS cannot use here"),
+    "CALLBACK_FAILED": Refusal("name", "it asks for a host name that is not ours (SNI): --name adds one"),
     "HTTP_REQUEST": Refusal("not-tls", "it speaks HTTP without TLS"),
     "HTTPS_PROXY_REQUEST": Refusal("not-tls", "it takes this for an HTTPS proxy"),
     "WRONG_VERSION_NUMBER": Refusal("not-tls", "it does not speak TLS"),

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import ssl
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, Literal
 
@@ -115,11 +115,17 @@ class TrustStore:
         self.contexts = contexts
 
     def listener(
-        self, clients: ClientCertificates = "optional", *, name: str = DEFAULT, enforce_expiry: bool = True
+        self,
+        clients: ClientCertificates = "optional",
+        *,
+        name: str = DEFAULT,
+        enforce_expiry: bool = True,
+        called: Callable[[str], bool] | None = None,
     ) -> ssl.SSLContext:
         """A context for a listening socket, which serves what is there under its ``name``, or else what all do.
 
         ``enforce_expiry=False`` accepts client certificates outside their validity (device reference 13, row 19).
+        ``called`` says whether a client that asks for some name (SNI) means this server; without it every name does.
         """
         # Certificates are looked up in the context switched to, but mode and flags are those of this one.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -132,9 +138,14 @@ class TrustStore:
             context.verify_flags |= ssl.VerifyFlags(_NO_CHECK_TIME)
         served = name if name in self._chains else DEFAULT
 
-        def switch(connection: ssl.SSLObject | ssl.SSLSocket, asked: str | None, _context: ssl.SSLContext) -> None:
+        def switch(
+            connection: ssl.SSLObject | ssl.SSLSocket, asked: str | None, _context: ssl.SSLContext
+        ) -> ssl.AlertDescription | None:
+            if called is not None and asked is not None and not called(asked):
+                return ssl.AlertDescription.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
             connection.context = self.contexts[served]
             setattr(connection, SERVER_NAME, asked)
+            return None
 
         context.sni_callback = switch  # called without a server name, too
         return context
