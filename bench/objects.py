@@ -17,10 +17,10 @@ from botocore.credentials import Credentials
 from bench import machine, resume
 from bench.measure import Aim, Figure, number, side_by_side, spread
 from bench.processes import Child
+from tidegate.aws.sigv4 import Key
 from tidegate.core.location import Location
 from tidegate.objects import presign
 from tidegate.objects.presign import Site
-from tidegate.objects.sigv4 import Key
 
 _PATH = "/artifacts/firmware.bin"
 _FEW = 20

@@ -14,10 +14,11 @@ from botocore.credentials import Credentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tidegate.aws import sigv4
+from tidegate.aws.sigv4 import Key
 from tidegate.core.location import Location
-from tidegate.objects import presign, sigv4
+from tidegate.objects import presign
 from tidegate.objects.presign import Site
-from tidegate.objects.sigv4 import Key
 
 NOW = 1_767_225_600_000
 SITE = Site("http://127.0.0.1:9000", "eu-west-1")
@@ -28,7 +29,7 @@ keys = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 def botocore_url(
     method: str, location: Location, expires: int, *, key: Key = KEY, site: Site = SITE, at: int = NOW
 ) -> str:
-    path = sigv4.path_of(location.bucket, location.key)
+    path = presign.path_of(location.bucket, location.key)
     query = f"?versionId={sigv4.escaped(location.version_id)}" if location.version_id else ""
     request = AWSRequest(method, f"{site.base}{path}{query}")
     instant = datetime.fromtimestamp(at / 1000, UTC).replace(tzinfo=None)

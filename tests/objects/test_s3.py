@@ -16,10 +16,10 @@ import pytest
 
 from tests.operators import admitted
 from tests.servers import Started, options, started
+from tidegate.aws.sigv4 import Key
 from tidegate.core.location import Fault, Location, ObjectFaultError
 from tidegate.objects.presign import Site
 from tidegate.objects.s3 import Allowed, Patience, RemoteS3
-from tidegate.objects.sigv4 import Key
 from tidegate.s3.assembly import Choice, remote_site
 
 KEY = Key("AKIAREMOTE0000000000", "a-secret-of-forty-characters-0123456789")

@@ -10,12 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidegate.objects import sigv4
-from tidegate.objects.sigv4 import EMPTY_SHA256, Scope
-from tidegate.s3.chunked import Decoded, Seal
+from tidegate.aws.sigv4 import EMPTY_SHA256, Scope, Seal
+from tidegate.s3.chunked import Decoded
 from tidegate.s3.errors import S3Error
 
-SEAL = Seal("secret", Scope("20260101", "r"), "20260101T000000Z", "0" * 64)
+SEAL = Seal("secret", Scope("20260101", "r", "s3"), "20260101T000000Z", "0" * 64)
 
 
 class Pieces:
@@ -49,7 +48,7 @@ def sealed(chunks: list[bytes], trailer: str = "") -> bytes:
 
     def sign(kind: str, hashes: str) -> str:
         text = f"AWS4-HMAC-SHA256-{kind}\n{SEAL.at}\n{SEAL.scope}\n{last}\n{hashes}"
-        return sigv4.signature(SEAL.secret, SEAL.scope, text)
+        return SEAL.signature(text)
 
     for chunk in [*chunks, b""]:
         last = sign("PAYLOAD", f"{EMPTY_SHA256}\n{sha256(chunk).hexdigest()}")

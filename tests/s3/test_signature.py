@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from email.utils import formatdate
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -13,6 +14,7 @@ from botocore.credentials import Credentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tidegate.aws import sigv4
 from tidegate.clock import wall_now
 from tidegate.s3 import addressing, signature
 from tidegate.s3.addressing import Head
@@ -137,6 +139,33 @@ def test_a_proxy_may_have_changed_the_host() -> None:
     behind = found._replace(headers={**found.headers, "host": "inner:1"})
     assert refusal(behind).code == "SignatureDoesNotMatch"
     accept(behind, hosts=[HOST])
+
+
+def test_the_parts_of_the_header_come_in_any_order() -> None:
+    found = signed("GET", "/b/k")
+    scheme, credential, names, value = found.headers["authorization"].replace(",", "").split(" ")
+    accept(found._replace(headers={**found.headers, "authorization": f"{scheme} {value},{names}, {credential}"}))
+
+
+def test_the_date_may_be_http_s() -> None:
+    headers = {"host": HOST, "date": formatdate(usegmt=True)}
+    at = sigv4.signed_at(None, headers["date"])
+    scope = sigv4.Scope(at[:8], "eu-west-1", "s3")
+    payload = sigv4.EMPTY_SHA256
+    block = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers)).encode()
+    canonical = next(sigv4.canonical_requests("GET", [b"/b/k"], [b""], [block], "date;host", payload.encode()))
+    value = sigv4.signature(SECRET, scope, sigv4.string_to_sign(at, scope, canonical))
+    credential = f"Credential=AKIDEXAMPLE/{scope}"
+    headers["authorization"] = f"{sigv4.ALGORITHM} {credential}, SignedHeaders=date;host, Signature={value}"
+    accept(Head("GET", "/b/k", "", {**headers, "x-amz-content-sha256": payload}))
+
+
+def test_clients_differ_over_the_scheme_s_own_port() -> None:
+    request = AWSRequest("GET", "http://objects.test/b/k")
+    S3SigV4Auth(KEYS, "s3", "eu-west-1").add_auth(request)
+    found = head(request)
+    accept(found._replace(headers={**found.headers, "host": "objects.test:80"}))
+    assert refusal(found._replace(headers={**found.headers, "host": "objects.test:81"})).code == "SignatureDoesNotMatch"
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
+from tidegate.aws import sigv4
 from tidegate.clock import monotonic
-from tidegate.http import callers, devices, operators, planes, refusals, sigv4
+from tidegate.http import callers, devices, operators, planes, refusals
 from tidegate.http.callers import Caller
 from tidegate.http.control import Control
 from tidegate.http.planes import Planes
@@ -131,18 +132,19 @@ class App:
         """The caller, the planes its request is for, and what its policies say if it came with a certificate."""
         peer, host = request.peer, request.header(b"host")
         if self._auth and peer.certificate is None:
-            caller, scope = await callers.signed(self._keys, self._service.settings.account, request)
-            return caller, planes.choose(device=peer.device, host=host, service=scope.service), None
-        claim = sigv4.parse_scope(request.headers, request.query_string)
+            caller, signed = await callers.signed(self._keys, self._service.settings.account, request)
+            return caller, planes.choose(device=peer.device, host=host, service=signed.service), None
+        claim = sigv4.claimed(request.headers, request.query_string)
+        scope = None if claim is None else claim.scope
         if peer.certificate is not None and claim is None:
             caller, allows = await devices.judge(self._service, request, peer.certificate)
             return caller, planes.choose(device=True, host=host, service=None), allows
         if self._auth:
-            caller, claim = await callers.signed(self._keys, self._service.settings.account, request)
+            caller, scope = await callers.signed(self._keys, self._service.settings.account, request)
         else:
             named = planes.hosted(host) if host else None
             caller = callers.claimed(self._service, claim, named.region if named else None)
-        return caller, planes.choose(device=peer.device, host=host, service=claim.service if claim else None), None
+        return caller, planes.choose(device=peer.device, host=host, service=scope.service if scope else None), None
 
     def _fault(self, error: Exception, operation: Operation | None, request_id: str) -> WireError:
         """What the caller is told of an error that no operation meant to answer with."""

@@ -7,11 +7,12 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from tidegate.aws.sigv4 import Claim, Scope
 from tidegate.clock import wall_now
 from tidegate.core import arn, texts
-from tidegate.http import planes, sigv4
+from tidegate.http import planes, signatures
 from tidegate.http.request import Request
-from tidegate.http.sigv4 import Scope, Signature
+from tidegate.http.signatures import Signature
 from tidegate.runtime.access import Identity, Unknown
 from tidegate.runtime.service import Service
 from tidegate.wire import iot
@@ -54,7 +55,7 @@ class Caller(NamedTuple):
     """What the caller may do, if it signed with an access key that was verified."""
 
 
-def claimed(service: Service, scope: Scope | None, region: str | None) -> Caller:
+def claimed(service: Service, claim: Claim | None, region: str | None) -> Caller:
     """The caller a request says it has: what counts with authentication off.
 
     ``region`` is what the host name says, for requests without a credential scope. A 12-digit access key id names the
@@ -64,9 +65,9 @@ def claimed(service: Service, scope: Scope | None, region: str | None) -> Caller
         InvalidSignatureException: the region is not shaped like one.
     """
     own = service.settings
-    if scope is None:
+    if claim is None:
         return _claimed(own.account, own.account, region or own.region)
-    return _claimed(own.account, scope.access_key_id, scope.region)
+    return _claimed(own.account, claim.key_id, claim.scope.region)
 
 
 @lru_cache(maxsize=1024)
@@ -84,9 +85,9 @@ class Keys:
 
     async def find(self, signature: Signature) -> Identity:
         """Who holds the key of a signature, not yet verified; raises ``Unrecognized`` with the reason in a note."""
-        found = await self._access.find(signature.scope.access_key_id, signature.security_token)
+        found = await self._access.find(signature.claim.key_id, signature.security_token)
         if isinstance(found, Unknown):
-            refusal = sigv4.Unrecognized()
+            refusal = signatures.Unrecognized()
             refusal.add_note(found.reason)
             raise refusal
         return found
@@ -118,18 +119,18 @@ async def signed(known: Keys, own_account: str, request: Request) -> tuple[Calle
 
 async def _verified(known: Keys, own_account: str, request: Request) -> tuple[Caller, Scope]:
     try:
-        signature = sigv4.parse(request.method, request.raw_path, request.query_string, request.headers)
+        signature = signatures.parse(request.method, request.raw_path, request.query_string, request.headers)
         if signature is None:
-            raise sigv4.Missing
+            raise signatures.Missing
         identity = await known.find(signature)
         # Clients sign with the real time even while a movable clock stands still.
         now = wall_now()
-        sigv4.verify(signature, identity.secret, now_ms=now, body=request.body)
-    except sigv4.Refusal as refusal:
+        signatures.verify(signature, identity.secret, now_ms=now, body=request.body)
+    except signatures.Refusal as refusal:
         raise _as_answer(refusal) from None
     if identity.expired(now):
         raise ExpiredTokenException(texts.access.TOKEN_EXPIRED)
-    scope = signature.scope
+    scope = signature.claim.scope
     if scope.service not in planes.SIGNING_NAMES:
         raise InvalidSignatureException("Credential should be scoped to correct service: 'iot'. ")
     host, device = request.header(b"host"), request.peer.device
@@ -139,7 +140,7 @@ async def _verified(known: Keys, own_account: str, request: Request) -> tuple[Ca
     return _owner(own_account, identity.principal, scope.region)._replace(identity=identity), scope
 
 
-def _as_answer(refusal: sigv4.Refusal) -> WireError:
+def _as_answer(refusal: signatures.Refusal) -> WireError:
     error = _REFUSALS[refusal.code](str(refusal))
     for note in getattr(refusal, "__notes__", ()):
         error.add_note(note)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from tidegate.http import sigv4
+from tidegate.aws import sigv4
 from tidegate.http.request import Request
 from tidegate.runtime.refusals import Refusals
 from tidegate.wire.errors import WireError
@@ -53,9 +53,9 @@ def note(request: Request, request_id: str, error: WireError, counted: Refusals)
 
 
 def _who(request: Request) -> str:
-    scope = sigv4.parse_scope(request.headers, request.query_string)
-    if scope is not None:
-        return f"access key {_quoted(scope.access_key_id)}"
+    claim = sigv4.claimed(request.headers, request.query_string)
+    if claim is not None:
+        return f"access key {_quoted(claim.key_id)}"
     return "a client certificate" if request.peer.certificate is not None else "nobody known"
 
 

@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from tidegate.http import callers, sigv4
+from tidegate.aws import sigv4
+from tidegate.http import callers, signatures
 from tidegate.http.callers import Caller
 from tidegate.http.request import Answer, Peer, Request
 from tidegate.runtime.service import Service
@@ -77,15 +78,15 @@ class Handshakes:
         return Switch(head, lambda: self._open(caller, request.peer))
 
     async def _caller(self, request: Request) -> Caller | None:
-        scope = sigv4.parse_scope(request.headers, request.query_string)
-        if scope is None and request.peer.certificate is not None:
+        claim = sigv4.claimed(request.headers, request.query_string)
+        if claim is None and request.peer.certificate is not None:
             if self._service.settings.leniency.websocket_certificates:
                 return None
             raise _Refused(403, "A WebSocket handshake is signed with SigV4.")
         if not self._auth:
-            return callers.claimed(self._service, scope, None)
+            return callers.claimed(self._service, claim, None)
         caller, signed = await callers.signed(self._keys, self._service.settings.account, request)
-        if signed.service not in sigv4.WEBSOCKET_SERVICES:
+        if signed.service not in signatures.WEBSOCKET_SERVICES:
             raise _Refused(403, "Credential should be scoped to correct service: 'iotdevicegateway'.")
         return caller
 

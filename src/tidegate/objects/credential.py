@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from tidegate import files
+from tidegate.aws.sigv4 import Key
 from tidegate.clock import Ids, Millis, monotonic, wall_now
 from tidegate.objects.blobs import private
-from tidegate.objects.sigv4 import Key
 
 log = logging.getLogger("tidegate.objects")
 

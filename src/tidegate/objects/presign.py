@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
+from tidegate.aws import sigv4
+from tidegate.aws.sigv4 import Key, Scope
 from tidegate.clock import Millis
 from tidegate.core.location import Location
-from tidegate.objects import sigv4
-from tidegate.objects.sigv4 import Key, Scope
 
 Method = Literal["GET", "PUT"]
 
@@ -33,19 +33,11 @@ def url(site: Site, key: Key, method: Method, location: Location, *, signed_at: 
     It holds for ``expires_s`` seconds from the second of ``signed_at``. Path style, nothing signed but the host.
     """
     at = sigv4.stamp(signed_at)
-    scope = Scope(at[:8], site.region)
-    pairs = [
-        ("X-Amz-Algorithm", sigv4.ALGORITHM),
-        ("X-Amz-Credential", sigv4.escaped(f"{key.key_id}/{scope}")),
-        ("X-Amz-Date", at),
-        ("X-Amz-Expires", str(expires_s)),
-        ("X-Amz-SignedHeaders", "host"),
-    ]
-    if key.token is not None:
-        pairs.append(("X-Amz-Security-Token", sigv4.escaped(key.token)))
-    if location.version_id is not None:
-        pairs.append(("versionId", sigv4.escaped(location.version_id)))
-    path, query = sigv4.path_of(location.bucket, location.key), sigv4.canonical_query(pairs)
-    canonical = sigv4.canonical_request(method, path, query, {"host": site.host}, ("host",), sigv4.UNSIGNED_PAYLOAD)
-    signature = sigv4.signature(key.secret, scope, sigv4.string_to_sign(at, scope, canonical))
-    return f"{site.base}{path}?{query}&X-Amz-Signature={signature}"
+    scope, path = Scope(at[:8], site.region, "s3"), path_of(location.bucket, location.key)
+    more = {} if location.version_id is None else {"versionId": location.version_id}
+    return f"{site.base}{path}?{sigv4.presigned(key, scope, at, site.host, method, path, expires_s, more)}"
+
+
+def path_of(bucket: str, key: str) -> str:
+    """The path of an object in path style, encoded once, as S3 signs it: ``a//b`` and ``a/../b`` are keys."""
+    return f"/{sigv4.escaped(bucket)}/{sigv4.escaped(key, safe='/')}" if key else f"/{sigv4.escaped(bucket)}"

@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
+from tidegate.aws import sigv4
+from tidegate.aws.sigv4 import Key, Scope
 from tidegate.clock import Millis, monotonic, wall_now
 from tidegate.core.location import Fault, Location, ObjectFaultError
-from tidegate.objects import presign, sigv4
+from tidegate.objects import presign
 from tidegate.objects.presign import Method, Site
-from tidegate.objects.sigv4 import Key, Scope
 
 _STEP: Final = 64 * 1024
 
@@ -117,7 +118,7 @@ class RemoteS3:
 
     def _get(self, connection: http.client.HTTPConnection, location: Location, limit: int) -> bytes:
         deadline = monotonic() + self._patience.whole
-        path = sigv4.path_of(location.bucket, location.key)
+        path = presign.path_of(location.bucket, location.key)
         query = f"versionId={sigv4.escaped(location.version_id)}" if location.version_id is not None else ""
         connection.request("GET", f"{path}?{query}" if query else path, headers=self._headers(path, query))
         with connection.getresponse() as response:
@@ -146,18 +147,9 @@ class RemoteS3:
         if self._key is None:
             return {"host": self._site.host}
         at = sigv4.stamp(wall_now())
-        scope = Scope(at[:8], self._site.region)
-        headers = {"host": self._site.host, "x-amz-content-sha256": sigv4.EMPTY_SHA256, "x-amz-date": at}
-        if self._key.token is not None:
-            headers["x-amz-security-token"] = self._key.token
-        names = sorted(headers)
-        canonical = sigv4.canonical_request("GET", path, query, headers, names, sigv4.EMPTY_SHA256)
-        signature = sigv4.signature(self._key.secret, scope, sigv4.string_to_sign(at, scope, canonical))
-        headers["authorization"] = (
-            f"{sigv4.ALGORITHM} Credential={self._key.key_id}/{scope}, SignedHeaders={';'.join(names)}, "
-            f"Signature={signature}"
-        )
-        return headers
+        headers = {"host": self._site.host, "x-amz-content-sha256": sigv4.EMPTY_SHA256}
+        scope = Scope(at[:8], self._site.region, "s3")
+        return sigv4.signed_headers(self._key, scope, at, "GET", path, query, headers, sigv4.EMPTY_SHA256)
 
 
 def _fault(status: int) -> Fault:

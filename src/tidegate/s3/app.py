@@ -11,12 +11,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
+from tidegate.aws import sigv4
 from tidegate.clock import Ids, monotonic, wall_now
 from tidegate.core.contexts import Place
 from tidegate.net import pages
 from tidegate.net.failures import Failures
 from tidegate.net.pages import Own
-from tidegate.objects import sigv4
 from tidegate.objects.refusals import RefusedError
 from tidegate.s3 import addressing, buckets, chunked, dates, listings, multipart, objects, segments
 from tidegate.s3.addressing import Target

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from tidegate.aws.sigv4 import Key
 from tidegate.clock import Ids, MovableClock
 from tidegate.net.door import Door
 from tidegate.objects import credential
@@ -20,7 +21,6 @@ from tidegate.objects.embedded import Embedded
 from tidegate.objects.folder import Folder
 from tidegate.objects.presign import Site
 from tidegate.objects.s3 import Allowed, RemoteS3
-from tidegate.objects.sigv4 import Key
 from tidegate.pki.chains import Chain
 from tidegate.pki.tls import Suites
 from tidegate.runtime.metrics import Metrics

@@ -11,14 +11,13 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from tidegate.aws import sigv4
+from tidegate.aws.sigv4 import Key, Seal
 from tidegate.clock import wall_now
-from tidegate.objects import sigv4
 from tidegate.objects.credential import Credential
-from tidegate.objects.sigv4 import Key
 from tidegate.s3 import chunked, signature
 from tidegate.s3.addressing import Target
 from tidegate.s3.asking import Gate
-from tidegate.s3.chunked import Seal
 from tidegate.s3.errors import S3Error
 from tidegate.s3.signature import Signed
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 import hmac
 import re
 from hashlib import sha256
-from typing import Final, NamedTuple
+from typing import Final
 
-from tidegate.objects import sigv4
-from tidegate.objects.sigv4 import EMPTY_SHA256, Scope
+from tidegate.aws.sigv4 import EMPTY_SHA256, Seal
 from tidegate.s3.errors import S3Error
 from tidegate.s3.request import Body
 
@@ -22,15 +21,6 @@ _HEAD = re.compile(rb"([0-9A-Fa-f]{1,8})(?:;chunk-signature=([0-9a-f]{64}))?\Z")
 _LONGEST_LINE: Final = 8 * 1024
 _LARGEST_SIGNED: Final = 16 * 1024 * 1024
 """A signed chunk is held until its signature is seen to be right."""
-
-
-class Seal(NamedTuple):
-    """What the chunks' signatures are made with, beginning with the signature of the head."""
-
-    secret: str
-    scope: Scope
-    at: str
-    seed: str
 
 
 class Decoded:
@@ -86,9 +76,8 @@ class Decoded:
 
     def _check(self, kind: str, hashes: str, signature: str) -> None:
         assert self._seal is not None
-        secret, scope, at, _ = self._seal
-        text = f"{sigv4.ALGORITHM}-{kind}\n{at}\n{scope}\n{self._last}\n{hashes}"
-        expected = sigv4.signature(secret, scope, text)
+        text = self._seal.string_to_sign(kind, self._last, hashes)
+        expected = self._seal.signature(text)
         if not hmac.compare_digest(expected, signature):
             raise S3Error("SignatureDoesNotMatch", StringToSign=text, SignatureProvided=signature)
         self._last = expected

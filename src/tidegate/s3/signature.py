@@ -2,57 +2,24 @@
 
 * an ``Authorization`` header (SigV4), over the declared hash of the body or one of the ``STREAMING-…`` forms;
 * a presigned query string (SigV4), for at most a week;
-* the older query string (SigV2), which boto3 and the AWS CLI still make for presigned URLs of some regions, and boto3
-  for every endpoint that is not AWS's. It covers what chooses an object and what is done with it, as its inventors list
-  that; not how a listing is paged.
+* the older query string (``aws.sigv2``).
 """
 
 from __future__ import annotations
 
-import base64
-import hmac
-import itertools
-import re
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
+from urllib.parse import quote, unquote_to_bytes
 
+from tidegate.aws import sigv2, sigv4
+from tidegate.aws.sigv4 import Scope
 from tidegate.clock import Millis
-from tidegate.objects import sigv4
-from tidegate.objects.sigv4 import Scope
 from tidegate.s3.addressing import Target
 from tidegate.s3.errors import S3Error
 
+SERVICE: Final = "s3"
 SKEW_MS: Final = 15 * 60_000
-LONGEST_EXPIRY_S: Final = 7 * 24 * 3600
-_FORM = re.compile(r"AWS4-HMAC-SHA256 +Credential=([^,\s]+), *SignedHeaders=([^,\s]+), *Signature=([^,\s]+) *\Z")
 _NEED_NOT_BE_SIGNED: Final = frozenset({"x-amz-content-sha256"})
-_V2_RESOURCES: Final = frozenset(
-    {
-        "acl",
-        "delete",
-        "lifecycle",
-        "location",
-        "logging",
-        "notification",
-        "partNumber",
-        "policy",
-        "requestPayment",
-        "response-cache-control",
-        "response-content-disposition",
-        "response-content-encoding",
-        "response-content-language",
-        "response-content-type",
-        "response-expires",
-        "tagging",
-        "torrent",
-        "uploadId",
-        "uploads",
-        "versionId",
-        "versioning",
-        "versions",
-        "website",
-    }
-)
 
 
 class Signed(NamedTuple):
@@ -98,31 +65,33 @@ def _parse_header(target: Target, text: str) -> Signed:
             "InvalidRequest",
             "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
         )
-    found = _FORM.match(text)
-    if found is None:
-        raise S3Error("AuthorizationHeaderMalformed")
-    at = target.headers.get("x-amz-date", "")
-    key_id, scope = _credential(found[1], at, "AuthorizationHeaderMalformed")
+    try:
+        found = sigv4.authorization(text.encode("latin-1", "replace"))
+    except sigv4.UnreadableError:
+        raise S3Error("AuthorizationHeaderMalformed") from None
+    at = sigv4.signed_at(target.headers.get("x-amz-date"), target.headers.get("date"))
+    key_id, scope = _claim(found.credential, at, "AuthorizationHeaderMalformed")
     payload = target.headers.get("x-amz-content-sha256")
     if payload is None:
         raise S3Error("InvalidRequest", "Missing required header for this request: x-amz-content-sha256")
-    names = tuple(found[2].split(";"))
-    return Signed(key_id, at, scope, names, found[3], payload, token=target.headers.get("x-amz-security-token"))
+    names, value = tuple(found.signed_headers.split(";")), found.value.decode("latin-1")
+    return Signed(key_id, at, scope, names, value, payload, token=target.headers.get("x-amz-security-token"))
 
 
-def _credential(text: str, at: str, code: str) -> tuple[str, Scope]:
-    parts = text.rsplit("/", 4)
-    if len(parts) != 5 or parts[4] != sigv4.TERMINATOR:
+def _claim(text: str, at: str, code: str) -> sigv4.Claim:
+    found = sigv4.claim(text)
+    if found is None or text.rpartition("/")[2] != sigv4.TERMINATOR:
         raise S3Error(code, "the Credential is mal-formed; expecting <YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request")
     try:
         sigv4.instant(at)
     except ValueError:
         raise S3Error("AccessDenied", "AWS authentication requires a valid Date or x-amz-date header") from None
-    if parts[1] != at[:8]:
-        raise S3Error(code, f"Invalid credential date {parts[1]}. This date is not the same as X-Amz-Date: {at[:8]}.")
-    if parts[3] != sigv4.SERVICE:
-        raise S3Error(code, f'incorrect service "{parts[3]}". This endpoint belongs to "s3".')
-    return parts[0], Scope(parts[1], parts[2], parts[3])
+    scope = found.scope
+    if scope.date != at[:8]:
+        raise S3Error(code, f"Invalid credential date {scope.date}. This date is not the same as X-Amz-Date: {at[:8]}.")
+    if scope.service != SERVICE:
+        raise S3Error(code, f'incorrect service "{scope.service}". This endpoint belongs to "s3".')
+    return found
 
 
 def _parse_query(target: Target) -> Signed:
@@ -138,7 +107,7 @@ def _parse_query(target: Target) -> Signed:
     if fields["X-Amz-Algorithm"] != sigv4.ALGORITHM:
         raise S3Error(code, 'X-Amz-Algorithm only supports "AWS4-HMAC-SHA256 and AWS4-ECDSA-P256-SHA256"')
     at, names = fields["X-Amz-Date"], tuple(fields["X-Amz-SignedHeaders"].split(";"))
-    key_id, scope = _credential(fields["X-Amz-Credential"], at, code)
+    key_id, scope = _claim(fields["X-Amz-Credential"], at, code)
     payload = target.headers.get("x-amz-content-sha256") if "x-amz-content-sha256" in names else None
     return Signed(
         key_id,
@@ -154,12 +123,10 @@ def _parse_query(target: Target) -> Signed:
 
 
 def _expires(text: str) -> int:
-    code = "AuthorizationQueryParametersError"
-    if not (text.isascii() and text.isdigit()):
-        raise S3Error(code, "X-Amz-Expires should be a number")
-    if len(text) > 7 or int(text) > LONGEST_EXPIRY_S:
-        raise S3Error(code, f"X-Amz-Expires must be less than a week (in seconds) that is {LONGEST_EXPIRY_S}")
-    return int(text)
+    try:
+        return sigv4.expires(text)
+    except ValueError as error:
+        raise S3Error("AuthorizationQueryParametersError", str(error)) from None
 
 
 def _parse_old(target: Target) -> Signed:
@@ -173,7 +140,7 @@ def _parse_old(target: Target) -> Signed:
     return Signed(
         fields["AWSAccessKeyId"],
         sigv4.stamp(int(expires) * 1000),
-        Scope("", ""),
+        Scope("", "", SERVICE),
         (),
         fields["Signature"],
         sigv4.UNSIGNED_PAYLOAD,
@@ -239,26 +206,33 @@ def verify(signed: Signed, secret: str, target: Target, *, hosts: Sequence[str] 
             "There were headers present in the request which were not signed",
             HeadersNotSigned=", ".join(left_out or ["host"]),
         )
-    shown = ("", "")
-    for canonical in _canonical_requests(signed, target, hosts):
-        text = sigv4.string_to_sign(signed.at, signed.scope, canonical)
-        expected = sigv4.signature(secret, signed.scope, text)
-        if hmac.compare_digest(expected.encode(), signed.value.encode("utf-8", "replace")):
-            return
-        shown = shown if shown[0] else (text, canonical)
-    raise _mismatch(signed, *shown)
+    value = signed.value.encode("utf-8", "replace")
+    if sigv4.fits(secret, signed.scope, signed.at, _canonical_requests(signed, target, hosts), value):
+        return
+    canonical = next(_canonical_requests(signed, target, ()), b"")
+    text = sigv4.string_to_sign(signed.at, signed.scope, canonical) if canonical else ""
+    raise _mismatch(signed, text, canonical.decode("latin-1"))
 
 
-def _canonical_requests(signed: Signed, target: Target, hosts: Sequence[str]) -> Iterator[str]:
+def _canonical_requests(signed: Signed, target: Target, hosts: Sequence[str]) -> Iterator[bytes]:
     """The forms an honest client may have signed, the usual one first."""
     if any(name not in target.headers for name in signed.names) or len(set(signed.names)) < len(signed.names):
-        return
-    pairs = [(sigv4.escaped(name), sigv4.escaped(value)) for name, value in target.query.items()]
-    query = sigv4.canonical_query(pair for pair in pairs if pair[0] != "X-Amz-Signature")
-    for host in dict.fromkeys([target.headers.get("host", ""), *hosts]):
-        headers = {**target.headers, "host": host}
-        for path in dict.fromkeys([target.path, sigv4.normal_path(target.path)]):
-            yield sigv4.canonical_request(target.method, path, query, headers, signed.names, signed.payload)
+        return iter(())
+    names = [name.encode("latin-1") for name in signed.names]
+    values = {
+        name: sigv4.trimmed(target.headers[name.decode("latin-1")].encode("latin-1", "replace")) for name in names
+    }
+    blocks = sigv4.header_blocks(values, names, hosts=[host.encode("latin-1", "replace") for host in hosts])
+    pairs = [(sigv4.escaped(name).encode(), sigv4.escaped(value).encode()) for name, value in target.query.items()]
+    query = sigv4.canonical_query(pair for pair in pairs if pair[0] != b"X-Amz-Signature")
+    paths = dict.fromkeys([target.path.encode("latin-1"), _normal_path(target.path)])
+    payload = signed.payload.encode("latin-1", "replace")
+    return sigv4.canonical_requests(target.method, paths, [query], blocks, ";".join(signed.names), payload)
+
+
+def _normal_path(raw: str) -> bytes:
+    """A path as it would be if its sender had encoded exactly what must be."""
+    return quote(unquote_to_bytes(raw.encode("latin-1")), safe="/-._~").encode()
 
 
 def _mismatch(signed: Signed, text: str, canonical: str = "") -> S3Error:
@@ -272,26 +246,13 @@ def _mismatch(signed: Signed, text: str, canonical: str = "") -> S3Error:
 
 
 def _verify_old(signed: Signed, secret: str, target: Target) -> None:
-    shown = b""
-    for text in _old_texts(signed, target):
-        expected = base64.b64encode(hmac.digest(secret.encode(), text, "sha1"))
-        if hmac.compare_digest(expected, signed.value.encode("utf-8", "replace")):
-            return
-        shown = shown or text
-    raise _mismatch(signed, shown.decode("utf-8", "replace"))
+    texts = list(_old_texts(signed, target))
+    if not sigv2.fits(secret, texts, signed.value.encode("utf-8", "replace")):
+        raise _mismatch(signed, texts[0].decode("utf-8", "replace") if texts else "")
 
 
 def _old_texts(signed: Signed, target: Target) -> Iterator[bytes]:
-    """What SigV2 signs; clients differ over a parameter without a value and a bucket without a key."""
-    chosen = sorted((name, value) for name, value in target.query.items() if name in _V2_RESOURCES)
-    if any(part.partition("=")[0] in _V2_RESOURCES for _, value in chosen for part in value.split("&")[1:]):
-        return  # the text does not tell it from another request with that part as a parameter of its own
-    given = target.headers
-    amz = "".join(f"{name}:{given[name].strip()}\n" for name in sorted(given) if name.startswith("x-amz-"))
-    end = sigv4.instant(signed.at) // 1000
-    head = f"{target.method}\n{given.get('content-md5', '')}\n{given.get('content-type', '')}\n{end}\n{amz}"
     path = f"/{target.bucket}{target.path}" if target.hosted else target.path
     whole = path if target.key else f"{path.rstrip('/')}/"  # boto3 signs a bucket with a slash that it does not send
-    for signed_path, bare in itertools.product(dict.fromkeys([path, whole]), ("", "=")):
-        resources = "&".join(f"{name}={value}" if value else name + bare for name, value in chosen)
-        yield (head + signed_path).encode("latin-1") + (f"?{resources}" if resources else "").encode()
+    end_s = sigv4.instant(signed.at) // 1000
+    return sigv2.strings_to_sign(target.method, (path, whole), target.query, target.headers, end_s)

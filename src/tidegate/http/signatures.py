@@ -1,4 +1,4 @@
-"""AWS Signature Version 4, seen from the server: pure verification of what a client signed.
+"""Who signed an AWS request, and whether: how AWS IoT's front end reads SigV4, and what it refuses.
 
 Three forms arrive (control reference 1.1, device reference 2.9 and 4):
 
@@ -6,10 +6,10 @@ Three forms arrive (control reference 1.1, device reference 2.9 and 4):
 * a presigned query string, valid for ``X-Amz-Expires`` seconds;
 * the WebSocket ``GET /mqtt`` query string, where the security token may stand outside the signature.
 
-The wire path is signed percent-encoded once more. S3, which does otherwise, has a module of its own. A signature covers
+The wire path is signed percent-encoded once more. S3, which does otherwise, has ``s3.signature``. A signature covers
 what is acted on: the path as it stands there, every parameter and every header that operations read, each of them once.
 
-Nothing here reads a clock, a socket or a store: the caller looks up the secret of ``Signature.scope.access_key_id``,
+Nothing here reads a clock, a socket or a store: the caller looks up the secret of ``Signature.claim.key_id``,
 compares ``Signature.security_token`` with the token it issued, and passes the wall clock. Headers are ASGI's:
 lower-case names, bytes, in order of arrival.
 """
@@ -17,37 +17,26 @@ lower-case names, bytes, in order of arrival.
 from __future__ import annotations
 
 import base64
-import functools
-import hmac
-import itertools
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import quote, unquote_plus
 
 import msgspec
 
+from tidegate.aws import sigv4
+from tidegate.aws.sigv4 import Claim, Scope
 from tidegate.clock import Millis
 
-Headers = Iterable[tuple[bytes, bytes]]
-
-ALGORITHM: Final = "AWS4-HMAC-SHA256"
-TERMINATOR: Final = "aws4_request"
 SKEW_MS: Final = 5 * 60_000
-LONGEST_EXPIRY_S: Final = 7 * 24 * 3600
 WEBSOCKET_SERVICES: Final = frozenset({"iotdevicegateway", "iotdata"})
-
-_EMPTY_SHA256: Final = sha256(b"").hexdigest()
-
 
 # ---------------------------------------------------------------------------------------------------------- refusals
 
 
-class Refusal(Exception):  # noqa: N818 - the pipeline reads `except sigv4.Refusal`
+class Refusal(Exception):  # noqa: N818 - the pipeline reads `except signatures.Refusal`
     """A request whose signature is not accepted. ``status``, ``code`` and ``str(error)`` are the wire answer."""
 
     status: int = 403
@@ -97,15 +86,6 @@ class Expired(Refusal):
 # ------------------------------------------------------------------------------------------------------------ values
 
 
-class Scope(NamedTuple):
-    """A credential scope as the client wrote it: nothing in it is verified."""
-
-    access_key_id: str
-    date: str
-    region: str
-    service: str
-
-
 class Signature(msgspec.Struct, frozen=True):
     """One signed request, parsed and not yet verified.
 
@@ -113,7 +93,7 @@ class Signature(msgspec.Struct, frozen=True):
     it; ``content_sha256`` is what the client declared, if anything; ``security_token`` is to be compared by the caller.
     """
 
-    scope: Scope
+    claim: Claim
     amz_date: str
     signed_headers: str
     value: bytes
@@ -129,33 +109,7 @@ class Signature(msgspec.Struct, frozen=True):
 
 # ----------------------------------------------------------------------------------------------------------- parsing
 
-_HEADER_FORM = re.compile(
-    rb"AWS4-HMAC-SHA256 +Credential=([^,\s]+), *SignedHeaders=([^,\s]+), *Signature=([^,\s]+) *\Z"
-)
-_HEADER_CREDENTIAL = re.compile(rb"Credential=([^,\s]+)")
-_QUERY_CREDENTIAL = re.compile(rb"(?:\A|&)X-Amz-Credential=([^&]+)")
 _QUERY_SIGNED = re.compile(rb"(?:\A|&)X-Amz-(?:Algorithm|Credential|Signature)=")
-_ISO_BASIC = re.compile(r"[0-9]{8}T[0-9]{6}Z\Z")
-
-
-def parse_scope(headers: Headers, query_string: bytes) -> Scope | None:
-    """The credential scope of a request, unverified and without complaint: None if there is none to be read.
-
-    Cheap enough to choose account, region and plane for every request, whether or not signatures are checked.
-    """
-    for name, value in headers:
-        if name == b"authorization":
-            found = _HEADER_CREDENTIAL.search(value)
-            return _split_scope(found[1].decode("latin-1")) if found else None
-    if query_string and (found := _QUERY_CREDENTIAL.search(query_string)):
-        return _split_scope(unquote_plus(found[1].decode("latin-1")))
-    return None
-
-
-def _split_scope(credential: str) -> Scope | None:
-    # From the right: an access key invented for a test may hold a slash, the rest of the scope cannot.
-    parts = credential.rsplit("/", 4)
-    return Scope(parts[0], parts[1], parts[2], parts[3]) if len(parts) == 5 else None
 
 
 def parse(
@@ -179,13 +133,13 @@ def parse(
     _refuse_repeated_parameters(query_string)
     authorization, amz_date, date = found.get(b"authorization"), found.get(b"x-amz-date"), found.get(b"date")
     token, content = found.get(b"x-amz-security-token"), found.get(b"x-amz-content-sha256")
-    content_sha256 = content.decode("latin-1") if content is not None else None
+    content_sha256 = _text(content)
     if authorization is not None:
         credential, signed_headers, value = _authorization(authorization, dated=bool(amz_date or date))
-        stamp = _header_date(amz_date, date)
+        stamp = _stamped(sigv4.signed_at(_text(amz_date), _text(date)))
         _all_signed(found, signed_headers)
         return Signature(
-            scope=_scope(credential, stamp, signed_headers),
+            claim=_claim(credential, stamp, signed_headers),
             amz_date=stamp,
             signed_headers=signed_headers,
             value=value,
@@ -194,7 +148,7 @@ def parse(
             query_string=query_string,
             headers=headers,
             content_sha256=content_sha256,
-            security_token=token.decode("latin-1") if token is not None else None,
+            security_token=_text(token),
         )
     signature = _parse_query(method, raw_path, query_string, headers, content_sha256)
     _all_signed(found, signature.signed_headers)
@@ -243,36 +197,30 @@ def _refuse_repeated_parameters(query_string: bytes) -> None:
         raise Incomplete("The names of AWS query-string parameters must not be percent-encoded.")
 
 
-def _authorization(value: bytes, *, dated: bool) -> tuple[str, str, bytes]:
-    if dated and (found := _HEADER_FORM.match(value)):
-        return found[1].decode("latin-1"), found[2].decode("latin-1"), found[3]
-    return _authorization_in_any_order(value.decode("latin-1"), dated=dated)
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")
 
 
-def _authorization_in_any_order(value: str, *, dated: bool) -> tuple[str, str, bytes]:
-    scheme, _, rest = value.strip().partition(" ")
-    fields: dict[str, str] = {}
-    if scheme == ALGORITHM:
-        for part in filter(None, re.split(r"[,\s]+", rest)):
-            name, equals, content = part.partition("=")
-            if not equals:
-                raise Incomplete(
-                    "Invalid key=value pair (missing equal-sign) in Authorization header "
-                    f"(hashed with SHA-256 and encoded with Base64): '{_digest(part)}'."
-                )
-            fields[name] = content
-    lacking = [
-        f"Authorization header requires '{name}' parameter."
-        for name in ("Credential", "Signature", "SignedHeaders")
-        if not fields.get(name)
-    ]
+def _authorization(value: bytes, *, dated: bool) -> sigv4.Authorization:
+    lacking: Sequence[str] = ()
+    try:
+        found = sigv4.authorization(value)
+    except sigv4.UnreadableError as error:
+        if error.broken is not None:
+            raise Incomplete(
+                "Invalid key=value pair (missing equal-sign) in Authorization header "
+                f"(hashed with SHA-256 and encoded with Base64): '{_digest(error.broken)}'."
+            ) from None
+        lacking = error.lacking
+    else:
+        if dated:
+            return found
+    sentences = [f"Authorization header requires '{name}' parameter." for name in lacking]
     if not dated:
-        lacking.append("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
-    if lacking:
-        # The header may hold somebody's password: it is answered hashed, as AWS does.
-        lacking.append(f"(Hashed with SHA-256 and encoded with Base64) Authorization={_digest(value)}")
-        raise Incomplete(" ".join(lacking))
-    return fields["Credential"], fields["SignedHeaders"], fields["Signature"].encode("latin-1")
+        sentences.append("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
+    # The header may hold somebody's password: it is answered hashed, as AWS does.
+    sentences.append(f"(Hashed with SHA-256 and encoded with Base64) Authorization={_digest(value.decode('latin-1'))}")
+    raise Incomplete(" ".join(sentences))
 
 
 def _digest(text: str) -> str:
@@ -294,11 +242,11 @@ def _parse_query(
     ]
     if lacking:
         raise Incomplete(" ".join([*lacking, "Re-examine the query-string parameters."]))
-    if fields["X-Amz-Algorithm"] != ALGORITHM:
+    if fields["X-Amz-Algorithm"] != sigv4.ALGORITHM:
         raise Incomplete(f"Unsupported AWS 'algorithm': '{fields['X-Amz-Algorithm']}'.")
-    stamp = _iso_basic(fields["X-Amz-Date"])
+    stamp = _stamped(fields["X-Amz-Date"])
     return Signature(
-        scope=_scope(fields["X-Amz-Credential"], stamp, fields["X-Amz-SignedHeaders"]),
+        claim=_claim(fields["X-Amz-Credential"], stamp, fields["X-Amz-SignedHeaders"]),
         amz_date=stamp,
         signed_headers=fields["X-Amz-SignedHeaders"],
         value=fields["X-Amz-Signature"].encode("utf-8"),
@@ -323,45 +271,32 @@ def _amz_parameters(query_string: bytes) -> dict[str, str]:
 
 
 def _expires(text: str | None) -> int | None:
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdigit()):
-        raise Incomplete("X-Amz-Expires should be a number")
-    if len(text) > 7 or int(text) > LONGEST_EXPIRY_S:
-        raise Incomplete(f"X-Amz-Expires must be less than a week (in seconds) that is {LONGEST_EXPIRY_S}")
-    return int(text)
-
-
-def _header_date(amz_date: bytes | None, date: bytes | None) -> str:
-    if amz_date:
-        return _iso_basic(amz_date.decode("latin-1"))
-    text = (date or b"").decode("latin-1")
-    if _ISO_BASIC.match(text):
-        return text
     try:
-        return parsedate_to_datetime(text).astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
-    except (ValueError, OverflowError):
-        return _iso_basic(text)
+        return None if text is None else sigv4.expires(text)
+    except ValueError as error:
+        raise Incomplete(str(error)) from None
 
 
-def _iso_basic(text: str) -> str:
-    if _ISO_BASIC.match(text):
-        return text
-    raise Incomplete(
-        f"Date must be in ISO-8601 'basic format'. Got '{text}'. See http://en.wikipedia.org/wiki/ISO_8601"
-    )
+def _stamped(text: str) -> str:
+    try:
+        sigv4.instant(text)
+    except ValueError:
+        raise Incomplete(
+            f"Date must be in ISO-8601 'basic format'. Got '{text}'. See http://en.wikipedia.org/wiki/ISO_8601"
+        ) from None
+    return text
 
 
-def _scope(credential: str, stamp: str, signed_headers: str) -> Scope:
-    """The scope, checked for what a server can know without a secret."""
+def _claim(credential: str, stamp: str, signed_headers: str) -> Claim:
+    """The claim, checked for what a server can know without a secret."""
     parts = credential.split("/")
     if len(parts) != 5:
         raise Incomplete(
             "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, "
             f"got '{credential}'"
         )
-    if parts[4] != TERMINATOR:
-        raise Mismatch(f"Credential should be scoped with a valid terminator: '{TERMINATOR}', not '{parts[4]}'.")
+    if parts[4] != sigv4.TERMINATOR:
+        raise Mismatch(f"Credential should be scoped with a valid terminator: '{sigv4.TERMINATOR}', not '{parts[4]}'.")
     if parts[1] != stamp[:8]:
         raise Mismatch(
             "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
@@ -369,7 +304,7 @@ def _scope(credential: str, stamp: str, signed_headers: str) -> Scope:
         )
     if "host" not in signed_headers.split(";"):
         raise Mismatch("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
-    return Scope(parts[0], parts[1], parts[2], parts[3])
+    return Claim(parts[0], Scope(parts[1], parts[2], parts[3]))
 
 
 # ------------------------------------------------------------------------------------------------------ verification
@@ -384,57 +319,25 @@ def verify(
     """
     _check_time(signature, now_ms)
     payload = _payload_hash(signature, body, body_sha256)
-    scope = signature.scope
-    key = signing_key(secret, scope.date, scope.region, scope.service)
-    head = f"{ALGORITHM}\n{signature.amz_date}\n{scope.date}/{scope.region}/{scope.service}/{TERMINATOR}\n"
-    for canonical in _canonical_requests(signature, payload):
-        to_sign = head + sha256(canonical).hexdigest()
-        expected = hmac.digest(key, to_sign.encode("utf-8"), "sha256").hex().encode("ascii")
-        if hmac.compare_digest(expected, signature.value):
-            return
-    raise Mismatch
-
-
-@functools.lru_cache(maxsize=1024)
-def signing_key(secret: str, date: str, region: str, service: str) -> bytes:
-    """The key of one secret for one day, region and service; kept, because four HMACs are a third of the work."""
-    key = f"AWS4{secret}".encode()
-    for part in (date, region, service, TERMINATOR):
-        key = hmac.digest(key, part.encode("utf-8"), "sha256")
-    return key
+    canonicals = _canonical_requests(signature, payload)
+    if not sigv4.fits(secret, signature.claim.scope, signature.amz_date, canonicals, signature.value):
+        raise Mismatch
 
 
 def _check_time(signature: Signature, now_ms: Millis) -> None:
-    signed_at = _epoch_ms(signature.amz_date)
+    signed_at = sigv4.instant(signature.amz_date)
     if signed_at > now_ms + SKEW_MS:
-        latest = _stamp(now_ms + SKEW_MS)
-        raise Expired(
-            f"Signature not yet current: {signature.amz_date} is still later than {latest} ({_stamp(now_ms)} + 5 min.)"
-        )
+        latest, now = sigv4.stamp(now_ms + SKEW_MS), sigv4.stamp(now_ms)
+        raise Expired(f"Signature not yet current: {signature.amz_date} is still later than {latest} ({now} + 5 min.)")
     # A presigned WebSocket URL is good for five minutes, whatever it says: seen on the live service.
     fixed = signature.expires is None or _is_websocket(signature)
     lifetime = SKEW_MS if fixed else (signature.expires or 0) * 1000
     if signed_at < now_ms - lifetime:
-        earliest = _stamp(now_ms - lifetime)
+        earliest = sigv4.stamp(now_ms - lifetime)
         raise Expired(
             f"Signature expired: {signature.amz_date} is now earlier than {earliest} "
-            f"({_stamp(now_ms)} - {_span(lifetime)})"
+            f"({sigv4.stamp(now_ms)} - {_span(lifetime)})"
         )
-
-
-@functools.lru_cache(maxsize=256)
-def _epoch_ms(stamp: str) -> Millis:
-    # Clients sign in whole seconds, so a busy second shares one entry.
-    try:
-        return int(datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()) * 1000
-    except ValueError:
-        raise Incomplete(
-            f"Date must be in ISO-8601 'basic format'. Got '{stamp}'. See http://en.wikipedia.org/wiki/ISO_8601"
-        ) from None
-
-
-def _stamp(instant: Millis) -> str:
-    return (datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=instant)).strftime("%Y%m%dT%H%M%SZ")
 
 
 def _span(milliseconds: int) -> str:
@@ -443,7 +346,7 @@ def _span(milliseconds: int) -> str:
 
 def _payload_hash(signature: Signature, body: bytes, body_sha256: str | None) -> bytes:
     declared = signature.content_sha256
-    actual = body_sha256 or (sha256(body).hexdigest() if body else _EMPTY_SHA256)
+    actual = body_sha256 or (sha256(body).hexdigest() if body else sigv4.EMPTY_SHA256)
     if declared is not None and declared != actual:
         raise Mismatch
     return actual.encode("ascii")
@@ -458,11 +361,12 @@ def _canonical_requests(signature: Signature, payload: bytes) -> Iterator[bytes]
     More than one exists only where clients differ over the same wire bytes: an unnormalised query (``+`` for a space,
     lower-case escapes), a default port in ``Host``, and on ``/mqtt`` the token or the port left out of the signature.
     """
+    names = signature.signed_headers.encode("latin-1", "replace").split(b";")
+    blocks = sigv4.header_blocks(_signed_values(signature, names), names, any_port=_is_websocket(signature))
     path = canonical_path(signature.raw_path or b"/")
-    head = signature.method.upper().encode("utf-8") + b"\n" + path + b"\n"
-    tail = b"\n" + signature.signed_headers.encode("utf-8") + b"\n" + payload
-    for query, names in itertools.product(_queries(signature), _header_blocks(signature)):
-        yield head + query + b"\n" + names + tail
+    return sigv4.canonical_requests(
+        signature.method, [path], _queries(signature), blocks, signature.signed_headers, payload
+    )
 
 
 _PLAIN_PATH = re.compile(rb"[A-Za-z0-9_.~/-]+\Z")
@@ -490,37 +394,26 @@ def _queries(signature: Signature) -> Iterator[bytes]:
 
 
 def _is_websocket(signature: Signature) -> bool:
-    return signature.scope.service in WEBSOCKET_SERVICES and signature.raw_path == b"/mqtt"
+    return signature.claim.scope.service in WEBSOCKET_SERVICES and signature.raw_path == b"/mqtt"
 
 
 def _query_spellings(pairs: list[bytes]) -> Iterator[bytes]:
-    as_sent = _joined([pair.partition(b"=")[::2] for pair in pairs])
+    as_sent = sigv4.canonical_query([pair.partition(b"=")[::2] for pair in pairs])
     yield as_sent
-    normalised = _joined([tuple(map(_reencode, pair.partition(b"=")[::2])) for pair in pairs if pair])
+    normalised = sigv4.canonical_query(
+        [tuple(map(sigv4.reencoded, pair.partition(b"=")[::2])) for pair in pairs if pair]
+    )
     if normalised != as_sent:
         yield normalised
 
 
-def _joined(pairs: Iterable[tuple[bytes, ...]]) -> bytes:
-    return b"&".join([b"=".join(pair) for pair in sorted(pairs)])
-
-
-def _reencode(text: bytes) -> bytes:
-    return quote(unquote_plus(text.decode("latin-1"), "latin-1"), safe="~", encoding="latin-1").encode("ascii")
-
-
-def _header_blocks(signature: Signature) -> Iterator[bytes]:
-    names = signature.signed_headers.encode("utf-8").split(b";")
+def _signed_values(signature: Signature, names: Sequence[bytes]) -> Mapping[bytes, bytes]:
     values: dict[bytes, bytes] = {}
     wanted = frozenset(names)
     for name, value in signature.headers:
         if name in wanted:
-            trimmed = b" ".join(value.split())
+            trimmed = sigv4.trimmed(value)
             values[name] = values[name] + b"," + trimmed if name in values else trimmed
     if len(values) != len(names):  # a header was signed that did not arrive, or is listed twice
         raise Mismatch
-    yield b"".join([name + b":" + values[name] + b"\n" for name in names])
-    host, _, port = values[b"host"].rpartition(b":")
-    if host and (port in (b"80", b"443") or (port.isdigit() and _is_websocket(signature))):
-        values[b"host"] = host
-        yield b"".join([name + b":" + values[name] + b"\n" for name in names])
+    return values

@@ -1,0 +1,311 @@
+"""AWS Signature Version 4: how it is written, what it covers, and whether it fits. Pure text and HMACs.
+
+Signers and verifiers of every service stand on this; what differs between services is theirs. S3 encodes a path once
+and never normalises it, all others encode the wire path once more; each has its own sentences for what it refuses.
+
+Headers and paths are bytes off the wire, or text that holds those bytes as Latin-1. Nothing reads a clock, a socket or
+a store. Oracle: botocore's signers.
+"""
+
+from __future__ import annotations
+
+import functools
+import hmac
+import itertools
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from hashlib import sha256
+from typing import Final, NamedTuple
+from urllib.parse import quote, unquote_plus
+
+from tidegate.clock import Millis
+
+ALGORITHM: Final = "AWS4-HMAC-SHA256"
+TERMINATOR: Final = "aws4_request"
+UNSIGNED_PAYLOAD: Final = "UNSIGNED-PAYLOAD"
+EMPTY_SHA256: Final = sha256(b"").hexdigest()
+LONGEST_EXPIRY_S: Final = 7 * 24 * 3600
+
+_HEADER_FORM = re.compile(
+    rb"AWS4-HMAC-SHA256 +Credential=([^,\s]+), *SignedHeaders=([^,\s]+), *Signature=([^,\s]+) *\Z"
+)
+_HEADER_CREDENTIAL = re.compile(rb"Credential=([^,\s]+)")
+_QUERY_CREDENTIAL = re.compile(rb"(?:\A|&)X-Amz-Credential=([^&]+)")
+_ISO_BASIC = re.compile(r"[0-9]{8}T[0-9]{6}Z\Z")
+
+
+class Key(NamedTuple):
+    """A secret that requests are signed with; ``token`` belongs to temporary ones."""
+
+    key_id: str
+    secret: str
+    token: str | None = None
+
+
+class Scope(NamedTuple):
+    """Day (``yyyymmdd``), region and service a signature is good for."""
+
+    date: str
+    region: str
+    service: str
+
+    def __str__(self) -> str:
+        return f"{self.date}/{self.region}/{self.service}/{TERMINATOR}"
+
+
+class Claim(NamedTuple):
+    """Whose signature it is said to be, and good for what; nothing in it is verified."""
+
+    key_id: str
+    scope: Scope
+
+
+# ------------------------------------------------------------------------------------------------------------- reading
+
+
+class UnreadableError(Exception):
+    """An ``Authorization`` header that is none of ours."""
+
+    def __init__(self, lacking: Sequence[str] = (), broken: str | None = None) -> None:
+        """``lacking`` are the parameters that are not there; ``broken`` is a part without an equal-sign."""
+        super().__init__()
+        self.lacking = lacking
+        self.broken = broken
+
+
+class Authorization(NamedTuple):
+    """The parameters of an ``Authorization`` header."""
+
+    credential: str
+    signed_headers: str
+    value: bytes
+
+
+def authorization(value: bytes) -> Authorization:
+    """Read an ``Authorization`` header; its parameters may come in any order.
+
+    Raises:
+        UnreadableError: one of them is missing.
+    """
+    if found := _HEADER_FORM.match(value):
+        return Authorization(found[1].decode("latin-1"), found[2].decode("latin-1"), found[3])
+    scheme, _, rest = value.decode("latin-1").strip().partition(" ")
+    fields: dict[str, str] = {}
+    if scheme == ALGORITHM:
+        for part in filter(None, re.split(r"[,\s]+", rest)):
+            name, equals, content = part.partition("=")
+            if not equals:
+                raise UnreadableError(broken=part)
+            fields[name] = content
+    lacking = [name for name in ("Credential", "Signature", "SignedHeaders") if not fields.get(name)]
+    if lacking:
+        raise UnreadableError(lacking)
+    return Authorization(fields["Credential"], fields["SignedHeaders"], fields["Signature"].encode("latin-1"))
+
+
+def claim(credential: str) -> Claim | None:
+    """What a credential says; None if it is none.
+
+    From the right: an access key invented for a test may hold a slash, the rest of the scope cannot.
+    """
+    parts = credential.rsplit("/", 4)
+    return Claim(parts[0], Scope(parts[1], parts[2], parts[3])) if len(parts) == 5 else None
+
+
+def claimed(headers: Iterable[tuple[bytes, bytes]], query_string: bytes) -> Claim | None:
+    """What a request says of its signature, in either form and without complaint: None if there is nothing to be read.
+
+    Cheap enough to choose account, region and plane for every request, whether or not signatures are checked.
+    """
+    for name, value in headers:
+        if name == b"authorization":
+            found = _HEADER_CREDENTIAL.search(value)
+            return claim(found[1].decode("latin-1")) if found else None
+    if query_string and (found := _QUERY_CREDENTIAL.search(query_string)):
+        return claim(unquote_plus(found[1].decode("latin-1")))
+    return None
+
+
+def expires(text: str) -> int:
+    """``X-Amz-Expires``, in seconds.
+
+    Raises:
+        ValueError: with AWS's sentence.
+    """
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError("X-Amz-Expires should be a number")
+    if len(text) > 7 or int(text) > LONGEST_EXPIRY_S:
+        raise ValueError(f"X-Amz-Expires must be less than a week (in seconds) that is {LONGEST_EXPIRY_S}")
+    return int(text)
+
+
+def stamp(instant: Millis) -> str:
+    """``yyyymmddThhmmssZ``."""
+    return (datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=instant)).strftime("%Y%m%dT%H%M%SZ")
+
+
+@functools.lru_cache(maxsize=256)
+def instant(text: str) -> Millis:
+    """The instant of a stamp. Clients sign in whole seconds, so a busy second shares one entry.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not _ISO_BASIC.match(text):
+        raise ValueError(f"not a stamp: {text!r}")
+    return int(datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()) * 1000
+
+
+def signed_at(amz_date: str | None, date: str | None) -> str:
+    """The stamp of a signed request, from ``X-Amz-Date`` or else ``Date``, which may be written as HTTP does.
+
+    What is in no form of a date comes back as it is; ``instant`` refuses it.
+    """
+    text = amz_date or date or ""
+    if amz_date or _ISO_BASIC.match(text):
+        return text
+    try:
+        return parsedate_to_datetime(text).astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    except (ValueError, OverflowError):
+        return text
+
+
+# --------------------------------------------------------------------------------------------------- canonical request
+
+
+def escaped(text: str, *, safe: str = "") -> str:
+    """Percent-encoded as AWS does: everything but unreserved characters and ``safe``."""
+    return quote(text, safe=safe + "-._~")
+
+
+def reencoded(text: bytes) -> bytes:
+    """Part of a query string, encoded exactly as it must be."""
+    return quote(unquote_plus(text.decode("latin-1"), "latin-1"), safe="~", encoding="latin-1").encode("ascii")
+
+
+def canonical_query(pairs: Iterable[tuple[bytes, ...]]) -> bytes:
+    """Pairs that are encoded already, in canonical order."""
+    return b"&".join([b"=".join(pair) for pair in sorted(pairs)])
+
+
+def header_blocks(
+    values: Mapping[bytes, bytes], names: Sequence[bytes], *, any_port: bool = False, hosts: Sequence[bytes] = ()
+) -> Iterator[bytes]:
+    """The lines of the signed headers (``values`` has every name in ``names``), the usual form first.
+
+    Clients differ over the default port in ``Host``; with ``any_port`` over every port. ``hosts`` are further values of
+    ``Host`` that may have been signed.
+    """
+    yield b"".join([name + b":" + values[name] + b"\n" for name in names])
+    host, _, port = values.get(b"host", b"").rpartition(b":")
+    bare = [host] if host and (port in (b"80", b"443") or (port.isdigit() and any_port)) else []
+    for other in (*bare, *hosts):
+        yield b"".join([name + b":" + (other if name == b"host" else values[name]) + b"\n" for name in names])
+
+
+def trimmed(value: bytes) -> bytes:
+    """A header's value as it is signed."""
+    return b" ".join(value.split())
+
+
+def canonical_requests(
+    method: str,
+    paths: Iterable[bytes],
+    queries: Iterable[bytes],
+    blocks: Iterable[bytes],
+    signed_headers: str,
+    payload: bytes,
+) -> Iterator[bytes]:
+    """What may have been hashed: every way an honest client can spell these, the usual one first."""
+    head = method.upper().encode("latin-1", "replace") + b"\n"
+    tail = b"\n" + signed_headers.encode("latin-1", "replace") + b"\n" + payload
+    for path, query, block in itertools.product(paths, queries, blocks):
+        yield head + path + b"\n" + query + b"\n" + block + tail
+
+
+# ------------------------------------------------------------------------------------------------------------ signature
+
+
+def string_to_sign(at: str, scope: Scope, canonical: bytes) -> str:
+    """What is signed; ``at`` is a stamp."""
+    return f"{ALGORITHM}\n{at}\n{scope}\n{sha256(canonical).hexdigest()}"
+
+
+@functools.lru_cache(maxsize=1024)
+def signing_key(secret: str, scope: Scope) -> bytes:
+    """The key of one secret for one scope; kept, because four HMACs are a third of the work."""
+    key = f"AWS4{secret}".encode()
+    for part in (scope.date, scope.region, scope.service, TERMINATOR):
+        key = hmac.digest(key, part.encode("utf-8", "replace"), "sha256")
+    return key
+
+
+def signature(secret: str, scope: Scope, text: str) -> str:
+    """The signature of a string to sign."""
+    return hmac.digest(signing_key(secret, scope), text.encode("utf-8", "replace"), "sha256").hex()
+
+
+def fits(secret: str, scope: Scope, at: str, canonicals: Iterable[bytes], value: bytes) -> bool:
+    """Whether a signature is that of one of these canonical requests."""
+    for canonical in canonicals:
+        expected = signature(secret, scope, string_to_sign(at, scope, canonical))
+        if hmac.compare_digest(expected.encode("ascii"), value):
+            return True
+    return False
+
+
+def presigned(
+    key: Key, scope: Scope, at: str, host: str, method: str, path: str, expires_s: int, more: Mapping[str, str]
+) -> str:
+    """The query string that allows a request on ``path`` (as it is signed); nothing is signed but the host."""
+    fields = {
+        **more,
+        "X-Amz-Algorithm": ALGORITHM,
+        "X-Amz-Credential": f"{key.key_id}/{scope}",
+        "X-Amz-Date": at,
+        "X-Amz-Expires": str(expires_s),
+        "X-Amz-SignedHeaders": "host",
+        **({} if key.token is None else {"X-Amz-Security-Token": key.token}),
+    }
+    query = canonical_query([(escaped(name).encode(), escaped(value).encode()) for name, value in fields.items()])
+    block = b"host:" + host.encode("latin-1", "replace") + b"\n"
+    canonicals = canonical_requests(method, [path.encode()], [query], [block], "host", UNSIGNED_PAYLOAD.encode())
+    value = signature(key.secret, scope, string_to_sign(at, scope, next(canonicals)))
+    return f"{query.decode()}&X-Amz-Signature={value}"
+
+
+def signed_headers(
+    key: Key, scope: Scope, at: str, method: str, path: str, query: str, headers: Mapping[str, str], payload: str
+) -> dict[str, str]:
+    """Headers (``host`` among them, lower-case names) with those that sign a request.
+
+    ``path`` and ``query`` are in canonical form, ``payload`` is the SHA-256 of the body in hex.
+    """
+    whole = {**headers, "x-amz-date": at, **({} if key.token is None else {"x-amz-security-token": key.token})}
+    names = sorted(whole)
+    block = "".join([f"{name}:{' '.join(whole[name].split())}\n" for name in names]).encode("latin-1", "replace")
+    listed = ";".join(names)
+    canonicals = canonical_requests(method, [path.encode()], [query.encode()], [block], listed, payload.encode())
+    value = signature(key.secret, scope, string_to_sign(at, scope, next(canonicals)))
+    credential = f"Credential={key.key_id}/{scope}"
+    whole["authorization"] = f"{ALGORITHM} {credential}, SignedHeaders={listed}, Signature={value}"
+    return whole
+
+
+class Seal(NamedTuple):
+    """What the signatures of chunks are made with: each goes over the one before, the first over the head's."""
+
+    secret: str
+    scope: Scope
+    at: str
+    seed: str
+
+    def string_to_sign(self, kind: str, last: str, hashes: str) -> str:
+        """What is signed of a chunk (``kind`` PAYLOAD) or the trailers (TRAILER); ``last`` is the signature before."""
+        return f"{ALGORITHM}-{kind}\n{self.at}\n{self.scope}\n{last}\n{hashes}"
+
+    def signature(self, text: str) -> str:
+        """The signature of such a string."""
+        return signature(self.secret, self.scope, text)
