@@ -39,12 +39,10 @@ from tidegate.devices.shared import Doorman
 from tidegate.engine.loop import Engine, Step
 from tidegate.engine.pace import Pace
 from tidegate.engine.tidying import Tidying
+from tidegate.http import refusals
 from tidegate.http.app import App
 from tidegate.http.callers import Caller
-from tidegate.http.connections import Limits as ConnectionLimits
 from tidegate.http.control import Control
-from tidegate.http.listeners import Listener
-from tidegate.http.request import Peer
 from tidegate.http.throttle import Throttle
 from tidegate.http.visitors import Guard
 from tidegate.http.websocket import Handshakes
@@ -55,6 +53,9 @@ from tidegate.net import pages, room
 from tidegate.net.door import Door
 from tidegate.net.door import Limits as DoorLimits
 from tidegate.net.entrance import Networks
+from tidegate.net.http1.listener import Listener
+from tidegate.net.http1.messages import Limits as ConnectionLimits
+from tidegate.net.http1.messages import Peer
 from tidegate.ops import access, sweeps
 from tidegate.ops.call import Endpoints, Limits
 from tidegate.ops.table import HANDLERS
@@ -454,6 +455,7 @@ async def _edges(
             device=device,
             upgrade=handshakes.upgrade,
             refuse=guard.refuse,
+            render=refusals.malformed,
             door=door,
             name=name,
             signed_only=options.auth,

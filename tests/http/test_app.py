@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.servers import Started
-from tidegate.http.connections import Limits
+from tidegate.net.http1.messages import Limits
 from tidegate.ops.handler import Read
 from tidegate.ops.table import HANDLERS
 from tidegate.store.database import StoreUnavailable

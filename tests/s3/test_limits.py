@@ -13,10 +13,12 @@ import pytest
 import uvloop
 
 from tidegate.clock import RandomIds, wall_now
+from tidegate.net.http1 import connection as connections
+from tidegate.net.http1 import exchange, listener
 from tidegate.objects.folder import Folder
 from tidegate.objects.listing import Question
 from tidegate.objects.versions import About, Bucket
-from tidegate.s3 import connections, endpoint, listener
+from tidegate.s3 import endpoint
 from tidegate.s3.asking import Credential
 from tidegate.s3.endpoint import Settings
 from tidegate.s3.work import Limits
@@ -245,7 +247,7 @@ def test_what_is_left_of_a_refused_body_is_not_waited_for(
     run: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody had to say who he is to send it."""
-    monkeypatch.setattr(connections, "_PASSED_OVER_S", 0.3)
+    monkeypatch.setattr(exchange, "PASSED_OVER_S", 0.3)
 
     async def scene(made: Endpoint) -> None:
         client = await made.connect()

@@ -17,8 +17,8 @@ from tidegate.http import callers, devices, operators, planes, refusals
 from tidegate.http.callers import Caller
 from tidegate.http.control import Control
 from tidegate.http.planes import Planes
-from tidegate.http.request import Answer, Request
 from tidegate.http.throttle import Throttle
+from tidegate.net.http1.messages import Answer, Request
 from tidegate.ops import lists
 from tidegate.ops.call import Origin
 from tidegate.ops.handler import Handler

@@ -11,8 +11,8 @@ from tidegate.aws.sigv4 import Claim, Scope
 from tidegate.clock import wall_now
 from tidegate.core import arn, texts
 from tidegate.http import planes, signatures
-from tidegate.http.request import Request
 from tidegate.http.signatures import Signature
+from tidegate.net.http1.messages import Request
 from tidegate.runtime.access import Identity, Unknown
 from tidegate.runtime.service import Service
 from tidegate.wire import iot

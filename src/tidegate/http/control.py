@@ -20,7 +20,7 @@ from tidegate.clock import Millis, MovableClock, wall_now
 from tidegate.core import audit
 from tidegate.http import callers, operators, refusals
 from tidegate.http.callers import Caller
-from tidegate.http.request import Answer, Request
+from tidegate.net.http1.messages import Answer, Request
 from tidegate.ops import audit as audit_log
 from tidegate.ops.audit import Entry, Wanted
 from tidegate.runtime import metrics

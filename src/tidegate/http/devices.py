@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from tidegate.clock import wall_now
 from tidegate.http.callers import Caller
-from tidegate.http.request import Request
+from tidegate.net.http1.messages import Request
 from tidegate.ops import identity
 from tidegate.ops.identity import Bound
 from tidegate.pki.certificates import certificate_id

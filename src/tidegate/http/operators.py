@@ -10,7 +10,7 @@ from tidegate.core.arn import Names
 from tidegate.core.contexts import Place
 from tidegate.core.iam.decisions import Asked
 from tidegate.http.callers import Caller
-from tidegate.http.request import Request
+from tidegate.net.http1.messages import Request
 from tidegate.ops.call import Refused
 from tidegate.runtime.access import Identity
 from tidegate.runtime.service import Service

@@ -10,7 +10,7 @@ import logging
 from typing import Final
 
 from tidegate.aws import sigv4
-from tidegate.http.request import Request
+from tidegate.net.http1.messages import Answer, Refusal, Request
 from tidegate.runtime.refusals import Refusals
 from tidegate.wire.errors import WireError
 
@@ -29,6 +29,25 @@ _ADVICE: Final = {
     "ForbiddenException": "tidegate why-denied explains a certificate, tidegate access simulate a principal.",
 }
 """By the code of the answer; an answer whose code is not here refuses nobody."""
+
+
+_MALFORMED: Final = {
+    "syntax": (400, b"SerializationException"),
+    "truncated": (400, b"SerializationException"),
+    "host": (400, b"InvalidRequestException"),
+    "late": (408, b"RequestTimeoutException"),
+    "body": (413, b"RequestEntityTooLargeException"),
+    "head": (431, b"RequestHeaderFieldsTooLargeException"),
+    "room": (503, b"ServiceUnavailableException"),
+}
+"""By what is wrong with a request that never was one."""
+
+
+def malformed(refusal: Refusal) -> Answer:
+    """The answer to what is no request."""
+    status, code = _MALFORMED[refusal.cause]
+    body = f'{{"message":"{refusal.message}"}}'.encode()
+    return status, [(b"content-type", b"application/json"), (b"x-amzn-ErrorType", code)], body
 
 
 def note(request: Request, request_id: str, error: WireError, counted: Refusals) -> None:

@@ -6,8 +6,8 @@ import logging
 
 from tidegate.clock import Ids
 from tidegate.http import control
-from tidegate.http.request import Answer, Request
 from tidegate.net import pages
+from tidegate.net.http1.messages import Answer, Request
 from tidegate.net.pages import Own, Refusal
 from tidegate.sparing import Sparing
 from tidegate.wire import protocol

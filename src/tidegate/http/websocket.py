@@ -12,14 +12,13 @@ import base64
 import logging
 from collections.abc import Callable
 from hashlib import sha1
-from typing import NamedTuple
 
 import msgspec
 
 from tidegate.aws import sigv4
 from tidegate.http import callers, signatures
 from tidegate.http.callers import Caller
-from tidegate.http.request import Answer, Peer, Request
+from tidegate.net.http1.messages import Answer, Peer, Request, Switch
 from tidegate.runtime.service import Service
 from tidegate.sparing import Sparing
 from tidegate.store.database import StoreError
@@ -35,13 +34,6 @@ _SUBPROTOCOLS = (b"mqtt", b"mqttv3.1")
 
 Open = Callable[[Caller | None, Peer], asyncio.Protocol]
 """Makes the protocol that takes the connection over. None stands for the holder of the client certificate."""
-
-
-class Switch(NamedTuple):
-    """The answer to a handshake: what to write, and who has the connection then."""
-
-    head: bytes
-    protocol: Callable[[], asyncio.Protocol]
 
 
 class _Refused(Exception):  # noqa: N818 - it is caught where it is raised

@@ -12,6 +12,7 @@ from urllib.parse import unquote_to_bytes
 
 from tidegate.core.location import Location
 from tidegate.net import pages
+from tidegate.net.http1.messages import Request
 from tidegate.s3.errors import S3Error
 
 _BUCKET: Final = re.compile(r"(?=.{3,63}\Z)[a-z0-9][a-z0-9-]*(?:\.[a-z0-9][a-z0-9-]*)*(?<!-)\Z", re.ASCII)
@@ -34,6 +35,20 @@ class Head(NamedTuple):
     headers: Mapping[str, str]
     repeated: frozenset[str] = frozenset()
     """Names of headers that came more than once; their values are joined."""
+
+
+def head(request: Request) -> Head:
+    """The head of a request, its headers by their names."""
+    headers: dict[str, str] = {}
+    repeated: set[str] = set()
+    for raw, value in request.headers:
+        name, text = raw.decode("latin-1"), value.decode("latin-1")
+        if name in headers:
+            repeated.add(name)
+            text = f"{headers[name]},{text}"
+        headers[name] = text
+    path, query = request.raw_path.decode("latin-1"), request.query_string.decode("latin-1")
+    return Head(request.method, path, query, headers, frozenset(repeated))
 
 
 class Target(NamedTuple):

@@ -16,15 +16,17 @@ from tidegate.clock import Ids, monotonic, wall_now
 from tidegate.core.contexts import Place
 from tidegate.net import pages
 from tidegate.net.failures import Failures
+from tidegate.net.http1.exchange import BrokenBodyError, Exchange, SlowBodyError
+from tidegate.net.http1.messages import Answer as Rendered
+from tidegate.net.http1.messages import Headers, Peer, Refusal
+from tidegate.net.http1.outlet import GoneError
 from tidegate.net.pages import Own
 from tidegate.objects.refusals import RefusedError
-from tidegate.s3 import addressing, buckets, chunked, dates, listings, multipart, objects, segments
-from tidegate.s3.addressing import Target
+from tidegate.s3 import addressing, buckets, chunked, listings, multipart, objects, segments
+from tidegate.s3.addressing import Head, Target
 from tidegate.s3.asking import Act, Gate
 from tidegate.s3.callers import Caller, Callers, Holder
-from tidegate.s3.connections import Exchange, Peer
 from tidegate.s3.errors import S3Error
-from tidegate.s3.outlet import GoneError
 from tidegate.s3.request import Answer, Body, Request, Span
 from tidegate.s3.work import Call, Work
 from tidegate.sparing import Sparing
@@ -160,16 +162,16 @@ class App:
         self._domains, self._observe, self._own = domains, observe, own
         self._failures, self._sparing = Failures(), Sparing(log)
 
-    async def respond(self, exchange: Exchange) -> None:
+    async def converse(self, exchange: Exchange) -> None:
         """Answer an exchange.
 
         Raises:
             GoneError: the client is no longer there.
         """
         started, request_id = monotonic(), self._ids.uuid().replace("-", "")[:16].upper()
-        name = "unknown"
+        name, head, sender = "unknown", addressing.head(exchange.request), exchange.request.peer
         try:
-            operation, request, call = await self._understood(exchange, request_id)
+            operation, request, call = await self._understood(exchange, head, request_id)
             name = operation.name
             answer = await operation.run(self._work, call, request)
             if answer.span is not None:
@@ -184,7 +186,7 @@ class App:
             refusal = _refusal(error, name, request_id, self._sparing)
             status = refusal.status
             if status == 403 and not isinstance(error, _UninvitedError):
-                head, peer = exchange.head, exchange.peer.address
+                peer = sender.address
                 self._gate.refused(peer, "".join(getattr(error, "__notes__", ())) or "an S3 client", refusal.code)
                 log.warning(
                     "refused %s %.200r from %s: %s: %.500r Request %s.",
@@ -192,22 +194,21 @@ class App:
                 )
             if exchange.answered:
                 raise GoneError from error
-            await self._refuse(exchange, refusal, request_id)
+            await self._refuse(exchange, head.path, refusal, request_id)
         self._observe(name, status, monotonic() - started)
 
-    async def _understood(self, exchange: Exchange, request_id: str) -> tuple[Operation, Request, Call]:
-        if exchange.fault is not None:
-            raise S3Error("InvalidRequest", exchange.fault)
+    async def _understood(self, exchange: Exchange, head: Head, request_id: str) -> tuple[Operation, Request, Call]:
+        sender = exchange.request.peer
         if self._own is not None:
-            self._keep_out(self._own, exchange)
-        target = addressing.read(exchange.head, self._domains)
+            self._keep_out(self._own, head, sender.address)
+        target = addressing.read(head, self._domains)
         try:
             caller = await self._callers.caller(target)
         except S3Error as error:
-            raise self._failed(error, exchange.peer.address) from None
+            raise self._failed(error, sender.address) from None
         request = _request(exchange, target, caller)
         operation = route(request)
-        call = Call(caller.account, wall_now(), caller.bounded, partial(self._permit, caller, exchange.peer))
+        call = Call(caller.account, wall_now(), caller.bounded, partial(self._permit, caller, sender))
         if operation.run is not objects.delete_objects:  # which asks for each key
             versioned = request.flag("versionId") and operation.action in ("s3:GetObject", "s3:DeleteObject")
             await call.permit(operation.action + ("Version" if versioned else ""), request.bucket, request.key)
@@ -215,7 +216,7 @@ class App:
             bucket, key, version_id = request.source
             await call.permit("s3:GetObject" if version_id is None else "s3:GetObjectVersion", bucket, key)
         if caller.holder is not None and operation.name in _NOTED:
-            arn, place = _arn(request.bucket, request.key), self._place(caller.holder, exchange.peer)
+            arn, place = _arn(request.bucket, request.key), self._place(caller.holder, sender)
             act = Act(caller.account, f"s3:{operation.name}", arn, request_id)
             await self._gate.note(caller.holder.key_id, caller.holder.token, act, place)
         return operation, request, call
@@ -225,13 +226,12 @@ class App:
         throttled = self._failures.throttles(address, guessed=error.code in _COUNTED)
         return S3Error("SlowDown") if throttled else error
 
-    def _keep_out(self, own: Own, exchange: Exchange) -> None:
+    def _keep_out(self, own: Own, head: Head, address: str) -> None:
         """Refuse what a web page sends that has no business here."""
-        get = exchange.head.headers.get
+        get = head.headers.get
         found = pages.refusal(own, get("host"), get("origin"), get("sec-fetch-site"))
         if found is None:
             return
-        address = exchange.peer.address
         self._sparing.warning("refused a request from %s by its %s: %s", address, *found, kind=found.cause)
         raise _UninvitedError("AccessDenied", found.message)
 
@@ -267,17 +267,34 @@ class App:
     async def _send(exchange: Exchange, answer: Answer, request_id: str) -> None:
         length = None if answer.status in (204, 304) else answer.length or len(answer.body)
         await exchange.begin(answer.status, _headers(answer.headers, request_id), length)
-        if answer.body and exchange.head.method != "HEAD":
+        if answer.body and exchange.request.method != "HEAD":
             await exchange.write(answer.body)
 
-    async def _refuse(self, exchange: Exchange, error: S3Error, request_id: str) -> None:
-        head = exchange.head
-        body = error.xml(head.path, request_id) if error.status != 304 else b""
+    @staticmethod
+    async def _refuse(exchange: Exchange, path: str, error: S3Error, request_id: str) -> None:
+        told = exchange.request.method != "HEAD" and error.status != 304
+        body = error.xml(path, request_id) if told else b""
         headers = {"content-type": "application/xml", **error.headers}
         exchange.keep = exchange.keep and exchange.little_left
-        await exchange.begin(error.status, _headers(headers, request_id), len(body) if head.method != "HEAD" else 0)
-        if head.method != "HEAD":
+        await exchange.begin(error.status, _headers(headers, request_id), len(body))
+        if told:
             await exchange.write(body)
+
+
+_MALFORMED: Final = {
+    "host": "InvalidRequest",
+    "truncated": "IncompleteBody",
+    "late": "RequestTimeout",
+    "body": "EntityTooLarge",
+    "head": "RequestHeaderSectionTooLarge",
+    "room": "SlowDown",
+}
+
+
+def malformed(refusal: Refusal) -> Rendered:
+    """The answer to what is no request."""
+    error = S3Error(_MALFORMED.get(refusal.cause, "BadRequest"), refusal.message)
+    return error.status, [(b"content-type", b"application/xml")], error.xml("", "")
 
 
 def route(request: Request) -> Operation:
@@ -331,9 +348,9 @@ def _arn(bucket: str, key: str) -> str:
     return f"arn:aws:s3:::{bucket}/{key}" if key else f"arn:aws:s3:::{bucket or '*'}"
 
 
-def _headers(headers: dict[str, str], request_id: str) -> dict[str, str]:
-    common = {"x-amz-request-id": request_id, "x-amz-id-2": "tidegate", "date": dates.http(wall_now())}
-    return {**common, "x-content-type-options": "nosniff", **headers}
+def _headers(headers: dict[str, str], request_id: str) -> Headers:
+    common = {"x-amz-request-id": request_id, "x-amz-id-2": "tidegate"}
+    return [(name.encode(), value.encode("latin-1", "replace")) for name, value in {**common, **headers}.items()]
 
 
 def _refusal(error: Exception, name: str, request_id: str, sparing: Sparing) -> S3Error:
@@ -342,6 +359,10 @@ def _refusal(error: Exception, name: str, request_id: str, sparing: Sparing) -> 
         return error
     if isinstance(error, RefusedError):
         return S3Error(error.code)
+    if isinstance(error, BrokenBodyError):
+        return S3Error("IncompleteBody")
+    if isinstance(error, SlowBodyError):
+        return S3Error("RequestTimeout")
     full = isinstance(error, OSError) and error.errno in _FULL
     if full or (isinstance(error, sqlite3.Error) and error.sqlite_errorcode == sqlite3.SQLITE_FULL):
         sparing.error("%s failed, request %s: the disk is full", name, request_id)

@@ -16,6 +16,7 @@ import msgspec
 from tidegate.aws.sigv4 import Key
 from tidegate.clock import Ids, MovableClock
 from tidegate.net.door import Door
+from tidegate.net.http1 import listener
 from tidegate.objects import credential
 from tidegate.objects.embedded import Embedded
 from tidegate.objects.folder import Folder
@@ -25,7 +26,7 @@ from tidegate.pki.chains import Chain
 from tidegate.pki.tls import Suites
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.service import Service
-from tidegate.s3 import apart, endpoint, listener
+from tidegate.s3 import apart, endpoint
 from tidegate.s3.endpoint import Settings
 from tidegate.s3.gate import LocalGate
 

@@ -18,15 +18,17 @@ from tidegate.clock import Ids, monotonic, wall_now
 from tidegate.files import seen
 from tidegate.net import pages
 from tidegate.net.door import Door
+from tidegate.net.http1 import messages
+from tidegate.net.http1.listener import Listener
 from tidegate.objects import credential
 from tidegate.objects.folder import Folder
 from tidegate.pki.certificates import InvalidCertificateError
 from tidegate.pki.chains import Chain, check
 from tidegate.pki.tls import Suites, TrustStore
+from tidegate.s3 import app as application
 from tidegate.s3.app import App, Observe
 from tidegate.s3.asking import Gate
 from tidegate.s3.callers import Callers
-from tidegate.s3.listener import Listener
 from tidegate.s3.work import LIMITS, Limits, Turns, Work
 
 log = logging.getLogger("tidegate.s3")
@@ -102,11 +104,23 @@ async def serving(
             )
             own = None if settings.auth else pages.own(settings.names, [settings.listening])
             app = App(work, callers, gate, ids, settings.domains, observe, own)
-            listener = Listener(app.respond, limits, door)
+            listener = Listener(
+                None,
+                messages.Limits(
+                    request=limits.keep_alive_s,
+                    keep_alive=limits.keep_alive_s,
+                    stall_s=limits.stall_s,
+                    stall_bytes=limits.stall_bytes,
+                ),
+                converse=app.converse,
+                render=application.malformed,
+                door=door,
+                name="objects",
+            )
             store = _store(settings)
             await _drop_abandoned(work, limits)
             context = None if store is None else store.listener("none")
-            await listener.open(listening, context, [ip_network(each) for each in settings.balancers])
+            listener.take(listening, context, [ip_network(each) for each in settings.balancers])
             tasks = [asyncio.create_task(_tidy(work, limits))]
             if store is not None:
                 tasks.append(asyncio.create_task(_renew(store, settings)))

@@ -16,7 +16,8 @@ class Body(Protocol):
         """Some more; empty at the end.
 
         Raises:
-            S3Error: they do not arrive, or not in order.
+            S3Error: they are not in order.
+            BrokenBodyError, SlowBodyError: they do not arrive.
         """
         ...
 

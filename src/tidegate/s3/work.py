@@ -71,7 +71,6 @@ class Limits(NamedTuple):
     """Requests that may wait for either."""
     patience_s: float = 30.0
     """For a turn, then SlowDown (503), which every SDK repeats."""
-    connections: int = 20_000
     stall_s: float = 60.0
     """A client that moves less than ``stall_bytes`` in this time is given up."""
     stall_bytes: int = 16 * 1024

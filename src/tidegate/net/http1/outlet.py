@@ -1,17 +1,16 @@
-"""The sending half of a connection: bytes, and files that never pass through this process where there is no TLS.
+"""The streaming half of an answer: bytes, and files that never pass through this process where there is no TLS.
 
 Without TLS the socket is written to directly, on a descriptor of our own beside the transport's, which only reads:
-``sendfile`` hands pages of a blob to the socket. With TLS the transport writes, at most two steps ahead of the client.
+``sendfile`` hands pages of a blob to the socket. Otherwise the transport writes, at most two steps ahead of the client.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import socket
 from typing import Final, Protocol
 
-from tidegate.s3.work import Limits
+from tidegate.net.http1.messages import Limits
 
 _QUANTUM: Final = 1024 * 1024
 """What one client gets before the others have their turn."""
@@ -33,8 +32,12 @@ class Outlet(Protocol):
         """Send bytes of a file."""
         ...
 
-    def half_close(self) -> None:
-        """Tell the client that nothing more follows."""
+    def pause(self) -> None:
+        """The transport holds enough."""
+        ...
+
+    def resume(self) -> None:
+        """It holds less again."""
         ...
 
     def close(self) -> None:
@@ -88,8 +91,8 @@ class _Patience:
             raise GoneError from None
 
 
-class Plain:
-    """Without TLS."""
+class Direct:
+    """Without TLS, past the transport, which must have nothing left to write."""
 
     def __init__(self, transport: asyncio.Transport, limits: Limits, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -172,13 +175,11 @@ class Plain:
         if self._ready is not None and not self._ready.done():
             self._ready.set_result(None)
 
-    def half_close(self) -> None:
-        if self._out >= 0:
-            with socket.socket(fileno=os.dup(self._out)) as duplicate:
-                try:
-                    duplicate.shutdown(socket.SHUT_WR)
-                except OSError:
-                    return  # it is closed already
+    def pause(self) -> None:
+        pass
+
+    def resume(self) -> None:
+        pass
 
     def close(self) -> None:
         if self._out >= 0:
@@ -190,8 +191,8 @@ class Plain:
             self._wake()
 
 
-class Encrypted:
-    """With TLS."""
+class Buffered:
+    """Through the transport: with TLS, and for what is no file."""
 
     def __init__(self, transport: asyncio.Transport, limits: Limits, loop: asyncio.AbstractEventLoop) -> None:
         self._transport, self._loop = transport, loop
@@ -201,11 +202,9 @@ class Encrypted:
         transport.set_write_buffer_limits(high=_STEP)
 
     def pause(self) -> None:
-        """The transport holds enough."""
         self._ready = self._loop.create_future()
 
     def resume(self) -> None:
-        """It holds less again."""
         if self._ready is not None and not self._ready.done():
             self._ready.set_result(None)
         self._ready = None
@@ -232,9 +231,6 @@ class Encrypted:
             await self._step(data)
             start, length = start + len(data), length - len(data)
             await asyncio.sleep(0)
-
-    def half_close(self) -> None:
-        """TLS cannot be half open."""
 
     def close(self) -> None:
         self._closed = True

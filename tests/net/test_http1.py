@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import uvloop
 
-from tidegate.http.connections import HEAD_LIMIT, Limits
-from tidegate.http.listeners import Listener
-from tidegate.http.request import Answer, Request
 from tidegate.net.door import LIMITS, Door
 from tidegate.net.door import Limits as DoorLimits
+from tidegate.net.http1.connection import HEAD_LIMIT
+from tidegate.net.http1.listener import Listener
+from tidegate.net.http1.messages import Answer, Limits, Request
 
 
 class Echo:
@@ -85,7 +85,7 @@ class Rig:
 @asynccontextmanager
 async def rig(limits: Limits | None = None, door: DoorLimits = LIMITS) -> AsyncIterator[Rig]:
     echo = Echo()
-    listener = Listener(echo, limits or Limits(body=1000), device=False, door=Door(door))
+    listener = Listener(echo, limits or Limits(body=1000), door=Door(door))
     made = Rig(echo, listener, await listener.open("127.0.0.1", 0))
     try:
         async with asyncio.timeout(20):
@@ -314,7 +314,7 @@ def test_a_declared_body_over_the_limit_is_refused_before_it_comes(length: str) 
             status, headers, body = await client.answer()
             assert status == (413 if len(length) < 20 else 400)  # the parser itself refuses what no number holds
             assert headers["connection"] == "close"
-            assert b"message" in body
+            assert body
             assert not made.echo.requests
 
     run(scenario)
@@ -326,10 +326,9 @@ def test_ten_megabytes_get_their_answer_while_still_being_sent() -> None:
             client = await made.connect()
             body = b"x" * 10_000_000
             client.send(put("/x", body))
-            status, headers, answer = await client.answer()
+            status, _, answer = await client.answer()
             assert status == 413
-            assert headers["x-amzn-errortype"] == "RequestEntityTooLargeException"
-            assert answer == b'{"message":"The request body must not exceed 1000 bytes."}'
+            assert answer == b"The request body must not exceed 1000 bytes."
             await client.writer.drain()  # all of it is taken, none of it kept
             assert await client.closed()
             assert not made.echo.requests
@@ -408,11 +407,9 @@ def test_what_is_not_http(garbage: bytes) -> None:
         async with rig() as made:
             client = await made.connect()
             client.send(garbage)
-            status, headers, body = await client.answer()
+            status, _, body = await client.answer()
             assert status == 400
-            assert headers["content-type"] == "application/json"
-            assert headers["x-amzn-errortype"] == "SerializationException"
-            assert body == b'{"message":"The request is not valid HTTP/1.1."}'
+            assert body == b"The request is not valid HTTP/1.1."
             assert await client.closed()
 
     run(scenario)
@@ -455,7 +452,7 @@ def test_a_truncated_request(sent: bytes) -> None:
             client.send(sent)
             client.writer.write_eof()
             status, _, body = await client.answer()
-            assert (status, body) == (400, b'{"message":"The request ended before it was complete."}')
+            assert (status, body) == (400, b"The request ended before it was complete.")
             assert await client.closed()
             assert not made.echo.requests
 

@@ -5,49 +5,63 @@ from __future__ import annotations
 import asyncio
 import heapq
 import logging
+import socket
 import ssl
 from email.utils import formatdate
 
 from tidegate.clock import wall_now
-from tidegate.http.connections import Connection, Limits, Refuse, Respond, Upgrade
 from tidegate.net.door import Door, Ticket
 from tidegate.net.entrance import Entrance, Networks
+from tidegate.net.http1.connection import Connection, Converse
+from tidegate.net.http1.messages import Answer, Limits, Refusal, Refuse, Render, Respond, Upgrade
 
-log = logging.getLogger("tidegate.http")
+log = logging.getLogger("tidegate.net")
 
 _SWEEP_SECONDS = 1.0
+_BACKLOG = 2048
+_DESCRIPTORS = 3
+"""Of a connection whose bodies stream: the transport's, the one answers are written to, a file's."""
+_STATUSES = {"late": 408, "body": 413, "head": 431, "room": 503}
+
+
+def plainly(refusal: Refusal) -> Answer:
+    """A refusal as text, for an application with no form of its own."""
+    return _STATUSES.get(refusal.cause, 400), [(b"content-type", b"text/plain")], refusal.message.encode()
 
 
 class Listener:
-    """One listening socket and its connections. Made and used on one event loop.
-
-    A ``device`` listener serves the data planes; the other one everything.
-    """
+    """One listening socket and its connections. Made and used on one event loop."""
 
     def __init__(
         self,
-        respond: Respond,
+        respond: Respond | None,
         limits: Limits,
         *,
-        device: bool,
+        converse: Converse | None = None,
+        device: bool = False,
         upgrade: Upgrade | None = None,
         refuse: Refuse | None = None,
+        render: Render = plainly,
         door: Door | None = None,
         name: str = "http",
         signed_only: bool = False,
     ) -> None:
-        """``upgrade`` answers requests for another protocol; without it they are requests like any other.
+        """``respond`` answers whole requests; ``converse``, in its place, those whose bodies stream.
 
-        ``refuse`` is asked first, and answers what neither of the two shall see. ``door``: the one of all listeners;
-        None makes one. ``signed_only``: whoever shows neither signature nor certificate is refused before the body has
-        arrived.
+        ``device``: what its peers are said to be. ``upgrade`` answers requests for another protocol; without it they
+        are requests like any other. ``refuse`` is asked first, and answers what neither shall see; ``render`` words
+        what is no request. ``door``: the one of all listeners; None makes one. ``signed_only``: whoever shows neither
+        signature nor certificate is refused before the body has arrived.
         """
+        assert (respond is None) != (converse is None)
         self.signed_only = signed_only
         self.name = name
-        self._door = door or Door()
+        self.door = door or Door()
         self.respond = respond
+        self.converse = converse
         self.upgrade = upgrade
         self.refuse = refuse
+        self.render = render
         self.limits = limits
         self.device = device
         self._loop = asyncio.get_running_loop()
@@ -66,13 +80,26 @@ class Listener:
         Raises:
             OSError: the address cannot be bound.
         """
-        operators = not self.device
-        self._entrance = Entrance(
-            self._door, self.name, self.protocol, context, operators=operators, balancers=balancers
-        )
-        bound = await self._entrance.open(host, port)
+        bound = await self._enter(context, balancers).open(host, port)
         self.watch()
         return bound
+
+    def take(self, listening: socket.socket, context: ssl.SSLContext | None = None, balancers: Networks = ()) -> None:
+        """Accept on a socket that ``bind`` made."""
+        self._enter(context, balancers).take([listening])
+        self.watch()
+
+    def _enter(self, context: ssl.SSLContext | None, balancers: Networks) -> Entrance:
+        self._entrance = Entrance(
+            self.door,
+            self.name,
+            self.protocol,
+            context,
+            operators=self.converse is None and not self.device,
+            weight=1 if self.converse is None else _DESCRIPTORS,
+            balancers=balancers,
+        )
+        return self._entrance
 
     def protocol(self, ticket: Ticket | None = None) -> Connection:
         """A protocol for one accepted connection; for sockets that others accept."""
@@ -80,7 +107,7 @@ class Listener:
 
     def watch(self) -> None:
         """Begin to look after times and room; ``open`` does it."""
-        self._door.sheds.append(self.shed)
+        self.door.sheds.append(self.shed)
         self._sweep()
 
     def shed(self, count: int) -> int:
@@ -100,15 +127,17 @@ class Listener:
         """Stop accepting, let requests under way finish for ``grace`` seconds, then close every connection."""
         if self._entrance is not None:
             await self._entrance.close()
-        if self.shed in self._door.sheds:
-            self._door.sheds.remove(self.shed)
+        if self.shed in self.door.sheds:
+            self.door.sheds.remove(self.shed)
         for connection in list(self._connections):
             connection.stop()
         try:
             async with asyncio.timeout(grace):
                 await self._idle.wait()
         except TimeoutError:
-            log.warning("%d connections were cut off: requests took longer than %.0f s", self.connections(), grace)
+            log.warning(
+                "%d connections were cut off: requests or transfers took longer than %.0f s", self.connections(), grace
+            )
             for connection in list(self._connections):
                 connection.abort()
         if self._timer is not None:
@@ -140,3 +169,24 @@ class Listener:
         self.now = self._loop.time()
         date = formatdate(wall_now() / 1000, usegmt=True)
         self.lines = f"date: {date}\r\nx-content-type-options: nosniff\r\n".encode()
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A bound, listening socket; it holds its port while the process that accepts from it is replaced.
+
+    Raises:
+        OSError: the address cannot be bound.
+    """
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listening = socket.socket(family, kind, protocol)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listening.bind(address)
+        listening.listen(_BACKLOG)
+        listening.setblocking(False)
+    except OSError:
+        listening.close()
+        raise
+    return listening
