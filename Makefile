@@ -10,7 +10,7 @@ CORES := $(shell nproc 2>/dev/null || echo 2)
 WORKERS ?= $(shell test $(CORES) -lt 4 && expr 2 '*' $(CORES) || echo 8)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check lock bom bench simulate ordeal fuzz regen clean
+.PHONY: help demo run test check lock bom bench simulate ordeal soak kills fuzz regen clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,12 @@ simulate: $(VENV)/dev ## Simulate ten thousand device-days; SEED=n runs one seed
 
 ordeal: $(VENV)/dev ## Let things go wrong beside a working fleet and print who noticed; NAMES="a b" for some
 	@$(BIN)/python -m tools.ordeal $(NAMES)
+
+soak: $(VENV)/dev ## Keep a fleet of two hundred at work for MINUTES (60) and print whether the server grows; STORE=postgresql
+	@$(BIN)/python -m tools.ordeal soak --minutes $(or $(MINUTES),60) --store $(or $(STORE),sqlite)
+
+kills: $(VENV)/dev ## Send servers SIGKILL under load for ROUNDS (1000), and compare what was acknowledged; STORE=postgresql
+	@$(BIN)/python -m tools.ordeal kills --rounds $(or $(ROUNDS),1000) --store $(or $(STORE),sqlite)
 
 fuzz: $(VENV)/dev ## Send operations a thousand requests each, and MQTT bytes for SECONDS, from sensible to hostile
 	@TIDEGATE_FUZZ_EXAMPLES=$(or $(EXAMPLES),1000) $(BIN)/python -m pytest tests/fuzz

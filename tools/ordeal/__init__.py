@@ -22,12 +22,16 @@ class Row(NamedTuple):
     ok: bool
 
 
+LONG = frozenset({"kills", "soak"})
+"""Those that take an hour are done by name only."""
+
+
 def names() -> list[str]:
     """The scenarios there are."""
     return sorted(found.name for found in pkgutil.iter_modules(__path__) if not found.name.startswith("_"))
 
 
-def run(name: str) -> list[Row]:
-    """Do one scenario."""
-    rows: list[Row] = importlib.import_module(f"{__name__}.{name}").run()
+def run(name: str, **options: object) -> list[Row]:
+    """Do one scenario; options are its own."""
+    rows: list[Row] = importlib.import_module(f"{__name__}.{name}").run(**options)
     return rows

@@ -122,6 +122,15 @@ class Device:
         self._send(codec.Publish(topic="canary", payload=b"alive", qos=1, packet_id=1))
         self._read()
 
+    def ask(self, topic: str, payload: bytes) -> codec.Publish:
+        """Publish a request at QoS 1; the reply, accepted or rejected."""
+        self._send(codec.Publish(topic=topic, payload=payload, qos=1, packet_id=1))
+        while not (isinstance(packet := self._read(), codec.Publish) and packet.topic.startswith(f"{topic}/")):
+            pass
+        if packet.qos:
+            self._send(codec.Puback(packet.packet_id))
+        return packet
+
     def close(self) -> None:
         """Go."""
         self.tls.close()
