@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests.conftest import NOW, Run
 from tests.ops.indexed import settle
-from tidegate.store import executions
-from tidegate.store.database import Database
-from tidegate.wire import iot
+from tidegate.ops import sweeps
+from tidegate.ops.call import Limits
+from tidegate.store import executions, jobs
+from tidegate.store.database import Conflict, Database, locks_rows, transact
+from tidegate.wire import iot, jobs_data
 
 pytestmark = pytest.mark.parametrize("database", ["postgres"], indirect=True)
 
@@ -72,3 +76,41 @@ def test_what_has_begun_meanwhile_needs_force(
         run(operation, thing_name="t", job_id="j", **members)
     done()
     assert _status(run) == "IN_PROGRESS"
+
+
+def _wait_until_done_or_blocked(thread: threading.Thread, postgres_url: str) -> None:
+    """Until a thread has ended, or PostgreSQL has it wait for a lock."""
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        while thread.is_alive() and connection.execute(waiting).fetchone() is None:
+            thread.join(0.01)
+
+
+def test_a_report_while_the_job_is_deleted_is_counted(
+    run: Run, database: Database, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    things = [run("CreateThing", thing_name=name).thing_arn for name in ("t", "u", "v")]
+    run("CreateJob", job_id="j", targets=things, document="{}")
+    settle(database, NOW)
+    run("DeleteJob", job_id="j", force=True)
+
+    def report() -> None:
+        with contextlib.suppress(Conflict, jobs_data.ResourceNotFoundException):
+            run("UpdateJobExecution", plane="iot-jobs-data", thing_name="t", job_id="j", status="IN_PROGRESS")
+
+    original = executions.hold_of_job
+    reporter = threading.Thread(target=report)
+
+    def hold(*arguments: Any) -> Any:
+        found = original(*arguments)
+        reporter.start()
+        _wait_until_done_or_blocked(reporter, postgres_url)
+        return found
+
+    monkeypatch.setattr(executions, "hold_of_job", hold)
+    monkeypatch.setattr(sweeps, "DELETE_CHUNK", 2)
+    transact(database, locks_rows(lambda tx: sweeps.sweep(tx, NOW, Limits())))
+    reporter.join(20)
+    counts = run("DescribeJob", job_id="j").job.job_process_details
+    assert (counts.number_of_queued_things, counts.number_of_in_progress_things) == (1, 0)
+    assert database.read(lambda tx: jobs.miscounted(tx, 9)) == []

@@ -695,6 +695,15 @@ def test_execution_chunk_of_job_walks_from_early_to_late(rows: Rows) -> None:
     assert [[one.thing_id for one in chunk] for chunk in chunks] == [ids[3:], ids[:2], ids[2:3]]
 
 
+def test_execution_hold_of_job_begins_with_the_earliest(rows: Rows) -> None:
+    ids = rows.things(4)
+    job_id = rows.job()
+    rows.queue(job_id, ids[2:], NOW)
+    rows.queue(job_id, ids[:2], NOW + 1)
+    held = rows.do(lambda tx: executions.hold_of_job(tx, job_id, 3))
+    assert {one.thing_id for one in held} == {ids[2], ids[3], ids[0]}
+
+
 def test_execution_queue_refuses_a_number_that_is_taken(rows: Rows) -> None:
     [thing] = rows.things(1)
     job_id = rows.job()

@@ -377,7 +377,7 @@ def _retire(tx: Tx, job: Job, now: int) -> None:
 
 def _delete(tx: Tx, job: Job, now: int, partition: str) -> None:
     """Delete the next executions of a job, and with the last of them the job."""
-    chunk = executions.chunk_of_job(tx, job.id, (-1, -1, -1), DELETE_CHUNK)
+    chunk = executions.hold_of_job(tx, job.id, DELETE_CHUNK)
     for row in chunk:
         if row.status in (ExecutionStatus.QUEUED, ExecutionStatus.IN_PROGRESS):
             transitions.withdraw(tx, row.thing_id, job.id, row.number)

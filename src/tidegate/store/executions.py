@@ -366,6 +366,12 @@ def chunk_of_job(tx: Tx, job_id: int, after: tuple[int, int, int], limit: int) -
     return [Chunk(row[0], row[1], ExecutionStatus(row[2]), *row[3:]) for row in rows]
 
 
+def hold_of_job(tx: Tx, job_id: int, limit: int) -> list[Chunk]:
+    """A job's earliest executions, kept as they are until the transaction ends."""
+    rows = tx.all("execution_hold_of_job", {"job": job_id, "limit": limit})
+    return [Chunk(row[0], row[1], ExecutionStatus(row[2]), *row[3:]) for row in rows]
+
+
 def delete(tx: Tx, keys: list[tuple[int, int, int]]) -> None:
     """Remove executions (thing, job, number) and their details."""
     rows = [{"thing": thing, "job": job, "number": number} for thing, job, number in keys]

@@ -3,6 +3,14 @@
 SELECT thing_id, job_id, number, deadline FROM execution
 WHERE deadline IS NOT NULL AND deadline <= :now ORDER BY deadline, job_id, thing_id LIMIT :limit FOR UPDATE SKIP LOCKED;
 
+-- name: execution_hold_of_job
+-- Differs: a device could report between the look and what is done about it; rows are locked in the one order.
+WITH c AS (SELECT thing_id, number FROM execution
+  WHERE job_id = :job ORDER BY queued_at, thing_id, number LIMIT :limit)
+SELECT e.thing_id, e.number, e.status, e.version, e.queued_at, e.started_at
+FROM c JOIN execution e ON e.thing_id = c.thing_id AND e.job_id = :job AND e.number = c.number
+ORDER BY e.thing_id, e.job_id, e.number FOR UPDATE OF e;
+
 -- name: execution_lock
 -- Differs: a device could report between the look and what is done about it.
 SELECT version FROM execution WHERE thing_id = :thing AND job_id = :job AND number = :number FOR UPDATE;

@@ -158,6 +158,10 @@ SELECT thing_id, number, status, version, queued_at, started_at FROM execution
 WHERE job_id = :job AND (queued_at, thing_id, number) > (:queued_at, :thing, :number)
 ORDER BY queued_at, thing_id, number LIMIT :limit;
 
+-- name: execution_hold_of_job
+SELECT thing_id, number, status, version, queued_at, started_at FROM execution
+WHERE job_id = :job ORDER BY queued_at, thing_id, number LIMIT :limit;
+
 -- name: execution_lock
 SELECT version FROM execution WHERE thing_id = :thing AND job_id = :job AND number = :number;
 
