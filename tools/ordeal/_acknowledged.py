@@ -50,8 +50,8 @@ def arn(resource: str, account: str = ACCOUNT) -> str:
 
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["tidegate.cli", "tidegate.store.postgres", "tidegate.store.channel"])
-"""Servers are forked from a process that has read the program, which is most of what a start costs."""
+_context.set_forkserver_preload([__name__, "tidegate.store.postgres", "tidegate.store.channel", "rich.table", "pytest"])
+"""Servers are forked from a process that has read the program, and what the programs that start this import."""
 
 
 def _serve(data: Path, arguments: list[str], said: Connection) -> None:
