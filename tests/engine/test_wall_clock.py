@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import NOW
 from tidegate.engine import loop
 from tidegate.engine.loop import Engine
+from tidegate.engine.pacer import Pacer
 from tidegate.ops import clock_jumps
 from tidegate.runtime import unit
 from tidegate.runtime.metrics import Metrics
@@ -38,7 +39,7 @@ class Rig:
         self.done: list[tuple[int, int]] = []
         self.worked = asyncio.Event()
         self.unit = unit.over(SqliteDatabase(None, now=NOW))
-        self.beat = 0.0
+        self.beat = 7200.0
         self.metrics = Metrics()
         self.engine = Engine(self.unit, self.clock, self._step, self.metrics, beat=lambda: self.beat)
 
@@ -101,7 +102,6 @@ def test_a_jump_is_counted_and_told_once(
     monkeypatch.setattr(clock_jumps, "follow", lambda tx, span, now, alone: followed.append((span[1], now)))
 
     async def test(rig: Rig) -> None:
-        rig.beat = 7.0
         await rig.engine.settle()
         rig.beat += 600
         rig.clock.instant += 600_000 + 900  # a time server slews
@@ -119,12 +119,48 @@ def test_a_jump_is_counted_and_told_once(
     assert len([record for record in caplog.records if "the wall clock jumped" in record.message]) == 1
 
 
+def test_a_slow_commit_is_no_jump(monkeypatch: pytest.MonkeyPatch) -> None:
+    followed: list[int] = []
+
+    async def test(rig: Rig) -> None:
+        def follow(_tx: Tx, _span: object, now: int, alone: bool) -> None:
+            followed.append(now)
+            rig.clock.instant += 7_000
+            rig.beat += 7
+
+        monkeypatch.setattr(clock_jumps, "follow", follow)
+        await rig.engine.settle()
+        rig.clock.instant += HOUR
+        await rig.engine.settle()
+        await rig.engine.settle()
+        assert followed == [NOW + HOUR]
+
+    run(test)
+
+
+@pytest.mark.parametrize("held_up", [1, 2, 3])
+def test_a_process_that_is_held_up_between_two_looks_sees_no_jump(held_up: int) -> None:
+    clock, beats, asked = WallClock(), 0.0, 0
+
+    def beat() -> float:
+        nonlocal beats, asked
+        asked += 1
+        if asked == held_up:  # it stood still just before it was told
+            beats += 7
+            clock.instant += 7_000
+        return beats
+
+    pacer = Pacer(clock, beat)
+    pacer.accept(pacer.look())
+    beats, clock.instant, asked = beats + 60, clock.instant + 60_000, 0
+    assert pacer.keeps(pacer.look())
+
+
 def test_a_clock_that_goes_back_with_its_beat_has_jumped_too(monkeypatch: pytest.MonkeyPatch) -> None:
     followed: list[int] = []
     monkeypatch.setattr(clock_jumps, "follow", lambda tx, span, now, alone: followed.append(now))
 
     async def test(rig: Rig) -> None:
-        rig.beat = 7200.0
         await rig.engine.settle()
         rig.beat -= 3600
         rig.clock.instant -= HOUR

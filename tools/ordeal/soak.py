@@ -51,6 +51,7 @@ _WARM_UP = 1 / 6
 _SAMPLE_S = 10.0
 _JOB_EVERY_S = 20.0
 _KEPT_JOBS = 6
+_PATIENCE_S = 60.0
 _BUCKET = "soak"
 _SIZE = 200_000
 _MAY = {
@@ -202,6 +203,8 @@ async def _sample(place: _Place, seconds: float) -> list[Sample]:
         found.append(Sample(at, _resident(place.running.pid)))
         if len(found) % 6 == 1:
             sizes = " ".join(f"{name} {size:.1f}" for name, size in found[-1].resident.items())
+            store = place.running.data / "tidegate.db"  # its pages are cached, 64 MiB at most
+            sizes += f" store {store.stat().st_size / 2**20:.1f}" if store.exists() else ""
             done, wrong = sum(place.tally.done.values()), sum(place.tally.wrong.values())
             print(f"{at / 60:5.1f} min  {sizes}  done {done} wrong {wrong}", flush=True)
         await asyncio.sleep(_SAMPLE_S)
@@ -251,40 +254,52 @@ async def _come_and_go(place: _Place, fleet: Fleet, endpoint: Endpoint) -> None:
 def _over_websocket(place: _Place, name: str) -> None:
     """MQTT over WebSocket: job requests, shadows and plain messages; a new connection every five minutes."""
     choose = random.Random(name)
-    number = 0
     while not place.over.is_set():
         client = paho.Client(CallbackAPIVersion.VERSION2, client_id=name, transport="websockets")
         client.ws_set_options(path="/mqtt")
         client.tls_set_context(place.context(name))
+        client.connect_timeout = _PATIENCE_S
         answered = threading.Event()
         client.on_connect = lambda *_, event=answered: event.set()
         client.on_message = lambda *_, event=answered: event.set()
-        client.connect("localhost", place.running.port("https"))
-        client.loop_start()
-        place.tally.attempt("WebSocket connection", partial(_await, answered))
-        client.subscribe([(f"$aws/things/{name}/shadow/#", 0), (f"chat/{name}", 1)])
-        leave = time.monotonic() + choose.uniform(200, 400)
-        while time.monotonic() < leave and not place.over.wait(choose.uniform(1, 3)):
-            number += 1
-            answered.clear()
-            shadow = f"$aws/things/{name}/shadow/name/n{number % 5}"
-            turn = number % 10
-            if turn < 3:
-                client.publish(f"$aws/things/{name}/jobs/get", b"{}", 1)
-            elif turn < 6:
-                client.publish(f"{shadow}/update", json.dumps({"state": {"reported": {"n": number}}}), 1)
-            elif turn == 6:
-                client.publish(f"{shadow}/delete", b"", 1)
-            else:
-                client.publish(f"chat/{name}", bytes(choose.randrange(2000)), 1, retain=turn == 9)
-            place.tally.attempt("WebSocket request", partial(_await, answered))
+
+        def connect(client: paho.Client = client, event: threading.Event = answered) -> None:
+            client.connect("localhost", place.running.port("https"))
+            client.loop_start()
+            _await(event)
+
+        place.tally.attempt("WebSocket connection", connect)
+        if client.is_connected():
+            client.subscribe([(f"$aws/things/{name}/shadow/#", 0), (f"chat/{name}", 1)])
+            _talk(place, name, client, answered, choose)
         client.disconnect()
         client.loop_stop()
+        place.over.wait(1)
+
+
+def _talk(place: _Place, name: str, client: paho.Client, answered: threading.Event, choose: random.Random) -> None:
+    """What a WebSocket client has to say until it leaves."""
+    leave = time.monotonic() + choose.uniform(200, 400)
+    number = 0
+    while client.is_connected() and time.monotonic() < leave and not place.over.wait(choose.uniform(1, 3)):
+        number += 1
+        answered.clear()
+        shadow = f"$aws/things/{name}/shadow/name/n{number % 5}"
+        turn = number % 10
+        if turn < 3:
+            client.publish(f"$aws/things/{name}/jobs/get", b"{}", 1)
+        elif turn < 6:
+            client.publish(f"{shadow}/update", json.dumps({"state": {"reported": {"n": number}}}), 1)
+        elif turn == 6:
+            client.publish(f"{shadow}/delete", b"", 1)
+        else:
+            client.publish(f"chat/{name}", bytes(choose.randrange(2000)), 1, retain=turn == 9)
+        place.tally.attempt("WebSocket request", partial(_await, answered))
 
 
 def _await(event: threading.Event) -> None:
-    if not event.wait(30):
-        raise TimeoutError("no answer within 30 s")
+    if not event.wait(_PATIENCE_S):
+        raise TimeoutError("no answer")
 
 
 def _over_https(place: _Place, part: int) -> None:
@@ -298,7 +313,9 @@ def _over_https(place: _Place, part: int) -> None:
                 return
             if name not in connections:
                 port = place.running.port("https")
-                connections[name] = http.client.HTTPSConnection("localhost", port, timeout=30, context=contexts[name])
+                connections[name] = http.client.HTTPSConnection(
+                    "localhost", port, timeout=_PATIENCE_S, context=contexts[name]
+                )
             place.tally.attempt("HTTPS turn", partial(_serve_once, place, connections[name], name, turn))
             if (turn + index) % 20 == 0:
                 connections.pop(name).close()
@@ -333,7 +350,7 @@ class _Asker(NamedTuple):
 
 def _download(url: str) -> None:
     try:
-        with urllib.request.urlopen(url, timeout=30) as answer:
+        with urllib.request.urlopen(url, timeout=_PATIENCE_S) as answer:
             size = len(answer.read())
     except HTTPError as error:
         error.close()

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tidegate.clock import Clock, Millis, MovableClock, monotonic
-from tidegate.engine.pacer import Pacer
+from tidegate.engine.pacer import Look, Pacer
 from tidegate.ops import clock_jumps
 from tidegate.ops.effects import EngineDue, ExecutionsQueued
 from tidegate.runtime.metrics import Metrics
@@ -71,7 +71,7 @@ class Engine:
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         self._stopping = False
-        self._pacer = None if isinstance(clock, MovableClock) else Pacer(beat)
+        self._pacer = None if isinstance(clock, MovableClock) else Pacer(clock, beat)
         self._retry_s = 0.0
         self._sparing = Sparing(log)
         self._waiting: list[asyncio.Future[Millis | None]] = []
@@ -125,10 +125,11 @@ class Engine:
         while not self._stopping:
             self._wake.clear()
             waiting, self._waiting = self._waiting, []
-            now = self._clock.now()
+            look = None if self._pacer is None else self._pacer.look()
+            now = self._clock.now() if look is None else look.wall
             try:
-                if self._pacer is not None:
-                    await self._follow(self._pacer, now)
+                if self._pacer is not None and look is not None:
+                    await self._follow(self._pacer, look)
                 due = await self._advance(now)
             except Exception as error:  # noqa: BLE001 - whatever it was, time must go on for the other jobs
                 self._failed(error, waiting)
@@ -145,11 +146,11 @@ class Engine:
         for future in self._waiting:
             _fail(future, Stopped())
 
-    async def _follow(self, pacer: Pacer, now: Millis) -> None:
+    async def _follow(self, pacer: Pacer, look: Look) -> None:
         """At the start, and where the clock has jumped, have what is stored follow it."""
-        if pacer.keeps(now):
+        if pacer.keeps(look):
             return
-        span, alone = pacer.span(), self._alone()
+        now, span, alone = look.wall, pacer.span(look), self._alone()
 
         def work(tx: Tx) -> None:
             if span is None:
@@ -158,7 +159,7 @@ class Engine:
                 clock_jumps.follow(tx, span, now, alone=alone)
 
         await self._unit.transact(in_lane(Lane.HOUSE, locks_rows(work)))
-        pacer.accept(now)
+        pacer.accept(look)
         if span is not None:
             self._metrics.clock_jumps += 1
             log.warning(
