@@ -10,7 +10,7 @@ CORES := $(shell nproc 2>/dev/null || echo 2)
 WORKERS ?= $(shell test $(CORES) -lt 4 && expr 2 '*' $(CORES) || echo 8)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check lock bom bench simulate ordeal soak kills fuzz regen clean
+.PHONY: help demo run test coverage check lock bom bench simulate ordeal soak kills fuzz regen clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ run: $(VENV)/base ## Start a server on loopback (Ctrl-C stops it)
 
 test: check ## Check the code and run every test; WORKERS=n, 0 for one process
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+coverage: $(VENV)/dev ## Run every test and print which lines of src none reaches (twice the CPU)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov=tidegate --cov-report=term-missing:skip-covered
 
 check: $(VENV)/dev ## Lint, format, types, layers
 	@$(BIN)/ruff check .
