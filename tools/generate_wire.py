@@ -129,7 +129,8 @@ from typing import Annotated, ClassVar
 from msgspec import field
 
 from tidegate.wire.errors import WireError
-from tidegate.wire.shapes import Integer, Long, Number, Operation, Shape, Size, SparseShape, Text, header, label, query
+from tidegate.wire.shapes import MISSING, Integer, Long, Number, Operation, Required, Shape, Size, SparseShape, Text
+from tidegate.wire.shapes import header, label, query
 '''
 
 
@@ -240,8 +241,11 @@ class Generator:
         for member, reference in shape["members"].items():
             attribute = xform_name(member)
             assert not keyword.iskeyword(attribute), f"{name}.{member}"
-            default = "None" if camel(attribute) == member else f'field(default=None, name="{member}")'
-            lines.append(f"    {attribute}: {self.annotation(reference['shape'])} | None = {default}")
+            unset = "MISSING" if attribute in required else "None"
+            default = unset if camel(attribute) == member else f'field(default={unset}, name="{member}")'
+            kind = self.annotation(reference["shape"])
+            kind = f"Required[{kind}]" if attribute in required else f"{kind} | None"
+            lines.append(f"    {attribute}: {kind} = {default}")
         if len(lines) == 1:
             lines.append("    pass")
         return "\n".join(lines) + "\n"

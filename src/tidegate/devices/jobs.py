@@ -22,6 +22,7 @@ from tidegate.runtime.service import Service
 from tidegate.store.database import Tx, together
 from tidegate.wire import constraints, jobs_data
 from tidegate.wire.errors import WireError
+from tidegate.wire.shapes import MISSING, Required
 
 MAX_TOKEN = 64
 """Bytes of a clientToken, as agents found out on the live service."""
@@ -34,7 +35,7 @@ class _Body(msgspec.Struct, rename="camel", gc=False):
     """Every member that any of the four requests may have."""
 
     client_token: str | None = None
-    status: str | None = None
+    status: Required[str] = MISSING
     status_details: _TextMap | None = None
     expected_version: _Integer = None
     execution_number: _Integer = None
@@ -142,7 +143,7 @@ def _start_next(topic: JobsRequest, body: _Body) -> jobs_data.StartNextPendingJo
 def _describe(topic: JobsRequest, body: _Body) -> jobs_data.DescribeJobExecutionRequest:
     return jobs_data.DescribeJobExecutionRequest(
         thing_name=topic.thing_name,
-        job_id=topic.job_id,
+        job_id=topic.job_id or MISSING,
         include_job_document=body.include_job_document,
         execution_number=_integer("executionNumber", body.execution_number, body),
     )
@@ -151,7 +152,7 @@ def _describe(topic: JobsRequest, body: _Body) -> jobs_data.DescribeJobExecution
 def _update(topic: JobsRequest, body: _Body) -> jobs_data.UpdateJobExecutionRequest:
     return jobs_data.UpdateJobExecutionRequest(
         thing_name=topic.thing_name,
-        job_id=topic.job_id,
+        job_id=topic.job_id or MISSING,
         status=body.status,
         status_details=body.status_details,
         step_timeout_in_minutes=_integer("stepTimeoutInMinutes", body.step_timeout_in_minutes, body),

@@ -60,7 +60,7 @@ def test_authorization(
     """
     bound = holder.bind(request.client_id, None, lambda: call.now)
     names = list(dict.fromkeys(entry.name for entry in holder.applying))
-    results = [_result(call, bound, names, info) for info in request.auth_infos or ()]
+    results = [_result(call, bound, names, info) for info in request.auth_infos]
     return iot.TestAuthorizationResponse(auth_results=results)
 
 
@@ -68,7 +68,7 @@ def _problems(request: iot.TestAuthorizationRequest, most_added: int) -> list[st
     wrong = [
         texts.authorization.too_many(member, most)
         for member, most, count in (
-            ("resources", _MOST_RESOURCES, sum(len(info.resources or ()) for info in request.auth_infos or ())),
+            ("resources", _MOST_RESOURCES, sum(len(info.resources or ()) for info in request.auth_infos)),
             ("policyNamesToAdd", most_added, len(request.policy_names_to_add or ())),
             ("policyNamesToSkip", _MOST_SKIPPED, len(request.policy_names_to_skip or ())),
         )
@@ -78,7 +78,7 @@ def _problems(request: iot.TestAuthorizationRequest, most_added: int) -> list[st
         return wrong
     if not request.principal:
         wrong.append(texts.authorization.PRINCIPAL_MISSING)
-    for position, info in enumerate(request.auth_infos or (), 1):
+    for position, info in enumerate(request.auth_infos, 1):
         if info.action_type is None:
             wrong.append(texts.authorization.action_type_missing(position))
         if not info.resources:

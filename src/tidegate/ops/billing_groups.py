@@ -17,7 +17,6 @@ from tidegate.wire import iot
 def create_billing_group(tx: Tx, call: Call, request: iot.CreateBillingGroupRequest) -> iot.CreateBillingGroupResponse:
     """Keep a new billing group; the same request again is answered alike."""
     name = request.billing_group_name
-    assert name is not None
     # CreateBillingGroup models no LimitExceededException: too many tags, or groups, are invalid.
     wrong = tags.problems(request.tags, call.limits.tags_per_resource)
     if wrong:
@@ -61,7 +60,6 @@ def update_billing_group(tx: Tx, call: Call, request: iot.UpdateBillingGroupRequ
 
 def delete_billing_group(tx: Tx, call: Call, request: iot.DeleteBillingGroupRequest) -> iot.DeleteBillingGroupResponse:
     """Remove a billing group, its things stay; one that is not there is no error."""
-    assert request.billing_group_name is not None
     group = billing_groups.find(tx, call.scope, request.billing_group_name)
     if group is None:
         return iot.DeleteBillingGroupResponse()
@@ -126,13 +124,12 @@ def arn(call: Call, name: str) -> str:
     return call.arn(f"billinggroup/{name}")
 
 
-def found(tx: Tx, call: Call, name: str | None) -> BillingGroup:
+def found(tx: Tx, call: Call, name: str) -> BillingGroup:
     """The billing group of this name.
 
     Raises:
         ResourceNotFoundException: there is none.
     """
-    assert name is not None
     group = billing_groups.find(tx, call.scope, name)
     if group is None:
         raise iot.ResourceNotFoundException(texts.billing_groups.billing_group_missing(name))

@@ -61,7 +61,7 @@ def prepare_certificate_from_csr(
     """Our signature on a device's own key; each call makes another certificate."""
     authority = _authority(call)
     try:
-        return x509.parse(authority.issue_for_request(request.certificate_signing_request or ""))
+        return x509.parse(authority.issue_for_request(request.certificate_signing_request))
     except x509.InvalidCertificateError as error:
         raise iot.InvalidRequestException(texts.certificates.CSR_UNREADABLE) from error
 
@@ -136,7 +136,7 @@ def describe_certificate(
 
 def update_certificate(tx: Tx, call: Call, request: iot.UpdateCertificateRequest) -> None:
     """Change the status; its connections are judged anew at once."""
-    status = request.new_status or ""
+    status = request.new_status
     found = _certificate(tx, call, request.certificate_id)
     _refuse_internal(status)
     if status != found.status:
@@ -177,7 +177,7 @@ def list_certificates_by_ca(
     tx: Tx, call: Call, request: iot.ListCertificatesByCARequest
 ) -> iot.ListCertificatesByCAResponse:
     """What was registered under a CA; nothing if there is no such CA, for the model knows no error for that."""
-    ca = (request.ca_certificate_id or "").lower()
+    ca = request.ca_certificate_id.lower()
     rows, marker = by_age(
         ["ListCertificatesByCA", call.scope, ca],
         request,

@@ -130,8 +130,6 @@ def exponential_rate(rate: iot.JobExecutionsRolloutConfig) -> rollout.Exponentia
     given = rate.exponential_rate
     if given is None:
         return None
-    assert given.base_rate_per_minute is not None
-    assert given.increment_factor is not None
     criteria = given.rate_increase_criteria or iot.RateIncreaseCriteria()
     return rollout.Exponential(
         given.base_rate_per_minute,
@@ -148,9 +146,6 @@ def abort_criteria(configured: Configuration) -> list[abort.Criterion]:
 
 
 def _abort_criterion(given: iot.AbortCriteria) -> abort.Criterion:
-    assert given.failure_type is not None
-    assert given.threshold_percentage is not None
-    assert given.min_number_of_executed_things is not None
     return abort.Criterion(given.failure_type, given.threshold_percentage, given.min_number_of_executed_things)
 
 
@@ -158,7 +153,7 @@ def retry_criteria(configured: Configuration) -> list[retry.Criterion]:
     """The retry criteria as the rule takes them; none if there are none."""
     config = configured.job_executions_retry_config
     return [
-        retry.Criterion(one.failure_type, one.number_of_retries)  # type: ignore[arg-type]
+        retry.Criterion(one.failure_type, one.number_of_retries)
         for one in (config.criteria_list if config else None) or []
     ]
 

@@ -20,7 +20,6 @@ def get_connection(
     Raises:
         ResourceNotFoundException: it is none of these.
     """
-    assert request.client_id is not None
     found = broker.connection(call, request.client_id)
     left_at = found.disconnected_since if found is not None else None
     recent = left_at is not None and call.now - left_at <= _TOLD_MS
@@ -49,7 +48,6 @@ def delete_connection(broker: MessageBroker, call: Call, request: iot_data.Delet
     Raises:
         ResourceNotFoundException: there is no such connection, nor a session to be cleaned.
     """
-    assert request.client_id is not None
     done = broker.disconnect(
         call,
         request.client_id,

@@ -37,7 +37,6 @@ def get_pending_job_executions(
     tx: Tx, call: Call, request: jobs_data.GetPendingJobExecutionsRequest
 ) -> jobs_data.GetPendingJobExecutionsResponse:
     """What waits for a thing, at most ten; a thing nobody knows has nothing (third hand: existence is not checked)."""
-    assert request.thing_name is not None
     _, found = executions.pending(tx, call.scope, request.thing_name)
     shown = transitions.visible(found)[: pending_list.SHOWN]
     return jobs_data.GetPendingJobExecutionsResponse(
@@ -50,7 +49,6 @@ def start_next_pending_job_execution(
     tx: Tx, call: Call, request: jobs_data.StartNextPendingJobExecutionRequest
 ) -> jobs_data.StartNextPendingJobExecutionResponse:
     """Start the head of the list, or return it unchanged if it is running already."""
-    assert request.thing_name is not None
     _check(call, request.status_details, request.step_timeout_in_minutes, cancellable=False)
     _, found = executions.pending(tx, call.scope, request.thing_name)
     before = transitions.visible(found)
@@ -79,8 +77,6 @@ def describe_job_execution(
         ResourceNotFoundException: no such thing, job or execution.
         TerminalStateException: the execution has ended (device reference 3.6).
     """
-    assert request.thing_name is not None
-    assert request.job_id is not None
     with_document = request.include_job_document is not False
     thing_id, found = executions.pending(tx, call.scope, request.thing_name)
     if request.job_id == NEXT:
@@ -111,9 +107,6 @@ def update_job_execution(
             ``execution_state``.
         ResourceNotFoundException: no such thing, job or execution.
     """
-    assert request.thing_name is not None
-    assert request.job_id is not None
-    assert request.status is not None
     _check(call, request.status_details, request.step_timeout_in_minutes, cancellable=True)
     thing_id, found = executions.pending(tx, call.scope, request.thing_name)
     wanted = _Wanted(request.thing_name, request.job_id, request.execution_number, namespace)

@@ -21,8 +21,6 @@ def create_dynamic_thing_group(
 ) -> iot.CreateDynamicThingGroupResponse:
     """Keep a new group and find its members; the same request again is answered alike."""
     name, text = request.thing_group_name, request.query_string
-    assert name is not None
-    assert text is not None
     wrong = tags.problems(request.tags, call.limits.tags_per_resource)
     if wrong:
         raise iot.InvalidRequestException(" ".join(wrong))
@@ -59,7 +57,6 @@ def update_dynamic_thing_group(
     if request.query_string is not None:
         searches.fitting(text, tree, configured)
     properties = request.thing_group_properties
-    assert properties is not None
     wanted = attributes.applied(group.attributes, properties.attribute_payload)
     groups.limit_attributes(call, group.name, wanted)
     description = properties.thing_group_description or None
@@ -76,7 +73,6 @@ def delete_dynamic_thing_group(
     tx: Tx, call: Call, request: iot.DeleteDynamicThingGroupRequest
 ) -> iot.DeleteDynamicThingGroupResponse:
     """Remove a group; one that is not there is no error."""
-    assert request.thing_group_name is not None
     group = stored_groups.find(tx, call.scope, request.thing_group_name)
     if group is None:
         return iot.DeleteDynamicThingGroupResponse()

@@ -47,7 +47,6 @@ def list_job_executions_for_job(
     tx: Tx, call: Call, request: iot.ListJobExecutionsForJobRequest
 ) -> iot.ListJobExecutionsForJobResponse:
     """A job's executions, latest queued first."""
-    assert request.job_id is not None
     job = jobs.get(tx, call.scope, request.job_id)
     if job is None:
         raise iot.ResourceNotFoundException(texts.jobs.job_missing(request.job_id))
@@ -67,7 +66,6 @@ def list_job_executions_for_thing(
     tx: Tx, call: Call, request: iot.ListJobExecutionsForThingRequest
 ) -> iot.ListJobExecutionsForThingResponse:
     """A thing's executions, latest queued first; a thing nobody knows has none (third hand)."""
-    assert request.thing_name is not None
     filters = (request.status, request.namespace_id, request.job_id)
     listing = ("ListJobExecutionsForThing", call.scope, request.thing_name, *filters)
     where = page(listing, token=request.next_token, size=request.max_results, start=executions.FIRST)
@@ -113,7 +111,7 @@ def cancel_job_execution(tx: Tx, call: Call, request: iot.CancelJobExecutionRequ
         raise iot.InvalidStateTransitionException(texts.jobs.EXECUTION_NEEDS_FORCE)
     if status is None:
         raise iot.InvalidStateTransitionException(
-            texts.jobs.execution_not_cancelable(request.thing_name or "", request.job_id or "")
+            texts.jobs.execution_not_cancelable(request.thing_name, request.job_id)
         )
     pending = executions.pending_by_id(tx, found.thing_id)
     one = next((each for each in pending if (each.job_id, each.number) == (found.job_id, found.number)), None)
@@ -132,14 +130,11 @@ def delete_job_execution(tx: Tx, call: Call, request: iot.DeleteJobExecutionRequ
     Raises:
         InvalidStateTransitionException: it is IN_PROGRESS and ``force`` is not set.
     """
-    assert request.execution_number is not None
     found = _execution(tx, call, request.thing_name, request.job_id, request.execution_number)
     executions.lock(tx, found)  # before its job, as devices do
     job = jobs.lock(tx, found.job_id)
     if job is None or (request.namespace_id is not None and request.namespace_id != job.namespace):
-        raise iot.ResourceNotFoundException(
-            texts.jobs.execution_missing(request.thing_name or "", request.job_id or "")
-        )
+        raise iot.ResourceNotFoundException(texts.jobs.execution_missing(request.thing_name, request.job_id))
     if found.status == ExecutionStatus.IN_PROGRESS and not request.force:
         raise iot.InvalidStateTransitionException(texts.jobs.execution_needs_force(found.status.name))
     transitions.withdraw(tx, found.thing_id, found.job_id, found.number)
@@ -151,9 +146,7 @@ def delete_job_execution(tx: Tx, call: Call, request: iot.DeleteJobExecutionRequ
     transitions.finish(tx, found.job_id, call.now)
 
 
-def _execution(tx: Tx, call: Call, thing_name: str | None, job_name: str | None, number: int | None) -> Execution:
-    assert thing_name is not None
-    assert job_name is not None
+def _execution(tx: Tx, call: Call, thing_name: str, job_name: str, number: int | None) -> Execution:
     job = jobs.get(tx, call.scope, job_name)
     if job is None:
         raise iot.ResourceNotFoundException(texts.jobs.execution_of_missing_job(job_name))

@@ -29,7 +29,6 @@ _PAGE_OF_THINGS = 25
 def create_thing_group(tx: Tx, call: Call, request: iot.CreateThingGroupRequest) -> iot.CreateThingGroupResponse:
     """Keep a new group, as a root or below another; the same request again is answered alike."""
     name = request.thing_group_name
-    assert name is not None
     # CreateThingGroup models no LimitExceededException: too many are invalid.
     wrong = tags.problems(request.tags, call.limits.tags_per_resource)
     if wrong:
@@ -81,7 +80,6 @@ def update_thing_group(tx: Tx, call: Call, request: iot.UpdateThingGroupRequest)
     group = _static(tx, call, found(tx, call, request.thing_group_name))
     expect_version(group, request.expected_version)
     properties = request.thing_group_properties
-    assert properties is not None
     wanted = attributes.applied(group.attributes, properties.attribute_payload)
     limit_attributes(call, group.name, wanted)
     description = properties.thing_group_description or None
@@ -93,7 +91,6 @@ def update_thing_group(tx: Tx, call: Call, request: iot.UpdateThingGroupRequest)
 
 def delete_thing_group(tx: Tx, call: Call, request: iot.DeleteThingGroupRequest) -> iot.DeleteThingGroupResponse:
     """Remove a group without children; one that is not there is no error."""
-    assert request.thing_group_name is not None
     group = groups.find(tx, call.scope, request.thing_group_name)
     if group is None:
         return iot.DeleteThingGroupResponse()
@@ -217,13 +214,12 @@ def arn(call: Call, name: str) -> str:
     return call.arn(f"thinggroup/{name}")
 
 
-def found(tx: Tx, call: Call, name: str | None) -> groups.Group:
+def found(tx: Tx, call: Call, name: str) -> groups.Group:
     """The group of this name.
 
     Raises:
         ResourceNotFoundException: there is none.
     """
-    assert name is not None
     group = groups.find(tx, call.scope, name)
     if group is None:
         raise iot.ResourceNotFoundException(texts.groups.group_missing(name))

@@ -68,7 +68,7 @@ def get_indexing_configuration(
 def describe_index(tx: Tx, call: Call, request: iot.DescribeIndexRequest) -> iot.DescribeIndexResponse:
     """An index that is on; it is made from the registry at each question, so it is always ACTIVE."""
     schemas = dict(_indices(tx, call))
-    name = request.index_name or ""
+    name = request.index_name
     if name not in schemas:
         raise iot.ResourceNotFoundException(texts.fleet_index.index_missing(name))
     return iot.DescribeIndexResponse(index_name=name, index_status="ACTIVE", schema=schemas[name])

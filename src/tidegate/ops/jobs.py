@@ -33,7 +33,6 @@ def create_job(
         LimitExceededException: too many targets or tags, or too many active jobs.
     """
     name = request.job_id
-    assert name is not None
     _check(call, request, fetched)
     origin = origins.of_job(tx, call, request, fetched)
     configured, description = origin.configured, origin.description
@@ -42,7 +41,7 @@ def create_job(
     versions = documents.package_versions(tx, call, configured)
     frozen = documents.freeze(origin.text, call, configured, versions, origin.parameters)
     configured = documents.with_versions(configured, versions)
-    targets = _targets(tx, call, request.targets or [])
+    targets = _targets(tx, call, request.targets)
     resource = call.arn(f"job/{name}")
     exists = iot.ResourceAlreadyExistsException(texts.jobs.job_exists(name), resource_id=name, resource_arn=resource)
     if jobs.get(tx, call.scope, name) is not None:
@@ -98,14 +97,12 @@ def _check(call: Call, request: iot.CreateJobRequest, fetched: Fetched | None) -
         problems.append(texts.templates.not_a_template_arn(request.job_template_arn))
     problems += origins.managed_problems(call, request)
     problems += [
-        texts.jobs.not_a_target(target)
-        for target in dict.fromkeys(request.targets or [])
-        if _named_by(call, target) is None
+        texts.jobs.not_a_target(target) for target in dict.fromkeys(request.targets) if _named_by(call, target) is None
     ]
     if problems:
         raise iot.InvalidRequestException(" ".join(dict.fromkeys(problems)))
     tags.require_room(request.tags, call.limits.tags_per_resource)
-    if len(set(request.targets or [])) > call.limits.targets_per_job:
+    if len(set(request.targets)) > call.limits.targets_per_job:
         raise iot.LimitExceededException(texts.requests.limit_exceeded("targets per job", call.limits.targets_per_job))
 
 
@@ -325,7 +322,7 @@ def associate_targets_with_job(
         InvalidRequestException: the job is not continuous and in progress, or a target is no group of this account.
         LimitExceededException: it would have too many targets.
     """
-    named = [(target, _named_by(call, target)) for target in dict.fromkeys(request.targets or [])]
+    named = [(target, _named_by(call, target)) for target in dict.fromkeys(request.targets)]
     problems = [texts.jobs.not_a_group_target(target) for target, name in named if not name or name[0] != "thinggroup"]
     if problems:
         raise iot.InvalidRequestException(" ".join(problems))
@@ -380,15 +377,14 @@ def find(tx: Tx, call: Call, job_id: str) -> Job | None:
     return jobs.get(tx, call.scope, job_id)
 
 
-def _job(tx: Tx, call: Call, job_id: str | None) -> Job:
-    assert job_id is not None
+def _job(tx: Tx, call: Call, job_id: str) -> Job:
     job = jobs.get(tx, call.scope, job_id)
     if job is None:
         raise iot.ResourceNotFoundException(texts.jobs.job_missing(job_id))
     return job
 
 
-def _locked(tx: Tx, call: Call, job_id: str | None) -> Job:
+def _locked(tx: Tx, call: Call, job_id: str) -> Job:
     job = jobs.lock(tx, _job(tx, call, job_id).id)
     if job is None:
         raise iot.ResourceNotFoundException(texts.jobs.job_missing(job_id or ""))

@@ -42,7 +42,7 @@ def describe_managed_job_template(
     Raises:
         ResourceNotFoundException: there is none of this name and version.
     """
-    name, version = request.template_name or "", request.template_version
+    name, version = request.template_name, request.template_version
     found = managed.CATALOGUE.get(name)
     if found is None or version not in (None, managed.VERSION):
         raise iot.ResourceNotFoundException(texts.templates.template_missing(f"{name}:{version}" if version else name))

@@ -25,7 +25,6 @@ def publish(broker: MessageBroker, call: Call, request: iot_data.PublishRequest)
         InvalidRequestException: the topic, or properties no message can have; all of them.
         ForbiddenException: only the service publishes to this topic.
     """
-    assert request.topic is not None
     payload = request.payload or b""
     if len(payload) > broker.max_payload:
         raise iot_data.RequestEntityTooLargeException(texts.messages.payload_too_large(broker.max_payload))
@@ -49,7 +48,7 @@ def publish(broker: MessageBroker, call: Call, request: iot_data.PublishRequest)
 
 
 def _faults(broker: MessageBroker, request: iot_data.PublishRequest) -> Iterator[str]:
-    topic, response = request.topic or "", request.response_topic
+    topic, response = request.topic, request.response_topic
     if not broker.valid(topic):
         yield texts.messages.TOPIC_INVALID
     if response is not None and (not response or "+" in response or "#" in response):
@@ -71,7 +70,6 @@ def get_retained_message(
         InvalidRequestException: nobody can publish to this topic.
         ResourceNotFoundException: it has none.
     """
-    assert request.topic is not None
     if not broker.valid(request.topic):
         raise iot_data.InvalidRequestException(texts.messages.TOPIC_INVALID)
     found = broker.retained(call, request.topic)

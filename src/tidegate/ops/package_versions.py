@@ -36,9 +36,7 @@ def create_package_version(
         ConflictException: the package has a version of that name.
         ServiceQuotaExceededException: the account has as many versions as it may.
     """
-    assert request.package_name is not None
     name = request.version_name
-    assert name is not None
     wrong = _problems(call, request.attributes, request.artifact) + checks.tags(list(request.tags or ()))
     if wrong:
         raise iot.ValidationException(" ".join(wrong))
@@ -76,7 +74,6 @@ def create_package_version(
 def get_package_version(tx: Tx, call: Call, request: iot.GetPackageVersionRequest) -> iot.GetPackageVersionResponse:
     """A version, with what is known of its bill of materials."""
     version = found(tx, call, request.package_name, request.version_name)
-    assert request.package_name is not None
     return iot.GetPackageVersionResponse(
         package_version_arn=arn(call, request.package_name, version.name),
         package_name=request.package_name,
@@ -107,7 +104,6 @@ def update_package_version(
     if wrong:
         raise iot.ValidationException(" ".join(wrong))
     version = found(tx, call, request.package_name, request.version_name)
-    assert request.package_name is not None
     frozen = version.status != rules.Status.DRAFT
     if frozen and (request.attributes is not None or request.artifact is not None):
         message = texts.packages.version_frozen(request.package_name, version.name, version.status)
@@ -142,8 +138,6 @@ def delete_package_version(
     Raises:
         ValidationException: it is its package's default version.
     """
-    assert request.package_name is not None
-    assert request.version_name is not None
     package = stored.get(tx, call.scope, request.package_name)
     version = package_versions.get(tx, package.id, request.version_name) if package else None
     if package is None or version is None:
@@ -159,7 +153,6 @@ def list_package_versions(
     tx: Tx, call: Call, request: iot.ListPackageVersionsRequest
 ) -> iot.ListPackageVersionsResponse:
     """A package's versions by name, of one status or all; a package that is not there has none."""
-    assert request.package_name is not None
     listing = ("ListPackageVersions", call.scope, request.package_name, request.status)
     size = request.max_results or packages.LARGEST_PAGE
     where = handler.page(listing, token=request.next_token, size=size, start=[""], error=iot.ValidationException)
@@ -186,13 +179,12 @@ def arn(call: Call, package: str, version: str) -> str:
     return call.arn(f"package/{package}/version/{version}")
 
 
-def found(tx: Tx, call: Call, package: str | None, version: str | None) -> PackageVersion:
+def found(tx: Tx, call: Call, package: str, version: str) -> PackageVersion:
     """The version of this name.
 
     Raises:
         ResourceNotFoundException: there is none, or not even the package.
     """
-    assert version is not None
     owner = packages.found(tx, call, package)
     known = package_versions.get(tx, owner.id, version)
     if known is None:

@@ -26,7 +26,6 @@ def create_package(tx: Tx, call: Call, request: iot.CreatePackageRequest) -> iot
         ServiceQuotaExceededException: the account has as many packages as it may.
     """
     name = request.package_name
-    assert name is not None
     wrong = checks.tags(list(request.tags or ()))
     if wrong:
         raise iot.ValidationException(" ".join(wrong))
@@ -86,7 +85,6 @@ def delete_package(tx: Tx, call: Call, request: iot.DeletePackageRequest) -> iot
     Raises:
         ValidationException: it has versions.
     """
-    assert request.package_name is not None
     package = stored.get(tx, call.scope, request.package_name)
     if package is None:
         return iot.DeletePackageResponse()
@@ -122,13 +120,12 @@ def arn(call: Call, name: str) -> str:
     return call.arn(f"package/{name}")
 
 
-def found(tx: Tx, call: Call, name: str | None) -> Package:
+def found(tx: Tx, call: Call, name: str) -> Package:
     """The package of this name.
 
     Raises:
         ResourceNotFoundException: there is none.
     """
-    assert name is not None
     package = stored.get(tx, call.scope, name)
     if package is None:
         raise iot.ResourceNotFoundException(texts.packages.package_missing(name))

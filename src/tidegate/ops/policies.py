@@ -24,7 +24,7 @@ from tidegate.wire import iot
 
 def create_policy(tx: Tx, call: Call, request: iot.CreatePolicyRequest) -> iot.CreatePolicyResponse:
     """A policy with its first version, which is the default."""
-    name, document = request.policy_name or "", request.policy_document or ""
+    name, document = request.policy_name, request.policy_document
     wrong = tags.problems(request.tags, call.limits.tags_per_resource)
     if wrong:
         raise iot.InvalidRequestException(" ".join(wrong))
@@ -85,8 +85,8 @@ def create_policy_version(
     tx: Tx, call: Call, request: iot.CreatePolicyVersionRequest
 ) -> iot.CreatePolicyVersionResponse:
     """A further document, in force at once if asked. At most five are kept; none is dropped unasked."""
-    document = request.policy_document or ""
-    _check_document(call, request.policy_name or "", document)
+    document = request.policy_document
+    _check_document(call, request.policy_name, document)
     found = named(tx, call, request.policy_name)
     if policies.count_versions(tx, found.id) >= call.limits.policy_versions:
         raise iot.VersionsLimitExceededException(

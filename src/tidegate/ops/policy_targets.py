@@ -84,7 +84,7 @@ def attach_principal_policy(tx: Tx, call: Call, request: iot.AttachPrincipalPoli
 def detach_policy(tx: Tx, call: Call, request: iot.DetachPolicyRequest) -> None:
     """What is not attached, or not even there, is detached: the model gives this operation no way to say otherwise."""
     target = target_of(request.target)
-    found = policies.get(tx, call.scope, request.policy_name or "")
+    found = policies.get(tx, call.scope, request.policy_name)
     if found is not None:
         _detach(tx, call, found, str(target))
 
@@ -150,7 +150,7 @@ def list_policy_principals(
 
     A policy that is not there has none: seen on AWS (moto pull request 5309), whatever the model says.
     """
-    found, group = policies.get(tx, call.scope, request.policy_name or ""), call.arn("thinggroup/")
+    found, group = policies.get(tx, call.scope, request.policy_name), call.arn("thinggroup/")
     if found is None:
         return iot.ListPolicyPrincipalsResponse(principals=[])
     rows, marker = by_age(

@@ -128,11 +128,11 @@ class _Paged(Protocol):
 
 
 class _OfThing(_Paged, Protocol):
-    thing_name: str | None
+    thing_name: str
 
 
 class _OfPrincipal(_Paged, Protocol):
-    principal: str | None
+    principal: str
 
 
 def _principals(

@@ -121,7 +121,7 @@ def disassociate_sbom_from_package_version(
     """
     version = package_versions.found(tx, call, request.package_name, request.version_name)
     if version.sbom is None:
-        message = texts.packages.sbom_missing(request.package_name or "", version.name)
+        message = texts.packages.sbom_missing(request.package_name, version.name)
         raise iot.ResourceNotFoundException(message)
     stored.update(tx, version._replace(sbom=None, sbom_status=None), call.now)
     stored.put_sbom_results(tx, version.id, [])

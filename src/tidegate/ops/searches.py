@@ -155,7 +155,7 @@ def _asked(
     tx: Tx, call: Call, request: iot.SearchIndexRequest | iot.GetStatisticsRequest | iot.GetCardinalityRequest
 ) -> tuple[_Index, query.Node]:
     """The index of a request, and its query of it."""
-    text = request.query_string or ""
+    text = request.query_string
     tree = parsed(text, request.query_version)
     index = _index(tx, call, request.index_name)
     if index.name == index_configuration.THINGS:

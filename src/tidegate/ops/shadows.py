@@ -34,7 +34,6 @@ def get_thing_shadow(tx: Tx, call: Call, request: iot_data.GetThingShadowRequest
     Raises:
         ResourceNotFoundException: there is none.
     """
-    assert request.thing_name is not None
     payload = shown(tx, call, request.thing_name, request.shadow_name or CLASSIC)
     return iot_data.GetThingShadowResponse(payload=payload)
 
@@ -49,7 +48,6 @@ def update_thing_shadow(
             update, or the state would be too large.
         ConflictException: ``version`` is not the shadow's.
     """
-    assert request.thing_name is not None
     wanted = shadow.update(request.payload or b"", limit=call.limits.shadow_bytes)
     payload = updated(tx, call, request.thing_name, request.shadow_name or CLASSIC, wanted)
     return iot_data.UpdateThingShadowResponse(payload=payload)
@@ -63,7 +61,6 @@ def delete_thing_shadow(
     Raises:
         ResourceNotFoundException: there is none.
     """
-    assert request.thing_name is not None
     nothing = shadow.Request(None, None, None)
     payload = deleted(tx, call, request.thing_name, request.shadow_name or CLASSIC, nothing)
     return iot_data.DeleteThingShadowResponse(payload=payload)
@@ -74,7 +71,6 @@ def list_named_shadows_for_thing(
 ) -> iot_data.ListNamedShadowsForThingResponse:
     """The names of a thing's named shadows; the classic one has none and is not listed."""
     thing = request.thing_name
-    assert thing is not None
     listing = ("ListNamedShadowsForThing", call.scope, thing)
     refusal = iot_data.InvalidRequestException
     size = request.page_size or _LARGEST_PAGE

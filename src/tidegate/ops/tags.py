@@ -69,7 +69,7 @@ def tag_resource(kinds: Kinds, tx: Tx, call: Call, request: iot.TagResourceReque
 def untag_resource(kinds: Kinds, tx: Tx, call: Call, request: iot.UntagResourceRequest) -> iot.UntagResourceResponse:
     """Remove tags by key; keys that the resource does not have are passed over."""
     name = _resource(kinds, tx, call, request.resource_arn)
-    for key in request.tag_keys or ():
+    for key in request.tag_keys:
         tags.delete(tx, call.scope, name, key)
     return iot.UntagResourceResponse()
 

@@ -35,8 +35,6 @@ def create_job_template(
         LimitExceededException: the account has as many templates as it may, or there are too many tags.
     """
     name, description = request.job_template_id, request.description
-    assert name is not None
-    assert description is not None
     configured = configuration.requested(request)
     problems = configuration.problems(configured, call) + tags.problems(request.tags, None)
     problems += configuration.source_problems(request, call) + documents.brought_problems(request, fetched, call)
@@ -71,7 +69,6 @@ def describe_job_template(
     tx: Tx, call: Call, request: iot.DescribeJobTemplateRequest
 ) -> iot.DescribeJobTemplateResponse:
     """A template as it was stored; three configurations show as ``{}`` even when never set (control reference 1.2)."""
-    assert request.job_template_id is not None
     template = templates.get(tx, call.scope, request.job_template_id)
     if template is None:
         raise iot.ResourceNotFoundException(texts.templates.template_missing(request.job_template_id))
@@ -114,7 +111,6 @@ def list_job_templates(tx: Tx, call: Call, request: iot.ListJobTemplatesRequest)
 
 def delete_job_template(tx: Tx, call: Call, request: iot.DeleteJobTemplateRequest) -> None:
     """Delete a template and its tags; jobs made from it are not affected."""
-    assert request.job_template_id is not None
     if not templates.delete(tx, call.scope, request.job_template_id):
         raise iot.ResourceNotFoundException(texts.templates.template_missing(request.job_template_id))
     stored_tags.delete_all(tx, call.scope, call.arn(f"jobtemplate/{request.job_template_id}"))

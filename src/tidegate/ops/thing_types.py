@@ -21,7 +21,6 @@ _UNENRICHED = "mqtt5Configuration is kept and shown, messages are not enriched b
 def create_thing_type(tx: Tx, call: Call, request: iot.CreateThingTypeRequest) -> iot.CreateThingTypeResponse:
     """Keep a new type; the same request again is answered alike."""
     name = request.thing_type_name
-    assert name is not None
     properties = request.thing_type_properties or iot.ThingTypeProperties()
     # CreateThingType models no LimitExceededException: too many tags are invalid.
     wrong = rules.problems(properties) + tags.problems(request.tags, call.limits.tags_per_resource)
@@ -117,13 +116,12 @@ def arn(call: Call, name: str) -> str:
     return call.arn(f"thingtype/{name}")
 
 
-def found(tx: Tx, call: Call, name: str | None) -> ThingType:
+def found(tx: Tx, call: Call, name: str) -> ThingType:
     """The type of this name.
 
     Raises:
         ResourceNotFoundException: there is none.
     """
-    assert name is not None
     known = thing_types.find(tx, call.scope, name)
     if known is None:
         raise iot.ResourceNotFoundException(texts.thing_types.thing_type_missing(name))

@@ -17,7 +17,6 @@ from tidegate.wire import iot
 def create_thing(tx: Tx, call: Call, request: iot.CreateThingRequest) -> iot.CreateThingResponse:
     """Keep a new thing; the same request again is answered alike."""
     name, type_name, billing_group = request.thing_name, request.thing_type_name, request.billing_group_name
-    assert name is not None
     wanted = attributes.applied({}, request.attribute_payload)
     thing_type = thing_types.found(tx, call, type_name) if type_name else None
     if billing_group and billing_groups.find(tx, call.scope, billing_group) is None:
@@ -79,7 +78,6 @@ def delete_thing(tx: Tx, call: Call, request: iot.DeleteThingRequest) -> iot.Del
 
     Its shadows outlive it, as AWS's guide says; they have to be deleted by themselves.
     """
-    assert request.thing_name is not None
     thing = things.find(tx, call.scope, request.thing_name)
     if thing is None:
         return iot.DeleteThingResponse()
@@ -138,13 +136,12 @@ def arn(call: Call, name: str) -> str:
     return call.arn(f"thing/{name}")
 
 
-def found(tx: Tx, call: Call, name: str | None) -> things.Thing:
+def found(tx: Tx, call: Call, name: str) -> things.Thing:
     """The thing of this name.
 
     Raises:
         ResourceNotFoundException: there is none.
     """
-    assert name is not None
     thing = things.find(tx, call.scope, name)
     if thing is None:
         raise iot.ResourceNotFoundException(texts.things.thing_missing(name))

@@ -12,7 +12,8 @@ from typing import Annotated, ClassVar
 from msgspec import field
 
 from tidegate.wire.errors import WireError
-from tidegate.wire.shapes import Integer, Long, Number, Operation, Shape, Size, Text, header, label, query
+from tidegate.wire.shapes import MISSING, Integer, Long, Number, Operation, Required, Shape, Size, Text
+from tidegate.wire.shapes import header, label, query
 
 AbortAction = Annotated[str, Text(enum=("CANCEL",))]
 AbortThresholdPercentage = Annotated[Decimal, Number(max=100)]
@@ -130,15 +131,15 @@ VersionName = Annotated[str, Text(min=1, max=64, pattern="[a-zA-Z0-9-_.]+")]
 
 class AbortConfig(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("criteria_list",)
-    criteria_list: AbortCriteriaList | None = None
+    criteria_list: Required[AbortCriteriaList] = MISSING
 
 
 class AbortCriteria(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("failure_type", "action", "threshold_percentage", "min_number_of_executed_things")
-    failure_type: JobExecutionFailureType | None = None
-    action: AbortAction | None = None
-    threshold_percentage: AbortThresholdPercentage | None = None
-    min_number_of_executed_things: MinimumNumberOfExecutedThings | None = None
+    failure_type: Required[JobExecutionFailureType] = MISSING
+    action: Required[AbortAction] = MISSING
+    threshold_percentage: Required[AbortThresholdPercentage] = MISSING
+    min_number_of_executed_things: Required[MinimumNumberOfExecutedThings] = MISSING
 
 
 class AddThingToBillingGroupRequest(Shape):
@@ -170,9 +171,9 @@ class Allowed(Shape):
 
 class AssociateSbomWithPackageVersionRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("package_name", "version_name", "sbom")
-    package_name: PackageName | None = None
-    version_name: VersionName | None = None
-    sbom: Sbom | None = None
+    package_name: Required[PackageName] = MISSING
+    version_name: Required[VersionName] = MISSING
+    sbom: Required[Sbom] = MISSING
     client_token: ClientToken | None = None
 
 
@@ -185,8 +186,8 @@ class AssociateSbomWithPackageVersionResponse(Shape):
 
 class AssociateTargetsWithJobRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("targets", "job_id")
-    targets: JobTargets | None = None
-    job_id: JobId | None = None
+    targets: Required[JobTargets] = MISSING
+    job_id: Required[JobId] = MISSING
     comment: Comment | None = None
     namespace_id: NamespaceId | None = None
 
@@ -199,20 +200,20 @@ class AssociateTargetsWithJobResponse(Shape):
 
 class AttachPolicyRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("policy_name", "target")
-    policy_name: PolicyName | None = None
-    target: str | None = None
+    policy_name: Required[PolicyName] = MISSING
+    target: Required[str] = MISSING
 
 
 class AttachPrincipalPolicyRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("policy_name", "principal")
-    policy_name: PolicyName | None = None
-    principal: str | None = None
+    policy_name: Required[PolicyName] = MISSING
+    principal: Required[str] = MISSING
 
 
 class AttachThingPrincipalRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_name", "principal")
-    thing_name: ThingName | None = None
-    principal: str | None = None
+    thing_name: Required[ThingName] = MISSING
+    principal: Required[str] = MISSING
     thing_principal_type: ThingPrincipalType | None = None
 
 
@@ -228,7 +229,7 @@ class AttributePayload(Shape):
 class AuthInfo(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("resources",)
     action_type: ActionType | None = None
-    resources: list[Resource] | None = None
+    resources: Required[list[Resource]] = MISSING
 
 
 class AuthResult(Shape):
@@ -271,8 +272,8 @@ class CACertificateDescription(Shape):
 
 class CancelJobExecutionRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("job_id", "thing_name")
-    job_id: JobId | None = None
-    thing_name: ThingName | None = None
+    job_id: Required[JobId] = MISSING
+    thing_name: Required[ThingName] = MISSING
     force: bool | None = None
     expected_version: Long | None = None
     status_details: DetailsMap | None = None
@@ -280,7 +281,7 @@ class CancelJobExecutionRequest(Shape):
 
 class CancelJobRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("job_id",)
-    job_id: JobId | None = None
+    job_id: Required[JobId] = MISSING
     reason_code: ReasonCode | None = None
     comment: Comment | None = None
     force: bool | None = None
@@ -332,7 +333,7 @@ class ConnectivityFilter(Shape):
 
 class CreateBillingGroupRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("billing_group_name",)
-    billing_group_name: BillingGroupName | None = None
+    billing_group_name: Required[BillingGroupName] = MISSING
     billing_group_properties: BillingGroupProperties | None = None
     tags: list[Tag] | None = None
 
@@ -345,7 +346,7 @@ class CreateBillingGroupResponse(Shape):
 
 class CreateCertificateFromCsrRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("certificate_signing_request",)
-    certificate_signing_request: CertificateSigningRequest | None = None
+    certificate_signing_request: Required[CertificateSigningRequest] = MISSING
     set_as_active: bool | None = None
 
 
@@ -357,10 +358,10 @@ class CreateCertificateFromCsrResponse(Shape):
 
 class CreateDynamicThingGroupRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_group_name", "query_string")
-    thing_group_name: ThingGroupName | None = None
+    thing_group_name: Required[ThingGroupName] = MISSING
     thing_group_properties: ThingGroupProperties | None = None
     index_name: IndexName | None = None
-    query_string: QueryString | None = None
+    query_string: Required[QueryString] = MISSING
     query_version: str | None = None
     tags: list[Tag] | None = None
 
@@ -376,8 +377,8 @@ class CreateDynamicThingGroupResponse(Shape):
 
 class CreateJobRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("job_id", "targets")
-    job_id: JobId | None = None
-    targets: JobTargets | None = None
+    job_id: Required[JobId] = MISSING
+    targets: Required[JobTargets] = MISSING
     document_source: JobDocumentSource | None = None
     document: JobDocument | None = None
     description: JobDescription | None = None
@@ -403,11 +404,11 @@ class CreateJobResponse(Shape):
 
 class CreateJobTemplateRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("job_template_id", "description")
-    job_template_id: JobTemplateId | None = None
+    job_template_id: Required[JobTemplateId] = MISSING
     job_arn: str | None = None
     document_source: JobDocumentSource | None = None
     document: JobDocument | None = None
-    description: JobDescription | None = None
+    description: Required[JobDescription] = MISSING
     presigned_url_config: PresignedUrlConfig | None = None
     job_executions_rollout_config: JobExecutionsRolloutConfig | None = None
     abort_config: AbortConfig | None = None
@@ -436,7 +437,7 @@ class CreateKeysAndCertificateResponse(Shape):
 
 class CreatePackageRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("package_name",)
-    package_name: PackageName | None = None
+    package_name: Required[PackageName] = MISSING
     description: ResourceDescription | None = None
     tags: TagMap | None = None
     client_token: ClientToken | None = None
@@ -450,8 +451,8 @@ class CreatePackageResponse(Shape):
 
 class CreatePackageVersionRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("package_name", "version_name")
-    package_name: PackageName | None = None
-    version_name: VersionName | None = None
+    package_name: Required[PackageName] = MISSING
+    version_name: Required[VersionName] = MISSING
     description: ResourceDescription | None = None
     attributes: dict[ResourceAttributeKey, ResourceAttributeValue] | None = None
     artifact: PackageVersionArtifact | None = None
@@ -472,8 +473,8 @@ class CreatePackageVersionResponse(Shape):
 
 class CreatePolicyRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("policy_name", "policy_document")
-    policy_name: PolicyName | None = None
-    policy_document: PolicyDocument | None = None
+    policy_name: Required[PolicyName] = MISSING
+    policy_document: Required[PolicyDocument] = MISSING
     tags: list[Tag] | None = None
 
 
@@ -486,8 +487,8 @@ class CreatePolicyResponse(Shape):
 
 class CreatePolicyVersionRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("policy_name", "policy_document")
-    policy_name: PolicyName | None = None
-    policy_document: PolicyDocument | None = None
+    policy_name: Required[PolicyName] = MISSING
+    policy_document: Required[PolicyDocument] = MISSING
     set_as_default: bool | None = None
 
 
@@ -500,7 +501,7 @@ class CreatePolicyVersionResponse(Shape):
 
 class CreateThingGroupRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_group_name",)
-    thing_group_name: ThingGroupName | None = None
+    thing_group_name: Required[ThingGroupName] = MISSING
     parent_group_name: ThingGroupName | None = None
     thing_group_properties: ThingGroupProperties | None = None
     tags: list[Tag] | None = None
@@ -514,7 +515,7 @@ class CreateThingGroupResponse(Shape):
 
 class CreateThingRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_name",)
-    thing_name: ThingName | None = None
+    thing_name: Required[ThingName] = MISSING
     thing_type_name: ThingTypeName | None = None
     attribute_payload: AttributePayload | None = None
     billing_group_name: BillingGroupName | None = None
@@ -528,7 +529,7 @@ class CreateThingResponse(Shape):
 
 class CreateThingTypeRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_type_name",)
-    thing_type_name: ThingTypeName | None = None
+    thing_type_name: Required[ThingTypeName] = MISSING
     thing_type_properties: ThingTypeProperties | None = None
     tags: list[Tag] | None = None
 
@@ -541,7 +542,7 @@ class CreateThingTypeResponse(Shape):
 
 class DeleteBillingGroupRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("billing_group_name",)
-    billing_group_name: BillingGroupName | None = None
+    billing_group_name: Required[BillingGroupName] = MISSING
     expected_version: Long | None = None
 
 
@@ -551,7 +552,7 @@ class DeleteBillingGroupResponse(Shape):
 
 class DeleteCACertificateRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("certificate_id",)
-    certificate_id: CertificateId | None = None
+    certificate_id: Required[CertificateId] = MISSING
 
 
 class DeleteCACertificateResponse(Shape):
@@ -560,13 +561,13 @@ class DeleteCACertificateResponse(Shape):
 
 class DeleteCertificateRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("certificate_id",)
-    certificate_id: CertificateId | None = None
+    certificate_id: Required[CertificateId] = MISSING
     force_delete: bool | None = None
 
 
 class DeleteDynamicThingGroupRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_group_name",)
-    thing_group_name: ThingGroupName | None = None
+    thing_group_name: Required[ThingGroupName] = MISSING
     expected_version: Long | None = None
 
 
@@ -576,28 +577,28 @@ class DeleteDynamicThingGroupResponse(Shape):
 
 class DeleteJobExecutionRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("job_id", "thing_name", "execution_number")
-    job_id: JobId | None = None
-    thing_name: ThingName | None = None
-    execution_number: Long | None = None
+    job_id: Required[JobId] = MISSING
+    thing_name: Required[ThingName] = MISSING
+    execution_number: Required[Long] = MISSING
     force: bool | None = None
     namespace_id: NamespaceId | None = None
 
 
 class DeleteJobRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("job_id",)
-    job_id: JobId | None = None
+    job_id: Required[JobId] = MISSING
     force: bool | None = None
     namespace_id: NamespaceId | None = None
 
 
 class DeleteJobTemplateRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("job_template_id",)
-    job_template_id: JobTemplateId | None = None
+    job_template_id: Required[JobTemplateId] = MISSING
 
 
 class DeletePackageRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("package_name",)
-    package_name: PackageName | None = None
+    package_name: Required[PackageName] = MISSING
     client_token: ClientToken | None = None
 
 
@@ -607,8 +608,8 @@ class DeletePackageResponse(Shape):
 
 class DeletePackageVersionRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("package_name", "version_name")
-    package_name: PackageName | None = None
-    version_name: VersionName | None = None
+    package_name: Required[PackageName] = MISSING
+    version_name: Required[VersionName] = MISSING
     client_token: ClientToken | None = None
 
 
@@ -618,13 +619,13 @@ class DeletePackageVersionResponse(Shape):
 
 class DeletePolicyRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("policy_name",)
-    policy_name: PolicyName | None = None
+    policy_name: Required[PolicyName] = MISSING
 
 
 class DeletePolicyVersionRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("policy_name", "policy_version_id")
-    policy_name: PolicyName | None = None
-    policy_version_id: PolicyVersionId | None = None
+    policy_name: Required[PolicyName] = MISSING
+    policy_version_id: Required[PolicyVersionId] = MISSING
 
 
 class DeleteRegistrationCodeRequest(Shape):
@@ -637,7 +638,7 @@ class DeleteRegistrationCodeResponse(Shape):
 
 class DeleteThingGroupRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_group_name",)
-    thing_group_name: ThingGroupName | None = None
+    thing_group_name: Required[ThingGroupName] = MISSING
     expected_version: Long | None = None
 
 
@@ -647,7 +648,7 @@ class DeleteThingGroupResponse(Shape):
 
 class DeleteThingRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_name",)
-    thing_name: ThingName | None = None
+    thing_name: Required[ThingName] = MISSING
     expected_version: Long | None = None
 
 
@@ -657,7 +658,7 @@ class DeleteThingResponse(Shape):
 
 class DeleteThingTypeRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_type_name",)
-    thing_type_name: ThingTypeName | None = None
+    thing_type_name: Required[ThingTypeName] = MISSING
 
 
 class DeleteThingTypeResponse(Shape):
@@ -671,7 +672,7 @@ class Denied(Shape):
 
 class DeprecateThingTypeRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_type_name",)
-    thing_type_name: ThingTypeName | None = None
+    thing_type_name: Required[ThingTypeName] = MISSING
     undo_deprecate: bool | None = None
 
 
@@ -681,7 +682,7 @@ class DeprecateThingTypeResponse(Shape):
 
 class DescribeBillingGroupRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("billing_group_name",)
-    billing_group_name: BillingGroupName | None = None
+    billing_group_name: Required[BillingGroupName] = MISSING
 
 
 class DescribeBillingGroupResponse(Shape):
@@ -695,7 +696,7 @@ class DescribeBillingGroupResponse(Shape):
 
 class DescribeCACertificateRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("certificate_id",)
-    certificate_id: CertificateId | None = None
+    certificate_id: Required[CertificateId] = MISSING
 
 
 class DescribeCACertificateResponse(Shape):
@@ -705,7 +706,7 @@ class DescribeCACertificateResponse(Shape):
 
 class DescribeCertificateRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("certificate_id",)
-    certificate_id: CertificateId | None = None
+    certificate_id: Required[CertificateId] = MISSING
 
 
 class DescribeCertificateResponse(Shape):
@@ -732,7 +733,7 @@ class DescribeEventConfigurationsResponse(Shape):
 
 class DescribeIndexRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("index_name",)
-    index_name: IndexName | None = None
+    index_name: Required[IndexName] = MISSING
 
 
 class DescribeIndexResponse(Shape):
@@ -743,8 +744,8 @@ class DescribeIndexResponse(Shape):
 
 class DescribeJobExecutionRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("job_id", "thing_name")
-    job_id: JobId | None = None
-    thing_name: ThingName | None = None
+    job_id: Required[JobId] = MISSING
+    thing_name: Required[ThingName] = MISSING
     execution_number: Long | None = None
 
 
@@ -754,7 +755,7 @@ class DescribeJobExecutionResponse(Shape):
 
 class DescribeJobRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("job_id",)
-    job_id: JobId | None = None
+    job_id: Required[JobId] = MISSING
     before_substitution: bool | None = None
 
 
@@ -765,7 +766,7 @@ class DescribeJobResponse(Shape):
 
 class DescribeJobTemplateRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("job_template_id",)
-    job_template_id: JobTemplateId | None = None
+    job_template_id: Required[JobTemplateId] = MISSING
 
 
 class DescribeJobTemplateResponse(Shape):
@@ -786,7 +787,7 @@ class DescribeJobTemplateResponse(Shape):
 
 class DescribeManagedJobTemplateRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("template_name",)
-    template_name: ManagedJobTemplateName | None = None
+    template_name: Required[ManagedJobTemplateName] = MISSING
     template_version: ManagedTemplateVersion | None = None
 
 
@@ -802,7 +803,7 @@ class DescribeManagedJobTemplateResponse(Shape):
 
 class DescribeThingGroupRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_group_name",)
-    thing_group_name: ThingGroupName | None = None
+    thing_group_name: Required[ThingGroupName] = MISSING
 
 
 class DescribeThingGroupResponse(Shape):
@@ -820,7 +821,7 @@ class DescribeThingGroupResponse(Shape):
 
 class DescribeThingRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_name",)
-    thing_name: ThingName | None = None
+    thing_name: Required[ThingName] = MISSING
 
 
 class DescribeThingResponse(Shape):
@@ -836,7 +837,7 @@ class DescribeThingResponse(Shape):
 
 class DescribeThingTypeRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_type_name",)
-    thing_type_name: ThingTypeName | None = None
+    thing_type_name: Required[ThingTypeName] = MISSING
 
 
 class DescribeThingTypeResponse(Shape):
@@ -849,20 +850,20 @@ class DescribeThingTypeResponse(Shape):
 
 class DetachPolicyRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("policy_name", "target")
-    policy_name: PolicyName | None = None
-    target: str | None = None
+    policy_name: Required[PolicyName] = MISSING
+    target: Required[str] = MISSING
 
 
 class DetachPrincipalPolicyRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("policy_name", "principal")
-    policy_name: PolicyName | None = None
-    principal: str | None = None
+    policy_name: Required[PolicyName] = MISSING
+    principal: Required[str] = MISSING
 
 
 class DetachThingPrincipalRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_name", "principal")
-    thing_name: ThingName | None = None
-    principal: str | None = None
+    thing_name: Required[ThingName] = MISSING
+    principal: Required[str] = MISSING
 
 
 class DetachThingPrincipalResponse(Shape):
@@ -871,8 +872,8 @@ class DetachThingPrincipalResponse(Shape):
 
 class DisassociateSbomFromPackageVersionRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("package_name", "version_name")
-    package_name: PackageName | None = None
-    version_name: VersionName | None = None
+    package_name: Required[PackageName] = MISSING
+    version_name: Required[VersionName] = MISSING
     client_token: ClientToken | None = None
 
 
@@ -900,9 +901,9 @@ class ExplicitDeny(Shape):
 
 class ExponentialRolloutRate(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("base_rate_per_minute", "increment_factor", "rate_increase_criteria")
-    base_rate_per_minute: RolloutRatePerMinute | None = None
-    increment_factor: IncrementFactor | None = None
-    rate_increase_criteria: RateIncreaseCriteria | None = None
+    base_rate_per_minute: Required[RolloutRatePerMinute] = MISSING
+    increment_factor: Required[IncrementFactor] = MISSING
+    rate_increase_criteria: Required[RateIncreaseCriteria] = MISSING
 
 
 class Field(Shape):
@@ -918,7 +919,7 @@ class GeoLocationTarget(Shape):
 class GetCardinalityRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("query_string",)
     index_name: IndexName | None = None
-    query_string: QueryString | None = None
+    query_string: Required[QueryString] = MISSING
     aggregation_field: AggregationField | None = None
     query_version: str | None = None
 
@@ -948,7 +949,7 @@ class GetIndexingConfigurationResponse(Shape):
 
 class GetJobDocumentRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("job_id",)
-    job_id: JobId | None = None
+    job_id: Required[JobId] = MISSING
     before_substitution: bool | None = None
 
 
@@ -966,7 +967,7 @@ class GetPackageConfigurationResponse(Shape):
 
 class GetPackageRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("package_name",)
-    package_name: PackageName | None = None
+    package_name: Required[PackageName] = MISSING
 
 
 class GetPackageResponse(Shape):
@@ -980,8 +981,8 @@ class GetPackageResponse(Shape):
 
 class GetPackageVersionRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("package_name", "version_name")
-    package_name: PackageName | None = None
-    version_name: VersionName | None = None
+    package_name: Required[PackageName] = MISSING
+    version_name: Required[VersionName] = MISSING
 
 
 class GetPackageVersionResponse(Shape):
@@ -1002,7 +1003,7 @@ class GetPackageVersionResponse(Shape):
 
 class GetPolicyRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("policy_name",)
-    policy_name: PolicyName | None = None
+    policy_name: Required[PolicyName] = MISSING
 
 
 class GetPolicyResponse(Shape):
@@ -1017,8 +1018,8 @@ class GetPolicyResponse(Shape):
 
 class GetPolicyVersionRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("policy_name", "policy_version_id")
-    policy_name: PolicyName | None = None
-    policy_version_id: PolicyVersionId | None = None
+    policy_name: Required[PolicyName] = MISSING
+    policy_version_id: Required[PolicyVersionId] = MISSING
 
 
 class GetPolicyVersionResponse(Shape):
@@ -1043,7 +1044,7 @@ class GetRegistrationCodeResponse(Shape):
 class GetStatisticsRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("query_string",)
     index_name: IndexName | None = None
-    query_string: QueryString | None = None
+    query_string: Required[QueryString] = MISSING
     aggregation_field: AggregationField | None = None
     query_version: str | None = None
 
@@ -1134,7 +1135,7 @@ class JobExecutionSummaryForThing(Shape):
 
 class JobExecutionsRetryConfig(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("criteria_list",)
-    criteria_list: RetryCriteriaList | None = None
+    criteria_list: Required[RetryCriteriaList] = MISSING
 
 
 class JobExecutionsRolloutConfig(Shape):
@@ -1180,7 +1181,7 @@ class KeyPair(Shape):
 
 class ListAttachedPoliciesRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("target",)
-    target: str | None = None
+    target: Required[str] = MISSING
     recursive: bool | None = None
     marker: Marker | None = None
     page_size: PageSize | None = None
@@ -1216,7 +1217,7 @@ class ListCACertificatesResponse(Shape):
 
 class ListCertificatesByCARequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("ca_certificate_id",)
-    ca_certificate_id: CertificateId | None = None
+    ca_certificate_id: Required[CertificateId] = MISSING
     page_size: PageSize | None = None
     marker: Marker | None = None
     ascending_order: bool | None = None
@@ -1250,7 +1251,7 @@ class ListIndicesResponse(Shape):
 
 class ListJobExecutionsForJobRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("job_id",)
-    job_id: JobId | None = None
+    job_id: Required[JobId] = MISSING
     status: JobExecutionStatus | None = None
     max_results: LaserMaxResults | None = None
     next_token: str | None = None
@@ -1263,7 +1264,7 @@ class ListJobExecutionsForJobResponse(Shape):
 
 class ListJobExecutionsForThingRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_name",)
-    thing_name: ThingName | None = None
+    thing_name: Required[ThingName] = MISSING
     status: JobExecutionStatus | None = None
     namespace_id: NamespaceId | None = None
     max_results: LaserMaxResults | None = None
@@ -1314,7 +1315,7 @@ class ListManagedJobTemplatesResponse(Shape):
 
 class ListPackageVersionsRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("package_name",)
-    package_name: PackageName | None = None
+    package_name: Required[PackageName] = MISSING
     status: PackageVersionStatus | None = None
     max_results: PackageCatalogMaxResults | None = None
     next_token: str | None = None
@@ -1348,7 +1349,7 @@ class ListPoliciesResponse(Shape):
 
 class ListPolicyPrincipalsRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("policy_name",)
-    policy_name: PolicyName | None = None
+    policy_name: Required[PolicyName] = MISSING
     marker: Marker | None = None
     page_size: PageSize | None = None
     ascending_order: bool | None = None
@@ -1361,7 +1362,7 @@ class ListPolicyPrincipalsResponse(Shape):
 
 class ListPolicyVersionsRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("policy_name",)
-    policy_name: PolicyName | None = None
+    policy_name: Required[PolicyName] = MISSING
 
 
 class ListPolicyVersionsResponse(Shape):
@@ -1370,7 +1371,7 @@ class ListPolicyVersionsResponse(Shape):
 
 class ListPrincipalPoliciesRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("principal",)
-    principal: str | None = None
+    principal: Required[str] = MISSING
     marker: Marker | None = None
     page_size: PageSize | None = None
     ascending_order: bool | None = None
@@ -1385,7 +1386,7 @@ class ListPrincipalThingsRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("principal",)
     next_token: str | None = None
     max_results: RegistryMaxResults | None = None
-    principal: str | None = None
+    principal: Required[str] = MISSING
 
 
 class ListPrincipalThingsResponse(Shape):
@@ -1397,7 +1398,7 @@ class ListPrincipalThingsV2Request(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("principal",)
     next_token: str | None = None
     max_results: RegistryMaxResults | None = None
-    principal: str | None = None
+    principal: Required[str] = MISSING
     thing_principal_type: ThingPrincipalType | None = None
 
 
@@ -1408,8 +1409,8 @@ class ListPrincipalThingsV2Response(Shape):
 
 class ListSbomValidationResultsRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("package_name", "version_name")
-    package_name: PackageName | None = None
-    version_name: VersionName | None = None
+    package_name: Required[PackageName] = MISSING
+    version_name: Required[VersionName] = MISSING
     validation_result: SbomValidationResult | None = None
     max_results: PackageCatalogMaxResults | None = None
     next_token: str | None = None
@@ -1422,7 +1423,7 @@ class ListSbomValidationResultsResponse(Shape):
 
 class ListTagsForResourceRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("resource_arn",)
-    resource_arn: str | None = None
+    resource_arn: Required[str] = MISSING
     next_token: str | None = None
 
 
@@ -1433,7 +1434,7 @@ class ListTagsForResourceResponse(Shape):
 
 class ListTargetsForPolicyRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("policy_name",)
-    policy_name: PolicyName | None = None
+    policy_name: Required[PolicyName] = MISSING
     marker: Marker | None = None
     page_size: PageSize | None = None
 
@@ -1445,7 +1446,7 @@ class ListTargetsForPolicyResponse(Shape):
 
 class ListThingGroupsForThingRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_name",)
-    thing_name: ThingName | None = None
+    thing_name: Required[ThingName] = MISSING
     next_token: str | None = None
     max_results: RegistryMaxResults | None = None
 
@@ -1472,7 +1473,7 @@ class ListThingPrincipalsRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_name",)
     next_token: str | None = None
     max_results: RegistryMaxResults | None = None
-    thing_name: ThingName | None = None
+    thing_name: Required[ThingName] = MISSING
 
 
 class ListThingPrincipalsResponse(Shape):
@@ -1484,7 +1485,7 @@ class ListThingPrincipalsV2Request(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_name",)
     next_token: str | None = None
     max_results: RegistryMaxResults | None = None
-    thing_name: ThingName | None = None
+    thing_name: Required[ThingName] = MISSING
     thing_principal_type: ThingPrincipalType | None = None
 
 
@@ -1506,7 +1507,7 @@ class ListThingTypesResponse(Shape):
 
 class ListThingsInBillingGroupRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("billing_group_name",)
-    billing_group_name: BillingGroupName | None = None
+    billing_group_name: Required[BillingGroupName] = MISSING
     next_token: str | None = None
     max_results: RegistryMaxResults | None = None
 
@@ -1518,7 +1519,7 @@ class ListThingsInBillingGroupResponse(Shape):
 
 class ListThingsInThingGroupRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_group_name",)
-    thing_group_name: ThingGroupName | None = None
+    thing_group_name: Required[ThingGroupName] = MISSING
     recursive: bool | None = None
     next_token: str | None = None
     max_results: RegistryMaxResults | None = None
@@ -1545,8 +1546,8 @@ class ListThingsResponse(Shape):
 
 class MaintenanceWindow(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("start_time", "duration_in_minutes")
-    start_time: CronExpression | None = None
-    duration_in_minutes: DurationInMinutes | None = None
+    start_time: Required[CronExpression] = MISSING
+    duration_in_minutes: Required[DurationInMinutes] = MISSING
 
 
 class ManagedJobTemplateSummary(Shape):
@@ -1598,7 +1599,7 @@ class PresignedUrlConfig(Shape):
 
 class PrincipalThingObject(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_name",)
-    thing_name: ThingName | None = None
+    thing_name: Required[ThingName] = MISSING
     thing_principal_type: ThingPrincipalType | None = None
 
 
@@ -1615,7 +1616,7 @@ class RateIncreaseCriteria(Shape):
 
 class RegisterCACertificateRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("ca_certificate",)
-    ca_certificate: CertificatePem | None = None
+    ca_certificate: Required[CertificatePem] = MISSING
     verification_certificate: CertificatePem | None = None
     set_as_active: bool | None = None
     allow_auto_registration: bool | None = None
@@ -1631,7 +1632,7 @@ class RegisterCACertificateResponse(Shape):
 
 class RegisterCertificateRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("certificate_pem",)
-    certificate_pem: CertificatePem | None = None
+    certificate_pem: Required[CertificatePem] = MISSING
     ca_certificate_pem: CertificatePem | None = None
     set_as_active: bool | None = None
     status: CertificateStatus | None = None
@@ -1644,7 +1645,7 @@ class RegisterCertificateResponse(Shape):
 
 class RegisterCertificateWithoutCARequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("certificate_pem",)
-    certificate_pem: CertificatePem | None = None
+    certificate_pem: Required[CertificatePem] = MISSING
     status: CertificateStatus | None = None
 
 
@@ -1683,8 +1684,8 @@ class RemoveThingFromThingGroupResponse(Shape):
 
 class RetryCriteria(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("failure_type", "number_of_retries")
-    failure_type: RetryableFailureType | None = None
-    number_of_retries: NumberOfRetries | None = None
+    failure_type: Required[RetryableFailureType] = MISSING
+    number_of_retries: Required[NumberOfRetries] = MISSING
 
 
 class S3Location(Shape):
@@ -1718,7 +1719,7 @@ class SchedulingConfig(Shape):
 class SearchIndexRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("query_string",)
     index_name: IndexName | None = None
-    query_string: QueryString | None = None
+    query_string: Required[QueryString] = MISSING
     next_token: str | None = None
     max_results: SearchQueryMaxResults | None = None
     query_version: str | None = None
@@ -1732,8 +1733,8 @@ class SearchIndexResponse(Shape):
 
 class SetDefaultPolicyVersionRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("policy_name", "policy_version_id")
-    policy_name: PolicyName | None = None
-    policy_version_id: PolicyVersionId | None = None
+    policy_name: Required[PolicyName] = MISSING
+    policy_version_id: Required[PolicyVersionId] = MISSING
 
 
 class Statistics(Shape):
@@ -1749,14 +1750,14 @@ class Statistics(Shape):
 
 class Tag(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("key",)
-    key: TagKey | None = field(default=None, name="Key")
+    key: Required[TagKey] = field(default=MISSING, name="Key")
     value: TagValue | None = field(default=None, name="Value")
 
 
 class TagResourceRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("resource_arn", "tags")
-    resource_arn: str | None = None
-    tags: list[Tag] | None = None
+    resource_arn: Required[str] = MISSING
+    tags: Required[list[Tag]] = MISSING
 
 
 class TagResourceResponse(Shape):
@@ -1767,7 +1768,7 @@ class TestAuthorizationRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("auth_infos",)
     principal: str | None = None
     cognito_identity_pool_id: str | None = None
-    auth_infos: AuthInfos | None = None
+    auth_infos: Required[AuthInfos] = MISSING
     client_id: str | None = None
     policy_names_to_add: list[PolicyName] | None = None
     policy_names_to_skip: list[PolicyName] | None = None
@@ -1816,7 +1817,7 @@ class ThingGroupDocument(Shape):
 
 class ThingGroupIndexingConfiguration(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_group_indexing_mode",)
-    thing_group_indexing_mode: ThingGroupIndexingMode | None = None
+    thing_group_indexing_mode: Required[ThingGroupIndexingMode] = MISSING
     managed_fields: list[Field] | None = None
     custom_fields: list[Field] | None = None
 
@@ -1834,7 +1835,7 @@ class ThingGroupProperties(Shape):
 
 class ThingIndexingConfiguration(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_indexing_mode",)
-    thing_indexing_mode: ThingIndexingMode | None = None
+    thing_indexing_mode: Required[ThingIndexingMode] = MISSING
     thing_connectivity_indexing_mode: ThingConnectivityIndexingMode | None = None
     device_defender_indexing_mode: DeviceDefenderIndexingMode | None = None
     named_shadow_indexing_mode: NamedShadowIndexingMode | None = None
@@ -1845,7 +1846,7 @@ class ThingIndexingConfiguration(Shape):
 
 class ThingPrincipalObject(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("principal",)
-    principal: str | None = None
+    principal: Required[str] = MISSING
     thing_principal_type: ThingPrincipalType | None = None
 
 
@@ -1882,8 +1883,8 @@ class TransferData(Shape):
 
 class UntagResourceRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("resource_arn", "tag_keys")
-    resource_arn: str | None = None
-    tag_keys: list[TagKey] | None = None
+    resource_arn: Required[str] = MISSING
+    tag_keys: Required[list[TagKey]] = MISSING
 
 
 class UntagResourceResponse(Shape):
@@ -1892,8 +1893,8 @@ class UntagResourceResponse(Shape):
 
 class UpdateBillingGroupRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("billing_group_name", "billing_group_properties")
-    billing_group_name: BillingGroupName | None = None
-    billing_group_properties: BillingGroupProperties | None = None
+    billing_group_name: Required[BillingGroupName] = MISSING
+    billing_group_properties: Required[BillingGroupProperties] = MISSING
     expected_version: Long | None = None
 
 
@@ -1903,7 +1904,7 @@ class UpdateBillingGroupResponse(Shape):
 
 class UpdateCACertificateRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("certificate_id",)
-    certificate_id: CertificateId | None = None
+    certificate_id: Required[CertificateId] = MISSING
     new_status: CACertificateStatus | None = None
     new_auto_registration_status: AutoRegistrationStatus | None = None
     registration_config: RegistrationConfig | None = None
@@ -1912,14 +1913,14 @@ class UpdateCACertificateRequest(Shape):
 
 class UpdateCertificateRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("certificate_id", "new_status")
-    certificate_id: CertificateId | None = None
-    new_status: CertificateStatus | None = None
+    certificate_id: Required[CertificateId] = MISSING
+    new_status: Required[CertificateStatus] = MISSING
 
 
 class UpdateDynamicThingGroupRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_group_name", "thing_group_properties")
-    thing_group_name: ThingGroupName | None = None
-    thing_group_properties: ThingGroupProperties | None = None
+    thing_group_name: Required[ThingGroupName] = MISSING
+    thing_group_properties: Required[ThingGroupProperties] = MISSING
     expected_version: Long | None = None
     index_name: IndexName | None = None
     query_string: QueryString | None = None
@@ -1949,7 +1950,7 @@ class UpdateIndexingConfigurationResponse(Shape):
 
 class UpdateJobRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("job_id",)
-    job_id: JobId | None = None
+    job_id: Required[JobId] = MISSING
     description: JobDescription | None = None
     presigned_url_config: PresignedUrlConfig | None = None
     job_executions_rollout_config: JobExecutionsRolloutConfig | None = None
@@ -1970,7 +1971,7 @@ class UpdatePackageConfigurationResponse(Shape):
 
 class UpdatePackageRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("package_name",)
-    package_name: PackageName | None = None
+    package_name: Required[PackageName] = MISSING
     description: ResourceDescription | None = None
     default_version_name: VersionName | None = None
     unset_default_version: bool | None = None
@@ -1983,8 +1984,8 @@ class UpdatePackageResponse(Shape):
 
 class UpdatePackageVersionRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("package_name", "version_name")
-    package_name: PackageName | None = None
-    version_name: VersionName | None = None
+    package_name: Required[PackageName] = MISSING
+    version_name: Required[VersionName] = MISSING
     description: ResourceDescription | None = None
     attributes: dict[ResourceAttributeKey, ResourceAttributeValue] | None = None
     artifact: PackageVersionArtifact | None = None
@@ -1999,8 +2000,8 @@ class UpdatePackageVersionResponse(Shape):
 
 class UpdateThingGroupRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_group_name", "thing_group_properties")
-    thing_group_name: ThingGroupName | None = None
-    thing_group_properties: ThingGroupProperties | None = None
+    thing_group_name: Required[ThingGroupName] = MISSING
+    thing_group_properties: Required[ThingGroupProperties] = MISSING
     expected_version: Long | None = None
 
 
@@ -2021,7 +2022,7 @@ class UpdateThingGroupsForThingResponse(Shape):
 
 class UpdateThingRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_name",)
-    thing_name: ThingName | None = None
+    thing_name: Required[ThingName] = MISSING
     thing_type_name: ThingTypeName | None = None
     attribute_payload: AttributePayload | None = None
     expected_version: Long | None = None
@@ -2034,7 +2035,7 @@ class UpdateThingResponse(Shape):
 
 class UpdateThingTypeRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_type_name",)
-    thing_type_name: ThingTypeName | None = None
+    thing_type_name: Required[ThingTypeName] = MISSING
     thing_type_properties: ThingTypeProperties | None = None
 
 

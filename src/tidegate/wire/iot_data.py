@@ -11,7 +11,8 @@ from typing import Annotated, ClassVar
 
 
 from tidegate.wire.errors import WireError
-from tidegate.wire.shapes import Integer, Long, Number, Operation, SparseShape, Text, header, label, query
+from tidegate.wire.shapes import MISSING, Integer, Long, Number, Operation, Required, SparseShape, Text
+from tidegate.wire.shapes import header, label, query
 
 ClientId = Annotated[str, Text(min=1, max=128, pattern="^[^$].*")]
 MaxResults = Annotated[Integer, Number(min=1, max=200)]
@@ -24,25 +25,25 @@ ThingName = Annotated[str, Text(min=1, max=128, pattern="[a-zA-Z0-9:_-]+")]
 
 class DeleteConnectionRequest(SparseShape):
     __required__: ClassVar[tuple[str, ...]] = ("client_id",)
-    client_id: ClientId | None = None
+    client_id: Required[ClientId] = MISSING
     clean_session: bool | None = None
     prevent_will_message: bool | None = None
 
 
 class DeleteThingShadowRequest(SparseShape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_name",)
-    thing_name: ThingName | None = None
+    thing_name: Required[ThingName] = MISSING
     shadow_name: ShadowName | None = None
 
 
 class DeleteThingShadowResponse(SparseShape):
     __required__: ClassVar[tuple[str, ...]] = ("payload",)
-    payload: bytes | None = None
+    payload: Required[bytes] = MISSING
 
 
 class GetConnectionRequest(SparseShape):
     __required__: ClassVar[tuple[str, ...]] = ("client_id",)
-    client_id: ClientId | None = None
+    client_id: Required[ClientId] = MISSING
     include_socket_information: bool | None = None
 
 
@@ -65,7 +66,7 @@ class GetConnectionResponse(SparseShape):
 
 class GetRetainedMessageRequest(SparseShape):
     __required__: ClassVar[tuple[str, ...]] = ("topic",)
-    topic: str | None = None
+    topic: Required[str] = MISSING
 
 
 class GetRetainedMessageResponse(SparseShape):
@@ -78,7 +79,7 @@ class GetRetainedMessageResponse(SparseShape):
 
 class GetThingShadowRequest(SparseShape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_name",)
-    thing_name: ThingName | None = None
+    thing_name: Required[ThingName] = MISSING
     shadow_name: ShadowName | None = None
 
 
@@ -88,7 +89,7 @@ class GetThingShadowResponse(SparseShape):
 
 class ListNamedShadowsForThingRequest(SparseShape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_name",)
-    thing_name: ThingName | None = None
+    thing_name: Required[ThingName] = MISSING
     next_token: str | None = None
     page_size: PageSize | None = None
 
@@ -111,7 +112,7 @@ class ListRetainedMessagesResponse(SparseShape):
 
 class PublishRequest(SparseShape):
     __required__: ClassVar[tuple[str, ...]] = ("topic",)
-    topic: str | None = None
+    topic: Required[str] = MISSING
     qos: Qos | None = None
     retain: bool | None = None
     payload: bytes | None = None
@@ -132,9 +133,9 @@ class RetainedMessageSummary(SparseShape):
 
 class UpdateThingShadowRequest(SparseShape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_name", "payload")
-    thing_name: ThingName | None = None
+    thing_name: Required[ThingName] = MISSING
     shadow_name: ShadowName | None = None
-    payload: bytes | None = None
+    payload: Required[bytes] = MISSING
 
 
 class UpdateThingShadowResponse(SparseShape):

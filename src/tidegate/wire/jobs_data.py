@@ -11,7 +11,8 @@ from typing import Annotated, ClassVar
 
 
 from tidegate.wire.errors import WireError
-from tidegate.wire.shapes import Long, Operation, Size, SparseShape, Text, label, query
+from tidegate.wire.shapes import MISSING, Long, Operation, Required, Size, SparseShape, Text
+from tidegate.wire.shapes import label, query
 
 DescribeJobExecutionJobId = Annotated[str, Text(pattern=r"[a-zA-Z0-9_-]+|^\$next")]
 DetailsKey = Annotated[str, Text(min=1, max=128, pattern="[a-zA-Z0-9:_-]+")]
@@ -24,8 +25,8 @@ ThingName = Annotated[str, Text(min=1, max=128, pattern="[a-zA-Z0-9:_-]+")]
 
 class DescribeJobExecutionRequest(SparseShape):
     __required__: ClassVar[tuple[str, ...]] = ("job_id", "thing_name")
-    job_id: DescribeJobExecutionJobId | None = None
-    thing_name: ThingName | None = None
+    job_id: Required[DescribeJobExecutionJobId] = MISSING
+    thing_name: Required[ThingName] = MISSING
     include_job_document: bool | None = None
     execution_number: Long | None = None
 
@@ -36,7 +37,7 @@ class DescribeJobExecutionResponse(SparseShape):
 
 class GetPendingJobExecutionsRequest(SparseShape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_name",)
-    thing_name: ThingName | None = None
+    thing_name: Required[ThingName] = MISSING
 
 
 class GetPendingJobExecutionsResponse(SparseShape):
@@ -75,7 +76,7 @@ class JobExecutionSummary(SparseShape):
 
 class StartNextPendingJobExecutionRequest(SparseShape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_name",)
-    thing_name: ThingName | None = None
+    thing_name: Required[ThingName] = MISSING
     status_details: DetailsMap | None = None
     step_timeout_in_minutes: Long | None = None
 
@@ -86,9 +87,9 @@ class StartNextPendingJobExecutionResponse(SparseShape):
 
 class UpdateJobExecutionRequest(SparseShape):
     __required__: ClassVar[tuple[str, ...]] = ("job_id", "thing_name", "status")
-    job_id: JobId | None = None
-    thing_name: ThingName | None = None
-    status: JobExecutionStatus | None = None
+    job_id: Required[JobId] = MISSING
+    thing_name: Required[ThingName] = MISSING
+    status: Required[JobExecutionStatus] = MISSING
     status_details: DetailsMap | None = None
     step_timeout_in_minutes: Long | None = None
     expected_version: Long | None = None

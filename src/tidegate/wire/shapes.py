@@ -1,14 +1,15 @@
 """What the generated modules are written in: base structs, constraint markers, the operation record.
 
-A generated struct has every member optional (None = unset), because a missing required member is a constraint violation
-to be reported with all the others, not a failure to decode. ``__required__`` names those members. Constraints stand in
+A generated struct can be made without any of its members (None = unset), because a missing required member is a
+constraint violation to be reported with all the others, not a failure to decode. ``__required__`` names those members;
+they are ``Required`` to the type checker, since no operation sees a request before it was checked. Constraints stand in
 the annotation (``Annotated[str, Text(...)]``), where msgspec passes over them and ``constraints`` reads them.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
 
 import msgspec
 
@@ -19,6 +20,20 @@ Integer = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 """A model ``integer``: outside 32 bits it is no integer to AWS but a serialization error."""
 Long = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 """A model ``long``: 64 bits."""
+
+MISSING: Any = None
+"""A required member before it was set."""
+
+if TYPE_CHECKING:
+    _T = TypeVar("_T")
+    Required = Annotated[_T, "a member that every checked request has"]
+else:
+
+    class Required:
+        """What the decoder takes for a required member: null is a violation that the checks report."""
+
+        def __class_getitem__(cls, member: Any) -> Any:
+            return member | None
 
 
 class Shape(msgspec.Struct, kw_only=True, rename="camel"):
