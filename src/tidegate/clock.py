@@ -81,6 +81,11 @@ def monotonic() -> float:
     return time.monotonic()
 
 
+def busy() -> float:
+    """Seconds of the processor that this thread has had: what others on the machine take does not count."""
+    return time.thread_time()
+
+
 class Ids(Protocol):
     """Where identifiers and secrets come from."""
 

@@ -7,6 +7,7 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -610,3 +611,21 @@ def test_one_of_a_set_that_meets_a_lock_leaves_the_others_alone(postgres_url: st
             await asyncio.wait_for(one, 10)
 
         run(Watched(database), scenario)
+
+
+def test_in_a_lane_accounts_take_turns() -> None:
+    """Whatever waits of one: the thread is the other's next."""
+    lane, begun, go, order = units._Threads(1, "test"), threading.Event(), threading.Event(), list[str]()
+
+    def first() -> None:
+        begun.set()
+        go.wait(10)
+
+    lane.submit("a", first)
+    assert begun.wait(10)
+    for party in ("a",) * 50 + ("b",):
+        lane.submit(party, partial(order.append, party))
+    go.set()
+    lane.shutdown()
+    assert order.index("b") == 1
+    assert len(order) == 51

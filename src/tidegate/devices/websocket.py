@@ -26,6 +26,13 @@ _EDGE = 1
 """The edge's reason for reading nothing."""
 
 
+class _Within(Edge):
+    """An edge whose tunnel has waited for its turn."""
+
+    __slots__ = ()
+    waits = False
+
+
 class Tunnel(Sliced):
     """One connection whose bytes are WebSocket frames."""
 
@@ -36,7 +43,7 @@ class Tunnel(Sliced):
         super().__init__()
         self._server = server
         self._frames = Protocol(SERVER, max_size=MAX_MESSAGE)
-        self.edge = Edge(server, framed=True, signer=signer)
+        self.edge = _Within(server, framed=True, signer=signer)
 
     # -- what asyncio calls --
 

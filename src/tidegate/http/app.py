@@ -89,6 +89,7 @@ class App:
         operation: Operation | None = None
         try:
             caller, candidates, allows = await self._authenticate(request)
+            request.peer.belongs(caller.account)
             operation, labels = _route(candidates, request)
             handler = self._handlers.get((operation.plane, operation.name))
             if handler is None:

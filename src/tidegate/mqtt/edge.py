@@ -447,6 +447,7 @@ class Edge(Sliced):
             server.connected(connection, self.peer)
         self._carry_out(effects, now)
         if self.ticket is not None:
+            self.ticket.party, _ = identity.scope
             self.ticket.release()
         if self.transport is None:
             self._lost()

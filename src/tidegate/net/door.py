@@ -20,11 +20,12 @@ from __future__ import annotations
 import asyncio
 import collections
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Final, NamedTuple, Protocol, cast
 
 from tidegate.net import room
 from tidegate.net.addresses import owner
+from tidegate.net.fairness import Turns
 from tidegate.net.ledger import Ledger, Seen
 from tidegate.net.room import Room
 from tidegate.net.unfinished import Holding, Unfinished
@@ -83,7 +84,7 @@ class Way(Protocol):
 class Ticket:
     """A connection, from its acceptance until it is gone."""
 
-    __slots__ = ("_door", "address", "drop", "key", "since", "socket", "state", "way")
+    __slots__ = ("_door", "address", "drop", "key", "party", "since", "socket", "state", "way")
 
     def __init__(self, door: Door, way: Way, address: str, since: float, drop: Callable[[], object]) -> None:
         self._door = door
@@ -91,6 +92,8 @@ class Ticket:
         self.address = address
         """The client's; behind a trusted balancer what that one says."""
         self.key = owner(address)
+        self.party: Hashable = None
+        """Whose turns of the loop its client takes: an account, once that is known."""
         self.since = since
         self.state = SILENT
         self.drop = drop
@@ -107,6 +110,25 @@ class Ticket:
         """The connection is there: it can be sent away through its transport."""
         if self.state is not GONE:
             self.drop = cast("asyncio.Transport", transport).abort
+
+    @property
+    def whose(self) -> Hashable:
+        """The party that its turns of the loop are taken from: the account, else the address."""
+        return self.key if self.party is None else self.party
+
+    def admits(self) -> bool:
+        """Whether the client may do something at once; if not it is to wait for its ``turn``."""
+        return self._door.turns.admits(self.whose)
+
+    def soon(self, act: Callable[[], object]) -> None:
+        """Do something for the client when its turn comes."""
+        self._door.turns.soon(self.whose, act)
+
+    async def turn(self) -> None:
+        """Wait until the client may do something."""
+        came = asyncio.Event()
+        self._door.turns.wait(self.whose, came.set)
+        await came.wait()
 
     def confirm(self) -> None:
         """Have the kernel acknowledge what was read, because no answer of ours will take the acknowledgement along.
@@ -151,6 +173,7 @@ class Door:
         self.limits = limits
         self.room = limits.room or room.room(room.limit())
         self.ledger = Ledger()
+        self.turns = Turns(asyncio.get_running_loop())
         self.unfinished = Unfinished(limits.unfinished)
         self.sheds: list[Shed] = []
         self._loop = asyncio.get_running_loop()

@@ -3,7 +3,8 @@
 A read brings up to 256 KiB, and uvloop goes on reading a socket up to 32 times while the client keeps it full: eight
 megabytes of one client in one turn, in which nobody else is heard. Here what is more than a first slice is cut up;
 reading stops meanwhile, and goes on when all of it is taken in. A slice grows while it costs little and shrinks when it
-takes more than a millisecond, so that large bodies are no slower and floods of tiny packets no burden.
+takes more than a millisecond, so that large bodies are no slower and floods of tiny packets no burden. Where several
+accounts work the slices take turns by account (``fairness``).
 
 TLS hides the end of a stream behind what is still unread. Nothing that arrived before the end is lost: the end waits.
 """
@@ -66,6 +67,8 @@ class Sliced(asyncio.Protocol):
 
     __slots__ = ("_below", "_held", "_untaken", "ticket")
 
+    waits: ClassVar[bool] = True
+    """Whether also the first little that arrives waits for its account's turn; else the protocol sees to that."""
     patient: ClassVar[int] = 0
     """Reasons that are waited for even when the client has gone: what it said is still to be carried out."""
 
@@ -132,16 +135,20 @@ class Sliced(asyncio.Protocol):
     # -- what asyncio calls --
 
     def data_received(self, data: bytes) -> None:
-        if self._untaken is None and len(data) <= FIRST:
-            self.received(data)
-            return
         if self._untaken is not None:
             self._untaken.chunks.append(data)
+            return
+        at_once = not self.waits or self.ticket is None or self.ticket.admits()
+        if len(data) <= FIRST and at_once:
+            self.received(data)
             return
         self._untaken = _Rest()
         self._untaken.chunks.append(data)
         self.hold(SLICED)
-        self._turn()
+        if at_once:
+            self._turn()
+        else:
+            self._soon(self._untaken)
 
     def eof_received(self) -> bool | None:
         if self._untaken is None:
@@ -165,7 +172,10 @@ class Sliced(asyncio.Protocol):
     def _soon(self, rest: _Rest) -> None:
         if not rest.due:
             rest.due = True
-            asyncio.get_running_loop().call_soon(self._turn)
+            if self.ticket is None:
+                asyncio.get_running_loop().call_soon(self._turn)
+            else:
+                self.ticket.soon(self._turn)
 
     def _turn(self) -> None:
         rest = self._untaken

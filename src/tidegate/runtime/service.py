@@ -121,10 +121,10 @@ class Service:
             case InParts():
                 return await self._in_parts(handler, call, request, lane)
             case Computed():
-                found = await self.unit.read(in_lane(lane, lambda tx: handler.read(tx, call, request)))
+                found = await self.unit.read(in_lane(lane, lambda tx: handler.read(tx, call, request), account))
                 return await asyncio.to_thread(handler.compute, call, request, found)
             case Read():
-                return await self.unit.read(in_lane(lane, handler.transaction(call, request)))
+                return await self.unit.read(in_lane(lane, handler.transaction(call, request), account))
             case Prepared():
                 prepared = await self._prepared(handler, call, request)
                 work = handler.transaction(call, request, prepared)
@@ -132,7 +132,7 @@ class Service:
                 work = handler.transaction(call, request)
         if audit.counts(handler, call, request):
             work = audit.recorded(work, handler, call, request)
-        in_lane(lane, work)
+        in_lane(lane, work, account)
         return await self.unit.transact(locks_rows(work) if isinstance(handler, Report) else work)
 
     async def _in_parts(self, handler: InParts[Q, Any], call: Call, request: Q, lane: Lane) -> Any:
@@ -140,7 +140,7 @@ class Service:
         so_far: Unfinished | None = None
         while True:
             async with self._parts:
-                answer = await self.unit.read(in_lane(lane, _part(handler, call, request, so_far)))
+                answer = await self.unit.read(in_lane(lane, _part(handler, call, request, so_far), call.account))
                 if not isinstance(answer, Unfinished):
                     return answer
                 so_far = answer

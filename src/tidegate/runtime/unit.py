@@ -3,7 +3,7 @@
 Two ways, one interface. On SQLite everything that arrives in one turn of the event loop shares a transaction and a
 commit (``call_soon(flush)``: no thread, no added latency). On PostgreSQL each work runs on a thread with a connection
 of its own; those marked ``together`` (devices' requests) go a few sets at a time, and a set is what came meanwhile.
-Lanes have threads of their own, so that no kind of work waits behind another kind.
+Lanes have threads of their own, so that no kind of work waits behind another kind; in a lane accounts take turns.
 
 A work that meets a lock of somebody else does not wait for it on its thread: it is run again a little later, for a few
 seconds, and then refused.
@@ -16,14 +16,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from tidegate.clock import monotonic
+from tidegate.net.fairness import Queues
 from tidegate.sparing import Sparing
-from tidegate.store.database import Blocked, Database, Lane, Outcome, OutcomeUnknown, StoreUnavailable, Work, lane_of
+from tidegate.store.database import (
+    Blocked,
+    Database,
+    Lane,
+    Outcome,
+    OutcomeUnknown,
+    StoreUnavailable,
+    Work,
+    lane_of,
+    party_of,
+)
 from tidegate.store.shared import FEW
 
 T = TypeVar("T")
@@ -243,6 +256,30 @@ class Ticked(_Landing):
         self._database.close()
 
 
+class _Threads:
+    """Threads of a lane. Parties take turns, and what came first of one goes first."""
+
+    def __init__(self, count: int, name: str) -> None:
+        self._threads = ThreadPoolExecutor(count, thread_name_prefix=f"tidegate-{name}")
+        self._waiting: Queues[Hashable, Callable[[], object]] = Queues()
+        self._guard = threading.Lock()
+
+    def submit(self, party: Hashable, act: Callable[[], object]) -> None:
+        """Have something done."""
+        with self._guard:
+            self._waiting.put(party, act)
+        self._threads.submit(self._do_next)
+
+    def _do_next(self) -> None:
+        with self._guard:
+            act = self._waiting.take()
+        act()
+
+    def shutdown(self) -> None:
+        """End the threads."""
+        self._threads.shutdown()
+
+
 class Pooled(_Landing):
     """Each work, or each set of works that go together, on a thread of its own."""
 
@@ -252,11 +289,8 @@ class Pooled(_Landing):
     def __init__(self, database: Database) -> None:
         super().__init__()
         self._database = database
-        self._threads = {
-            lane: ThreadPoolExecutor(count, thread_name_prefix=f"tidegate-{lane.value}")
-            for lane, count in _THREADS.items()
-        }
-        self._blocked = ThreadPoolExecutor(_THREADS_OF_BLOCKED, thread_name_prefix="tidegate-blocked")
+        self._threads = {lane: _Threads(count, lane.value) for lane, count in _THREADS.items()}
+        self._blocked = _Threads(_THREADS_OF_BLOCKED, "blocked")
         self._under_way = 0
         self._empty = asyncio.Event()
         self._waiting: deque[tuple[Work[Any], asyncio.Future[Any]]] = deque()
@@ -267,7 +301,7 @@ class Pooled(_Landing):
     def transact(self, work: Work[T]) -> asyncio.Future[T]:
         if hasattr(work, "first") and not self._closed:
             return self._wait_for_others(work)
-        return self._hand_over(lane_of(work), lambda: self._database.commit([work])[0])
+        return self._hand_over(lane_of(work), self._alone(work), party_of(work))
 
     def _wait_for_others(self, work: Work[T]) -> asyncio.Future[T]:
         self.calls += 1
@@ -289,7 +323,7 @@ class Pooled(_Landing):
             for some in [taken] if len(taken) >= FEW else [[one] for one in taken]:
                 self._sets += 1
                 self._under_way += 1
-                self._threads[Lane.DEVICES].submit(self._carry_out_set, some)
+                self._threads[Lane.DEVICES].submit(None, partial(self._carry_out_set, some))
 
     def _carry_out_set(self, taken: list[tuple[Work[Any], asyncio.Future[Any]]]) -> None:
         batch = [(work, future) for work, future in taken if not future.cancelled()]
@@ -307,9 +341,9 @@ class Pooled(_Landing):
             if not isinstance(outcome.error, Blocked):
                 self.land(future, outcome)
             elif len(batch) == 1:
-                self._wait_for_lock(future, self._alone(work), outcome, monotonic(), _LOCK_PAUSE_S)
+                self._wait_for_lock(future, self._alone(work), outcome, monotonic(), _LOCK_PAUSE_S, party_of(work))
             else:  # one of them met a lock, and few of the others will
-                self._submit(self._threads[Lane.DEVICES], future, self._alone(work))
+                self._submit(self._threads[Lane.DEVICES], future, self._alone(work), party=party_of(work))
         self._schedule()
         self._one_less()
 
@@ -317,30 +351,31 @@ class Pooled(_Landing):
         return lambda: self._database.commit([work])[0]
 
     def read(self, work: Work[T]) -> asyncio.Future[T]:
-        return self._hand_over(lane_of(work), lambda: _outcome(lambda: self._database.read(work)))
+        return self._hand_over(lane_of(work), lambda: _outcome(lambda: self._database.read(work)), party_of(work))
 
     def reset(self) -> asyncio.Future[None]:
         return self._hand_over(Lane.OPERATORS, lambda: _outcome(self._database.reset))
 
-    def _hand_over(self, lane: Lane, call: Callable[[], Outcome[T]]) -> asyncio.Future[T]:
+    def _hand_over(self, lane: Lane, call: Callable[[], Outcome[T]], party: Hashable = None) -> asyncio.Future[T]:
         if self._closed:
             return self.refused()
         self.calls += 1
         future: asyncio.Future[T] = self._loop.create_future()
-        self._submit(self._threads[lane], future, call)
+        self._submit(self._threads[lane], future, call, party=party)
         return future
 
     def _submit(
         self,
-        threads: ThreadPoolExecutor,
+        threads: _Threads,
         future: asyncio.Future[T],
         call: Callable[[], Outcome[T]],
         since: float | None = None,
         pause: float = _LOCK_PAUSE_S,
+        party: Hashable = None,
     ) -> None:
         """Run a call on a thread; one that met a lock ``since`` an instant paused before that for so many seconds."""
         self._under_way += 1
-        threads.submit(self._carry_out, future, call, since, pause)
+        threads.submit(party, partial(self._carry_out, future, call, since, pause, party))
 
     def _wait_for_lock(
         self,
@@ -349,6 +384,7 @@ class Pooled(_Landing):
         outcome: Outcome[T],
         since: float,
         pause: float,
+        party: Hashable,
     ) -> None:
         """Run a call again that met a lock, or give it up."""
         if future.done() or monotonic() - since >= _LOCK_PATIENCE_S:
@@ -357,13 +393,18 @@ class Pooled(_Landing):
         self._under_way += 1
 
         def again() -> None:
-            self._submit(self._blocked, future, call, since, min(2 * pause, _LONGEST_LOCK_PAUSE_S))
+            self._submit(self._blocked, future, call, since, min(2 * pause, _LONGEST_LOCK_PAUSE_S), party)
             self._one_less()
 
         self._loop.call_later(pause, again)
 
     def _carry_out(
-        self, future: asyncio.Future[T], call: Callable[[], Outcome[T]], since: float | None, pause: float
+        self,
+        future: asyncio.Future[T],
+        call: Callable[[], Outcome[T]],
+        since: float | None,
+        pause: float,
+        party: Hashable,
     ) -> None:
         outcome = Outcome[T](None, [], OutcomeUnknown("the server was interrupted"))
         try:
@@ -374,7 +415,7 @@ class Pooled(_Landing):
         except Exception as error:  # noqa: BLE001 - handed to the caller
             outcome = Outcome(None, [], error)
         finally:
-            self._loop.call_soon_threadsafe(self._landed, future, call, outcome, since, pause)
+            self._loop.call_soon_threadsafe(self._landed, future, call, outcome, since, pause, party)
 
     def _landed(
         self,
@@ -383,9 +424,10 @@ class Pooled(_Landing):
         outcome: Outcome[T],
         since: float | None,
         pause: float,
+        party: Hashable,
     ) -> None:
         if isinstance(outcome.error, Blocked):
-            self._wait_for_lock(future, call, outcome, monotonic() if since is None else since, pause)
+            self._wait_for_lock(future, call, outcome, monotonic() if since is None else since, pause, party)
         else:
             self.land(future, outcome)
         self._one_less()

@@ -206,6 +206,7 @@ class App:
             caller = await self._callers.caller(target)
         except S3Error as error:
             raise self._failed(error, sender.address) from None
+        sender.belongs(caller.account)
         request = _request(exchange, target, caller)
         operation = route(request)
         call = Call(caller.account, wall_now(), caller.bounded, partial(self._permit, caller, sender))
@@ -255,7 +256,7 @@ class App:
         except FileNotFoundError:  # deleted for good since it was found
             raise S3Error("NoSuchKey") from None
         try:
-            async with self._work.downloads.turn():
+            async with self._work.downloads.turn(answer.owner):
                 await exchange.begin(answer.status, _headers(answer.headers, request_id), span.length)
                 for index, start, length in segments.pieces(span.segments, span.start, span.length):
                     await exchange.send(files[index], start, length)

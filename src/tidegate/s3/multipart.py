@@ -65,7 +65,7 @@ def _number(request: Request) -> int:
 
 async def upload_part(work: Work, call: Call, request: Request) -> Answer:
     """UploadPart."""
-    upload, number = _upload(work, call, request), _number(request)
+    (owner, upload), number = _owned(work, call, request), _number(request)
     brought = incoming.algorithm(request)
     if brought is not None and upload.algorithm is not None and brought != upload.algorithm:
         raise S3Error(
@@ -73,7 +73,7 @@ async def upload_part(work: Work, call: Call, request: Request) -> Answer:
             f"Checksum Type mismatch occurred, expected checksum Type: {upload.algorithm}, actual checksum Type: "
             f"{brought}",
         )
-    async with work.uploads.turn(), incoming.received(work, request, upload.algorithm) as received:
+    async with work.uploads.turn(owner), incoming.received(work, request, upload.algorithm) as received:
         part = await work.off(work.folder.put_part, upload, number, received, call.now)
         algorithm = received.digests.algorithm
     sums = {f"x-amz-checksum-{algorithm}": part.checksum} if algorithm and part.checksum else {}
@@ -82,7 +82,7 @@ async def upload_part(work: Work, call: Call, request: Request) -> Answer:
 
 async def upload_part_copy(work: Work, call: Call, request: Request) -> Answer:
     """UploadPartCopy: bytes of an object that is there."""
-    upload, number = _upload(work, call, request), _number(request)
+    (owner, upload), number = _owned(work, call, request), _number(request)
     original, segments = objects.copied(work, call, request)
     try:
         span = ranges.wanted(request.headers.get("x-amz-copy-source-range"), original.size)
@@ -92,7 +92,7 @@ async def upload_part_copy(work: Work, call: Call, request: Request) -> Answer:
     body = Segments(work, segments, start, length)
     try:
         copied = request._replace(body=body, headers={"content-length": str(length)})
-        async with work.uploads.turn(), incoming.received(work, copied, upload.algorithm) as received:
+        async with work.uploads.turn(owner), incoming.received(work, copied, upload.algorithm) as received:
             part = await work.off(work.folder.put_part, upload, number, received, call.now)
     finally:
         body.close()
@@ -101,9 +101,14 @@ async def upload_part_copy(work: Work, call: Call, request: Request) -> Answer:
     return Answer(headers=headers, body=xmltext.document("CopyPartResult", members))
 
 
+def _owned(work: Work, call: Call, request: Request) -> tuple[str, Upload]:
+    """The upload a request is about, and whose bucket it is in."""
+    owner = buckets.existing(work, call, request.bucket).owner
+    return owner, work.folder.upload(request.bucket, request.key, request.query.get("uploadId", ""))
+
+
 def _upload(work: Work, call: Call, request: Request) -> Upload:
-    buckets.existing(work, call, request.bucket)
-    return work.folder.upload(request.bucket, request.key, request.query.get("uploadId", ""))
+    return _owned(work, call, request)[1]
 
 
 async def abort_multipart_upload(work: Work, call: Call, request: Request) -> Answer:

@@ -75,8 +75,8 @@ async def put_object(work: Work, call: Call, request: Request) -> Answer:
     """PutObject."""
     check_key(request)
     described, condition = about(request.headers), only(request.headers)
-    buckets.existing(work, call, request.bucket)
-    async with work.uploads.turn(), incoming.received(work, request) as received:
+    owner = buckets.existing(work, call, request.bucket).owner
+    async with work.uploads.turn(owner), incoming.received(work, request) as received:
         digests = received.digests
         if digests.algorithm is not None and digests.checksum is not None:
             described = About(described.headers, described.metadata, {digests.algorithm: digests.checksum})
@@ -106,7 +106,7 @@ async def head_object(work: Work, call: Call, request: Request) -> Answer:
 
 
 async def _read(work: Work, call: Call, request: Request) -> Answer:
-    buckets.existing(work, call, request.bucket)
+    owner = buckets.existing(work, call, request.bucket).owner
     if request.flag("partNumber"):
         raise S3Error("NotImplemented", Query="partNumber")
     version, segments = find(work, request.bucket, request.key, request.query.get("versionId"))
@@ -120,9 +120,9 @@ async def _read(work: Work, call: Call, request: Request) -> Answer:
     if part is None:
         if request.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED":
             headers |= _sums(version)
-        return Answer(200, headers, span=Span(segments, 0, version.size))
+        return Answer(200, headers, span=Span(segments, 0, version.size), owner=owner)
     headers["content-range"] = part.header(version.size)
-    return Answer(206, headers, span=Span(segments, part.start, part.length))
+    return Answer(206, headers, span=Span(segments, part.start, part.length), owner=owner)
 
 
 def find(work: Work, bucket: str, key: str, version_id: str | None) -> tuple[Version, list[Segment]]:

@@ -56,3 +56,5 @@ class Answer(NamedTuple):
     span: Span | None = None
     length: int | None = None
     """Content-Length where it is not that of the body."""
+    owner: str = ""
+    """The account whose object is streamed."""

@@ -236,10 +236,17 @@ def together(work: Work[T], first: First) -> Work[T]:
     return locks_rows(in_lane(Lane.DEVICES, work))
 
 
-def in_lane(lane: Lane, work: Work[T]) -> Work[T]:
-    """Mark a work that is not an operator's."""
+def in_lane(lane: Lane, work: Work[T], party: Hashable = None) -> Work[T]:
+    """Mark a work with its lane, and with whose it is: in a lane parties take turns."""
     work.lane = lane  # type: ignore[attr-defined]
+    work.party = party  # type: ignore[attr-defined]
     return work
+
+
+def party_of(work: Work[Any]) -> Hashable:
+    """Whose work it is; None if it was not said."""
+    party: Hashable = getattr(work, "party", None)
+    return party
 
 
 def lane_of(work: Work[Any]) -> Lane:

@@ -136,6 +136,7 @@ class Connection(Sliced):
         "_url",
     )
 
+    waits = False  # requests do
     _transport: asyncio.Transport
     _peer: Peer
     _body: list[bytes]
@@ -179,6 +180,7 @@ class Connection(Sliced):
             certificate=tls.getpeercert(binary_form=True) if tls else None,
             address=address,
             tls=tls is not None,
+            ticket=self.ticket,
         )
         if self.ticket is not None:
             self.ticket.release()  # TLS is through; HTTP has times of its own
@@ -474,6 +476,8 @@ class Connection(Sliced):
         self._last, self._task = True, None  # the error knows us: a circle
 
     async def _serve(self, waiting: _Waiting) -> None:
+        if await self._left_meanwhile():
+            return
         answer = await self._ask(waiting)
         keep = waiting.keep and not (self._stopping and not self._queue)
         if isinstance(answer, Stream):
@@ -518,8 +522,20 @@ class Connection(Sliced):
             self._transport.write(b"0\r\n\r\n")
         return keep
 
+    async def _left_meanwhile(self) -> bool:
+        """Wait for a turn; whether the client has gone, who is owed nothing of what has not begun."""
+        if self.ticket is None or self.ticket.admits():
+            return False
+        await self.ticket.turn()
+        if self._transport.is_closing():
+            self._task = None
+            return True
+        return False
+
     async def _converse(self, exchange: Exchange) -> None:
         assert self._owner.converse is not None
+        if await self._left_meanwhile():
+            return
         whole = False
         try:
             await self._owner.converse(exchange)

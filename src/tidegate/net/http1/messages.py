@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Literal, NamedTuple
 
+from tidegate.net.door import Ticket
+
 Headers = list[tuple[bytes, bytes]]
 """ASGI's: lower-case names, in order of arrival."""
 
@@ -17,13 +19,19 @@ class Peer(NamedTuple):
     """The connection a request came over.
 
     ``device`` is true on the device listener, ``tls`` where it is encrypted; ``certificate`` is the DER of the client
-    certificate whose key the TLS handshake proved, if there was one.
+    certificate whose key the TLS handshake proved, if there was one; ``ticket`` what the door gave for it.
     """
 
     device: bool = False
     certificate: bytes | None = None
     address: str = ""
     tls: bool = False
+    ticket: Ticket | None = None
+
+    def belongs(self, account: str) -> None:
+        """Say whose requests come over it, so that accounts have their turns."""
+        if self.ticket is not None:
+            self.ticket.party = account
 
 
 class Request(NamedTuple):
