@@ -15,7 +15,7 @@ import pytest
 
 from tests.mqtt.live import PATIENCE, Certificates, Live
 from tests.mqtt.rig import SCOPE, Someone, denying
-from tidegate.mqtt import codec
+from tidegate.mqtt import codec, edge
 from tidegate.mqtt.codec import Connack, Disconnect, Filter, Puback, Publish, Suback, Subscribe, Will
 from tidegate.mqtt.session import Ending
 from tidegate.mqtt.settings import Settings
@@ -127,6 +127,19 @@ def test_many_pipelined_requests_are_all_answered(certificates: Certificates) ->
         answers = [client.read() for _ in range(2000)]
     assert answers == [Publish(f"{P}/get/accepted", str(number).encode()) for number in range(2000)]
     live.stop()
+
+
+def test_packets_that_are_dear_take_turns_and_none_is_lost(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each packet has a turn of the loop of its own here, also those of a client that is gone."""
+    monkeypatch.setattr(edge, "_TURN_S", -1.0)
+    topics = [f"t/{number}" for number in range(100)]
+    with live.raw(live.device("lamp")) as client:
+        client.connect()
+        client.send(*(Publish(f"{P}/get", topic.encode()) for topic in topics))
+        assert [client.read().payload for _ in topics] == [topic.encode() for topic in topics]
+        client.send(*(Publish(f"{P}/get", topic.encode()) for topic in topics))
+    seen = [live.plane.seen.get(timeout=PATIENCE).topic for _ in range(2 * len(topics))]
+    assert seen == [f"{P}/get"] * 2 * len(topics)
 
 
 def test_receive_is_needed_for_a_reply(live: Live) -> None:

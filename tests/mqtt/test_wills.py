@@ -140,6 +140,9 @@ class _Holder:
         self.later_only = later_only
         self.asked: list[object] = []
 
+    def pressed(self) -> bool:
+        return False
+
     def wake(self) -> None:
         """Nothing waits."""
 

@@ -409,3 +409,26 @@ def test_loading_reads_an_exclusive_thing_for_any_client_id(fleet: Fleet, client
     device = fleet.load(client_id=client_id)
     assert device is not None
     assert [(thing.name, thing.exclusive) for thing in device.things] == [("t1", True)]
+
+
+def test_policies_of_groups_count_up_to_a_bound_and_beyond_it_deny(fleet: Fleet) -> None:
+    """Else each message would be judged by a megabyte of patterns."""
+    fleet.thing("t")
+    target = fleet.group("g", "t")
+    resources = [f"arn:*?b{number}*" for number in range(100)]
+    document = json.dumps({"Statement": {"Effect": "Allow", "Action": "iot:*", "Resource": [*resources, "*"]}})
+    document += " " * (identity.MOST_OF_GROUPS // 50 - len(document))
+
+    def attach(name: str, group: str, text: str) -> None:
+        fleet.run("CreatePolicy", policy_name=name, policy_document=text)
+        fleet.run("AttachPolicy", policy_name=name, target=group)
+
+    for number in range(5):
+        group = fleet.group(f"g{number}", "t", parent=None)
+        for policy in range(10):
+            attach(f"p{number}-{policy}", group, document)
+    assert fleet.bind("t").allows("iot:Publish", "topic/a")
+    attach("one-more", target, document[:1000].rstrip() if len(document) < 1000 else document)
+    bound = fleet.bind("t")
+    assert not bound.allows("iot:Publish", "topic/a")
+    assert "more than 102400 characters" in bound.decide("iot:Publish", "topic/a").reason

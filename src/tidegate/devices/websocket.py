@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from itertools import groupby
 from typing import Any, cast
 
 from websockets.frames import CloseCode, Frame, Opcode
@@ -57,8 +58,12 @@ class Tunnel(Sliced):
     def received(self, data: bytes) -> None:
         self._frames.receive_data(data)
         events = self._frames.events_received()
-        for event in events:
-            self._received(cast("Frame", event))
+        for carries, frames in groupby((cast("Frame", event) for event in events), _carries):
+            if carries:  # at once, however many frames: they are handled by time
+                self.edge.data_received(b"".join(bytes(frame.data) for frame in frames))
+            else:
+                for frame in frames:
+                    self._received(frame)
         if not events:
             self.confirm()
         if self._frames.parser_exc is not None:
@@ -81,9 +86,7 @@ class Tunnel(Sliced):
     # -- frames --
 
     def _received(self, frame: Frame) -> None:
-        if frame.opcode in (Opcode.BINARY, Opcode.CONT):
-            self.edge.data_received(bytes(frame.data))
-        elif frame.opcode is Opcode.TEXT:
+        if frame.opcode is Opcode.TEXT:
             self._frames.fail(CloseCode.UNSUPPORTED_DATA, "MQTT travels in binary frames")
             self._broken("text frame")
         elif frame.opcode is Opcode.CLOSE:
@@ -115,6 +118,10 @@ class Tunnel(Sliced):
         self._transport.writelines([each for each in pieces if each])  # each in a TLS record of its own, in one write
         if pieces and not pieces[-1]:
             self._transport.close()
+
+
+def _carries(frame: Frame) -> bool:
+    return frame.opcode in (Opcode.BINARY, Opcode.CONT)
 
 
 class _Framed(asyncio.Transport):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Protocol, cast
 
-from tidegate.clock import Clock, Ids, Millis
+from tidegate.clock import Clock, Ids, Millis, monotonic
 from tidegate.mqtt.broker import Broker
 from tidegate.mqtt.codec import Reason
 from tidegate.mqtt.deadlines import Deadlines
@@ -42,7 +42,9 @@ from tidegate.store.database import StoreUnavailable
 
 _TURNS = 3
 """Turns of the loop a PUBACK waits for its reply: one to decide, one to commit, one to hand the outcome over."""
-_IDENTIFYING, _STALLED, _PENDING, _RATE, _OWED = 1, 2, 4, 8, 16
+_IDENTIFYING, _STALLED, _PENDING, _RATE, _OWED, _TIRED = 1, 2, 4, 8, 16, 32
+_TURN_S = 0.005
+"""How long a client's packets are handled in one turn of the loop: each may be dear, by what its policies say."""
 
 
 class Host(Protocol):
@@ -126,6 +128,7 @@ class Edge(Sliced):
         "_signer",
         "_stalled_at",
         "_turns",
+        "_until",
         "connection",
         "deadline",
         "end_timer",
@@ -165,6 +168,7 @@ class Edge(Sliced):
         self._asking: asyncio.Task[Identity | None] | None = None
         self._dirty = False
         self._turns = 0
+        self._until = 0.0
         self._replies: Replies | None = None  # only while there are some
         self._revision = 0
         self._stalled_at = 0.0
@@ -187,7 +191,11 @@ class Edge(Sliced):
             self.heard = server.deadlines.second
             if not connection.over_rate:
                 connection.may_send_again()
+        if self._held & _TIRED:
+            connection.reader.feed(data)
+            return
         now = server.clock.now()
+        self._until = monotonic() + _TURN_S
         effects = connection.receive(data, now)
         if effects:
             self._carry_out(effects, now)
@@ -219,10 +227,21 @@ class Edge(Sliced):
 
     def _lost(self) -> None:
         connection, now = self.connection, self._server.clock.now()
+        self._until = monotonic() + _TURN_S
         while connection.stopped and not connection.broken:  # it is not paid any more, but what has arrived counts
             self._carry_out(connection.go_on(now), now)
+        if connection.tired:
+            self._later(self._lose_on)
+            return
         self._carry_out(connection.lost(), now)
         self.connection.mute()
+
+    def _lose_on(self) -> None:
+        """Handle more of what a client that is gone had sent."""
+        now = self._server.clock.now()
+        self._until = monotonic() + _TURN_S
+        self._carry_out(self.connection.advance(now), now)
+        self._lost()
 
     def pause_writing(self) -> None:
         self._stalled_at = self._server.beat()
@@ -308,15 +327,40 @@ class Edge(Sliced):
             self._take_paid()
             if connection.stopped:
                 self.hold(_OWED)
+        if connection.tired and not self._held & _TIRED:
+            self.hold(_TIRED)
+            self._later(self._rested)
         if self._replies is not None and len(self._replies) >= settings.max_pending_requests:
             self.hold(_PENDING)
         if connection.over_rate and not self._held & _RATE:
             self.hold(_RATE)
             self._server.throttled.append(self)
 
+    def pressed(self) -> bool:
+        return monotonic() > self._until
+
+    def _later(self, act: Callable[[], None]) -> None:
+        """Do something in the client's next turn."""
+        if self.ticket is not None:
+            self.ticket.soon(act)
+        else:
+            self._server.loop.call_soon(act)
+
+    def _rested(self) -> None:
+        """Others have had their turn."""
+        if self.transport is None:
+            return  # ``_lost`` goes on
+        if not self._held & _IDENTIFYING:
+            self._go_on()
+        if self.connection.tired:
+            self._later(self._rested)
+        else:
+            self.release(_TIRED)
+
     def _take_paid(self) -> None:
         """Handle what waited for PUBACKs that are paid."""
         connection, now = self.connection, self._server.clock.now()
+        self._until = monotonic() + _TURN_S
         while connection.paid:
             self._carry_out(connection.go_on(now), now)
 
@@ -330,6 +374,7 @@ class Edge(Sliced):
     def _go_on(self) -> None:
         """Go on with what has arrived, then with what comes."""
         now = self._server.clock.now()
+        self._until = monotonic() + _TURN_S
         self._carry_out(self.connection.advance(now), now)
         self._limit()
 

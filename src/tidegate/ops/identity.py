@@ -25,6 +25,17 @@ from tidegate.store.database import Tx
 
 _OF_CONNECT: Final = frozenset({"iot:connectattributes", "iot:lastwilltopic"})
 """Condition keys that have a value at CONNECT alone, in lower case."""
+MOST_OF_GROUPS: Final = 50 * 2048
+"""Characters of policies that a thing may have of its groups and those above them; with more it may do nothing.
+
+Ours: AWS's quotas let a thing have 700 policies so, and a single message would take a third of a second to judge.
+"""
+_TOO_MUCH: Final = (
+    policy.parse(
+        '{"Statement": {"Effect": "Deny", "Action": "*", "Resource": "*"}}',
+        f"(policies of its thing groups: more than {MOST_OF_GROUPS} characters)",
+    ),
+)
 _ATTRIBUTES: msgspec.json.Decoder[dict[str, str]] = msgspec.json.Decoder(dict[str, str])
 
 
@@ -266,7 +277,8 @@ def meant(found: Sequence[_S], server_name: str | None) -> _S | None:
 def _thing(tx: Tx, scope: int, groups: str, row: certificates.AttachedThing) -> Thing:
     in_force = policies.in_force_for_thing(tx, scope, groups, row.id)
     attributes = _ATTRIBUTES.decode(row.attributes)
-    return Thing(row.name, attributes, bool(row.exclusive), parsed(in_force), row.type_name)
+    bounded = sum(len(entry.document) for entry in in_force) <= MOST_OF_GROUPS
+    return Thing(row.name, attributes, bool(row.exclusive), parsed(in_force) if bounded else _TOO_MUCH, row.type_name)
 
 
 def parsed(documents: Iterable[policies.InForce]) -> tuple[policy.Policy, ...]:

@@ -37,6 +37,10 @@ class Holder(Protocol):
         """Output appeared, or the connection closed."""
         ...
 
+    def pressed(self) -> bool:
+        """Whether the client has had its time, and others are to have theirs before its next packet."""
+        ...
+
     def doubt(self, *, later: bool) -> Ask | None:
         """How to find out who the client is by now; None while its identity is known to be what it was found to be.
 
@@ -50,6 +54,9 @@ class _Nobody:
 
     def wake(self) -> None:
         """Ignore it."""
+
+    def pressed(self) -> bool:
+        return False
 
     def doubt(self, *, later: bool) -> Ask | None:
         return None
@@ -88,6 +95,7 @@ class Connection:
         "state",
         "stopped",
         "subscribes",
+        "tired",
         "unseen",
         "unsent",
         "will",
@@ -114,6 +122,7 @@ class Connection:
         self.owed: list[Ack] | None = None
         self.stopped = False  # nothing more is taken from it until it was paid what it is owed
         self.broken = False  # nor then: it broke the protocol, and is told when it was paid
+        self.tired = False  # whole packets may have arrived that are not handled: others are to have their turn first
         self.unseen = 0  # PUBACKs written that the client cannot have seen yet
         self.subscribes = 0
         self.settings = settings
@@ -193,6 +202,7 @@ class Connection:
         """Handle the whole packets that have arrived, as far as the state permits."""
         effects: list[Effect] = []
         self.effects = effects
+        self.tired = False
         try:
             while not (self.over_rate or self.stopped) and (handlers := _HANDLERS.get(self.state)) is not None:
                 packet = self.reader.next_packet()
@@ -202,6 +212,9 @@ class Connection:
                 if handler is None:
                     raise ProtocolError(Reason.PROTOCOL_ERROR, f"{type(packet).__name__} while {self.state.value}")
                 handler(self, packet, now)
+                if self.holder.pressed():
+                    self.tired = True
+                    break
         except ProtocolError as error:
             if self.owed:
                 self.stopped = self.broken = True
