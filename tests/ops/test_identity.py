@@ -417,13 +417,13 @@ def test_policies_of_groups_count_up_to_a_bound_and_beyond_it_deny(fleet: Fleet)
     target = fleet.group("g", "t")
     resources = [f"arn:*?b{number}*" for number in range(100)]
     document = json.dumps({"Statement": {"Effect": "Allow", "Action": "iot:*", "Resource": [*resources, "*"]}})
-    document += " " * (identity.MOST_OF_GROUPS // 50 - len(document))
+    document += " " * (identity.MOST_OF_GROUPS // 30 - len(document))
 
     def attach(name: str, group: str, text: str) -> None:
         fleet.run("CreatePolicy", policy_name=name, policy_document=text)
         fleet.run("AttachPolicy", policy_name=name, target=group)
 
-    for number in range(5):
+    for number in range(3):
         group = fleet.group(f"g{number}", "t", parent=None)
         for policy in range(10):
             attach(f"p{number}-{policy}", group, document)
@@ -431,4 +431,20 @@ def test_policies_of_groups_count_up_to_a_bound_and_beyond_it_deny(fleet: Fleet)
     attach("one-more", target, document[:1000].rstrip() if len(document) < 1000 else document)
     bound = fleet.bind("t")
     assert not bound.allows("iot:Publish", "topic/a")
-    assert "more than 102400 characters" in bound.decide("iot:Publish", "topic/a").reason
+    assert "more than 61440 characters" in bound.decide("iot:Publish", "topic/a").reason
+
+
+def test_variables_weigh_what_they_may_stand_for(fleet: Fleet) -> None:
+    fleet.thing("t")
+    target = fleet.group("g", "t")
+    resources = [*(f"arn:*${{iot:ClientId}}?{number}*" for number in range(50)), "*"]
+    document = json.dumps({"Statement": {"Effect": "Allow", "Action": "iot:*", "Resource": resources}})
+    assert 8 * len(document) < identity.MOST_OF_GROUPS < 10 * (len(document) + 50 * 128)
+    allowed = []
+    for number in range(10):
+        fleet.run("CreatePolicy", policy_name=f"p{number}", policy_document=document)
+        fleet.run("AttachPolicy", policy_name=f"p{number}", target=target)
+        allowed.append(fleet.bind("t").allows("iot:Publish", "topic/a"))
+    assert allowed == sorted(allowed, reverse=True)
+    assert allowed[0]
+    assert not allowed[-1]
