@@ -16,7 +16,7 @@ from tidegate.core import audit as rules
 from tidegate.ops import audit
 from tidegate.ops.audit import Entry, Wanted
 from tidegate.ops.call import Call, Origin
-from tidegate.ops.handler import AtBroker, Report, Write
+from tidegate.ops.handler import AtBroker, Write
 from tidegate.ops.table import HANDLERS
 from tidegate.ops.things import create_thing
 from tidegate.pki.vault import Vault
@@ -137,7 +137,7 @@ def change(database: Database, call: Call) -> Callable[..., Entry]:
         request = iot.OPERATIONS[name].request(**members)
         before = len(entries(database))
         work = audit.recorded(handler.transaction(mine, request), handler, mine, request)
-        transact(database, locks_rows(work) if isinstance(handler, Report) else work)
+        transact(database, work)
         *_, last = entries(database)
         assert len(entries(database)) == before + 1
         return last

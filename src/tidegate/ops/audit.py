@@ -23,7 +23,7 @@ from tidegate.ops.call import Call, Origin
 from tidegate.ops.handler import Handler, Write
 from tidegate.store import audit as stored
 from tidegate.store import scopes
-from tidegate.store.database import Tx, Work
+from tidegate.store.database import Tx, Work, marked
 
 T = TypeVar("T")
 
@@ -118,7 +118,7 @@ def counts(handler: Handler, call: Call, request: Any) -> bool:
 
 
 def recorded(work: Work[Any], handler: Handler, call: Call, request: Any) -> Work[Any]:
-    """A work that carries out an operation, and then puts its entry into the log."""
+    """A work that carries out an operation, and then puts its entry into the log; it is run as ``work`` would be."""
     image = handler.image if isinstance(handler, Write) else None
 
     def look(tx: Tx) -> Image:
@@ -135,7 +135,7 @@ def recorded(work: Work[Any], handler: Handler, call: Call, request: Any) -> Wor
         append(tx, made)
         return response
 
-    return both
+    return marked(work).doing(both)
 
 
 def _made(response: Any) -> str | None:

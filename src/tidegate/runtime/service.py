@@ -23,7 +23,6 @@ from tidegate.ops.handler import (
     Q,
     R,
     Read,
-    Report,
     Unfinished,
 )
 from tidegate.pki.vault import Vault
@@ -32,7 +31,7 @@ from tidegate.runtime.refusals import Refusals
 from tidegate.runtime.relay import Relay
 from tidegate.runtime.unit import Unit
 from tidegate.store import scopes
-from tidegate.store.database import Lane, Tx, Work, in_lane, locks_rows
+from tidegate.store.database import Lane, Tx, Work, in_lane
 
 _NOWHERE = Origin()
 _PART_S = 0.005
@@ -132,8 +131,7 @@ class Service:
                 work = handler.transaction(call, request)
         if audit.counts(handler, call, request):
             work = audit.recorded(work, handler, call, request)
-        in_lane(lane, work, account)
-        return await self.unit.transact(locks_rows(work) if isinstance(handler, Report) else work)
+        return await self.unit.transact(in_lane(lane, work, account))
 
     async def _in_parts(self, handler: InParts[Q, Any], call: Call, request: Q, lane: Lane) -> Any:
         """An operation that looks at much, a little at a time: one part of one such call in a turn of the loop."""

@@ -34,8 +34,7 @@ from tidegate.store.database import (
     OutcomeUnknown,
     StoreUnavailable,
     Work,
-    lane_of,
-    party_of,
+    marked,
 )
 from tidegate.store.shared import FEW
 
@@ -299,9 +298,10 @@ class Pooled(_Landing):
         self._closed = False
 
     def transact(self, work: Work[T]) -> asyncio.Future[T]:
-        if hasattr(work, "first") and not self._closed:
+        work = marked(work)
+        if work.first is not None and not self._closed:
             return self._wait_for_others(work)
-        return self._hand_over(lane_of(work), self._alone(work), party_of(work))
+        return self._hand_over(work.lane, self._alone(work), work.party)
 
     def _wait_for_others(self, work: Work[T]) -> asyncio.Future[T]:
         self.calls += 1
@@ -341,9 +341,9 @@ class Pooled(_Landing):
             if not isinstance(outcome.error, Blocked):
                 self.land(future, outcome)
             elif len(batch) == 1:
-                self._wait_for_lock(future, self._alone(work), outcome, monotonic(), _LOCK_PAUSE_S, party_of(work))
+                self._wait_for_lock(future, self._alone(work), outcome, monotonic(), _LOCK_PAUSE_S, marked(work).party)
             else:  # one of them met a lock, and few of the others will
-                self._submit(self._threads[Lane.DEVICES], future, self._alone(work), party=party_of(work))
+                self._submit(self._threads[Lane.DEVICES], future, self._alone(work), party=marked(work).party)
         self._schedule()
         self._one_less()
 
@@ -351,7 +351,8 @@ class Pooled(_Landing):
         return lambda: self._database.commit([work])[0]
 
     def read(self, work: Work[T]) -> asyncio.Future[T]:
-        return self._hand_over(lane_of(work), lambda: _outcome(lambda: self._database.read(work)), party_of(work))
+        work = marked(work)
+        return self._hand_over(work.lane, lambda: _outcome(lambda: self._database.read(work)), work.party)
 
     def reset(self) -> asyncio.Future[None]:
         return self._hand_over(Lane.OPERATORS, lambda: _outcome(self._database.reset))

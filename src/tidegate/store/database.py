@@ -18,6 +18,7 @@ from enum import Enum
 from typing import Any, Generic, Protocol, TypeVar
 
 T = TypeVar("T")
+S = TypeVar("S")
 Row = tuple[Any, ...]
 Params = Mapping[str, Any]
 
@@ -224,35 +225,61 @@ class Database(Protocol):
         ...
 
 
-def locks_rows(work: Work[T]) -> Work[T]:
-    """Mark a work that guards itself with row locks and version checks, so that many may run at once (PostgreSQL)."""
-    work.locks_rows = True  # type: ignore[attr-defined]
-    return work
+class Marked(Generic[T]):
+    """A work that says how it is to be run; any other is an operator's, and relies on running as if alone."""
+
+    __slots__ = ("first", "lane", "locks_rows", "party", "run")
+
+    def __init__(
+        self,
+        run: Work[T],
+        lane: Lane = Lane.OPERATORS,
+        *,
+        locks_rows: bool = False,
+        first: First | None = None,
+        party: Hashable = None,
+    ) -> None:
+        self.run = run
+        self.lane = lane
+        self.locks_rows = locks_rows
+        """It guards itself with row locks and version checks, so that many may run at once (PostgreSQL)."""
+        self.first = first
+        """It may share a transaction with others like it: they begin with one read."""
+        self.party = party
+        """Whose it is; in a lane parties take turns."""
+
+    def __call__(self, tx: Tx) -> T:
+        """Run it."""
+        return self.run(tx)
+
+    def doing(self, run: Work[S]) -> Marked[S]:
+        """Something else, to be run in the same way."""
+        return Marked(run, self.lane, locks_rows=self.locks_rows, first=self.first, party=self.party)
 
 
-def together(work: Work[T], first: First) -> Work[T]:
+def marked(work: Work[T]) -> Marked[T]:
+    """A work with its marks."""
+    return work if isinstance(work, Marked) else Marked(work)
+
+
+def locks_rows(work: Work[T]) -> Marked[T]:
+    """Mark a work that guards itself with row locks and version checks."""
+    found = marked(work)
+    found.locks_rows = True
+    return found
+
+
+def together(work: Work[T], first: First) -> Marked[T]:
     """Mark a work that ``locks_rows`` and may share a transaction with others like it: they begin with one read."""
-    work.first = first  # type: ignore[attr-defined]
-    return locks_rows(in_lane(Lane.DEVICES, work))
+    return Marked(work, Lane.DEVICES, locks_rows=True, first=first)
 
 
-def in_lane(lane: Lane, work: Work[T], party: Hashable = None) -> Work[T]:
-    """Mark a work with its lane, and with whose it is: in a lane parties take turns."""
-    work.lane = lane  # type: ignore[attr-defined]
-    work.party = party  # type: ignore[attr-defined]
-    return work
-
-
-def party_of(work: Work[Any]) -> Hashable:
-    """Whose work it is; None if it was not said."""
-    party: Hashable = getattr(work, "party", None)
-    return party
-
-
-def lane_of(work: Work[Any]) -> Lane:
-    """The lane a work was marked with."""
-    lane: Lane = getattr(work, "lane", Lane.OPERATORS)
-    return lane
+def in_lane(lane: Lane, work: Work[T], party: Hashable = None) -> Marked[T]:
+    """Mark a work with its lane, and with whose it is."""
+    found = marked(work)
+    found.lane = lane
+    found.party = party
+    return found
 
 
 def transact(database: Database, work: Work[T]) -> T:

@@ -44,7 +44,7 @@ from tidegate.store.database import (
     Tx,
     Work,
     Written,
-    lane_of,
+    marked,
 )
 from tidegate.store.shared import Shared
 from tidegate.store.watch import LONGEST_S, Watch
@@ -234,7 +234,7 @@ class PostgresDatabase:
     def _together(self, works: Sequence[Work[Any]], begins: Sequence[First]) -> list[Outcome[Any]] | None:
         """Run works in one transaction; None if they cannot go together, and nothing of them was kept."""
         try:
-            with self._connection("BEGIN ISOLATION LEVEL READ COMMITTED", lane_of(works[0])) as connection:
+            with self._connection("BEGIN ISOLATION LEVEL READ COMMITTED", marked(works[0]).lane) as connection:
                 gathered, read = Gathered(), Shared(self._known, partial(self._write_all, connection))
                 read.read(PostgresTx(connection, self._known), begins)
                 outcomes = [_one_of(work, PostgresTx(connection, self._known, gathered, read)) for work in works]
@@ -251,7 +251,7 @@ class PostgresDatabase:
         return connection.execute(self._known[query].sql, {"rows": _json(rows)}).rowcount
 
     def _attempt(self, work: Work[Any]) -> Outcome[Any]:
-        guarded = getattr(work, "locks_rows", False)
+        guarded = marked(work).locks_rows
         level = "READ COMMITTED" if guarded else "SERIALIZABLE"
         for attempt in range(_ATTEMPTS):
             with contextlib.nullcontext() if guarded else self._gate.passed(alone=attempt >= _FREE_ATTEMPTS):
@@ -264,7 +264,7 @@ class PostgresDatabase:
         return Outcome(None, [], StoreUnavailable(f"PostgreSQL: gave up after {_ATTEMPTS} serialisation conflicts"))
 
     def _once(self, begin: str, work: Work[Any]) -> Outcome[Any]:
-        with self._connection(begin, lane_of(work)) as connection:
+        with self._connection(begin, marked(work).lane) as connection:
             tx = PostgresTx(connection, self._known)
             try:
                 value = work(tx)
@@ -278,7 +278,7 @@ class PostgresDatabase:
 
     def read(self, work: Work[T]) -> T:
         try:
-            with self._connection("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", lane_of(work)) as connection:
+            with self._connection("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", marked(work).lane) as connection:
                 return work(PostgresTx(connection, self._known))
         except psycopg.Error as error:
             raise _as_outcome(error) from error

@@ -20,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from tidegate.store.database import First, Params, Row, Spoiled, Tx, Work, Written
+from tidegate.store.database import First, Marked, Params, Row, Spoiled, Tx, Work, Written
 from tidegate.store.statements import Statement
 
 FEW = 8
@@ -112,5 +112,5 @@ def firsts(works: Sequence[Work[Any]]) -> list[First] | None:
     """Where works begin, if enough of them say so to be worth a statement for all."""
     if len(works) < FEW:
         return None
-    found = [first for first in (getattr(work, "first", None) for work in works) if first is not None]
+    found = [work.first for work in works if isinstance(work, Marked) and work.first is not None]
     return found if len(found) >= FEW else None
