@@ -14,7 +14,7 @@ import uvloop
 
 from tidegate.net.door import LIMITS, Door
 from tidegate.net.door import Limits as DoorLimits
-from tidegate.net.http1.connection import HEAD_LIMIT
+from tidegate.net.http1.intake import HEAD_LIMIT
 from tidegate.net.http1.listener import Listener
 from tidegate.net.http1.messages import Answer, Limits, Request
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import uvloop
 
-from tidegate.net.http1.connection import HEAD_LIMIT
 from tidegate.net.http1.exchange import BrokenBodyError, Exchange
+from tidegate.net.http1.intake import HEAD_LIMIT
 from tidegate.net.http1.listener import Listener
 from tidegate.net.http1.messages import Answer, Limits, Request, Stream
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import http
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from tidegate.net.http1.messages import Headers, Limits, Request
@@ -215,3 +215,7 @@ class Exchange:
             GoneError: the client is no longer there.
         """
         await self._outlet.send(file, start, length)
+
+
+Converse = Callable[[Exchange], Awaitable[None]]
+"""Reads a request's body and answers it; raises nothing but GoneError."""

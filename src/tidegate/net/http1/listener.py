@@ -12,7 +12,8 @@ from email.utils import formatdate
 from tidegate.clock import wall_now
 from tidegate.net.door import Door, Ticket
 from tidegate.net.entrance import Entrance, Networks
-from tidegate.net.http1.connection import Connection, Converse
+from tidegate.net.http1.connection import Connection
+from tidegate.net.http1.exchange import Converse
 from tidegate.net.http1.messages import Answer, Limits, Refusal, Refuse, Render, Respond, Upgrade
 
 log = logging.getLogger("tidegate.net")
