@@ -24,13 +24,12 @@ from tidegate.net.pages import Own
 from tidegate.objects.refusals import RefusedError
 from tidegate.s3 import addressing, buckets, chunked, listings, multipart, objects, segments
 from tidegate.s3.addressing import Head, Target
-from tidegate.s3.asking import Act, Gate
+from tidegate.s3.asking import Act, AwayError, Gate
 from tidegate.s3.callers import Caller, Callers, Holder
 from tidegate.s3.errors import S3Error
 from tidegate.s3.request import Answer, Body, Request, Span
 from tidegate.s3.work import Call, Work
 from tidegate.sparing import Sparing
-from tidegate.store.database import StoreUnavailable
 
 log = logging.getLogger("tidegate.s3")
 
@@ -81,7 +80,7 @@ _BUCKET: Final = {
     ("PUT", ""): _op(buckets.create_bucket),
     ("HEAD", ""): _op(buckets.head_bucket, "ListBucket"),
     ("DELETE", ""): _op(buckets.delete_bucket),
-    ("GET", ""): _op(listings.list_objects, "ListBucket"),
+    ("GET", ""): _op(listings.list_objects, "ListBucket"),  # boto3's Bucket.objects calls it
     ("GET", "list-type"): _op(listings.list_objects_v2, "ListBucket"),
     ("GET", "location"): _op(buckets.get_bucket_location),
     ("GET", "versioning"): _op(buckets.get_bucket_versioning),
@@ -98,7 +97,7 @@ _OBJECT: Final = {
     ("DELETE", ""): _op(objects.delete_object),
     ("POST", "uploads"): _op(multipart.create_multipart_upload, "PutObject"),
     ("PUT", "uploadId"): _op(multipart.upload_part, "PutObject"),
-    ("PUT", "uploadId copy"): _op(multipart.upload_part_copy, "PutObject"),
+    ("PUT", "uploadId copy"): _op(multipart.upload_part_copy, "PutObject"),  # copies of 8 MB and more, boto3 and CLI
     ("GET", "uploadId"): _op(multipart.list_parts, "ListMultipartUploadParts"),
     ("POST", "uploadId"): _op(multipart.complete_multipart_upload, "PutObject"),
     ("DELETE", "uploadId"): _op(multipart.abort_multipart_upload),
@@ -368,7 +367,7 @@ def _refusal(error: Exception, name: str, request_id: str, sparing: Sparing) -> 
     if full or (isinstance(error, sqlite3.Error) and error.sqlite_errorcode == sqlite3.SQLITE_FULL):
         sparing.error("%s failed, request %s: the disk is full", name, request_id)
         return S3Error("InsufficientStorage")
-    if isinstance(error, StoreUnavailable):
+    if isinstance(error, AwayError):
         sparing.error("%s failed, request %s: %s", name, request_id, error)
         return S3Error("ServiceUnavailable")
     if isinstance(error, sqlite3.Error) and (error.sqlite_errorcode or 0) & 0xFF in _DAMAGED:

@@ -17,9 +17,12 @@ import msgspec
 
 from tidegate.clock import Millis
 from tidegate.core.contexts import Place
-from tidegate.store.database import StoreUnavailable
 
 _AWAY: Final = "the store does not answer"
+
+
+class AwayError(Exception):
+    """Whoever answers cannot just now: the server's store is not there."""
 
 
 class Credential(NamedTuple):
@@ -43,7 +46,7 @@ class Act(NamedTuple):
 
 
 class Gate(Protocol):
-    """What the endpoint asks."""
+    """What the endpoint asks. What is to be awaited raises ``AwayError``."""
 
     async def credential(self, key_id: str, token: str | None) -> Credential | None:
         """The secret and the owner of an access key."""
@@ -69,7 +72,7 @@ class Gate(Protocol):
 class Line:
     """The endpoint's end of the socket; a ``Gate``.
 
-    Raises ``ConnectionError`` where the server is gone, ``StoreUnavailable`` where its store is, ``RuntimeError`` where
+    Raises ``ConnectionError`` where the server is gone, ``AwayError`` where its store is, ``RuntimeError`` where
     it could not answer.
     """
 
@@ -102,7 +105,7 @@ class Line:
         if fault is None:
             waiting.set_result(value)
         else:
-            waiting.set_exception(StoreUnavailable(fault) if fault == _AWAY else RuntimeError(fault))
+            waiting.set_exception(AwayError(fault) if fault == _AWAY else RuntimeError(fault))
 
     async def _ask(self, name: str, *arguments: Any) -> Any:
         if self._ended:
@@ -161,7 +164,7 @@ async def answer(
         value = fault = None
         try:
             value = await known[name](*arguments)
-        except StoreUnavailable:  # the other end writes its line
+        except AwayError:  # the other end writes its line
             fault = _AWAY
         except Exception as error:  # noqa: BLE001 - the endpoint must not wait for ever
             failed(error)

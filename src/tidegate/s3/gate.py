@@ -6,6 +6,9 @@ socket (``asking.py``), at whose other end this stands. An endpoint inside the s
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from tidegate.clock import Millis
 from tidegate.core import arn, contexts, texts
 from tidegate.core.contexts import Place
@@ -14,7 +17,8 @@ from tidegate.ops import audit
 from tidegate.ops.call import Origin
 from tidegate.runtime.access import Identity
 from tidegate.runtime.service import Service
-from tidegate.s3.asking import Act, Credential
+from tidegate.s3.asking import Act, AwayError, Credential
+from tidegate.store.database import StoreUnavailable
 
 
 class LocalGate:
@@ -27,9 +31,10 @@ class LocalGate:
         """The secret and the owner of an access key; None if there is none, or not with this session token.
 
         Raises:
-            StoreError: the store cannot be read.
+            AwayError: the store cannot be read.
         """
-        found = await self._service.access.find(key_id, token)
+        with _away():
+            found = await self._service.access.find(key_id, token)
         if not isinstance(found, Identity):
             return None
         named = arn.parse(found.principal)
@@ -42,9 +47,10 @@ class LocalGate:
         ``place`` is where its request came in.
 
         Raises:
-            StoreError: the store cannot be read.
+            AwayError: the store cannot be read.
         """
-        found = await self._service.access.find(key_id, token)
+        with _away():
+            found = await self._service.access.find(key_id, token)
         if not isinstance(found, Identity):
             return texts.access.denied(key_id, action, resource, "because its access key is gone")
         self._service.access.used(found)
@@ -60,13 +66,15 @@ class LocalGate:
         """Put into the audit log what the holder of a key is about to do; returns once that is durable.
 
         Raises:
-            StoreError: the store cannot take it; it must not be done then.
+            AwayError: the store cannot take it; it must not be done then.
         """
-        found = await self._service.access.find(key_id, token)
+        with _away():
+            found = await self._service.access.find(key_id, token)
         principal = found.principal if isinstance(found, Identity) else "unknown"
         origin = Origin(edge="s3", source=place.address or "", access_key_id=key_id, request_id=act.request_id)
-        call = await self._service.call(act.account, place.region or "", principal, origin)
-        await self._service.note(audit.asked_outside(call, act.operation, act.resource))
+        with _away():
+            call = await self._service.call(act.account, place.region or "", principal, origin)
+            await self._service.note(audit.asked_outside(call, act.operation, act.resource))
 
     def refused(self, address: str, who: str, code: str) -> None:
         """Count a refusal for the audit log."""
@@ -75,3 +83,11 @@ class LocalGate:
     async def now(self) -> Millis:
         """The service's clock, by which its own presigned URLs are judged."""
         return self._service.clock.now()
+
+
+@contextmanager
+def _away() -> Iterator[None]:
+    try:
+        yield
+    except StoreUnavailable as error:
+        raise AwayError(str(error)) from error
