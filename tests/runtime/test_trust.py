@@ -19,7 +19,7 @@ from tidegate.ops.call import Call
 from tidegate.ops.table import HANDLERS
 from tidegate.pki import authority, certificates, tls
 from tidegate.runtime import unit as units
-from tidegate.runtime.trust import Own, Trust
+from tidegate.runtime.trust import Credentials, Trust
 from tidegate.store.database import Database
 from tidegate.wire import iot
 
@@ -35,8 +35,8 @@ class Site:
         self.unit = units.over(database)
         self.trust = Trust(self.unit, self.own, tidy_s=0, now=lambda: self.now)
 
-    def own(self) -> Own:
-        return Own(self.ca.trusted, self.ca.server_files(self.directory, now=self.now, ids=IDS))
+    def own(self) -> Credentials:
+        return Credentials(self.ca.trusted, self.ca.server_files(self.directory, now=self.now, ids=IDS))
 
     async def do(self, name: str, **members: Any) -> Any:
         handler, request = HANDLERS["iot", name], iot.OPERATIONS[name].request(**members)

@@ -8,7 +8,7 @@ from tidegate.clock import Ids
 from tidegate.http import control
 from tidegate.net import pages
 from tidegate.net.http1.messages import Answer, Request
-from tidegate.net.pages import Own, Refusal
+from tidegate.net.pages import Names, Refusal
 from tidegate.sparing import Sparing
 from tidegate.wire import protocol
 from tidegate.wire.errors import AccessDeniedException
@@ -23,7 +23,7 @@ class Guard:
     from names that are not the server's.
     """
 
-    def __init__(self, own: Own, ids: Ids, *, auth: bool) -> None:
+    def __init__(self, own: Names, ids: Ids, *, auth: bool) -> None:
         self._own = own
         self._ids = ids
         self._auth = auth

@@ -35,7 +35,7 @@ _DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
 _LONGEST_SHOWN: Final = 100
 
 
-class Own(NamedTuple):
+class Names(NamedTuple):
     """The names of a server: what its operator calls it, and where it listens (lower case, no ports)."""
 
     names: frozenset[str] = frozenset()
@@ -51,10 +51,10 @@ class Refusal(NamedTuple):
     message: str
 
 
-def own(names: Iterable[str], listening: Iterable[str]) -> Own:
+def own(names: Iterable[str], listening: Iterable[str]) -> Names:
     """The names of a server: those its operator gave it, and the hosts that it listens on."""
     given = frozenset(name.lower().strip("[]").removesuffix(".") for name in names if name)
-    return Own(given | {host.lower() for host in listening if host}, given)
+    return Names(given | {host.lower() for host in listening if host}, given)
 
 
 def malformed(target: str, hosts: Sequence[str], version: str) -> str | None:
@@ -75,7 +75,7 @@ def malformed(target: str, hosts: Sequence[str], version: str) -> str | None:
     return None
 
 
-def refusal(own: Own, host: str | None, origin: str | None, fetch_site: str | None) -> Refusal | None:
+def refusal(own: Names, host: str | None, origin: str | None, fetch_site: str | None) -> Refusal | None:
     """Why a request that nobody signed is not for us; None if it is.
 
     ``host`` is None where HTTP/1.0 left it out, as no browser does. Repeated headers come joined by commas.
@@ -93,7 +93,7 @@ def refusal(own: Own, host: str | None, origin: str | None, fetch_site: str | No
     return None
 
 
-def stranger(own: Own, host: str | None) -> Refusal | None:
+def stranger(own: Names, host: str | None) -> Refusal | None:
     """Why what asks for no signature is not told to a request with this ``Host``; None if it is.
 
     For servers with authentication, which may have names that they do not know. Nobody can rebind an address, or a
@@ -106,7 +106,7 @@ def stranger(own: Own, host: str | None) -> Refusal | None:
 
 
 @lru_cache(maxsize=256)
-def called(own: Own, host: str) -> bool:
+def called(own: Names, host: str) -> bool:
     """Whether a ``Host`` names this server: as loopback, by one of its names or one below it, or as one of AWS's."""
     name, address = parsed(host)
     if name in own.names or (address is not None and _loopback(address)):

@@ -45,7 +45,7 @@ _OVERLAP: Final = 64
 _Read = Callable[[Tx, int, int], list[tuple[int, str]]]
 
 
-class Own(NamedTuple):
+class Credentials(NamedTuple):
     """What the data directory holds: PEM of our authorities, and the server's certificates."""
 
     trusted: str
@@ -58,7 +58,7 @@ class Trust:
     def __init__(
         self,
         unit: Unit,
-        own: Callable[[], Own],
+        own: Callable[[], Credentials],
         *,
         watched: Sequence[Path] = (),
         beside: Mapping[str, Sequence[Chain]] = MappingProxyType({}),

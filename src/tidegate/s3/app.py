@@ -20,7 +20,7 @@ from tidegate.net.http1.exchange import BrokenBodyError, Exchange, SlowBodyError
 from tidegate.net.http1.messages import Answer as Rendered
 from tidegate.net.http1.messages import Headers, Peer, Refusal
 from tidegate.net.http1.outlet import GoneError
-from tidegate.net.pages import Own
+from tidegate.net.pages import Names
 from tidegate.objects.refusals import RefusedError
 from tidegate.s3 import addressing, buckets, chunked, listings, multipart, objects, segments
 from tidegate.s3.addressing import Head, Target
@@ -154,7 +154,7 @@ class App:
         ids: Ids,
         domains: Sequence[str],
         observe: Observe,
-        own: Own | None = None,
+        own: Names | None = None,
     ) -> None:
         """``own`` are the names of a server that asks for no signature; None where a page would have to sign."""
         self._work, self._callers, self._gate, self._ids = work, callers, gate, ids
@@ -226,7 +226,7 @@ class App:
         throttled = self._failures.throttles(address, guessed=error.code in _COUNTED)
         return S3Error("SlowDown") if throttled else error
 
-    def _keep_out(self, own: Own, head: Head, address: str) -> None:
+    def _keep_out(self, own: Names, head: Head, address: str) -> None:
         """Refuse what a web page sends that has no business here."""
         get = head.headers.get
         found = pages.refusal(own, get("host"), get("origin"), get("sec-fetch-site"))
