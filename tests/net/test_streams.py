@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 import uvloop
 
+from tests.mqtt.live import Certificates
 from tidegate.net.http1.exchange import BrokenBodyError, Exchange
 from tidegate.net.http1.intake import HEAD_LIMIT
 from tidegate.net.http1.listener import Listener
@@ -38,9 +40,15 @@ class Client:
 
 
 @asynccontextmanager
-async def connected(listener: Listener, count: int = 1) -> AsyncIterator[list[Client]]:
-    address = await listener.open("127.0.0.1", 0)
-    clients = [Client(*await asyncio.open_connection(*address)) for _ in range(count)]
+async def connected(listener: Listener, certificates: Certificates | None = None) -> AsyncIterator[list[Client]]:
+    """A client; with ``certificates``, over TLS."""
+    ours: ssl.SSLContext | None = None
+    theirs: dict[str, Any] = {}
+    if certificates is not None:
+        ours = certificates.server_context()
+        theirs = {"ssl": certificates.client_context(None), "server_hostname": "localhost"}
+    address = await listener.open("127.0.0.1", 0, ours)
+    clients = [Client(*await asyncio.open_connection(*address, **theirs))]
     try:
         async with asyncio.timeout(20):
             yield clients
@@ -276,5 +284,64 @@ def test_a_file_goes_out_and_nothing_is_smuggled_into_its_head(tmp_path: Path) -
             for _ in range(2):
                 assert b"x: a  x-evil: 1\r\n" in await client.head()
                 assert await client.reader.readexactly(len(data)) == data
+
+    run(scenario)
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return Certificates(tmp_path_factory.mktemp("pki"))
+
+
+def test_over_tls(certificates: Certificates, tmp_path: Path) -> None:
+    """Bodies and files both ways, and a refusal under a client that goes on sending."""
+    data = os.urandom(3_000_000)
+    (tmp_path / "file").write_bytes(data)
+
+    async def converse(exchange: Exchange) -> None:
+        if exchange.request.raw_path == b"/refused":
+            await exchange.begin(404, [], 2)
+            await exchange.write(b"no")
+            return
+        got = b"".join([part async for part in parts(exchange)])
+        file = os.open(tmp_path / "file", os.O_RDONLY)
+        try:
+            await exchange.begin(200, [], len(data) + len(got))
+            await exchange.write(got)
+            await exchange.send(file, 0, len(data))
+        finally:
+            os.close(file)
+
+    async def scenario() -> None:
+        async with connected(streaming(converse), certificates) as (client,):
+            client.writer.write(b"PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 2000000\r\n\r\n" + data[:2_000_000])
+            assert b"content-length: 5000000\r\n" in await client.head()
+            assert await client.reader.readexactly(5_000_000) == data[:2_000_000] + data
+            client.writer.write(b"PUT /refused HTTP/1.1\r\nHost: h\r\nContent-Length: 3000000\r\n\r\n" + data)
+            assert (await client.head()).startswith(b"HTTP/1.1 404 ")
+            assert await client.reader.readexactly(2) == b"no"
+
+    run(scenario)
+
+
+async def parts(exchange: Exchange) -> AsyncIterator[bytes]:
+    while data := await exchange.read():
+        yield data
+
+
+def test_an_endless_answer_over_tls(certificates: Certificates) -> None:
+    async def scenario() -> None:
+        source = Source(endless=True)
+        listener = Listener(source.respond, Limits())
+        async with connected(listener, certificates) as (client,):
+            client.writer.write(b"GET /s HTTP/1.1\r\nHost: h\r\n\r\n")
+            await client.head()
+            for _ in range(3):
+                source.chunks.put_nowait(b"event: x\n\n")
+                assert await client.chunk() == b"event: x\n\n"
+            closing = asyncio.create_task(listener.close(grace=15))
+            assert await client.chunk() == b""
+            await closing
+            assert source.closed.is_set()
 
     run(scenario)
