@@ -149,11 +149,11 @@ def test_the_parts_of_the_header_come_in_any_order() -> None:
 
 def test_the_date_may_be_http_s() -> None:
     headers = {"host": HOST, "date": formatdate(usegmt=True)}
-    at = sigv4.signed_at(None, headers["date"])
+    at = sigv4.stamped(headers["date"])
     scope = sigv4.Scope(at[:8], "eu-west-1", "s3")
     payload = sigv4.EMPTY_SHA256
     block = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers)).encode()
-    canonical = next(sigv4.canonical_requests("GET", [b"/b/k"], [b""], [block], "date;host", payload.encode()))
+    canonical = next(sigv4.canonical_requests("GET", [b"/b/k"], [b""], [block], b"date;host", payload.encode()))
     value = sigv4.signature(SECRET, scope, sigv4.string_to_sign(at, scope, canonical))
     credential = f"Credential=AKIDEXAMPLE/{scope}"
     headers["authorization"] = f"{sigv4.ALGORITHM} {credential}, SignedHeaders=date;host, Signature={value}"

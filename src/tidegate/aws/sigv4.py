@@ -75,22 +75,14 @@ class UnreadableError(Exception):
         self.broken = broken
 
 
-class Authorization(NamedTuple):
-    """The parameters of an ``Authorization`` header."""
-
-    credential: str
-    signed_headers: str
-    value: bytes
-
-
-def authorization(value: bytes) -> Authorization:
-    """Read an ``Authorization`` header; its parameters may come in any order.
+def authorization(value: bytes) -> tuple[str, str, bytes]:
+    """Credential, signed headers and signature of an ``Authorization`` header, in whatever order they come.
 
     Raises:
         UnreadableError: one of them is missing.
     """
     if found := _HEADER_FORM.match(value):
-        return Authorization(found[1].decode("latin-1"), found[2].decode("latin-1"), found[3])
+        return found[1].decode("latin-1"), found[2].decode("latin-1"), found[3]
     scheme, _, rest = value.decode("latin-1").strip().partition(" ")
     fields: dict[str, str] = {}
     if scheme == ALGORITHM:
@@ -102,7 +94,7 @@ def authorization(value: bytes) -> Authorization:
     lacking = [name for name in ("Credential", "Signature", "SignedHeaders") if not fields.get(name)]
     if lacking:
         raise UnreadableError(lacking)
-    return Authorization(fields["Credential"], fields["SignedHeaders"], fields["Signature"].encode("latin-1"))
+    return fields["Credential"], fields["SignedHeaders"], fields["Signature"].encode("latin-1")
 
 
 def claim(credential: str) -> Claim | None:
@@ -158,18 +150,17 @@ def instant(text: str) -> Millis:
     return int(datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()) * 1000
 
 
-def signed_at(amz_date: str | None, date: str | None) -> str:
-    """The stamp of a signed request, from ``X-Amz-Date`` or else ``Date``, which may be written as HTTP does.
+def stamped(date: str) -> str:
+    """The stamp of a ``Date`` header, which may be written as HTTP does; it counts where there is no ``X-Amz-Date``.
 
     What is in no form of a date comes back as it is; ``instant`` refuses it.
     """
-    text = amz_date or date or ""
-    if amz_date or _ISO_BASIC.match(text):
-        return text
+    if _ISO_BASIC.match(date):
+        return date
     try:
-        return parsedate_to_datetime(text).astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+        return parsedate_to_datetime(date).astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
     except (ValueError, OverflowError):
-        return text
+        return date
 
 
 # --------------------------------------------------------------------------------------------------- canonical request
@@ -200,14 +191,10 @@ def header_blocks(
     """
     yield b"".join([name + b":" + values[name] + b"\n" for name in names])
     host, _, port = values.get(b"host", b"").rpartition(b":")
-    bare = [host] if host and (port in (b"80", b"443") or (port.isdigit() and any_port)) else []
-    for other in (*bare, *hosts):
+    if host and (port in (b"80", b"443") or (port.isdigit() and any_port)):
+        hosts = (host, *hosts)
+    for other in hosts:
         yield b"".join([name + b":" + (other if name == b"host" else values[name]) + b"\n" for name in names])
-
-
-def trimmed(value: bytes) -> bytes:
-    """A header's value as it is signed."""
-    return b" ".join(value.split())
 
 
 def canonical_requests(
@@ -215,14 +202,13 @@ def canonical_requests(
     paths: Iterable[bytes],
     queries: Iterable[bytes],
     blocks: Iterable[bytes],
-    signed_headers: str,
+    signed_headers: bytes,
     payload: bytes,
 ) -> Iterator[bytes]:
     """What may have been hashed: every way an honest client can spell these, the usual one first."""
-    head = method.upper().encode("latin-1", "replace") + b"\n"
-    tail = b"\n" + signed_headers.encode("latin-1", "replace") + b"\n" + payload
+    head, tail = method.upper().encode("latin-1", "replace"), signed_headers + b"\n" + payload
     for path, query, block in itertools.product(paths, queries, blocks):
-        yield head + path + b"\n" + query + b"\n" + block + tail
+        yield b"%b\n%b\n%b\n%b\n%b" % (head, path, query, block, tail)
 
 
 # ------------------------------------------------------------------------------------------------------------ signature
@@ -230,14 +216,15 @@ def canonical_requests(
 
 def string_to_sign(at: str, scope: Scope, canonical: bytes) -> str:
     """What is signed; ``at`` is a stamp."""
-    return f"{ALGORITHM}\n{at}\n{scope}\n{sha256(canonical).hexdigest()}"
+    date, region, service = scope
+    return f"{ALGORITHM}\n{at}\n{date}/{region}/{service}/{TERMINATOR}\n{sha256(canonical).hexdigest()}"
 
 
 @functools.lru_cache(maxsize=1024)
 def signing_key(secret: str, scope: Scope) -> bytes:
     """The key of one secret for one scope; kept, because four HMACs are a third of the work."""
     key = f"AWS4{secret}".encode()
-    for part in (scope.date, scope.region, scope.service, TERMINATOR):
+    for part in (*scope, TERMINATOR):
         key = hmac.digest(key, part.encode("utf-8", "replace"), "sha256")
     return key
 
@@ -259,21 +246,23 @@ def fits(secret: str, scope: Scope, at: str, canonicals: Iterable[bytes], value:
 def presigned(
     key: Key, scope: Scope, at: str, host: str, method: str, path: str, expires_s: int, more: Mapping[str, str]
 ) -> str:
-    """The query string that allows a request on ``path`` (as it is signed); nothing is signed but the host."""
-    fields = {
-        **more,
-        "X-Amz-Algorithm": ALGORITHM,
-        "X-Amz-Credential": f"{key.key_id}/{scope}",
-        "X-Amz-Date": at,
-        "X-Amz-Expires": str(expires_s),
-        "X-Amz-SignedHeaders": "host",
-        **({} if key.token is None else {"X-Amz-Security-Token": key.token}),
-    }
-    query = canonical_query([(escaped(name).encode(), escaped(value).encode()) for name, value in fields.items()])
-    block = b"host:" + host.encode("latin-1", "replace") + b"\n"
-    canonicals = canonical_requests(method, [path.encode()], [query], [block], "host", UNSIGNED_PAYLOAD.encode())
-    value = signature(key.secret, scope, string_to_sign(at, scope, next(canonicals)))
-    return f"{query.decode()}&X-Amz-Signature={value}"
+    """The query string that allows a request on ``path`` (as it is signed); nothing is signed but the host.
+
+    ``more`` are parameters of the request itself.
+    """
+    pairs = [
+        f"X-Amz-Algorithm={ALGORITHM}",
+        f"X-Amz-Credential={escaped(f'{key.key_id}/{scope}')}",
+        f"X-Amz-Date={at}",
+        f"X-Amz-Expires={expires_s}",
+        "X-Amz-SignedHeaders=host",
+        *(f"{escaped(name)}={escaped(value)}" for name, value in more.items()),
+    ]
+    if key.token is not None:
+        pairs.append(f"X-Amz-Security-Token={escaped(key.token)}")
+    query = "&".join(sorted(pairs))
+    canonical = f"{method}\n{path}\n{query}\nhost:{host}\n\nhost\n{UNSIGNED_PAYLOAD}".encode("latin-1", "replace")
+    return f"{query}&X-Amz-Signature={signature(key.secret, scope, string_to_sign(at, scope, canonical))}"
 
 
 def signed_headers(
@@ -284,11 +273,10 @@ def signed_headers(
     ``path`` and ``query`` are in canonical form, ``payload`` is the SHA-256 of the body in hex.
     """
     whole = {**headers, "x-amz-date": at, **({} if key.token is None else {"x-amz-security-token": key.token})}
-    names = sorted(whole)
-    block = "".join([f"{name}:{' '.join(whole[name].split())}\n" for name in names]).encode("latin-1", "replace")
-    listed = ";".join(names)
-    canonicals = canonical_requests(method, [path.encode()], [query.encode()], [block], listed, payload.encode())
-    value = signature(key.secret, scope, string_to_sign(at, scope, next(canonicals)))
+    listed = ";".join(sorted(whole))
+    block = "".join([f"{name}:{' '.join(whole[name].split())}\n" for name in sorted(whole)])
+    canonical = f"{method}\n{path}\n{query}\n{block}\n{listed}\n{payload}".encode("latin-1", "replace")
+    value = signature(key.secret, scope, string_to_sign(at, scope, canonical))
     credential = f"Credential={key.key_id}/{scope}"
     whole["authorization"] = f"{ALGORITHM} {credential}, SignedHeaders={listed}, Signature={value}"
     return whole

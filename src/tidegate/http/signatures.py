@@ -136,7 +136,7 @@ def parse(
     content_sha256 = _text(content)
     if authorization is not None:
         credential, signed_headers, value = _authorization(authorization, dated=bool(amz_date or date))
-        stamp = _stamped(sigv4.signed_at(_text(amz_date), _text(date)))
+        stamp = _stamped(amz_date.decode("latin-1") if amz_date else sigv4.stamped(_text(date) or ""))
         _all_signed(found, signed_headers)
         return Signature(
             claim=_claim(credential, stamp, signed_headers),
@@ -201,7 +201,7 @@ def _text(value: bytes | None) -> str | None:
     return None if value is None else value.decode("latin-1")
 
 
-def _authorization(value: bytes, *, dated: bool) -> sigv4.Authorization:
+def _authorization(value: bytes, *, dated: bool) -> tuple[str, str, bytes]:
     lacking: Sequence[str] = ()
     try:
         found = sigv4.authorization(value)
@@ -361,12 +361,11 @@ def _canonical_requests(signature: Signature, payload: bytes) -> Iterator[bytes]
     More than one exists only where clients differ over the same wire bytes: an unnormalised query (``+`` for a space,
     lower-case escapes), a default port in ``Host``, and on ``/mqtt`` the token or the port left out of the signature.
     """
-    names = signature.signed_headers.encode("latin-1", "replace").split(b";")
+    listed = signature.signed_headers.encode("latin-1", "replace")
+    names = listed.split(b";")
     blocks = sigv4.header_blocks(_signed_values(signature, names), names, any_port=_is_websocket(signature))
     path = canonical_path(signature.raw_path or b"/")
-    return sigv4.canonical_requests(
-        signature.method, [path], _queries(signature), blocks, signature.signed_headers, payload
-    )
+    return sigv4.canonical_requests(signature.method, [path], _queries(signature), blocks, listed, payload)
 
 
 _PLAIN_PATH = re.compile(rb"[A-Za-z0-9_.~/-]+\Z")
@@ -412,7 +411,7 @@ def _signed_values(signature: Signature, names: Sequence[bytes]) -> Mapping[byte
     wanted = frozenset(names)
     for name, value in signature.headers:
         if name in wanted:
-            trimmed = sigv4.trimmed(value)
+            trimmed = b" ".join(value.split())
             values[name] = values[name] + b"," + trimmed if name in values else trimmed
     if len(values) != len(names):  # a header was signed that did not arrive, or is listed twice
         raise Mismatch

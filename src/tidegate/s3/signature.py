@@ -66,16 +66,18 @@ def _parse_header(target: Target, text: str) -> Signed:
             "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
         )
     try:
-        found = sigv4.authorization(text.encode("latin-1", "replace"))
+        credential, listed, value = sigv4.authorization(text.encode("latin-1", "replace"))
     except sigv4.UnreadableError:
         raise S3Error("AuthorizationHeaderMalformed") from None
-    at = sigv4.signed_at(target.headers.get("x-amz-date"), target.headers.get("date"))
-    key_id, scope = _claim(found.credential, at, "AuthorizationHeaderMalformed")
+    at = target.headers.get("x-amz-date") or sigv4.stamped(target.headers.get("date", ""))
+    key_id, scope = _claim(credential, at, "AuthorizationHeaderMalformed")
     payload = target.headers.get("x-amz-content-sha256")
     if payload is None:
         raise S3Error("InvalidRequest", "Missing required header for this request: x-amz-content-sha256")
-    names, value = tuple(found.signed_headers.split(";")), found.value.decode("latin-1")
-    return Signed(key_id, at, scope, names, value, payload, token=target.headers.get("x-amz-security-token"))
+    names = tuple(listed.split(";"))
+    return Signed(
+        key_id, at, scope, names, value.decode("latin-1"), payload, token=target.headers.get("x-amz-security-token")
+    )
 
 
 def _claim(text: str, at: str, code: str) -> sigv4.Claim:
@@ -220,14 +222,15 @@ def _canonical_requests(signed: Signed, target: Target, hosts: Sequence[str]) ->
         return iter(())
     names = [name.encode("latin-1") for name in signed.names]
     values = {
-        name: sigv4.trimmed(target.headers[name.decode("latin-1")].encode("latin-1", "replace")) for name in names
+        name: " ".join(target.headers[text].split()).encode("latin-1", "replace")
+        for name, text in zip(names, signed.names, strict=True)
     }
     blocks = sigv4.header_blocks(values, names, hosts=[host.encode("latin-1", "replace") for host in hosts])
     pairs = [(sigv4.escaped(name).encode(), sigv4.escaped(value).encode()) for name, value in target.query.items()]
     query = sigv4.canonical_query(pair for pair in pairs if pair[0] != b"X-Amz-Signature")
     paths = dict.fromkeys([target.path.encode("latin-1"), _normal_path(target.path)])
     payload = signed.payload.encode("latin-1", "replace")
-    return sigv4.canonical_requests(target.method, paths, [query], blocks, ";".join(signed.names), payload)
+    return sigv4.canonical_requests(target.method, paths, [query], blocks, b";".join(names), payload)
 
 
 def _normal_path(raw: str) -> bytes:
