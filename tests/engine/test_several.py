@@ -13,9 +13,10 @@ import pytest
 from tests.conftest import NOW
 from tests.ops.test_engine import MINUTE, retries, timeout
 from tidegate.clock import SequentialIds, SystemClock
+from tidegate.core import retry
 from tidegate.core.lifecycle import ExecutionStatus
 from tidegate.engine.loop import Engine
-from tidegate.ops import sweeps, transitions
+from tidegate.ops import sweeps
 from tidegate.ops.call import Call, Limits
 from tidegate.ops.effects import ExecutionsQueued
 from tidegate.ops.table import HANDLERS
@@ -178,7 +179,7 @@ def test_a_job_canceled_while_a_device_fails_is_left_without_a_retry(
     config = retries(FAILED=1)
     nodes("CreateJob", job_id="j", targets=[f"{ARN}:thing/t"], document="{}", job_executions_retry_config=config)
     nodes.settle()
-    decide = transitions.retry.decide
+    decide = retry.decide
     canceled = threading.Event()
 
     def decide_late(*given: Any, **named: Any) -> Any:
@@ -191,7 +192,7 @@ def test_a_job_canceled_while_a_device_fails_is_left_without_a_retry(
         return decision
 
     nodes("UpdateJobExecution", plane="iot-jobs-data", thing_name="t", job_id="j", status="IN_PROGRESS")
-    monkeypatch.setattr(transitions.retry, "decide", decide_late)
+    monkeypatch.setattr(retry, "decide", decide_late)
     nodes("UpdateJobExecution", plane="iot-jobs-data", thing_name="t", job_id="j", status="FAILED")
     assert nodes.attempts("t", "j") == ["FAILED"]
     assert nodes("DescribeJob", job_id="j").job.status == "CANCELED"

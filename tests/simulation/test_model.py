@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tidegate.core import abort, retry, rollout, timers
+from tidegate.core.job import completing
 from tidegate.core.pending import UNCHANGED
 from tidegate.ops import membership, transitions
 from tidegate.store.sqlite import SqliteDatabase
@@ -61,7 +62,7 @@ def _nobody_joins(patch: pytest.MonkeyPatch) -> None:
 
 
 def _jobs_without_end(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(transitions, "is_done", lambda tx, job: False)
+    patch.setattr(completing, "is_done", lambda job, active, waiting: False)
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,12 @@ from typing import Any
 import msgspec
 
 from tidegate.core import abort, checks, cron, retry, rollout, schedule, windows
+from tidegate.core.job import Plan
 from tidegate.core.timetable import Timetable
 from tidegate.ops import package_versions
 from tidegate.ops.call import Call
 from tidegate.wire import iot, jsontext
 from tidegate.wire.shapes import SparseShape
-
-RETENTION = 730 * 24 * 60 * 60 * 1000
-"""How long (ms) a job that has ended is kept (control reference 14.6)."""
 
 
 class Configuration(SparseShape):
@@ -162,22 +160,32 @@ def _window_texts(given: Sequence[iot.MaintenanceWindow]) -> list[tuple[str, int
     return [(one.start_time or "", one.duration_in_minutes or 0) for one in given]
 
 
-def timetable(configured: Configuration, created_at: int) -> Timetable:
-    """When a job with this configuration, created at an instant, may run."""
-    plan = configured.scheduling_config or iot.SchedulingConfig()
+@lru_cache(maxsize=1024)
+def plan(text: str, target_selection: str = "SNAPSHOT") -> Plan:
+    """What a job was told to do, from a stored form."""
+    return _plan(decode(text), target_selection)
+
+
+def _plan(configured: Configuration, target_selection: str = "SNAPSHOT") -> Plan:
+    times = configured.scheduling_config or iot.SchedulingConfig()
+    rate = configured.job_executions_rollout_config
     given = _window_texts(configured.maintenance_windows or [])
-    return Timetable(
-        created_at=created_at,
-        starts_at=schedule.parse(plan.start_time) if plan.start_time else None,
-        ends_at=schedule.parse(plan.end_time) if plan.end_time else None,
+    return Plan(
+        continuous=target_selection == "CONTINUOUS",
+        starts_at=schedule.parse(times.start_time) if times.start_time else None,
+        ends_at=schedule.parse(times.end_time) if times.end_time else None,
         windows=tuple(windows.Window(cron.parse(text), minutes) for text, minutes in given),
+        end_behavior=schedule.EndBehavior(times.end_behavior or schedule.DEFAULT_END_BEHAVIOR),
+        per_minute=rate.maximum_per_minute if rate else None,
+        rate=exponential_rate(rate) if rate else None,
+        abort=tuple(abort_criteria(configured)),
+        retries=tuple(retry_criteria(configured)),
     )
 
 
-def end_behavior(configured: Configuration) -> schedule.EndBehavior:
-    """What endTime does to unfinished executions."""
-    plan = configured.scheduling_config
-    return schedule.EndBehavior(plan.end_behavior) if plan and plan.end_behavior else schedule.DEFAULT_END_BEHAVIOR
+def timetable(configured: Configuration, created_at: int) -> Timetable:
+    """When a job with this configuration, created at an instant, may run."""
+    return _plan(configured).timetable(created_at)
 
 
 def timeout_minutes(configured: Configuration) -> int | None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from tidegate.core import arn, texts
-from tidegate.core.events import JobOperation
-from tidegate.core.lifecycle import JOB_MOVES, ExecutionStatus, JobAct, JobStatus, Stage
+from tidegate.core import job as machine
+from tidegate.core.lifecycle import ExecutionStatus, JobStatus, Stage
 from tidegate.core.timetable import Phase
-from tidegate.ops import configuration, documents, events, origins, sweeps, tags, templates, transitions
+from tidegate.ops import configuration, documents, job_state, origins, sweeps, tags, templates, transitions
 from tidegate.ops.call import Call
 from tidegate.ops.documents import Fetched
 from tidegate.ops.effects import EngineDue
 from tidegate.ops.handler import Handlers, Prepared, Read, Report, Write, following, page, seconds
+from tidegate.ops.job_state import Bookmark
 from tidegate.store import executions, groups, jobs, things
 from tidegate.store import tags as stored_tags
 from tidegate.store.database import Tx
@@ -178,7 +179,7 @@ def describe_job(tx: Tx, call: Call, request: iot.DescribeJobRequest) -> iot.Des
 
 def _process_details(tx: Tx, job: Job, targets: list[Target]) -> iot.JobProcessDetails:
     counts = jobs.counts(tx, job.id)
-    position = sweeps.rollout_position(job) if job.stage == Stage.ROLLOUT else 0
+    position = Bookmark.read(job).position if job.stage == Stage.ROLLOUT else 0
     return iot.JobProcessDetails(
         processing_targets=[target.arn for target in targets[position:]] if job.stage == Stage.ROLLOUT else None,
         number_of_canceled_things=counts[ExecutionStatus.CANCELED],
@@ -260,13 +261,14 @@ def cancel_job(tx: Tx, call: Call, request: iot.CancelJobRequest) -> iot.CancelJ
     """
     job = _locked(tx, call, request.job_id)
     force = bool(request.force)
-    again = job.status == JobStatus.CANCELED and force and not job.force_canceled
-    if (job.status, JobAct.CANCEL) not in JOB_MOVES and not again:
+    if not machine.may_cancel(job_state.of(job), force=force):
         raise iot.InvalidRequestException(texts.jobs.job_not_cancelable(job.name, job.status))
     reason = request.reason_code if request.reason_code is not None else job.reason_code
     comment = request.comment if request.comment is not None else job.comment
-    canceled = transitions.cancel(tx, call.now, job, reason_code=reason, comment=comment, force=force)
-    sweeps.cancel(tx, canceled, call.now)
+    # Canceled once more, with force, it begins at its first execution again.
+    anew = job._replace(stage_cursor=None)
+    canceled = transitions.advance(tx, call.now, anew, machine.Cancel(force, reason, comment))
+    sweeps.look(tx, canceled, call.now, call.limits)
     return iot.CancelJobResponse(job_arn=call.arn(f"job/{job.name}"), job_id=job.name, description=job.description)
 
 
@@ -309,7 +311,7 @@ def update_job(tx: Tx, call: Call, request: iot.UpdateJobRequest) -> None:
     jobs.set_config(tx, changed, updated_at=call.now)
     if request.job_executions_retry_config is not None:
         executions.stop_waiting_retries(tx, job.id)
-    if request.abort_config is None or not transitions.judge(tx, call.now, job.id):
+    if request.abort_config is None or not transitions.judge(tx, call.now, changed):
         transitions.wake(tx, job.id, call.now)
 
 
@@ -361,15 +363,12 @@ def delete_job(tx: Tx, call: Call, request: iot.DeleteJobRequest) -> None:
     """
     job = _locked(tx, call, request.job_id)
     _require_namespace(job, request.namespace_id)
-    status = JOB_MOVES.get((job.status, JobAct.FORCE_DELETE if request.force else JobAct.DELETE))
-    if status is None:
+    force = bool(request.force)
+    if not machine.may_delete(job_state.of(job), force=force):
         raise iot.InvalidStateTransitionException(texts.jobs.job_not_deletable(job.name, job.status))
     if jobs.count_deleting(tx, call.scope) >= call.limits.deleting_jobs:
         raise iot.LimitExceededException(texts.requests.limit_exceeded("jobs being deleted", call.limits.deleting_jobs))
-    deleting = job._replace(status=status, stage=Stage.DELETE, stage_cursor=None, updated_at=call.now)
-    jobs.put(tx, deleting, wake_at=call.now)
-    events.job_happened(tx, call.now, deleting, JobOperation.DELETION_IN_PROGRESS)
-    tx.effects.append(EngineDue(call.now))
+    transitions.advance(tx, call.now, job, machine.Delete(force))
 
 
 def find(tx: Tx, call: Call, job_id: str) -> Job | None:

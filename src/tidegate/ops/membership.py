@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from tidegate.core.lifecycle import ACTIVE, EXECUTION_MOVES, Act, ExecutionStatus, JobStatus, Stage
-from tidegate.core.timetable import Phase
-from tidegate.ops import configuration, transitions
+from tidegate.core import job as machine
+from tidegate.core.lifecycle import ACTIVE, EXECUTION_MOVES, Act, ExecutionStatus
+from tidegate.ops import job_state, transitions
 from tidegate.ops.transitions import Move
 from tidegate.store import executions, groups, jobs
 from tidegate.store.database import Tx
-from tidegate.store.executions import Pending, Waiting
+from tidegate.store.executions import Pending
 
 
 class Targets(NamedTuple):
@@ -56,8 +56,8 @@ def _is_missed(tx: Tx, job_id: int, thing_id: int) -> bool:
 
     The rollout may have passed its new place already.
     """
-    job = jobs.lock(tx, job_id)
-    if job is None or job.stage != Stage.ROLLOUT or job.rollout_started_at is None:
+    row = jobs.lock(tx, job_id)
+    if row is None or not machine.missed(job_state.of(row)):
         return False
     return executions.get(tx, thing_id, job_id) is None and not executions.last_deleted(tx, thing_id, job_id)
 
@@ -75,19 +75,17 @@ def _covering(tx: Tx, job_ids: Iterable[int], thing_id: int) -> set[int]:
 def _joined(tx: Tx, now: int, job_ids: Iterable[int], thing_id: int) -> None:
     """A thing has become a target of these jobs; it was none before."""
     for job_id in job_ids:
-        job = jobs.lock(tx, job_id)
-        if job is None or job.ended or job.rollout_started_at is None:
-            continue  # the rollout has not begun: the thing is in time for it
-        moment = configuration.timetable(configuration.decode(job.config), job.created_at).at(now)
-        waiting = Waiting(thing_id, 0, None)
+        row = jobs.lock(tx, job_id)
+        if row is None:
+            continue
         latest = executions.get(tx, thing_id, job_id)
-        if latest is not None and latest.status in ACTIVE:
-            # It runs on as the execution of this membership, with all its retries (control reference 11).
-            executions.renew(tx, (thing_id, job_id, latest.number))
-        elif moment.phase == Phase.OPEN and job.status == JobStatus.IN_PROGRESS:
-            transitions.queue_and_announce(tx, now, job, waiting)
-        elif moment.phase != Phase.OVER:
-            executions.await_window(tx, job.id, waiting)
+        active = latest is not None and latest.status in ACTIVE
+        for act in machine.step(job_state.of(row), machine.Joined(active), now).acts:
+            if isinstance(act, machine.Renew) and latest is not None:
+                executions.renew(tx, (thing_id, job_id, latest.number))
+            elif isinstance(act, machine.Queue):
+                for queued in transitions.carry_out(tx, now, row, act, thing_id):
+                    transitions.announce_new(tx, queued)
 
 
 def _left(tx: Tx, now: int, gone: set[int], thing_id: int) -> None:

@@ -3,8 +3,8 @@
 A step is one transaction and leaves its bookmark in the job's row, so the engine may die between any two and go on
 where it was. What a step decides, it decides from the stored state and ``now`` alone.
 
-A job is looked at when ``wake_at`` has come. What it does then depends on its stage: ROLLOUT queues executions,
-CANCEL and END take them away, DELETE removes them; a job in stage NONE only follows its timetable and completes.
+A job is looked at when ``wake_at`` has come: read, step, apply. What it does then, ``core.job`` says; here is read what
+the step asks for, and its acts are carried out, batches of executions among them, of which one sweep does one at most.
 Dynamic groups that a step of its own would take too long to fill are filled here too (``dynamic_membership``).
 """
 
@@ -12,19 +12,22 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Container, Iterable
+from typing import NamedTuple
 
-import msgspec
-
-from tidegate.core import rollout, schedule
+from tidegate.core import job as machine
+from tidegate.core import rollout
 from tidegate.core.events import JobOperation
-from tidegate.core.lifecycle import EXECUTION_MOVES, JOB_MOVES, TERMINAL, Act, ExecutionStatus, JobAct, JobStatus, Stage
-from tidegate.core.timetable import Moment, Phase
-from tidegate.ops import audit, configuration, dynamic_membership, events, transitions
+from tidegate.core.job import Fact
+from tidegate.core.lifecycle import EXECUTION_MOVES, TERMINAL, Act, ExecutionStatus, Stage
+from tidegate.ops import dynamic_membership, events, job_state, transitions
 from tidegate.ops.call import Limits
-from tidegate.ops.effects import ExecutionsQueued, JobShown
+from tidegate.ops.effects import ExecutionsQueued
+from tidegate.ops.job_state import Bookmark
 from tidegate.ops.transitions import Move
 from tidegate.store import dynamic_groups, executions, groups, jobs, scopes, tags, things
 from tidegate.store.database import Tx
+from tidegate.store.executions import Waiting
 from tidegate.store.jobs import Job
 
 WAITING_CHUNK = 1000
@@ -49,7 +52,7 @@ def sweep(tx: Tx, now: int, limits: Limits, partition: str = "aws") -> int | Non
     elif wake is not None and wake <= now:
         job = jobs.claim_due(tx, now)
         if job is not None:
-            _look_at(tx, job, now, limits, partition)
+            look(tx, job, now, limits, partition)
     deadline, wake, build = _due(tx)
     times = (deadline, wake, now + dynamic_membership.LATER if held else build)
     return min((time for time in times if time is not None), default=None)
@@ -58,19 +61,6 @@ def sweep(tx: Tx, now: int, limits: Limits, partition: str = "aws") -> int | Non
 def _due(tx: Tx) -> tuple[int | None, int | None, int | None]:
     """When the next execution times out, job wants to be looked at, and dynamic group is to be filled further."""
     return executions.next_deadline(tx), jobs.next_wake(tx), dynamic_groups.next_due(tx)
-
-
-def _look_at(tx: Tx, job: Job, now: int, limits: Limits, partition: str) -> None:
-    if job.stage == Stage.DELETE:
-        _delete(tx, job, now, partition)
-    elif job.stage == Stage.CANCEL:
-        cancel(tx, job, now)
-    elif job.stage == Stage.END:
-        _end(tx, job, now)
-    elif job.status in (JobStatus.COMPLETED, JobStatus.CANCELED):
-        _retire(tx, job, now)
-    else:
-        _run(tx, job, now, limits)
 
 
 # --- time limits of executions --------------------------------------------------------------------------------------
@@ -89,114 +79,34 @@ def _expire(tx: Tx, now: int, until: int) -> None:
             transitions.move(tx, now, found, one, to)
 
 
-# --- a job that may run ---------------------------------------------------------------------------------------------
+# --- read, step, apply ----------------------------------------------------------------------------------------------
 
 
-def _run(tx: Tx, job: Job, now: int, limits: Limits) -> None:
-    """Follow a job's timetable: start it, pause it between windows, end it; queue what may be queued now."""
-    configured = configuration.decode(job.config)
-    # A job that has ended stays so, even if the clock goes back behind its end.
-    over = Moment(Phase.OVER, None)
-    moment = over if job.ended else configuration.timetable(configured, job.created_at).at(now)
-    if moment.phase == Phase.OVER and not job.ended:
-        _begin_to_end(tx, job, now)
-        return
-    if moment.phase == Phase.OPEN and job.status == JobStatus.SCHEDULED:
-        if job.rollout_started_at is None and jobs.count_concurrent(tx, job.scope) >= limits.concurrent_jobs:
-            transitions.cancel(tx, now, job, reason_code=None, comment=None, force=False)
-            audit.by_engine(tx, job.scope, now, "CancelJob", job.name, "as many jobs run at once as may")
-            return
-        job = _switch(tx, job, JobAct.START, now)
-    if moment.phase == Phase.CLOSED:
-        paused = job if job.status == JobStatus.SCHEDULED else _switch(tx, job, JobAct.PAUSE, now)
-        jobs.put(tx, paused, wake_at=moment.changes_at)
-        return
-    again_at = moment.changes_at
-    if moment.phase == Phase.OPEN:
-        job, again_at = _release(tx, job, configured, moment, now, limits)
-    if job.stage == Stage.NONE and transitions.is_done(tx, job):
-        transitions.complete(tx, job, now)
-    else:
-        jobs.put(tx, job, wake_at=again_at)
+class _Reading(NamedTuple):
+    """What a look at a job asked for: as the machine takes it, and the executions that wait for a window."""
+
+    facts: machine.Facts
+    waiting: list[Waiting]
 
 
-def _switch(tx: Tx, job: Job, act: JobAct, now: int) -> Job:
-    """Start or pause: the QUEUED executions appear in their things' lists, or leave them."""
-    if job.rollout_started_at is not None:
-        tx.effects.append(JobShown(job.id))
-    return job._replace(status=JOB_MOVES[job.status, act], updated_at=now)
-
-
-def _release(
-    tx: Tx, job: Job, configured: configuration.Configuration, moment: Moment, now: int, limits: Limits
-) -> tuple[Job, int | None]:
-    """Queue what waited for the window, then what the rate allows; the job, and when to go on."""
-    waiting = executions.waiting(tx, job.id, WAITING_CHUNK)
-    for one in waiting:
-        executions.stop_waiting(tx, job.id, one.thing_id)
-        transitions.queue_and_announce(tx, now, job._replace(status=JobStatus.IN_PROGRESS), one)
-    if len(waiting) == WAITING_CHUNK:
-        return job, now
-    if job.stage != Stage.ROLLOUT:
-        return job, moment.changes_at
-    bookmark = _Bookmark.read(job)
-    bookmark.slice = _slice(tx, job, configured, bookmark, now, limits)
-    recent = jobs.releases(tx, job.id, now - rollout.MINUTE)
-    allowance = rollout.slice_allowance(bookmark.slice, recent, now)
-    if job.rollout_started_at is None:
-        job = job._replace(rollout_started_at=now, updated_at=now)
-        bookmark.joined_by = _membership(tx, job, now)
-    walk = _Walk(tx, job, bookmark)
-    count = walk.release(min(allowance.count, limits.release_chunk), now)
-    if count:
-        jobs.put_release(tx, job.id, now, count)
-        jobs.count_add(tx, job.id, {ExecutionStatus.QUEUED: count})
-    job = job._replace(released=job.released + count, stage_cursor=bookmark.text())
-    if walk.finished:
-        return job._replace(stage=Stage.NONE, stage_cursor=None, updated_at=now), moment.changes_at
-    again_at = now if count < allowance.count else allowance.again_at
-    return job, again_at if moment.changes_at is None else min(again_at, moment.changes_at)
-
-
-def _slice(
-    tx: Tx, job: Job, configured: configuration.Configuration, bookmark: _Bookmark, now: int, limits: Limits
-) -> rollout.Slice:
-    """The rate of this minute."""
-    config = configured.job_executions_rollout_config
-    asked = config.maximum_per_minute if config and config.maximum_per_minute else rollout.DEFAULT_PER_MINUTE
-    ceiling = min(asked, limits.rollout_per_minute)
-    rate = configuration.exponential_rate(config) if config else None
-    if rate is None:
-        return rollout.Slice(now, ceiling)
-    succeeded = jobs.counts(tx, job.id)[ExecutionStatus.SUCCEEDED] if rate.succeeded else 0
-    return rollout.slice_in_force(
-        bookmark.slice, rate, notified=job.released, succeeded=succeeded, now=now, ceiling=ceiling
+def _read(tx: Tx, row: Job, asked: Container[Fact], now: int, limits: Limits) -> _Reading:
+    waiting = executions.waiting(tx, row.id, WAITING_CHUNK) if Fact.WAITING in asked else []
+    facts = machine.Facts(
+        counts=jobs.counts(tx, row.id) if Fact.COUNTS in asked else {},
+        waiting=len(waiting),
+        recent=jobs.releases(tx, row.id, now - rollout.MINUTE) if Fact.RELEASES in asked else (),
+        room=Fact.ROOM not in asked or jobs.count_concurrent(tx, row.scope) < limits.concurrent_jobs,
+        ceiling=limits.rollout_per_minute,
+        chunk=limits.release_chunk,
+        batch=WAITING_CHUNK,
     )
+    return _Reading(facts, waiting)
 
 
-class _Bookmark(msgspec.Struct):
-    """How far a rollout got: the target, the group in it, the last thing of that group; and the minute's rate.
-
-    ``joined_by`` is the instant whose members a snapshot is of; None takes everyone.
-    """
-
-    position: int = 0
-    group: int = 0
-    thing: int = 0
-    joined_by: int | None = None
-    slice: rollout.Slice | None = None
-
-    @classmethod
-    def read(cls, job: Job) -> _Bookmark:
-        return msgspec.json.decode(job.stage_cursor, type=cls) if job.stage_cursor else cls()
-
-    def text(self) -> str:
-        return msgspec.json.encode(self).decode()
-
-
-def rollout_position(job: Job) -> int:
-    """The first of a job's targets that is not rolled out."""
-    return _Bookmark.read(job).position
+def look(tx: Tx, row: Job, now: int, limits: Limits, partition: str = "aws") -> None:
+    """Carry out what a job that is held does now, with at most one batch of its executions."""
+    reading = _read(tx, row, machine.asks(job_state.of(row), now), now, limits)
+    _advance(tx, now, row, machine.Look(reading.facts), reading.waiting, partition)
 
 
 def begin(tx: Tx, job_id: int, now: int, limits: Limits) -> None:
@@ -204,32 +114,84 @@ def begin(tx: Tx, job_id: int, now: int, limits: Limits) -> None:
 
     What is left, the engine does.
     """
-    job = jobs.peek(tx, job_id)
-    assert job is not None
-    _run(tx, job, now, limits)
+    row = jobs.peek(tx, job_id)
+    assert row is not None
+    look(tx, row, now, limits)
 
 
-def roll_out_more(tx: Tx, job: Job, position: int, now: int, limits: Limits) -> None:
+def roll_out_more(tx: Tx, row: Job, position: int, now: int, limits: Limits) -> None:
     """Targets were added from a position on: a job that is rolled out goes on there, as things stand now.
 
-    Its first step is done at once. ``job`` is held.
+    Its first step is done at once. ``row`` is held.
     """
-    if job.stage == Stage.NONE:
-        bookmark = _Bookmark(position=position)
-        _run(tx, job._replace(stage=Stage.ROLLOUT, stage_cursor=bookmark.text(), updated_at=now), now, limits)
-    transitions.wake(tx, job.id, now)
+    if row.stage == Stage.NONE:
+        row = row._replace(stage_cursor=Bookmark(position=position).text())
+        reading = _read(tx, row, machine.asks(job_state.of(row), now, extended=True), now, limits)
+        _advance(tx, now, row, machine.Extended(reading.facts), reading.waiting)
+    transitions.wake(tx, row.id, now)
 
 
-def _membership(tx: Tx, job: Job, now: int) -> int | None:
-    """The instant whose members a rollout that begins now is of, if that matters.
+def _advance(
+    tx: Tx, now: int, row: Job, event: machine.Event, waiting: Iterable[Waiting] = (), partition: str = "aws"
+) -> None:
+    """Step from event to event, as the answer of a batch is one; the job is kept whenever a step says so."""
+    after: machine.Event | None = event
+    while after is not None:
+        step = machine.step(job_state.of(row), after, now)
+        row, after = job_state.saved(row, step.job), None
+        for act in step.acts:
+            if isinstance(act, machine.QueueWaiting):
+                _queue_waiting(tx, row, now, waiting)
+            elif isinstance(act, machine.Begin):
+                row = _take_members_of(tx, row, now)
+            elif isinstance(act, machine.Drop):
+                _drop(tx, row, now, partition)
+            else:
+                transitions.about_the_job(tx, now, row, act)
+        if step.wait is not None:
+            jobs.put(tx, row, wake_at=step.wait.until)
+        batch = step.acts[-1] if step.acts else None
+        if isinstance(batch, machine.Release):
+            row, after = _release(tx, row, batch, now)
+        elif isinstance(batch, machine.TakeAway):
+            row, after = _take_away(tx, row, batch, now)
+        elif isinstance(batch, machine.Erase):
+            after = _erase(tx, row, now)
+
+
+# --- a job that may run ---------------------------------------------------------------------------------------------
+
+
+def _queue_waiting(tx: Tx, row: Job, now: int, waiting: Iterable[Waiting]) -> None:
+    for one in waiting:
+        executions.stop_waiting(tx, row.id, one.thing_id)
+        transitions.queue_and_announce(tx, now, row, one)
+
+
+def _take_members_of(tx: Tx, row: Job, now: int) -> Job:
+    """A rollout begins now: of a snapshot, remember the instant whose members it is of.
 
     It is later than now if the clock was set back since somebody joined.
     """
-    if job.target_selection == "CONTINUOUS":
-        return None
-    targets = [target.group_id for target in jobs.targets(tx, job.id) if target.group_id is not None]
+    if row.target_selection == "CONTINUOUS":
+        return row
+    targets = [target.group_id for target in jobs.targets(tx, row.id) if target.group_id is not None]
     latest = (groups.latest_join(tx, group) for target in targets for group in groups.descendants(tx, target))
-    return max([now, *(instant for instant in latest if instant is not None)])
+    bookmark = Bookmark.read(row)
+    bookmark.joined_by = max([now, *(instant for instant in latest if instant is not None)])
+    return row._replace(stage_cursor=bookmark.text())
+
+
+def _release(tx: Tx, row: Job, release: machine.Release, now: int) -> tuple[Job, machine.Event]:
+    """Queue what the rate allows, as far as there are things left."""
+    walk = _Walk(tx, row, Bookmark.read(row))
+    count = walk.release(release.limit, now)
+    if count:
+        jobs.put_release(tx, row.id, now, count)
+        jobs.count_add(tx, row.id, {ExecutionStatus.QUEUED: count})
+    row = row._replace(stage_cursor=walk.bookmark.text())
+    counts = jobs.counts(tx, row.id) if walk.finished else {}
+    return row, machine.Released(release, count, walk.finished, machine.Facts(counts))
 
 
 class _Walk:
@@ -240,12 +202,12 @@ class _Walk:
     late having their execution already. A thing met twice is passed over, and so is one whose execution was deleted.
     """
 
-    def __init__(self, tx: Tx, job: Job, bookmark: _Bookmark) -> None:
+    def __init__(self, tx: Tx, job: Job, bookmark: Bookmark) -> None:
         self._tx = tx
         self._job = job
         self._joined_by = _EVER if bookmark.joined_by is None else bookmark.joined_by
         self._targets = jobs.targets(tx, job.id)
-        self._at = bookmark
+        self.bookmark = self._at = bookmark
 
     @property
     def finished(self) -> bool:
@@ -303,94 +265,47 @@ class _Walk:
 # --- a job that takes its executions away ---------------------------------------------------------------------------
 
 
-def _begin_to_end(tx: Tx, job: Job, now: int) -> None:
-    """endTime has come: nothing is queued any more (control reference 8.2).
-
-    The job is IN_PROGRESS from here on even if it was between windows: what is QUEUED may still be picked up.
-    """
-    executions.stop_all_waiting(tx, job.id)
-    if job.status == JobStatus.SCHEDULED:
-        job = _switch(tx, job, JobAct.START, now)
-    ending = job._replace(ended=1, stage=Stage.END, stage_cursor=None, updated_at=now)
-    jobs.put(tx, ending, wake_at=now)
-    audit.by_engine(tx, job.scope, now, "EndJob", job.name, "its endTime has come")
-    _end(tx, ending, now)  # at once: after a downtime, timeouts that came due later than the end are next
-
-
-def _end(tx: Tx, job: Job, now: int) -> None:
-    """Cancel what endBehavior cancels, then leave the job to complete with its last execution."""
-    behavior = configuration.end_behavior(configuration.decode(job.config))
-    acts = {status: schedule.END_ACTS.get((behavior, status)) for status in ExecutionStatus}
-    left = _take_away(tx, job, now, acts) if any(acts.values()) else None
-    if left is not None:
-        jobs.put(tx, job._replace(stage_cursor=left), wake_at=now)
-        return
-    job = job._replace(stage=Stage.NONE, stage_cursor=None)
-    if transitions.is_done(tx, job):
-        transitions.complete(tx, job, now)
-    else:
-        jobs.put(tx, job, wake_at=None)
-
-
-def cancel(tx: Tx, job: Job, now: int) -> None:
-    """Cancel the next executions of a canceled job: QUEUED ones, with force those IN_PROGRESS too."""
-    act = Act.FORCE_CANCEL if job.force_canceled else Act.CANCEL
-    left = _take_away(tx, job, now, dict.fromkeys(ExecutionStatus, act))
-    if left is not None:
-        jobs.put(tx, job._replace(stage_cursor=left), wake_at=now)
-    else:
-        canceled = job._replace(stage=Stage.NONE, stage_cursor=None)
-        jobs.put(tx, canceled, wake_at=job.updated_at + configuration.RETENTION)
-        events.job_happened(tx, now, canceled, JobOperation.CANCELED)
-
-
-def _take_away(tx: Tx, job: Job, now: int, acts: dict[ExecutionStatus, Act | None]) -> str | None:
-    """End the next executions as ``acts`` says by status; the bookmark for those after them, if there are any."""
-    after = tuple(json.loads(job.stage_cursor)) if job.stage_cursor else (-1, -1, -1)
-    chunk = executions.chunk_of_job(tx, job.id, after, CANCEL_CHUNK)
-    for row in chunk:
-        if row.status in TERMINAL:
+def _take_away(tx: Tx, row: Job, taking: machine.TakeAway, now: int) -> tuple[Job, machine.Event]:
+    """End the next executions as the act says by status; the job with the bookmark for those after them."""
+    after = tuple(json.loads(row.stage_cursor)) if row.stage_cursor else (-1, -1, -1)
+    chunk = executions.chunk_of_job(tx, row.id, after, CANCEL_CHUNK)
+    for each in chunk:
+        if each.status in TERMINAL:
             continue
         # On PostgreSQL its device may have reported since the chunk was read: what counts is what is there now.
-        found = executions.pending_by_id(tx, row.thing_id)
-        one = next((each for each in found if (each.job_id, each.number) == (job.id, row.number)), None)
-        act = acts.get(one.status) if one else None
+        found = executions.pending_by_id(tx, each.thing_id)
+        one = next((other for other in found if (other.job_id, other.number) == (row.id, each.number)), None)
+        act = taking.acts.get(one.status) if one else None
         status = EXECUTION_MOVES.get((one.status, act)) if one and act else None
         if one is None or status is None:
             continue
         forced = True if act == Act.FORCE_CANCEL else None
         transitions.move(tx, now, found, one, Move(status, one.started_at, forced=forced))
     if len(chunk) < CANCEL_CHUNK:
-        return None
-    return json.dumps([chunk[-1].queued_at, chunk[-1].thing_id, chunk[-1].number])
+        counts = {} if row.stage == Stage.CANCEL else jobs.counts(tx, row.id)
+        return row, machine.TookAway(finished=True, facts=machine.Facts(counts))
+    left = json.dumps([chunk[-1].queued_at, chunk[-1].thing_id, chunk[-1].number])
+    return row._replace(stage_cursor=left), machine.TookAway(finished=False)
 
 
-def _retire(tx: Tx, job: Job, now: int) -> None:
-    """Purge a job that ended long ago; wake at that time if it has not come."""
-    retires_at = job.updated_at + configuration.RETENTION
-    if now < retires_at:
-        jobs.put(tx, job, wake_at=retires_at)
-    else:
-        jobs.put(tx, job._replace(stage=Stage.DELETE, stage_cursor=None), wake_at=now)
-        audit.by_engine(tx, job.scope, now, "DeleteJob", job.name, "it ended long ago")
-
-
-def _delete(tx: Tx, job: Job, now: int, partition: str) -> None:
-    """Delete the next executions of a job, and with the last of them the job."""
-    chunk = executions.hold_of_job(tx, job.id, DELETE_CHUNK)
-    for row in chunk:
-        if row.status in (ExecutionStatus.QUEUED, ExecutionStatus.IN_PROGRESS):
-            transitions.withdraw(tx, row.thing_id, job.id, row.number)
-    keys = [(row.thing_id, job.id, row.number) for row in chunk]
-    events.executions_deleted(tx, now, job, zip(keys, [row.status for row in chunk], strict=True))
+def _erase(tx: Tx, row: Job, now: int) -> machine.Event:
+    """Delete the next executions of a job."""
+    chunk = executions.hold_of_job(tx, row.id, DELETE_CHUNK)
+    for each in chunk:
+        if each.status in (ExecutionStatus.QUEUED, ExecutionStatus.IN_PROGRESS):
+            transitions.withdraw(tx, each.thing_id, row.id, each.number)
+    keys = [(each.thing_id, row.id, each.number) for each in chunk]
+    events.executions_deleted(tx, now, row, zip(keys, [each.status for each in chunk], strict=True))
     executions.delete(tx, keys)
-    jobs.count_add(tx, job.id, {status: -count for status, count in Counter(row.status for row in chunk).items()})
-    things.forget(tx, [row.thing_id for row in chunk])
-    if len(chunk) == DELETE_CHUNK:
-        jobs.put(tx, job, wake_at=now)
-        return
-    where = scopes.name(tx, job.scope)
+    jobs.count_add(tx, row.id, {status: -count for status, count in Counter(each.status for each in chunk).items()})
+    things.forget(tx, [each.thing_id for each in chunk])
+    return machine.Erased(finished=len(chunk) < DELETE_CHUNK)
+
+
+def _drop(tx: Tx, row: Job, now: int, partition: str) -> None:
+    """Delete a job that has no executions left."""
+    where = scopes.name(tx, row.scope)
     assert where is not None
-    tags.delete_all(tx, job.scope, f"arn:{partition}:iot:{where[1]}:{where[0]}:job/{job.name}")
-    events.job_happened(tx, now, job, JobOperation.DELETED)
-    jobs.delete(tx, job.id)
+    tags.delete_all(tx, row.scope, f"arn:{partition}:iot:{where[1]}:{where[0]}:job/{row.name}")
+    events.job_happened(tx, now, row, JobOperation.DELETED)
+    jobs.delete(tx, row.id)

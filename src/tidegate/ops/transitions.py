@@ -1,7 +1,8 @@
 """How executions begin and move on: the row, the counters, the notices, and what a job does when one of them has ended.
 
 Every path that queues or ends an execution goes through here, so that counters always equal the rows, abort criteria
-are judged at each end, and a retry is queued in the transaction that ended the attempt before it.
+are judged at each end, and a retry is queued in the transaction that ended the attempt before it. What a job does about
+an end, ``core.job`` says; here it is read, asked and carried out.
 """
 
 from __future__ import annotations
@@ -10,13 +11,12 @@ from collections.abc import Iterable
 from functools import partial
 from typing import NamedTuple
 
-from tidegate.core import abort, pending, retry, texts
-from tidegate.core.events import JobOperation
-from tidegate.core.lifecycle import ACTIVE, JOB_MOVES, ExecutionStatus, JobAct, JobStatus, Stage
+from tidegate.core import job as machine
+from tidegate.core import pending, retry
+from tidegate.core.lifecycle import ACTIVE, ExecutionStatus, JobStatus
 from tidegate.core.timers import Timers
-from tidegate.core.timetable import Phase
-from tidegate.ops import audit, configuration, events
-from tidegate.ops.effects import EngineDue, PendingChanged
+from tidegate.ops import audit, configuration, events, job_state
+from tidegate.ops.effects import EngineDue, JobShown, PendingChanged
 from tidegate.store import events as stored_events
 from tidegate.store import executions, jobs
 from tidegate.store.database import Tx
@@ -137,22 +137,51 @@ def queue_and_announce(tx: Tx, now: int, job: Job, waiting: Waiting) -> None:
     """The same, for callers that do not tell the devices themselves."""
     queued = queue(tx, now, job, waiting)
     if queued is not None:
-        after = visible(executions.pending_by_id(tx, waiting.thing_id), queued.namespace)
-        announce(tx, queued, [each for each in after if each != queued], after)
+        announce_new(tx, queued)
+
+
+def announce_new(tx: Tx, queued: Pending) -> None:
+    """Have a thing's devices told of an execution that was just queued."""
+    after = visible(executions.pending_by_id(tx, queued.thing_id), queued.namespace)
+    announce(tx, queued, [each for each in after if each != queued], after)
 
 
 def _after_the_end(tx: Tx, now: int, ended: Pending) -> list[Pending]:
-    """What a job does about an execution that has just ended: abort, retry or complete. The retry, if there is one."""
+    """Carry out what a job does about an execution that has just ended. The retry, if there is one.
+
+    The job's row is held while that is decided: two devices that fail at once must not overlook each other, and a job
+    that is canceled at this moment must not be left with a retry. Ends that need no decision hold nothing.
+    """
     if stored_events.wants_executions_of(tx, ended.job_id):
         _tell_of_the_end(tx, now, ended)
-    configured = configuration.decode(ended.config)
-    if configured.abort_config and ended.status in abort.EXECUTED and judge(tx, now, ended.job_id):
+    event = machine.Ended(ended.status, ended.attempt, ended.after_failed or 0)
+    asked = machine.asks_at_end(configuration.plan(ended.config), event)
+    row = None if asked.nothing else jobs.lock(tx, ended.job_id)
+    if row is None:
+        _settle_later(tx, now, ended.job_id)
         return []
-    queued = _retry(tx, now, configured, ended)
-    if not queued:
-        # Once for all that end together: the last of them decides.
-        tx.gather(("finish", ended.job_id), lambda: now, partial(_finish, ended.job_id))
+    state = job_state.of(row)
+    wanted = not (asked.retry and state.plan.continuous) or jobs.covers(tx, row.id, ended.thing_id)
+    counts = jobs.counts(tx, row.id) if asked.counts else None
+    step = machine.step(state, event._replace(member=wanted, counts=counts), now)
+    row = keep(tx, now, row, step)
+    queued: list[Pending] = []
+    for act in step.acts:
+        if isinstance(act, machine.Settle):
+            _settle_later(tx, now, row.id)
+        elif isinstance(act, machine.Queue):
+            queued += carry_out(tx, now, row, act, ended.thing_id)
     return queued
+
+
+def carry_out(tx: Tx, now: int, row: Job, act: machine.Queue, thing_id: int) -> list[Pending]:
+    """Queue an execution now, or have it wait for the window; what was queued, which nobody has been told of."""
+    waiting = Waiting(thing_id, act.attempt, act.after_failed or None)
+    if act.when == retry.Retry.AT_NEXT_WINDOW:
+        executions.await_window(tx, row.id, waiting)
+        return []
+    queued = queue(tx, now, row, waiting)
+    return [queued] if queued else []
 
 
 def _tell_of_the_end(tx: Tx, now: int, ended: Pending) -> None:
@@ -161,94 +190,46 @@ def _tell_of_the_end(tx: Tx, now: int, ended: Pending) -> None:
         events.execution_ended(tx, now, job, (ended.thing_id, ended.job_id, ended.number), ended.status)
 
 
-def judge(tx: Tx, now: int, job_id: int) -> bool:
-    """Abort a job if its criteria are met (control reference 10): no more retries, QUEUED executions are canceled.
-
-    The job's row is held while its counters are read: two devices that fail at once must not overlook each other.
-    """
-    job = jobs.lock(tx, job_id)
-    if job is None or (job.status, JobAct.CANCEL) not in JOB_MOVES:
-        return False
-    criteria = configuration.abort_criteria(configuration.decode(job.config))
-    counts = jobs.counts(tx, job_id)
-    ends = abort.Counts(
-        succeeded=counts[ExecutionStatus.SUCCEEDED],
-        failed=counts[ExecutionStatus.FAILED],
-        rejected=counts[ExecutionStatus.REJECTED],
-        timed_out=counts[ExecutionStatus.TIMED_OUT],
-    )
-    met = abort.decide(criteria, ends)
-    if met is None:
-        return False
-    comment = texts.jobs.aborted(met.failure_type, abort.percentage(met, ends), met.threshold_percentage)
-    cancel(tx, now, job, reason_code=texts.jobs.ABORT_REASON, comment=comment, force=False)
-    audit.by_engine(tx, job.scope, now, "AbortJob", job.name, comment)
-    return True
+def judge(tx: Tx, now: int, row: Job) -> bool:
+    """Judge the abort criteria of a job that is held; whether it was aborted."""
+    step = machine.step(job_state.of(row), machine.Judged(jobs.counts(tx, row.id)), now)
+    keep(tx, now, row, step)
+    return step.wait is not None
 
 
-def cancel(tx: Tx, now: int, job: Job, *, reason_code: str | None, comment: str | None, force: bool) -> Job:
-    """Mark a job that is held as CANCELED; the engine cancels its executions."""
-    executions.stop_all_waiting(tx, job.id)
-    canceled = job._replace(
-        status=JobStatus.CANCELED,
-        stage=Stage.CANCEL,
-        stage_cursor=None,
-        updated_at=now,
-        reason_code=reason_code,
-        comment=comment,
-        force_canceled=int(force),
-    )
-    jobs.put(tx, canceled, wake_at=now)
-    events.job_happened(tx, now, canceled, JobOperation.CANCELLATION_IN_PROGRESS)
-    tx.effects.append(EngineDue(now))
-    return canceled
+def advance(tx: Tx, now: int, row: Job, event: machine.Event) -> Job:
+    """Carry out what a job that is held does about an event that asks for no batch."""
+    return keep(tx, now, row, machine.step(job_state.of(row), event, now))
 
 
-def _retry(tx: Tx, now: int, configured: configuration.Configuration, ended: Pending) -> list[Pending]:
-    """Try an execution again if its job has retries left for it (control reference 11).
-
-    That is decided with the job's row held: a job that is canceled at this moment must not be left with a retry. Ends
-    that no job would try again hold nothing.
-    """
-    if _decide_retry(configured, ended, job_active=True, over=False, window_open=True) == retry.Retry.NEVER:
-        return []
-    job = jobs.lock(tx, ended.job_id)
-    if job is None:
-        return []
-    configured = configuration.decode(job.config)
-    phase = configuration.timetable(configured, job.created_at).at(now).phase
-    what = _decide_retry(
-        configured,
-        ended,
-        job_active=job.status in (JobStatus.IN_PROGRESS, JobStatus.SCHEDULED),
-        over=bool(job.ended) or phase == Phase.OVER,
-        window_open=phase == Phase.OPEN and job.status == JobStatus.IN_PROGRESS,
-    )
-    if what == retry.Retry.NEVER or not _still_wanted(tx, job, ended):
-        return []
-    failed = (ended.after_failed or 0) + (ended.status == ExecutionStatus.FAILED)
-    waiting = Waiting(ended.thing_id, ended.attempt + 1, failed or None)
-    if what == retry.Retry.AT_NEXT_WINDOW:
-        executions.await_window(tx, job.id, waiting)
-        return []
-    queued = queue(tx, now, job, waiting)
-    return [queued] if queued else []
+def keep(tx: Tx, now: int, row: Job, step: machine.Step) -> Job:
+    """Do what a step says of the job itself, and keep the job as it is now; the engine is told when to look at it."""
+    if step.wait is None:
+        return row
+    row = job_state.saved(row, step.job)
+    for act in step.acts:
+        about_the_job(tx, now, row, act)
+    jobs.put(tx, row, wake_at=step.wait.until)
+    if step.wait.until is not None:
+        tx.effects.append(EngineDue(step.wait.until))
+    return row
 
 
-def _decide_retry(
-    configured: configuration.Configuration, ended: Pending, *, job_active: bool, over: bool, window_open: bool
-) -> retry.Retry:
-    criteria = configuration.retry_criteria(configured)
-    if not criteria:
-        return retry.Retry.NEVER
-    after_failed = ended.after_failed or 0
-    used = {ExecutionStatus.FAILED: after_failed, ExecutionStatus.TIMED_OUT: ended.attempt - after_failed}
-    return retry.decide(criteria, ended.status, used, job_active=job_active, ended=over, window_open=window_open)
+def about_the_job(tx: Tx, now: int, row: Job, act: machine.Act) -> None:
+    """Do an act that is about a job as a whole; the others are nothing here."""
+    if isinstance(act, machine.Show):
+        tx.effects.append(JobShown(row.id))
+    elif isinstance(act, machine.ForgetWaiting):
+        executions.stop_all_waiting(tx, row.id)
+    elif isinstance(act, machine.Tell):
+        events.job_happened(tx, now, row, act.operation)
+    elif isinstance(act, machine.Record):
+        audit.by_engine(tx, row.scope, now, act.operation, row.name, act.why)
 
 
-def _still_wanted(tx: Tx, job: Job, ended: Pending) -> bool:
-    """A thing that left a continuous job's targets is not tried again (control reference 13)."""
-    return job.target_selection == "SNAPSHOT" or jobs.covers(tx, job.id, ended.thing_id)
+def _settle_later(tx: Tx, now: int, job_id: int) -> None:
+    """Once for all that end together: the last of them decides."""
+    tx.gather(("finish", job_id), lambda: now, partial(_finish, job_id))
 
 
 def _finish(job_id: int, tx: Tx, now: int) -> None:
@@ -261,40 +242,15 @@ def finish(tx: Tx, job_id: int, now: int) -> None:
     Near the end the job's row is locked and counted again, because on PostgreSQL two devices may end the last two at
     once and neither sees the other before it commits.
     """
-    if _active(tx, job_id) > _NEAR_THE_END:
+    if machine.Facts(jobs.counts(tx, job_id)).active > _NEAR_THE_END:
         return
-    job = jobs.lock(tx, job_id)
-    if job is not None and job.stage == Stage.NONE and is_done(tx, job):
-        complete(tx, job, now)
-
-
-def is_done(tx: Tx, job: Job) -> bool:
-    """True if a job that is held and rolled out has nothing left to do, now or later."""
-    if (job.status, JobAct.COMPLETE) not in JOB_MOVES or (job.target_selection == "CONTINUOUS" and not job.ended):
-        return False
-    return not _active(tx, job.id) and not executions.waiting(tx, job.id, 1)
-
-
-def complete(tx: Tx, job: Job, now: int) -> None:
-    """Complete a job that is done; it is purged when its time in the archive is over."""
-    done = job._replace(
-        status=JOB_MOVES[job.status, JobAct.COMPLETE],
-        stage=Stage.NONE,
-        stage_cursor=None,
-        updated_at=now,
-        completed_at=now,
-    )
-    jobs.put(tx, done, wake_at=now + configuration.RETENTION)
-    events.job_happened(tx, now, done, JobOperation.COMPLETED)
-    tx.effects.append(EngineDue(now + configuration.RETENTION))
+    row = jobs.lock(tx, job_id)
+    if row is not None:
+        counts, waiting = jobs.counts(tx, job_id), len(executions.waiting(tx, job_id, 1))
+        advance(tx, now, row, machine.Settled(machine.Facts(counts, waiting)))
 
 
 def wake(tx: Tx, job_id: int, now: int) -> None:
     """Have the engine look at a job at once."""
     jobs.hasten(tx, job_id, now)
     tx.effects.append(EngineDue(now))
-
-
-def _active(tx: Tx, job_id: int) -> int:
-    counts = jobs.counts(tx, job_id)
-    return sum(counts[status] for status in ACTIVE)

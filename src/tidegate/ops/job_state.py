@@ -1,0 +1,79 @@
+"""A stored job as the machine takes it (``core.job``), and what the machine made of it as a row again."""
+
+from __future__ import annotations
+
+import msgspec
+
+from tidegate.core import job as machine
+from tidegate.core import rollout
+from tidegate.core.lifecycle import Stage
+from tidegate.ops import configuration
+from tidegate.store.jobs import Job
+
+
+class Bookmark(msgspec.Struct):
+    """How far a rollout got: the target, the group in it, the last thing of that group; and the minute's rate.
+
+    ``joined_by`` is the instant whose members a snapshot is of; None takes everyone.
+    """
+
+    position: int = 0
+    group: int = 0
+    thing: int = 0
+    joined_by: int | None = None
+    slice: rollout.Slice | None = None
+
+    @classmethod
+    def read(cls, row: Job) -> Bookmark:
+        """The bookmark of a job in stage ROLLOUT."""
+        return msgspec.json.decode(row.stage_cursor, type=cls) if row.stage_cursor else cls()
+
+    def text(self) -> str:
+        """What is kept in the job's row."""
+        return msgspec.json.encode(self).decode()
+
+
+def of(row: Job) -> machine.Job:
+    """How a stored job stands."""
+    return machine.Job(
+        plan=configuration.plan(row.config, row.target_selection),
+        created_at=row.created_at,
+        status=row.status,
+        stage=row.stage,
+        updated_at=row.updated_at,
+        began_at=row.rollout_started_at,
+        ended=bool(row.ended),
+        released=row.released,
+        slice=Bookmark.read(row).slice if row.stage == Stage.ROLLOUT else None,
+        force_canceled=None if row.force_canceled is None else bool(row.force_canceled),
+        completed_at=row.completed_at,
+        reason_code=row.reason_code,
+        comment=row.comment,
+    )
+
+
+def saved(row: Job, job: machine.Job) -> Job:
+    """The row of a job as the machine left it; a stage that begins has no bookmark yet, but for a rollout's."""
+    return row._replace(
+        status=job.status,
+        stage=job.stage,
+        updated_at=job.updated_at,
+        rollout_started_at=job.began_at,
+        ended=int(job.ended),
+        released=job.released,
+        stage_cursor=_cursor(row, job),
+        force_canceled=None if job.force_canceled is None else int(job.force_canceled),
+        completed_at=job.completed_at,
+        reason_code=job.reason_code,
+        comment=job.comment,
+    )
+
+
+def _cursor(row: Job, job: machine.Job) -> str | None:
+    if job.stage != Stage.ROLLOUT:
+        return row.stage_cursor if job.stage == row.stage else None
+    bookmark = Bookmark.read(row)
+    if bookmark.slice == job.slice:
+        return row.stage_cursor
+    bookmark.slice = job.slice
+    return bookmark.text()
