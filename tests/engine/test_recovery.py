@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import NOW, Run
-from tests.ops.test_engine import DAY, MINUTE, World, retries, timeout
+from tests.ops.world import DAY, MINUTE, World, retries, timeout
 from tidegate.ops.call import Call
 from tidegate.ops.effects import ExecutionsQueued
 from tidegate.store.database import Database

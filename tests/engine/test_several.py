@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import NOW
-from tests.ops.test_engine import MINUTE, retries, timeout
+from tests.ops.world import MINUTE, retries, timeout
 from tidegate.clock import SequentialIds, SystemClock
 from tidegate.core import retry
 from tidegate.core.lifecycle import ExecutionStatus

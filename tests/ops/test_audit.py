@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import NOW, Run
-from tests.ops.test_engine import World, abort_when
+from tests.ops.world import World, abort_when
 from tidegate.clock import RandomIds
 from tidegate.core import audit as rules
 from tidegate.ops import audit

@@ -1,103 +1,20 @@
-"""What becomes of a job's settings over time, on both engines: the worked scenarios of control reference 23."""
+"""What becomes of a job's settings over time, on both stores, beside the worked scenarios (``tests/scenarios``)."""
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from tests.conftest import NOW, Run
+from tests.ops.world import DAY, MINUTE, World, abort_when, retries, timeout
 from tidegate.ops import sweeps
 from tidegate.ops.call import Call, Limits
 from tidegate.store.database import Database, locks_rows
 from tidegate.wire import iot, jobs_data
 
 DOCUMENT = "{}"
-DEVICE = "iot-jobs-data"
-MINUTE = 60_000
-DAY = 24 * 60 * MINUTE
 MIDNIGHT = NOW  # 2026-01-01T00:00:00Z, a Thursday
-
-
-class World:
-    """A clock that is moved, an engine that keeps up with it, and the operations."""
-
-    def __init__(self, run: Run, database: Database, call: Call) -> None:
-        self._run = run
-        self._database = database
-        self.call = call
-        self.now = call.now
-        self.effects: list[Any] = []
-        self.engine_runs = True
-
-    def __call__(self, operation: str, **members: Any) -> Any:
-        answer = self._run(operation, call=self.call._replace(now=self.now), effects=self.effects, **members)
-        if self.engine_runs:
-            self.settle()
-        return answer
-
-    def device(self, operation: str, thing: str, **members: Any) -> Any:
-        return self(operation, plane=DEVICE, thing_name=thing, **members)
-
-    def report(self, thing: str, job: str, status: str, **members: Any) -> None:
-        self.device("UpdateJobExecution", thing, job_id=job, status=status, **members)
-
-    def settle(self) -> int | None:
-        """Everything that is due now; when the engine must look again."""
-        for _ in range(10_000):
-            again = self.step()
-            if again is None or again > self.now:
-                return again
-        raise AssertionError("the engine does not come to rest")
-
-    def step(self) -> int | None:
-        """One step of the engine; when it must look again."""
-        limits: Limits = self.call.limits
-        outcome = self._database.commit([locks_rows(lambda tx: sweeps.sweep(tx, self.now, limits))])[0]
-        self.effects += outcome.effects
-        again: int | None = outcome.result()
-        return again
-
-    def until(self, instant: int) -> None:
-        """Move the clock there, from one due instant to the next."""
-        while (again := self.settle()) is not None and again <= instant:
-            self.now = again
-        self.now = instant
-        self.settle()
-
-    def minutes(self, count: float) -> None:
-        self.until(self.now + int(count * MINUTE))
-
-    def things(self, count: int) -> list[str]:
-        return [self("CreateThing", thing_name=f"t{number}").thing_arn for number in range(1, count + 1)]
-
-    def group(self, name: str, *members: str) -> str:
-        arn: str = self("CreateThingGroup", thing_group_name=name).thing_group_arn
-        for member in members:
-            self("AddThingToThingGroup", thing_group_name=name, thing_name=member)
-        return arn
-
-    def job(self, job_id: str = "j") -> iot.Job:
-        found: iot.Job = self("DescribeJob", job_id=job_id).job
-        return found
-
-    def counts(self, job_id: str = "j") -> dict[str, int]:
-        details = self.job(job_id).job_process_details
-        names = ("queued", "in_progress", "succeeded", "failed", "rejected", "canceled", "removed", "timed_out")
-        found = {name: getattr(details, f"number_of_{name}_things") for name in names}
-        return {name: count for name, count in found.items() if count}
-
-    def status(self, thing: str, job: str = "j", number: int | None = None) -> str:
-        answer = self("DescribeJobExecution", thing_name=thing, job_id=job, execution_number=number)
-        status: str = answer.execution.status
-        return status
-
-    def attempts(self, thing: str, job: str = "j") -> list[tuple[int, int, str]]:
-        """(number, attempt, status), oldest first."""
-        rows = self("ListJobExecutionsForThing", thing_name=thing, job_id=job).execution_summaries
-        found = [one.job_execution_summary for one in rows]
-        return sorted((one.execution_number, one.retry_attempt, one.status) for one in found)
 
 
 @pytest.fixture
@@ -105,42 +22,7 @@ def world(run: Run, database: Database, call: Call) -> World:
     return World(run, database, call)
 
 
-def retries(**budgets: int) -> iot.JobExecutionsRetryConfig:
-    return iot.JobExecutionsRetryConfig(
-        criteria_list=[iot.RetryCriteria(failure_type=kind, number_of_retries=count) for kind, count in budgets.items()]
-    )
-
-
-def abort_when(kind: str, percentage: str, least: int) -> iot.AbortConfig:
-    return iot.AbortConfig(
-        criteria_list=[
-            iot.AbortCriteria(
-                failure_type=kind,
-                action="CANCEL",
-                threshold_percentage=Decimal(percentage),
-                min_number_of_executed_things=least,
-            )
-        ]
-    )
-
-
-def timeout(minutes: int) -> iot.TimeoutConfig:
-    return iot.TimeoutConfig(in_progress_timeout_in_minutes=minutes)
-
-
 # --- retries (7, 8) -------------------------------------------------------------------------------------------------
-
-
-def test_a_failed_execution_is_tried_again_within_its_budget(world: World) -> None:
-    config = retries(FAILED=2)
-    world("CreateJob", job_id="j", targets=world.things(1), document=DOCUMENT, job_executions_retry_config=config)
-    world.report("t1", "j", "FAILED")
-    assert world.job().status == "IN_PROGRESS"
-    world.report("t1", "j", "FAILED")
-    world.report("t1", "j", "SUCCEEDED")
-    assert world.attempts("t1") == [(1, 0, "FAILED"), (2, 1, "FAILED"), (3, 2, "SUCCEEDED")]
-    assert world.job().status == "COMPLETED"
-    assert world.counts() == {"failed": 2, "succeeded": 1}
 
 
 def test_a_budget_that_is_spent_leaves_the_failure(world: World) -> None:
@@ -149,14 +31,6 @@ def test_a_budget_that_is_spent_leaves_the_failure(world: World) -> None:
     world.report("t1", "j", "FAILED")
     world.report("t1", "j", "FAILED")
     assert world.attempts("t1") == [(1, 0, "FAILED"), (2, 1, "FAILED")]
-    assert world.job().status == "COMPLETED"
-
-
-def test_a_rejection_is_never_tried_again(world: World) -> None:
-    config = retries(ALL=5)
-    world("CreateJob", job_id="j", targets=world.things(1), document=DOCUMENT, job_executions_retry_config=config)
-    world.report("t1", "j", "REJECTED")
-    assert world.attempts("t1") == [(1, 0, "REJECTED")]
     assert world.job().status == "COMPLETED"
 
 
@@ -171,35 +45,7 @@ def test_a_retry_is_queued_in_a_later_second(world: World) -> None:
     assert second.queued_at > first.queued_at
 
 
-def test_retry_after_a_timeout_starts_with_no_timer(world: World) -> None:
-    members = {"job_executions_retry_config": retries(TIMED_OUT=1), "timeout_config": timeout(5)}
-    world("CreateJob", job_id="j", targets=world.things(1), document=DOCUMENT, **members)
-    world.device("StartNextPendingJobExecution", "t1")
-    world.minutes(4.99)
-    assert world.status("t1") == "IN_PROGRESS"
-    world.minutes(0.01)
-    assert world.attempts("t1") == [(1, 0, "TIMED_OUT"), (2, 1, "QUEUED")]
-    world.minutes(600)
-    assert world.status("t1") == "QUEUED"
-    answer = world.device("StartNextPendingJobExecution", "t1").execution
-    assert (answer.execution_number, answer.approximate_seconds_before_timed_out) == (2, 300)
-    world.minutes(5)
-    assert world.attempts("t1") == [(1, 0, "TIMED_OUT"), (2, 1, "TIMED_OUT")]
-    assert world.job().status == "COMPLETED"
-
-
 # --- timers (9) -----------------------------------------------------------------------------------------------------
-
-
-def test_a_new_timeout_concerns_only_what_starts_later(world: World) -> None:
-    world("CreateJob", job_id="j", targets=world.things(2), document=DOCUMENT, timeout_config=timeout(20))
-    world.device("StartNextPendingJobExecution", "t1")
-    world("UpdateJob", job_id="j", timeout_config=timeout(5))
-    world.device("StartNextPendingJobExecution", "t2")
-    world.minutes(5)
-    assert (world.status("t1"), world.status("t2")) == ("IN_PROGRESS", "TIMED_OUT")
-    world.minutes(15)
-    assert world.status("t1") == "TIMED_OUT"
 
 
 def test_step_timers_replace_one_another_below_the_timeout(world: World) -> None:
@@ -229,31 +75,6 @@ def test_step_timers_replace_one_another_below_the_timeout(world: World) -> None
 # --- abort (10, 11) -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("ends", ["SSSSF", "FSSSS"])
-def test_abort_at_the_fifth_execution_whatever_the_order(world: World, ends: str) -> None:
-    members = {"document": DOCUMENT, "abort_config": abort_when("FAILED", "20", 5)}
-    world("CreateJob", job_id="j", targets=world.things(10), **members)
-    for number, end in enumerate(ends, 1):
-        assert world.job().status == "IN_PROGRESS"
-        world.report(f"t{number}", "j", {"S": "SUCCEEDED", "F": "FAILED"}[end])
-    job = world.job()
-    assert (job.status, job.reason_code, job.force_canceled) == ("CANCELED", "ABORT_CRITERIA_MET", False)
-    assert world.counts() == {"succeeded": 4, "failed": 1, "canceled": 5}
-
-
-@pytest.mark.parametrize(("threshold", "status"), [("50.00", "CANCELED"), ("50.01", "IN_PROGRESS")])
-def test_abort_is_exact_in_decimal(world: World, threshold: str, status: str) -> None:
-    members = {"abort_config": abort_when("ALL", threshold, 4), "timeout_config": timeout(1)}
-    world("CreateJob", job_id="j", targets=world.things(5), document=DOCUMENT, **members)
-    world.device("StartNextPendingJobExecution", "t1")
-    world.report("t2", "j", "REJECTED")
-    world.report("t3", "j", "SUCCEEDED")
-    world.minutes(1)
-    world.report("t4", "j", "SUCCEEDED")
-    assert world.counts()["timed_out"] == 1
-    assert world.job().status == status
-
-
 def test_an_aborted_job_does_not_retry_and_lets_run_what_runs(world: World) -> None:
     members = {"abort_config": abort_when("FAILED", "50", 1), "job_executions_retry_config": retries(FAILED=3)}
     world("CreateJob", job_id="j", targets=world.things(3), document=DOCUMENT, **members)
@@ -275,47 +96,7 @@ def test_new_abort_criteria_are_judged_at_once(world: World) -> None:
 # --- rollout rate (12) ----------------------------------------------------------------------------------------------
 
 
-def test_an_exponential_rate(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Scenario 12 at a tenth of its size: base 5, factor 2, every 100 notified."""
-    names = [arn.rpartition("/")[2] for arn in world.things(400)]
-    group = world.group("g", *names)
-    rate = iot.JobExecutionsRolloutConfig(
-        exponential_rate=iot.ExponentialRolloutRate(
-            base_rate_per_minute=5,
-            increment_factor=Decimal("2.0"),
-            rate_increase_criteria=iot.RateIncreaseCriteria(number_of_notified_things=100),
-        )
-    )
-    world("CreateJob", job_id="j", targets=[group], document=DOCUMENT, job_executions_rollout_config=rate)
-    released = []
-    total = 0
-    for _ in range(38):
-        now = world.counts()["queued"]
-        released.append(now - total)
-        total = now
-        world.minutes(1)
-    assert released[:20] == [5] * 20
-    assert released[20:30] == [10] * 10
-    assert released[30:35] == [20] * 5
-    assert released[35:38] == [40, 40, 20]
-
-
 # --- continuous jobs (13) -------------------------------------------------------------------------------------------
-
-
-def test_a_continuous_job_follows_its_group(world: World) -> None:
-    world.things(2)
-    group = world.group("g", "t1")
-    world("CreateJob", job_id="j", targets=[group], document=DOCUMENT, target_selection="CONTINUOUS")
-    world.report("t1", "j", "SUCCEEDED")
-    assert world.job().status == "IN_PROGRESS"
-    world("AddThingToThingGroup", thing_group_name="g", thing_name="t2")
-    assert world.status("t2") == "QUEUED"
-    world("RemoveThingFromThingGroup", thing_group_name="g", thing_name="t2")
-    assert world.status("t2") == "REMOVED"
-    assert world.counts() == {"succeeded": 1, "removed": 1}
-    world("AddThingToThingGroup", thing_group_name="g", thing_name="t2")
-    assert world.attempts("t2") == [(1, 0, "REMOVED"), (2, 0, "QUEUED")]
 
 
 def test_a_thing_below_a_child_group_belongs_to_the_target(world: World) -> None:
@@ -413,35 +194,6 @@ def pending(world: World, thing: str) -> tuple[int, int]:
     return len(answer.queued_jobs), len(answer.in_progress_jobs)
 
 
-def test_a_window_opens_and_closes(world: World) -> None:
-    world.until(MIDNIGHT + 8 * 60 * MINUTE)
-    world.things(3)
-    group = world.group("g", "t1", "t2")
-    windowed(world, targets=[group], job_executions_retry_config=retries(FAILED=1))
-    job = world.job()
-    assert (job.status, job.is_concurrent, len(job.scheduled_job_rollouts)) == ("SCHEDULED", False, 7)
-    assert job.scheduled_job_rollouts[0].start_time == "2026-01-01T10:00:00Z"
-    assert world.counts() == {}
-    world.until(MIDNIGHT + 10 * 60 * MINUTE)
-    assert world.job().status == "IN_PROGRESS"
-    assert world.counts() == {"queued": 2}
-    world.device("StartNextPendingJobExecution", "t1")
-    world.until(MIDNIGHT + 11 * 60 * MINUTE)
-    assert world.job().status == "SCHEDULED"
-    assert (pending(world, "t1"), pending(world, "t2")) == ((0, 1), (0, 0))
-    world.until(MIDNIGHT + 11 * 60 * MINUTE + 30 * MINUTE)
-    world.report("t1", "j", "FAILED")
-    world("AddThingToThingGroup", thing_group_name="g", thing_name="t3")
-    assert world.attempts("t1") == [(1, 0, "FAILED")]
-    assert world.attempts("t3") == []
-    world.until(MIDNIGHT + DAY + 10 * 60 * MINUTE - 1)
-    assert (world.attempts("t1"), pending(world, "t2")) == ([(1, 0, "FAILED")], (0, 0))
-    world.until(MIDNIGHT + DAY + 10 * 60 * MINUTE)
-    assert world.attempts("t1") == [(1, 0, "FAILED"), (2, 1, "QUEUED")]
-    assert world.attempts("t3") == [(1, 0, "QUEUED")]
-    assert pending(world, "t2") == (1, 0)
-
-
 def test_a_window_that_is_open_already_does_not_count(world: World) -> None:
     world.until(MIDNIGHT + 10 * 60 * MINUTE + 30 * MINUTE)
     world.things(1)
@@ -458,37 +210,6 @@ def test_windows_need_a_continuous_job(world: World) -> None:
     targets = world.things(1)
     with pytest.raises(iot.InvalidRequestException):
         world("CreateJob", job_id="j", targets=targets, document=DOCUMENT, scheduling_config=plan)
-
-
-@pytest.mark.parametrize(
-    ("behavior", "counts"),
-    [
-        ("STOP_ROLLOUT", {"queued": 1, "in_progress": 1}),
-        ("CANCEL", {"in_progress": 1, "canceled": 1}),
-        ("FORCE_CANCEL", {"canceled": 2}),
-    ],
-)
-def test_the_end_of_a_job(world: World, behavior: str, counts: dict[str, int]) -> None:
-    plan = iot.SchedulingConfig(end_time="2026-01-01T01:00:00Z", end_behavior=behavior)
-    rate = iot.JobExecutionsRolloutConfig(maximum_per_minute=1)
-    members = {"scheduling_config": plan, "job_executions_rollout_config": rate, "document": DOCUMENT}
-    world.until(MIDNIGHT + 1)
-    names = [arn.rpartition("/")[2] for arn in world.things(2)]
-    world("CreateJob", job_id="j", targets=[world.group("g", *names)], target_selection="CONTINUOUS", **members)
-    world.minutes(2)
-    world.device("StartNextPendingJobExecution", "t1")
-    world.until(MIDNIGHT + 60 * MINUTE)
-    assert world.counts() == counts
-    world("CreateThing", thing_name="late")
-    world("AddThingToThingGroup", thing_group_name="g", thing_name="late")
-    assert world.attempts("late") == []
-    if "in_progress" in counts:
-        assert world.job().status == "IN_PROGRESS"
-        world.report("t1", "j", "SUCCEEDED")
-    if "queued" in counts:
-        assert world.device("StartNextPendingJobExecution", "t2").execution.job_id == "j"
-        world.report("t2", "j", "SUCCEEDED")
-    assert world.job().status == "COMPLETED"
 
 
 def test_a_job_starts_when_it_is_told_to(world: World) -> None:
@@ -515,19 +236,6 @@ def test_a_job_that_meets_the_ceiling_at_its_start_is_canceled(world: World) -> 
         world("CreateJob", job_id="k", targets=targets, document=DOCUMENT)
     world.minutes(0.5)
     assert world.job("late").status == "CANCELED"
-
-
-@pytest.mark.parametrize(
-    ("start", "end"),
-    [("00:29", None), (None, "00:29"), ("01:00", "01:29")],
-)
-def test_what_a_schedule_may_not_be(world: World, start: str | None, end: str | None) -> None:
-    def on_the_day(time: str | None) -> str | None:
-        return time and f"2026-01-01T{time}:00Z"
-
-    plan = iot.SchedulingConfig(start_time=on_the_day(start), end_time=on_the_day(end))
-    with pytest.raises(iot.InvalidRequestException):
-        world("CreateJob", job_id="j", targets=world.things(1), document=DOCUMENT, scheduling_config=plan)
 
 
 # --- management -----------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import NOW, Run
 from tests.ops.conftest import Sent
-from tests.ops.test_engine import MINUTE, World, abort_when, retries, timeout
+from tests.ops.world import MINUTE, World, abort_when, retries, timeout
 from tidegate.core import events as wording
 from tidegate.ops.call import Call
 from tidegate.ops.effects import EventsWritten

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import NOW, Run
-from tests.ops.test_engine import MINUTE, World
+from tests.ops.world import MINUTE, World
 from tidegate.ops.call import Call
 from tidegate.store.database import Database
 from tidegate.wire import iot

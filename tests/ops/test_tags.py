@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Run
-from tests.ops.test_engine import World
+from tests.ops.world import World
 from tests.ops.x509_samples import MakerCA
 from tidegate.core import texts
 from tidegate.ops import tags as tag_operations

@@ -1,4 +1,4 @@
-"""A server whose time the test moves, and an empty account on it for each scenario."""
+"""Time that the test moves, and an empty account for each scenario: on a server, or on a store without one."""
 
 from __future__ import annotations
 
@@ -7,9 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import NOW
 from tests.e2e.fleet import Maker
+from tests.ops.world import World
+from tests.scenarios.direct import Direct
 from tests.scenarios.scene import DAY, Scene
 from tests.servers import Started, options, started
+from tidegate.store.database import Database
+from tidegate.store.postgres import PostgresDatabase
+from tidegate.store.sqlite import SqliteDatabase
 
 
 @pytest.fixture(scope="session")
@@ -26,9 +32,34 @@ def still(tmp_path: Path) -> Iterator[Scene]:
         yield Scene(server, Maker(), tmp_path)
 
 
+@pytest.fixture(params=["server", "sqlite", "postgres"])
+def way(request: pytest.FixtureRequest) -> str:
+    """How a scenario is told: to a server, or to a store without one. A module that needs the server says so."""
+    named: str = request.param
+    return named
+
+
 @pytest.fixture
-def scene(server: Started, tmp_path: Path) -> Scene:
+def database(way: str, request: pytest.FixtureRequest) -> Iterator[Database]:
+    """An empty store of the kind that a scenario is told to."""
+    if way == "sqlite":
+        memory = SqliteDatabase(None, now=NOW)
+        yield memory
+        memory.close()
+    else:
+        shared: PostgresDatabase = request.getfixturevalue("_postgres")
+        shared.reset()
+        yield shared
+
+
+@pytest.fixture
+def scene(way: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
     """An empty account, at the beginning of a day that no earlier scenario has seen."""
-    scene = Scene(server, Maker(), tmp_path)
-    scene.until((scene.now // DAY + 1) * DAY)
-    return scene
+    if way == "server":
+        scene = Scene(request.getfixturevalue("server"), Maker(), tmp_path)
+        scene.until((scene.now // DAY + 1) * DAY)
+        yield scene
+        return
+    direct = Direct(World(*(request.getfixturevalue(name) for name in ("run", "database", "call"))))
+    yield direct
+    direct.close()

@@ -1,4 +1,7 @@
-"""What scenarios do again and again: an account whose time can be moved, and its devices."""
+"""What scenarios do again and again: an account whose time can be moved, and its devices.
+
+A scenario is told once, to boto3; ``direct.py`` tells it to the operations on either store, without a server.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +78,13 @@ class Scene(Account):
         return arn
 
     def crowd(self, group: str, count: int) -> str:
-        """A group of many things, registered on the server itself: the scenario is not about registering them."""
+        """A group of many things, registered without boto3: the scenario is not about registering them."""
+        arn = self.group(group)
+        self.enroll([f"t{number:05d}" for number in range(count)], group)
+        return arn
+
+    def enroll(self, names: list[str], group: str) -> None:
+        """Make things and put them into a group."""
         service = self.server.running.service
 
         async def run(name: str, requests: Iterable[Any]) -> None:
@@ -84,14 +93,11 @@ class Scene(Account):
             await asyncio.gather(*(service.invoke(handler, request, **where) for request in requests))
 
         async def register() -> None:
-            names = [f"t{number:05d}" for number in range(count)]
             await run("CreateThing", [iot.CreateThingRequest(thing_name=name) for name in names])
             joins = [iot.AddThingToThingGroupRequest(thing_name=name, thing_group_name=group) for name in names]
             await run("AddThingToThingGroup", joins)
 
-        arn = self.group(group)
         self.server.on_loop(register)
-        return arn
 
     def create(self, job_id: str, targets: list[str], **members: Any) -> None:
         """Create a job and let the engine do what is due."""

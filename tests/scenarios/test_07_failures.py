@@ -38,8 +38,9 @@ def test_07_retry(scene: Scene) -> None:
     assert scene.counts("j") == {"Failed": 2, "Succeeded": 1}
 
 
-def test_07_a_rejection_is_not_tried_again(scene: Scene) -> None:
-    scene.create("j", scene.things(1), **retries(FAILED=2))
+@pytest.mark.parametrize("budgets", [{"FAILED": 2}, {"ALL": 5}])
+def test_07_a_rejection_is_not_tried_again(scene: Scene, budgets: dict[str, int]) -> None:
+    scene.create("j", scene.things(1), **retries(**budgets))
     scene.report("t1", "REJECTED")
     assert scene.attempts("t1") == [(1, 0, "REJECTED")]
     assert scene.status("j") == "COMPLETED"
@@ -52,11 +53,13 @@ def test_08_retry_and_timeout(scene: Scene) -> None:
     assert scene.state("t1") == "IN_PROGRESS"
     scene.minutes(0.01)
     assert scene.attempts("t1") == [(1, 0, "TIMED_OUT"), (2, 1, "QUEUED")]
-    scene.minutes(60)
+    scene.minutes(600)
     assert scene.state("t1") == "QUEUED"
-    assert scene.start("t1")["approximateSecondsBeforeTimedOut"] == 300
+    again = scene.start("t1")
+    assert (again["executionNumber"], again["approximateSecondsBeforeTimedOut"]) == (2, 300)
     scene.minutes(5)
     assert scene.attempts("t1") == [(1, 0, "TIMED_OUT"), (2, 1, "TIMED_OUT")]
+    assert scene.status("j") == "COMPLETED"
 
 
 def test_09_timer_update(scene: Scene) -> None:
@@ -76,7 +79,8 @@ def test_10_abort(scene: Scene, order: str) -> None:
     for number, end in enumerate(order, 1):
         assert scene.status("j") == "IN_PROGRESS"
         scene.report(f"t{number}", {"S": "SUCCEEDED", "F": "FAILED"}[end])
-    assert scene.status("j") == "CANCELED"
+    job = scene.described()
+    assert (job["status"], job["reasonCode"], job["forceCanceled"]) == ("CANCELED", "ABORT_CRITERIA_MET", False)
     assert scene.counts("j") == {"Succeeded": 4, "Failed": 1, "Canceled": 5}
 
 
@@ -89,4 +93,5 @@ def test_11_abort_all(scene: Scene, threshold: float, status: str) -> None:
     scene.minutes(1)
     assert scene.status("j") == "IN_PROGRESS"
     scene.report("t4", "SUCCEEDED")
+    assert scene.counts("j")["TimedOut"] == 1
     assert scene.status("j") == status

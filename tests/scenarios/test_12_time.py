@@ -57,7 +57,7 @@ def test_13_continuous(scene: Scene) -> None:
 
 
 def test_14_window(scene: Scene) -> None:
-    scene.things(2)
+    scene.things(3)
     group = scene.group("g", "t1", "t2")
     ten = scene.at(10)
     scene.until(scene.at(8))
@@ -69,7 +69,7 @@ def test_14_window(scene: Scene) -> None:
         jobExecutionsRetryConfig={"criteriaList": [{"failureType": "FAILED", "numberOfRetries": 1}]},
     )
     job = scene.described()
-    assert job["status"] == "SCHEDULED"
+    assert (job["status"], job["isConcurrent"]) == ("SCHEDULED", False)
     starts = [one["startTime"] for one in job["scheduledJobRollouts"]]
     assert starts == [scene.text(ten + day * DAY) for day in range(7)]
     assert scene.counts("j") == {}
@@ -86,10 +86,13 @@ def test_14_window(scene: Scene) -> None:
     assert scene.start("t2") == {}
     scene.until(ten + 90 * MINUTE)
     scene.report("t1", "FAILED")
+    scene.iot.add_thing_to_thing_group(thingGroupName="g", thingName="t3")
     scene.until(ten + DAY - 1)
-    assert scene.attempts("t1") == [(1, 0, "FAILED")]
+    assert (scene.attempts("t1"), scene.attempts("t3")) == ([(1, 0, "FAILED")], [])
+    assert scene.pending("t2") == (0, 0)
     scene.until(ten + DAY)
     assert scene.attempts("t1") == [(1, 0, "FAILED"), (2, 1, "QUEUED")]
+    assert scene.attempts("t3") == [(1, 0, "QUEUED")]
     assert scene.pending("t2") == (1, 0)
 
 
@@ -108,8 +111,10 @@ def test_15_end_time(scene: Scene, behavior: str, counts: dict[str, int]) -> Non
         "j",
         [scene.group("g", "t1", "t2")],
         targetSelection="CONTINUOUS",
+        jobExecutionsRolloutConfig={"maximumPerMinute": 1},
         schedulingConfig={"endTime": scene.text(end), "endBehavior": behavior},
     )
+    scene.minutes(2)
     scene.start("t1")
     scene.until(end - 1)
     assert scene.counts("j") == {"Queued": 1, "InProgress": 1}

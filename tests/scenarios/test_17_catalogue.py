@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.scenarios.scene import Scene, refused
+
+
+@pytest.fixture
+def way() -> str:
+    """These need the server."""
+    return "server"
 
 
 def test_17_template(scene: Scene) -> None:

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.e2e.fleet import REGION
 from tests.scenarios.scene import Scene, refused
+
+
+@pytest.fixture
+def way() -> str:
+    """These need the server."""
+    return "server"
+
 
 TEMPLATE = f"arn:aws:iot:{REGION}::jobtemplate/AWS-Download-File:1.0"
 

@@ -10,6 +10,13 @@ import pytest
 from tests.scenarios.scene import Scene, refused
 from tests.shelf import Shelf, Signed
 
+
+@pytest.fixture
+def way() -> str:
+    """These need the server."""
+    return "server"
+
+
 OBJECT = "${aws:iot:s3-presigned-url:https://s3.eu-west-1.amazonaws.com/bucket/fw.bin}"
 ROLE = {"roleArn": "arn:aws:iam::123456789012:role/presign", "expiresInSec": 600}
 

@@ -11,6 +11,13 @@ from botocore.exceptions import ClientError
 from tests.e2e.fleet import client
 from tests.scenarios.scene import Scene, refused
 
+
+@pytest.fixture
+def way() -> str:
+    """These need the server."""
+    return "server"
+
+
 ROLE = "arn:aws:iam::123456789012:role/jobs"
 
 
