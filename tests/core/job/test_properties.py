@@ -147,6 +147,27 @@ def test_nothing_happens_before_it_is_said_to(
     assert all(isinstance(act, machine.Release) and not act.limit for act in step.acts)
 
 
+@given(PLANS, ROLLING, st.integers(1, 20))
+def test_what_is_said_to_happen_next_happens_then(plan: machine.Plan, calls: list[tuple[Any, ...]], size: int) -> None:
+    """At the instant it named a job does something: it releases, starts, pauses, ends, goes.
+
+    But for an exponential rate, which is read again then and may be what it was, and a union of windows that goes on.
+    """
+    job = made(plan, size)
+    for each in calls:
+        call(job, *each)
+    if not job.gone:
+        job.look()
+        job.until(job.now)
+    if job.gone or job.wait is None or job.wait.until is None:
+        return
+    reason, job.now = job.wait.reason, job.wait.until
+    step = machine.step(job.job, machine.Look(job.facts()), job.now)
+    releases = any(isinstance(act, machine.Release) and act.limit for act in step.acts)
+    moves = step.job._replace(slice=job.job.slice) != job.job
+    assert releases or moves or (reason == machine.Reason.RATE and plan.rate is not None)
+
+
 @given(PLANS, st.integers(1, 20))
 @settings(max_examples=50)
 def test_a_job_whose_devices_all_succeed_comes_to_its_end(plan: machine.Plan, size: int) -> None:
