@@ -35,20 +35,20 @@ class Bookmark(msgspec.Struct):
 
 def of(row: Job) -> machine.Job:
     """How a stored job stands."""
-    return machine.Job(
-        plan=configuration.plan(row.config, row.target_selection),
-        created_at=row.created_at,
-        status=row.status,
-        stage=row.stage,
-        updated_at=row.updated_at,
-        began_at=row.rollout_started_at,
-        ended=bool(row.ended),
-        released=row.released,
-        slice=Bookmark.read(row).slice if row.stage == Stage.ROLLOUT else None,
-        force_canceled=None if row.force_canceled is None else bool(row.force_canceled),
-        completed_at=row.completed_at,
-        reason_code=row.reason_code,
-        comment=row.comment,
+    return machine.Job(  # by position: ends of jobs with abort criteria come by here
+        configuration.plan(row.config, row.target_selection),
+        row.created_at,
+        row.status,
+        row.stage,
+        row.updated_at,
+        row.rollout_started_at,
+        bool(row.ended),
+        row.released,
+        Bookmark.read(row).slice if row.stage is Stage.ROLLOUT else None,
+        None if row.force_canceled is None else bool(row.force_canceled),
+        row.completed_at,
+        row.reason_code,
+        row.comment,
     )
 
 

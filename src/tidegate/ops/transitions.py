@@ -154,16 +154,16 @@ def _after_the_end(tx: Tx, now: int, ended: Pending) -> list[Pending]:
     """
     if stored_events.wants_executions_of(tx, ended.job_id):
         _tell_of_the_end(tx, now, ended)
-    event = machine.Ended(ended.status, ended.attempt, ended.after_failed or 0)
-    asked = machine.asks_at_end(configuration.plan(ended.config), event)
-    row = None if asked.nothing else jobs.lock(tx, ended.job_id)
-    if row is None:
+    asked = machine.asks_at_end(configuration.plan(ended.config), ended.status, ended.attempt, ended.after_failed or 0)
+    row = jobs.lock(tx, ended.job_id) if asked else None
+    if asked is None or row is None:
         _settle_later(tx, now, ended.job_id)
         return []
     state = job_state.of(row)
-    wanted = not (asked.retry and state.plan.continuous) or jobs.covers(tx, row.id, ended.thing_id)
+    member = not (asked.retry and state.plan.continuous) or jobs.covers(tx, row.id, ended.thing_id)
     counts = jobs.counts(tx, row.id) if asked.counts else None
-    step = machine.step(state, event._replace(member=wanted, counts=counts), now)
+    event = machine.Ended(ended.status, ended.attempt, ended.after_failed or 0, member, counts)
+    step = machine.step(state, event, now)
     row = keep(tx, now, row, step)
     queued: list[Pending] = []
     for act in step.acts:
@@ -242,11 +242,14 @@ def finish(tx: Tx, job_id: int, now: int) -> None:
     Near the end the job's row is locked and counted again, because on PostgreSQL two devices may end the last two at
     once and neither sees the other before it commits.
     """
-    if machine.Facts(jobs.counts(tx, job_id)).active > _NEAR_THE_END:
+    if machine.active(jobs.counts(tx, job_id)) > _NEAR_THE_END:
         return
     row = jobs.lock(tx, job_id)
-    if row is not None:
-        counts, waiting = jobs.counts(tx, job_id), len(executions.waiting(tx, job_id, 1))
+    if row is None or not machine.may_settle(job_state.of(row)):
+        return
+    counts = jobs.counts(tx, job_id)
+    if not machine.active(counts):  # nothing more is read for a job that goes on
+        waiting = len(executions.waiting(tx, job_id, 1))
         advance(tx, now, row, machine.Settled(machine.Facts(counts, waiting)))
 
 

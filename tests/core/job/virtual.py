@@ -263,14 +263,13 @@ class VirtualJob:
         attempts[-1] = one._replace(status=status)
         if status in ACTIVE:
             return
-        event = machine.Ended(status, one.attempt, one.after_failed)
-        asked = machine.asks_at_end(self.job.plan, event)
-        if asked.nothing:
+        asked = machine.asks_at_end(self.job.plan, status, one.attempt, one.after_failed)
+        if asked is None:
             self._unsettled = True
             return
-        member = one.thing in self.members
         counts = self.counts if asked.counts else None
-        step = machine.step(self.job, event._replace(member=member, counts=counts), self.now)
+        event = machine.Ended(status, one.attempt, one.after_failed, one.thing in self.members, counts)
+        step = machine.step(self.job, event, self.now)
         if step.job.status != self.job.status:
             self.say(str(step.job.status))
         self.job = step.job

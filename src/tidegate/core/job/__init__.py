@@ -42,8 +42,8 @@ from tidegate.core.job.events import (
     Settled,
     TookAway,
 )
-from tidegate.core.job.machine import asks, asks_at_end, may_cancel, may_delete, missed, step
-from tidegate.core.job.state import RETENTION, Fact, Facts, Job, Plan
+from tidegate.core.job.machine import asks, asks_at_end, may_cancel, may_delete, may_settle, missed, step
+from tidegate.core.job.state import RETENTION, Fact, Facts, Job, Plan, active
 
 __all__ = [
     "RETENTION",
@@ -80,10 +80,12 @@ __all__ = [
     "Tell",
     "TookAway",
     "Wait",
+    "active",
     "asks",
     "asks_at_end",
     "may_cancel",
     "may_delete",
+    "may_settle",
     "missed",
     "step",
 ]

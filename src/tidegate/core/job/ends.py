@@ -14,32 +14,27 @@ from tidegate.core.lifecycle import JOB_MOVES, ExecutionStatus, JobAct, JobStatu
 from tidegate.core.timetable import Phase
 
 Counts = Mapping[ExecutionStatus, int]
+_SETTLE = (Settle(),)
 
 
 class Asks(NamedTuple):
-    """What must be known of a job after an end. If nothing, nobody has to hold the job: there is only ``Settle``.
+    """What must be known of a job after an end, with the job held.
 
-    ``counts``: its executions by status; ``retry``: the job itself and whether the thing is still a target.
+    ``counts``: its executions by status; ``retry``: whether the thing is still a target.
     """
 
     counts: bool
     retry: bool
 
-    @property
-    def nothing(self) -> bool:
-        """Whether the end is followed by nothing but, perhaps, the job's completion."""
-        return not (self.counts or self.retry)
 
+def asks(plan: Plan, cause: ExecutionStatus, attempt: int, after_failed: int) -> Asks | None:
+    """What must be known to decide what follows from an end, told as in ``Ended``.
 
-_NOTHING = Asks(counts=False, retry=False)
-
-
-def asks(plan: Plan, event: Ended) -> Asks:
-    """What must be known to decide what follows from an end."""
-    if not plan.abort and not plan.retries:
-        return _NOTHING
-    again = retry.decide(plan.retries, event.cause, _used(event), job_active=True)
-    return Asks(counts=bool(plan.abort) and event.cause in abort.EXECUTED, retry=again != retry.Retry.NEVER)
+    None if nobody has to hold the job, because nothing follows but, perhaps, its completion.
+    """
+    counts = bool(plan.abort) and cause in abort.EXECUTED
+    again = bool(plan.retries) and _decide(plan, cause, attempt, after_failed) != retry.Retry.NEVER
+    return Asks(counts, again) if counts or again else None
 
 
 def ended(job: Job, event: Ended, now: int) -> Step:
@@ -47,27 +42,42 @@ def ended(job: Job, event: Ended, now: int) -> Step:
     aborted = None if event.counts is None else _aborted(job, event.counts, now)
     if aborted is not None:
         return aborted
+    # A thing that left a continuous job's targets is not tried again (control reference 13).
+    if event.cause not in retry.RETRYABLE or (job.plan.continuous and not event.member):
+        return Step(job, _SETTLE)
     phase = job.moment(now).phase
-    when = retry.decide(
-        job.plan.retries,
+    when = _decide(
+        job.plan,
         event.cause,
-        _used(event),
+        event.attempt,
+        event.after_failed,
         job_active=job.status in (JobStatus.IN_PROGRESS, JobStatus.SCHEDULED),
         ended=phase == Phase.OVER,
         window_open=phase == Phase.OPEN and job.status == JobStatus.IN_PROGRESS,
     )
-    # A thing that left a continuous job's targets is not tried again (control reference 13).
-    if when == retry.Retry.NEVER or (job.plan.continuous and not event.member):
-        return Step(job, (Settle(),))
+    if when == retry.Retry.NEVER:
+        return Step(job, _SETTLE)
     failed = event.after_failed + (event.cause == ExecutionStatus.FAILED)
     return Step(job, (Queue(when, event.attempt + 1, failed),))
 
 
-def _used(event: Ended) -> retry.Used:
-    return {
-        ExecutionStatus.FAILED: event.after_failed,
-        ExecutionStatus.TIMED_OUT: event.attempt - event.after_failed,
-    }
+def _decide(
+    plan: Plan,
+    cause: ExecutionStatus,
+    attempt: int,
+    after_failed: int,
+    *,
+    job_active: bool = True,
+    ended: bool = False,
+    window_open: bool = True,
+) -> retry.Retry:
+    used = {ExecutionStatus.FAILED: after_failed, ExecutionStatus.TIMED_OUT: attempt - after_failed}
+    return retry.decide(plan.retries, cause, used, job_active=job_active, ended=ended, window_open=window_open)
+
+
+def may_settle(job: Job) -> bool:
+    """Whether the end of its last execution would complete a job as it stands (``Settled``)."""
+    return job.stage == Stage.NONE and completing.is_done(job, active=0, waiting=0)
 
 
 def settled(job: Job, event: Settled, now: int) -> Step:

@@ -14,6 +14,7 @@ asks = looking.asks
 asks_at_end = ends.asks
 may_cancel = taking.may_cancel
 may_delete = taking.may_delete
+may_settle = ends.may_settle
 missed = looking.missed
 
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from tidegate.core import abort, retry, rollout, windows
-from tidegate.core.lifecycle import ACTIVE, ExecutionStatus, JobStatus, Stage
+from tidegate.core.lifecycle import ExecutionStatus, JobStatus, Stage
 from tidegate.core.schedule import DEFAULT_END_BEHAVIOR, EndBehavior
 from tidegate.core.timetable import Moment, Phase, Timetable
 
@@ -91,4 +91,9 @@ class Facts(NamedTuple):
     @property
     def active(self) -> int:
         """Executions QUEUED or IN_PROGRESS."""
-        return sum(self.counts.get(status, 0) for status in ACTIVE)
+        return active(self.counts)
+
+
+def active(counts: Mapping[ExecutionStatus, int]) -> int:
+    """How many executions are QUEUED or IN_PROGRESS."""
+    return counts.get(ExecutionStatus.QUEUED, 0) + counts.get(ExecutionStatus.IN_PROGRESS, 0)
