@@ -12,28 +12,29 @@ from tests.scenarios.scene import DAY, Scene, refused
 MINUTE = 60_000
 
 
-def test_12_exponential_rate(scene: Scene) -> None:
-    """4,000 things; beside it the same job with a ceiling of 150."""
-    group = scene.crowd("g", 4000)
+def test_12_exponential_rate(scene: Scene, way: str) -> None:
+    """4,000 things, without a server a tenth of everything; beside it the same job with a ceiling of 150."""
+    unit = 10 if way == "server" else 1
+    group = scene.crowd("g", 400 * unit)
     rate = {
-        "baseRatePerMinute": 50,
+        "baseRatePerMinute": 5 * unit,
         "incrementFactor": 2,
-        "rateIncreaseCriteria": {"numberOfNotifiedThings": 1000},
+        "rateIncreaseCriteria": {"numberOfNotifiedThings": 100 * unit},
     }
     scene.create("free", [group], jobExecutionsRolloutConfig={"exponentialRate": rate})
-    capped = {"exponentialRate": rate, "maximumPerMinute": 150}
+    capped = {"exponentialRate": rate, "maximumPerMinute": 15 * unit}
     scene.create("capped", [group], jobExecutionsRolloutConfig=capped)
     released: dict[str, list[int]] = {"free": [], "capped": []}
     for minute in range(40):
         for job, known in released.items():
-            known.append(scene.counts(job)["Queued"] - sum(known))
+            known.append(scene.counts(job)["Queued"] / unit - sum(known))
         if minute == 10:
             job = scene.described("free")
             assert job["isConcurrent"] is True
             assert job["jobProcessDetails"]["processingTargets"] == [group]
         scene.minutes(1)
-    assert released["free"] == [50] * 20 + [100] * 10 + [200] * 5 + [400, 400, 200, 0, 0]
-    assert released["capped"] == [50] * 20 + [100] * 10 + [150] * 7 + [150] * 3
+    assert released["free"] == [5] * 20 + [10] * 10 + [20] * 5 + [40, 40, 20, 0, 0]
+    assert released["capped"] == [5] * 20 + [10] * 10 + [15] * 7 + [15] * 3
     job = scene.described("free")
     assert job["isConcurrent"] is False
     assert "processingTargets" not in job["jobProcessDetails"]
