@@ -9,6 +9,7 @@ import asyncio
 import json
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -20,6 +21,8 @@ from tidegate.ops.table import HANDLERS
 from tidegate.wire import iot
 
 DAY = 86_400_000
+_AT_ONCE = 250
+"""Things that are registered together: no call to the server lasts long, however slow the machine."""
 
 
 class Refusal:
@@ -92,12 +95,13 @@ class Scene(Account):
             handler = HANDLERS["iot", name]
             await asyncio.gather(*(service.invoke(handler, request, **where) for request in requests))
 
-        async def register() -> None:
-            await run("CreateThing", [iot.CreateThingRequest(thing_name=name) for name in names])
-            joins = [iot.AddThingToThingGroupRequest(thing_name=name, thing_group_name=group) for name in names]
+        async def register(some: list[str]) -> None:
+            await run("CreateThing", [iot.CreateThingRequest(thing_name=name) for name in some])
+            joins = [iot.AddThingToThingGroupRequest(thing_name=name, thing_group_name=group) for name in some]
             await run("AddThingToThingGroup", joins)
 
-        self.server.on_loop(register)
+        for first in range(0, len(names), _AT_ONCE):
+            self.server.on_loop(partial(register, names[first : first + _AT_ONCE]))
 
     def create(self, job_id: str, targets: list[str], **members: Any) -> None:
         """Create a job and let the engine do what is due."""
