@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from tidegate.clock import Millis, wall_now
 from tidegate.devices.connectivity import Recorder
@@ -30,7 +29,7 @@ from tidegate.mqtt.settings import Settings
 from tidegate.net.door import Door
 from tidegate.ops import audit, identity
 from tidegate.ops.call import Origin
-from tidegate.ops.effects import AccessChanged, Missed, PoliciesChanged, PrincipalChanged, StoreEmptied
+from tidegate.ops.effects import AccessChanged, Missed, PoliciesChanged, PrincipalChanged, StoreEmptied, acting
 from tidegate.runtime.service import Service
 from tidegate.store.database import Lane, in_lane
 from tidegate.wire import iot_data
@@ -147,7 +146,19 @@ class Endpoint:
         self._watch = Watch(service.access, self.server)
         self.server.watchers.unidentified = self._registration.attempt
         self.server.watchers.reserved = self._reserved
-        service.unit.subscribe(self._act)
+        for listener in (self._notices, self.events, self._shadows, self._neighbours):
+            if listener is not None:
+                service.unit.subscribe(listener.effects)
+        service.unit.subscribe(
+            acting(
+                {
+                    PrincipalChanged: lambda effect: self.server.refresh(effect.certificate_id),
+                    **dict.fromkeys((PoliciesChanged, Missed), lambda _: self.server.refresh()),
+                    AccessChanged: lambda _: self.server.refresh_signers(),
+                    StoreEmptied: lambda _: self.reset(),
+                }
+            )
+        )
         tell = None if self._neighbours is None else self._neighbours.publish
         service.desk = lambda: Desk(self.server, self.journal, tell)
 
@@ -168,22 +179,6 @@ class Endpoint:
         self.journal.clear()
         self.server.broker.reset(self._service.clock.now())
         self.server.refresh()
-
-    def _act(self, effects: list[Any]) -> None:
-        self._notices.effects(effects)
-        self.events.effects(effects)
-        self._shadows.effects(effects)
-        if self._neighbours is not None:
-            self._neighbours.effects(effects)
-        for effect in effects:
-            if isinstance(effect, PrincipalChanged):
-                self.server.refresh(effect.certificate_id)
-            elif isinstance(effect, PoliciesChanged | Missed):
-                self.server.refresh()
-            elif isinstance(effect, AccessChanged):
-                self.server.refresh_signers()
-            elif isinstance(effect, StoreEmptied):
-                self.reset()
 
     def _refused(self, address: str, client_id: str) -> None:
         self._service.refusals.count(address, f"MQTT client {client_id!a}", "AUTHORIZATION_FAILED")

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from tidegate import clock
 from tidegate.core import events as wording
 from tidegate.mqtt.plane import Scope
-from tidegate.ops.effects import EventsWritten, Missed
+from tidegate.ops.effects import EventsWritten, Missed, acting
 from tidegate.runtime.service import Service
 from tidegate.sparing import Sparing
 from tidegate.store import events
@@ -76,6 +76,8 @@ class Events:
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._stopped = False
+        self.effects = acting(dict.fromkeys((EventsWritten, Missed), self._written))
+        """Takes note of what a transaction did."""
 
     def start(self) -> None:
         """Look at what an earlier server left behind."""
@@ -89,10 +91,8 @@ class Events:
         if self._task is not None:
             await asyncio.wait([self._task])
 
-    def effects(self, happened: Iterable[Any]) -> None:
-        """Take note of what a transaction did."""
-        if any(isinstance(effect, EventsWritten | Missed) for effect in happened):
-            self._look(anew=False)
+    def _written(self, _effect: EventsWritten | Missed) -> None:
+        self._look(anew=False)
 
     def look(self) -> None:
         """Go through the outbox from its beginning."""

@@ -6,15 +6,14 @@ Sessions do not move with their clients (ADR 20), nor do messages that clients p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable
 
 from tidegate.devices import desk
 from tidegate.devices.lifecycle import Connectivity, Record
 from tidegate.devices.server import Server
 from tidegate.mqtt.plane import Scope
 from tidegate.ops.broker import Publication
-from tidegate.ops.effects import ClientConnected, MessagePublished, PresenceEvent
+from tidegate.ops.effects import ClientConnected, MessagePublished, PresenceEvent, acting
 from tidegate.runtime.relay import Relay
 
 
@@ -29,17 +28,16 @@ class Neighbours:
         self._ceding = False
         server.lifecycle.record = self._came_or_went
         server.lifecycle.tell = self._tell
+        self.effects = acting(
+            {ClientConnected: self._cede, PresenceEvent: self._present, MessagePublished: self._published}
+        )
+        """Acts on what the others say."""
 
-    def effects(self, happened: Iterable[Any]) -> None:
-        """Act on what the others say."""
-        for effect in happened:
-            if isinstance(effect, ClientConnected):
-                self._cede(effect)
-            elif isinstance(effect, PresenceEvent):
-                self._server.publish(effect.topic, effect.payload, 1, scope=(effect.account, effect.region))
+    def _present(self, effect: PresenceEvent) -> None:
+        self._server.publish(effect.topic, effect.payload, 1, scope=(effect.account, effect.region))
 
-            elif isinstance(effect, MessagePublished):
-                desk.deliver(self._server, (effect.account, effect.region), effect.message)
+    def _published(self, effect: MessagePublished) -> None:
+        desk.deliver(self._server, (effect.account, effect.region), effect.message)
 
     def publish(self, scope: Scope, publication: Publication) -> None:
         """Have the others deliver a message that came over HTTPS."""

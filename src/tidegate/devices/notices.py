@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -24,7 +24,7 @@ from tidegate.mqtt import topics
 from tidegate.mqtt.plane import Scope
 from tidegate.ops import device, documents, transitions
 from tidegate.ops.call import Objects
-from tidegate.ops.effects import ExecutionsQueued, JobShown, Missed, PendingChanged, ThingNamed
+from tidegate.ops.effects import ExecutionsQueued, JobShown, Missed, PendingChanged, ThingNamed, acting
 from tidegate.runtime.service import Service
 from tidegate.sparing import Sparing
 from tidegate.store import executions, scopes, things
@@ -97,6 +97,16 @@ class Notices:
         self._looking_up = 0
         self._running: set[asyncio.Task[None]] = set()
         self._reading: asyncio.Future[list[_Message]] | None = None
+        self.effects = acting(
+            {
+                PendingChanged: self._changed,
+                ExecutionsQueued: self._queued,
+                JobShown: self._job_shown,
+                ThingNamed: self._called,
+                Missed: self._missed,
+            }
+        )
+        """Takes note of what a transaction did."""
 
     def interest(self, scope: Scope, thing_name: str | None, wanted: bool) -> None:
         """A thing's notices begin or cease to have a subscriber; None stands for filters that reach every thing."""
@@ -110,25 +120,27 @@ class Notices:
             if thing_id is not None:
                 self._watched.pop(thing_id, None)
 
-    def effects(self, happened: Iterable[Any]) -> None:
-        """Take note of what a transaction did."""
-        for effect in happened:
-            if isinstance(effect, PendingChanged):
-                self._add((effect.thing_id, effect.namespace), _Due(effect.change.notify, effect.change.notify_next))
-            elif isinstance(effect, ExecutionsQueued):
-                due = _Due(notify=True, next_if=frozenset((effect.job_id,)))
-                for thing_id in effect.thing_ids if self._listening() else self._watched.keys() & effect.thing_ids:
-                    self._add((thing_id, effect.namespace), due)
-            elif isinstance(effect, JobShown):
-                if self._watched or self._listening():
-                    self._shown.add(effect.job_id)
-                    self._schedule()
-            elif isinstance(effect, ThingNamed):
-                known = (effect.account, effect.region), effect.name
-                if known in self._names:
-                    self._start(*known)
-            elif isinstance(effect, Missed) and self._names:
-                self._begin(self._look_at_all())
+    def _changed(self, effect: PendingChanged) -> None:
+        self._add((effect.thing_id, effect.namespace), _Due(effect.change.notify, effect.change.notify_next))
+
+    def _queued(self, effect: ExecutionsQueued) -> None:
+        due = _Due(notify=True, next_if=frozenset((effect.job_id,)))
+        for thing_id in effect.thing_ids if self._listening() else self._watched.keys() & effect.thing_ids:
+            self._add((thing_id, effect.namespace), due)
+
+    def _job_shown(self, effect: JobShown) -> None:
+        if self._watched or self._listening():
+            self._shown.add(effect.job_id)
+            self._schedule()
+
+    def _called(self, effect: ThingNamed) -> None:
+        known = (effect.account, effect.region), effect.name
+        if known in self._names:
+            self._start(*known)
+
+    def _missed(self, _effect: Missed) -> None:
+        if self._names:
+            self._begin(self._look_at_all())
 
     async def settled(self) -> None:
         """Wait until what was taken note of has been published."""

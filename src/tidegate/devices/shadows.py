@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Protocol
 from weakref import WeakKeyDictionary
 
 from tidegate.core import shadow, texts
@@ -21,7 +21,7 @@ from tidegate.mqtt.topics import ShadowRequest
 from tidegate.ops import audit, shadows
 from tidegate.ops.audit import Entry
 from tidegate.ops.call import Call, Origin
-from tidegate.ops.effects import ShadowMessages
+from tidegate.ops.effects import ShadowMessages, acting
 from tidegate.runtime.service import Service
 from tidegate.store.database import Tx
 from tidegate.wire import iot_data
@@ -60,13 +60,12 @@ class Shadows:
         self._publisher = publisher
         self._turns: Turns[None] = Turns(service.unit)
         self._in_flight: WeakKeyDictionary[Requester, int] = WeakKeyDictionary()
+        self.effects = acting({ShadowMessages: self._happened})
+        """Publishes what a transaction has to tell."""
 
-    def effects(self, happened: Iterable[Any]) -> None:
-        """Publish what a transaction has to tell."""
-        for effect in happened:
-            if isinstance(effect, ShadowMessages):
-                for message in effect.messages:
-                    self._publish((effect.account, effect.region), message)
+    def _happened(self, effect: ShadowMessages) -> None:
+        for message in effect.messages:
+            self._publish((effect.account, effect.region), message)
 
     def request(
         self, identity: Requester, message: session.Message, origin: session.Session | None

@@ -13,13 +13,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 from tidegate.clock import Clock, Millis, MovableClock, monotonic
 from tidegate.engine.pacer import Look, Pacer
 from tidegate.ops import clock_jumps
-from tidegate.ops.effects import EngineDue, ExecutionsQueued
+from tidegate.ops.effects import EngineDue, ExecutionsQueued, acting
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.unit import Unit
 from tidegate.sparing import Sparing
@@ -76,7 +75,7 @@ class Engine:
         self._sparing = Sparing(log)
         self._waiting: list[asyncio.Future[Millis | None]] = []
         self._task: asyncio.Task[None] | None = None
-        unit.subscribe(self._effects, own=True)
+        unit.subscribe(acting({EngineDue: self._due, ExecutionsQueued: self._released}), own=True)
 
     def start(self) -> None:
         """Begin. What came due while nobody ran is done first."""
@@ -108,16 +107,12 @@ class Engine:
         self._wake.set()
         return await future
 
-    def _effects(self, effects: Sequence[Any]) -> None:
-        for effect in effects:
-            if isinstance(effect, EngineDue):
-                self._due(effect.at)
-            elif isinstance(effect, ExecutionsQueued):
-                self._metrics.executions_released += len(effect.thing_ids)
+    def _released(self, effect: ExecutionsQueued) -> None:
+        self._metrics.executions_released += len(effect.thing_ids)
 
-    def _due(self, at: Millis) -> None:
-        if self.next_at is None or at < self.next_at:
-            self.next_at = at
+    def _due(self, effect: EngineDue) -> None:
+        if self.next_at is None or effect.at < self.next_at:
+            self.next_at = effect.at
             if not self._retry_s:  # a failing store is not asked sooner because devices are busy
                 self._wake.set()
 

@@ -6,7 +6,8 @@ can carry.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 from tidegate.core.pending import Change
 from tidegate.core.shadow import Message
@@ -148,3 +149,15 @@ Effect = (
     | StoreEmptied
     | Missed
 )
+
+
+def acting(acts: Mapping[type, Callable[[Any], object]]) -> Callable[[Iterable[Any]], None]:
+    """A listener that answers each effect with what is to be done for its type; others do not concern it."""
+
+    def listen(happened: Iterable[Any]) -> None:
+        for effect in happened:
+            act = acts.get(type(effect))
+            if act is not None:
+                act(effect)
+
+    return listen

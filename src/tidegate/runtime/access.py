@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import logging
 from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -22,7 +22,7 @@ from tidegate.core.iam.decisions import Asked, Decision
 from tidegate.core.iam.documents import Policy
 from tidegate.net.failures import Failures
 from tidegate.ops.access import name_of, token_digest
-from tidegate.ops.effects import AccessChanged, Missed, StoreEmptied
+from tidegate.ops.effects import AccessChanged, Missed, StoreEmptied, acting
 from tidegate.pki.vault import Vault, VaultError
 from tidegate.runtime.unit import Unit
 from tidegate.store import keys, principals
@@ -94,11 +94,7 @@ class Access:
         self._ids: tuple[float, asyncio.Future[frozenset[str]]] | None = None
         self.failures = Failures()
         """Signatures that did not hold, by the address they came from."""
-        unit.subscribe(self._changed)
-
-    def _changed(self, effects: list[Any]) -> None:
-        if any(isinstance(effect, AccessChanged | Missed | StoreEmptied) for effect in effects):
-            self.forget()
+        unit.subscribe(acting(dict.fromkeys((AccessChanged, Missed, StoreEmptied), lambda _: self.forget())))
 
     def forget(self) -> None:
         """Read everything again: the store has changed."""

@@ -12,7 +12,7 @@ from tidegate.ops import audit
 from tidegate.ops.audit import Entry
 from tidegate.ops.broker import MessageBroker
 from tidegate.ops.call import Authority, Call, Endpoints, Limits, Objects, Origin, Refused
-from tidegate.ops.effects import Missed, StoreEmptied
+from tidegate.ops.effects import Missed, StoreEmptied, acting
 from tidegate.ops.handler import (
     AtBroker,
     Computed,
@@ -89,7 +89,7 @@ class Service:
         """Opens the message broker for a call; the device endpoint of this server sets it."""
         self._scopes: dict[tuple[str, str], int] = {}
         self._parts = asyncio.Lock()
-        unit.subscribe(self._changed)
+        unit.subscribe(acting(dict.fromkeys((StoreEmptied, Missed), lambda _: self._scopes.clear())))
 
     async def invoke(
         self,
@@ -206,10 +206,6 @@ class Service:
         self.access.forget()
         if self.relay is not None:
             self.relay.tell([StoreEmptied()])
-
-    def _changed(self, effects: list[Any]) -> None:
-        if any(isinstance(effect, StoreEmptied | Missed) for effect in effects):
-            self._scopes.clear()
 
 
 def _part(handler: InParts[Q, Any], call: Call, request: Q, so_far: Unfinished | None) -> Work[Any]:

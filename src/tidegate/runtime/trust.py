@@ -17,11 +17,11 @@ import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from tidegate.clock import Millis, wall_now
 from tidegate.files import Seen, seen
-from tidegate.ops.effects import CertificateTrusted, Missed, StoreEmptied, TrustWithdrawn
+from tidegate.ops.effects import CertificateTrusted, Missed, StoreEmptied, TrustWithdrawn, acting
 from tidegate.pki.certificates import InvalidCertificateError
 from tidegate.pki.chains import Chain, check
 from tidegate.pki.tls import DEFAULT, Authorities, Suites, TrustStore
@@ -106,7 +106,16 @@ class Trust:
             self._kinds[name] = check(chains, self._now())
             self._served[name] = seen(_paths(chains))
         self.store = TrustStore(served.pop(DEFAULT), [self._own.trusted], beside=served, suites=self._suites)
-        self._unit.subscribe(self._act)
+        self._unit.subscribe(
+            acting(
+                {
+                    CertificateTrusted: self._trusted,
+                    TrustWithdrawn: self._withdrawn,
+                    Missed: self._withdrawn,
+                    StoreEmptied: self._withdrawn,
+                }
+            )
+        )
         await self.reload()
         self._tasks.add(self._loop.create_task(self._every(RENEWAL_S, self.renew)))
         self._tasks.add(self._loop.create_task(self._watch()))
@@ -198,20 +207,19 @@ class Trust:
 
     # -- changes --
 
-    def _act(self, effects: Sequence[Any]) -> None:
-        for effect in effects:
-            if isinstance(effect, CertificateTrusted):
-                try:
-                    self._add(effect)
-                except InvalidCertificateError as error:  # OpenSSL reads some certificates more strictly
-                    log.error("a registered certificate cannot be trusted: %s", error)
-                    continue
-                if self._arrived is not None:  # a new store is being built, perhaps without it
-                    self._arrived.append(effect)
-            elif isinstance(effect, TrustWithdrawn | Missed | StoreEmptied):
-                self._due = True
-                if self._tidying is None:
-                    self._tidying = self._loop.create_task(self._tidy(), name="tidegate-trust")
+    def _trusted(self, effect: CertificateTrusted) -> None:
+        try:
+            self._add(effect)
+        except InvalidCertificateError as error:  # OpenSSL reads some certificates more strictly
+            log.error("a registered certificate cannot be trusted: %s", error)
+            return
+        if self._arrived is not None:  # a new store is being built, perhaps without it
+            self._arrived.append(effect)
+
+    def _withdrawn(self, _effect: object) -> None:
+        self._due = True
+        if self._tidying is None:
+            self._tidying = self._loop.create_task(self._tidy(), name="tidegate-trust")
 
     def _add(self, effect: CertificateTrusted) -> None:
         if not effect.authority and self._authorities.vouch_for(effect.pem):
