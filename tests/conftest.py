@@ -21,12 +21,13 @@ from tidegate.clock import SequentialIds
 from tidegate.ops.call import Call
 from tidegate.ops.handler import Handler, Prepared
 from tidegate.ops.table import HANDLERS
-from tidegate.store import scopes
+from tidegate.store import refusals, scopes
 from tidegate.store.database import Database, Work, transact
 from tidegate.store.postgres import PostgresDatabase
 from tidegate.store.sqlite import SqliteDatabase
 from tidegate.wire import iot, iot_data, jobs_data
 
+refusals.strict = True
 NOW = 1_767_225_600_000
 """2026-01-01T00:00:00Z: where every test's clock begins."""
 

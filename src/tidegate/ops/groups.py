@@ -7,6 +7,7 @@ groups (``dynamic_groups``) are described and listed here too; nobody is put int
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from tidegate.core import attributes, index_configuration, texts
 from tidegate.core.registry_events import Change, Tie
@@ -165,7 +166,9 @@ def add_thing_to_thing_group(
     group, thing = _named_in(tx, call, request)
     gives_way = _gives_way(tx, thing, override=bool(request.override_dynamic_groups))
     targets = membership.before(tx, thing.id, [group.id, *(one.id for one in gives_way)])
-    if _join(tx, call, group, thing, gives_way):
+    joins = _joins(tx, call, thing, [], [group], gives_way)
+    if joins:
+        _join(tx, call, joins[0], thing)
         tx.effects.append(PoliciesChanged(call.scope))
         membership.changed(tx, call.now, targets, joined=True)
         registry.thing_changed(tx, call, thing.id)
@@ -200,11 +203,13 @@ def update_thing_groups_for_thing(
     gives_way = _gives_way(tx, thing, override=bool(request.override_dynamic_groups))
     concerned = [*(group.id for group in (*left, *joined)), *(group.id for group in gives_way)]
     targets = membership.before(tx, thing.id, concerned)
+    joins = _joins(tx, call, thing, left, joined, gives_way)
     has_left = [_leave(tx, call, group, thing) for group in left]
-    has_joined = [_join(tx, call, group, thing, gives_way) for group in joined]
-    if any(has_left) or any(has_joined):
+    for join in joins:
+        _join(tx, call, join, thing)
+    if any(has_left) or joins:
         tx.effects.append(PoliciesChanged(call.scope))
-        membership.changed(tx, call.now, targets, joined=any(has_joined))
+        membership.changed(tx, call.now, targets, joined=bool(joins))
         registry.thing_changed(tx, call, thing.id)
     return iot.UpdateThingGroupsForThingResponse()
 
@@ -313,26 +318,55 @@ def _gives_way(tx: Tx, thing: thing_store.Thing, *, override: bool) -> list[Dyna
     return stored_dynamic.of_thing(tx, thing.id) if override else []
 
 
-def _join(tx: Tx, call: Call, group: groups.Group, thing: thing_store.Thing, gives_way: list[DynamicGroup]) -> bool:
-    """Put a thing into a group unless it is there; True if it joined.
+class _Joins(NamedTuple):
+    """A group that a thing joins, and the dynamic group that loses it for that."""
+
+    group: groups.Group
+    loses: DynamicGroup | None
+
+
+def _joins(
+    tx: Tx,
+    call: Call,
+    thing: thing_store.Thing,
+    left: list[groups.Group],
+    joined: list[groups.Group],
+    gives_way: list[DynamicGroup],
+) -> list[_Joins]:
+    """Which groups a thing joins that it is not in, once it has left others.
 
     At the limit the newest of the dynamic groups that give way loses the thing (control reference 17.3).
     """
-    current = groups.groups_of_thing(tx, thing.id)
-    if any(member.id == group.id for member in current):
-        return False
-    root = (groups.lineage(tx, group.id) or [group])[0]
-    above = groups.groups_of_thing(tx, thing.id, ancestors=True)
-    if any(ancestor.id == root.id for ancestor in above):
-        raise iot.InvalidRequestException(texts.groups.thing_in_hierarchy(thing.name, group.name))
-    most = call.limits.groups_per_thing
-    if len(current) >= most:
-        if not gives_way:
-            raise iot.InvalidRequestException(texts.groups.thing_in_too_many_groups(thing.name, most))
-        _leave(tx, call, gives_way.pop(), thing)
-    groups.join(tx, group.id, thing.id, call.now)
-    registry_events.joined(tx, call, group, thing)
-    return True
+    leaves, most = {group.id for group in left}, call.limits.groups_per_thing
+    roots = {one.id: _root(tx, one.id) for one in groups.groups_of_thing(tx, thing.id) if one.id not in leaves}
+    found = []
+    for group in joined:
+        if group.id in roots:
+            continue
+        root, loses = _root(tx, group.id), None
+        if root in roots.values():
+            raise iot.InvalidRequestException(texts.groups.thing_in_hierarchy(thing.name, group.name))
+        if len(roots) >= most:
+            if not gives_way:
+                raise iot.InvalidRequestException(texts.groups.thing_in_too_many_groups(thing.name, most))
+            loses = gives_way.pop()
+            roots.pop(loses.id, None)
+        roots[group.id] = root
+        found.append(_Joins(group, loses))
+    return found
+
+
+def _root(tx: Tx, group_id: int) -> int:
+    """The group at the top of a group's hierarchy."""
+    lineage = groups.lineage(tx, group_id)
+    return lineage[0].id if lineage else group_id
+
+
+def _join(tx: Tx, call: Call, joins: _Joins, thing: thing_store.Thing) -> None:
+    if joins.loses is not None:
+        _leave(tx, call, joins.loses, thing)
+    groups.join(tx, joins.group.id, thing.id, call.now)
+    registry_events.joined(tx, call, joins.group, thing)
 
 
 HANDLERS: Handlers = {

@@ -166,14 +166,18 @@ def list_policy_principals(
 
 
 def _attach(tx: Tx, call: Call, found: policies.Policy, target: str) -> None:
-    if not policies.attach(tx, call.scope, found.id, target):
-        return
     most = call.limits.policies_per_target
-    if policies.count_of_target(tx, call.scope, target) > most:
+    if policies.count_of_target(tx, call.scope, target) >= most and not _attached(tx, call, found, target):
         raise iot.LimitExceededException(
             texts.requests.limit_exceeded("policies of a certificate or thing group", most)
         )
-    _announce(tx, call, target)
+    if policies.attach(tx, call.scope, found.id, target):
+        _announce(tx, call, target)
+
+
+def _attached(tx: Tx, call: Call, found: policies.Policy, target: str) -> bool:
+    next_ones = policies.of_target(tx, call.scope, target, found.id - 1, 1)
+    return any(one.id == found.id for one in next_ones)
 
 
 def _detach(tx: Tx, call: Call, found: policies.Policy, target: str) -> None:

@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 from tidegate import clock
 from tidegate.faults import explained
 from tidegate.sparing import Sparing
-from tidegate.store import migrations, shared, statements
+from tidegate.store import migrations, refusals, shared, statements
 from tidegate.store.database import (
     Blocked,
     Conflict,
@@ -303,6 +303,7 @@ class SqliteDatabase:
         self, work: Work[Any], gathered: Gathered, shared: Shared | None = None, *, guarded: bool
     ) -> Outcome[Any]:
         tx = SqliteTx(self._connection, self._known, gathered, shared, guarded=guarded)
+        rows = self._connection.total_changes if guarded else 0
         try:
             value = work(tx)
             if guarded:
@@ -316,6 +317,7 @@ class SqliteDatabase:
             if tx.dirty:
                 if not guarded:
                     raise Spoiled from error
+                error = refusals.judged(error, self._connection.total_changes - rows)
                 self._connection.execute("ROLLBACK TO work")
                 self._connection.execute("RELEASE work")
             return Outcome(None, [], _as_outcome(error))
