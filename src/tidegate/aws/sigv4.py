@@ -206,9 +206,10 @@ def canonical_requests(
     payload: bytes,
 ) -> Iterator[bytes]:
     """What may have been hashed: every way an honest client can spell these, the usual one first."""
-    head, tail = method.upper().encode("latin-1", "replace"), signed_headers + b"\n" + payload
+    head = method.upper().encode("latin-1", "replace") + b"\n"
+    tail = b"\n" + signed_headers + b"\n" + payload
     for path, query, block in itertools.product(paths, queries, blocks):
-        yield b"%b\n%b\n%b\n%b\n%b" % (head, path, query, block, tail)
+        yield head + path + b"\n" + query + b"\n" + block + tail
 
 
 # ------------------------------------------------------------------------------------------------------------ signature
@@ -236,9 +237,13 @@ def signature(secret: str, scope: Scope, text: str) -> str:
 
 def fits(secret: str, scope: Scope, at: str, canonicals: Iterable[bytes], value: bytes) -> bool:
     """Whether a signature is that of one of these canonical requests."""
+    key = signing_key(secret, scope)
+    date, region, service = scope
+    head = f"{ALGORITHM}\n{at}\n{date}/{region}/{service}/{TERMINATOR}\n"  # as in ``string_to_sign``
     for canonical in canonicals:
-        expected = signature(secret, scope, string_to_sign(at, scope, canonical))
-        if hmac.compare_digest(expected.encode("ascii"), value):
+        text = head + sha256(canonical).hexdigest()
+        expected = hmac.digest(key, text.encode("utf-8", "replace"), "sha256").hex().encode("ascii")
+        if hmac.compare_digest(expected, value):
             return True
     return False
 

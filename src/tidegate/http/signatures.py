@@ -133,10 +133,10 @@ def parse(
     _refuse_repeated_parameters(query_string)
     authorization, amz_date, date = found.get(b"authorization"), found.get(b"x-amz-date"), found.get(b"date")
     token, content = found.get(b"x-amz-security-token"), found.get(b"x-amz-content-sha256")
-    content_sha256 = _text(content)
+    content_sha256 = content.decode("latin-1") if content is not None else None
     if authorization is not None:
         credential, signed_headers, value = _authorization(authorization, dated=bool(amz_date or date))
-        stamp = _stamped(amz_date.decode("latin-1") if amz_date else sigv4.stamped(_text(date) or ""))
+        stamp = _stamped(amz_date.decode("latin-1") if amz_date else sigv4.stamped((date or b"").decode("latin-1")))
         _all_signed(found, signed_headers)
         return Signature(
             claim=_claim(credential, stamp, signed_headers),
@@ -148,7 +148,7 @@ def parse(
             query_string=query_string,
             headers=headers,
             content_sha256=content_sha256,
-            security_token=_text(token),
+            security_token=token.decode("latin-1") if token is not None else None,
         )
     signature = _parse_query(method, raw_path, query_string, headers, content_sha256)
     _all_signed(found, signature.signed_headers)
@@ -195,10 +195,6 @@ def _refuse_repeated_parameters(query_string: bytes) -> None:
         raise Incomplete(f"Query-string parameter '{again}' must not be repeated.")
     if any(name.startswith("X-Amz-") and name != spelled for name, spelled in zip(decoded, names, strict=True)):
         raise Incomplete("The names of AWS query-string parameters must not be percent-encoded.")
-
-
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode("latin-1")
 
 
 def _authorization(value: bytes, *, dated: bool) -> tuple[str, str, bytes]:
