@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable
 from functools import partial
 from pathlib import Path
 
@@ -19,9 +18,11 @@ from bench import processes, signing
 from tidegate import server
 from tidegate.clock import RandomIds, monotonic, wall_now
 from tidegate.devices.endpoint import DeviceIdentity, Devices
-from tidegate.mqtt import topics
 from tidegate.mqtt.edge import Edge
-from tidegate.mqtt.plane import Identity, Reply
+from tidegate.mqtt.identity import Identity
+from tidegate.mqtt.plane import Publisher, Reply
+from tidegate.mqtt.reserved import Claim
+from tidegate.mqtt.session import Message, Session
 from tidegate.ops import (
     access,
     certificates,
@@ -83,9 +84,15 @@ class ByClientId:
         device = await self._service.unit.read(lambda tx: identity.load(tx, known, client_id=client_id))
         return None if device is None else DeviceIdentity(device, peer, self._service.clock.now)
 
-    def request(self, identity: Identity, request: topics.JobsRequest, payload: bytes) -> Awaitable[Reply]:
+    def request(
+        self, identity: Identity, claim: Claim, message: Message, origin: Session | None, publisher: Publisher
+    ) -> asyncio.Future[Reply]:
         """As every device's."""
-        return self._devices.request(identity, request, payload)
+        return self._devices.request(identity, claim, message, origin, publisher)
+
+    def failed(self, claim: Claim, payload: bytes, error: BaseException) -> Reply:
+        """As every device's."""
+        return self._devices.failed(claim, payload, error)
 
 
 class Serving:

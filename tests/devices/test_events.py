@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import NOW
 from tidegate.clock import MovableClock, SequentialIds
 from tidegate.devices.events import LINGER_S, PATIENCE_S, Events
-from tidegate.mqtt.plane import Scope
+from tidegate.mqtt.identity import Scope
 from tidegate.ops.effects import EventsWritten
 from tidegate.runtime import unit
 from tidegate.runtime.service import Service, Settings

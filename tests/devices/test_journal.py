@@ -10,6 +10,7 @@ import pytest
 
 from tests.mqtt.rig import SCOPE, Device, Rig
 from tidegate.devices.journal import Written
+from tidegate.devices.table import TABLE
 from tidegate.mqtt import codec
 from tidegate.mqtt.broker import Broker
 from tidegate.mqtt.codec import Properties, Puback, Publish
@@ -30,8 +31,9 @@ class Life:
         self.rig.broker = Broker(
             self.rig.settings,
             lambda _connection, effect: self.rig.left.append(effect),
-            lambda _scope, thing_name, wanted: self.rig.interest.append((thing_name, wanted)),
+            lambda _scope, name, wanted: self.rig.interest.append((name, wanted)),
             self.journal,
+            TABLE,
         )
 
     async def begin(self) -> None:

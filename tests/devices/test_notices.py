@@ -8,8 +8,8 @@ from typing import Any
 
 from tests.mqtt.rig import SCOPE
 from tidegate.core.pending import Change
+from tidegate.devices import topics
 from tidegate.devices.notices import _PAGE, Notices, _Message
-from tidegate.mqtt import topics
 from tidegate.ops.effects import Missed, PendingChanged
 
 THING = 7

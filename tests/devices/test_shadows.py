@@ -9,7 +9,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from tests.mqtt.rig import SCOPE
-from tidegate.devices.shadows import IN_FLIGHT, Shadows
+from tidegate.devices.dispatch import Dispatch
+from tidegate.devices.route import Asked
+from tidegate.devices.shadows import IN_FLIGHT
+from tidegate.devices.table import TABLE
 from tidegate.devices.turns import Turns
 from tidegate.mqtt.session import Message
 from tidegate.store.database import StoreUnavailable
@@ -46,15 +49,19 @@ class Scene:
         self.published: list[tuple[str, Any]] = []
         self.delivered: list[str] = []
         call = SimpleNamespace(now=5000, account=SCOPE[0], region=SCOPE[1])
-        service: Any = SimpleNamespace(unit=self.store, call_at=lambda *_where: call)
-        self.shadows = Shadows(service, self)
+        now = SimpleNamespace(now=lambda: 5000)
+        service: Any = SimpleNamespace(unit=self.store, call_at=lambda *_where: call, clock=now)
+        service.work = lambda _handler, _call, _request: lambda _tx: None
+        self.dispatch = Dispatch(service)
 
     def publish(self, topic: str, payload: bytes, _qos: int, **_options: Any) -> None:
         self.published.append((topic, json.loads(payload)))
 
     def ask(self, client: Any, token: str) -> Any:
         message = Message(UPDATE, json.dumps({"state": {}, "clientToken": token}).encode())
-        return self.shadows.request(client, message, None)
+        claim = TABLE.find(UPDATE)
+        assert isinstance(claim, Asked)
+        return self.dispatch.request(client, claim, message, None, self)
 
     def deliver(self, message: Message, _scope: Any, _origin: Any) -> None:
         self.delivered.append(message.topic)
@@ -71,16 +78,16 @@ def test_ten_requests_of_a_connection_may_be_under_way() -> None:
     async def scenario() -> None:
         scene, one, other = Scene(), Client(), Client()
         for number in range(IN_FLIGHT):
-            assert scene.ask(one, str(number)) is not None
-        assert scene.ask(one, "late") is None
+            assert not scene.ask(one, str(number)).done()
+        assert scene.ask(one, "late").result() == ()
         ((topic, body),) = scene.published
         assert topic == f"{UPDATE}/rejected"
         assert (body["code"], body["clientToken"]) == (429, "late")
-        assert scene.ask(other, "0") is not None
-        scene.store.waiting[0][1].set_result(None)
+        assert not scene.ask(other, "0").done()
+        scene.store.waiting[0][1].set_result(())
         await asyncio.sleep(0)
-        assert scene.ask(one, "again") is not None
-        assert scene.ask(one, "late") is None
+        assert not scene.ask(one, "again").done()
+        assert scene.ask(one, "late").done()
 
     carried_out(scenario)
 
@@ -98,17 +105,7 @@ def test_a_store_that_fails_is_an_internal_failure() -> None:
             )
         ]
         assert future.exception() is not None
-        assert scene.ask(client, "d") is not None
-
-    carried_out(scenario)
-
-
-def test_other_topics_are_left_alone() -> None:
-    async def scenario() -> None:
-        scene = Scene()
-        message = Message("$aws/things/lamp/defender/metrics/json", b"{}")
-        assert scene.shadows.request(Client(), message, None) is None
-        assert (scene.store.waiting, scene.published, scene.delivered) == ([], [], [])
+        assert not scene.ask(client, "d").done()
 
     carried_out(scenario)
 

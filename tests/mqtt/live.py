@@ -14,7 +14,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import uvloop
@@ -29,15 +29,20 @@ from paho.mqtt.properties import Properties as PahoProperties
 
 from tests.mqtt.rig import SCOPE, Someone
 from tidegate import clock
+from tidegate.devices.route import Asked, MisaddressedError
 from tidegate.devices.server import Server
-from tidegate.mqtt import codec, topics
-from tidegate.mqtt.plane import Identity, Reply, Signer
+from tidegate.mqtt import codec
+from tidegate.mqtt.identity import Identity
+from tidegate.mqtt.plane import Publisher, Reply, Signer
+from tidegate.mqtt.reserved import Claim
+from tidegate.mqtt.session import Message, Session
 from tidegate.mqtt.settings import Settings
 from tidegate.net.door import LIMITS, Door, Limits
 from tidegate.net.entrance import Networks
 from tidegate.pki.tls import SERVER_NAME
 
 T = TypeVar("T")
+NOW = 1_700_000_000_000
 PATIENCE = 20.0
 """Seconds a test waits for something that must happen before it fails."""
 
@@ -105,9 +110,9 @@ class FakePlane:
     def __init__(self) -> None:
         self.known: dict[str, Someone] = {}
         self.asked: list[tuple[str, str | None, str]] = []
-        self.requests: list[tuple[str, topics.JobsRequest, bytes]] = []
-        self.seen: queue.Queue[topics.JobsRequest] = queue.Queue()
-        self.held: list[asyncio.Future[Reply]] = []
+        self.requests: list[tuple[str, Asked, bytes]] = []
+        self.seen: queue.Queue[Asked] = queue.Queue()
+        self.held: list[tuple[Claim, asyncio.Future[Reply]]] = []
         self.gate: asyncio.Event | None = None
         """Nobody is identified before it is set, if it is there."""
 
@@ -128,22 +133,40 @@ class FakePlane:
     ) -> Identity | None:
         return Someone() if (username, password) == ("user?x-amz-customauthorizer-name=a", b"right") else None
 
-    def request(self, identity: Identity, request: topics.JobsRequest, payload: bytes) -> Awaitable[Reply]:
-        self.requests.append((identity.principal, request, payload))
-        self.seen.put(request)
+    def request(
+        self, identity: Identity, claim: Claim, message: Message, origin: Session | None, publisher: Publisher
+    ) -> asyncio.Future[Reply]:
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        assert isinstance(claim, Asked)
+        if claim.route is None:
+            future.set_result(self.failed(claim, message.payload, MisaddressedError()))
+            return future
+        payload = message.payload
+        self.requests.append((identity.principal, claim, payload))
+        self.seen.put(claim)
         if payload == b"hold":
-            self.held.append(future)
+            self.held.append((claim, future))
         elif payload == b"fail":
             future.set_exception(ValueError("the store is broken"))
         else:
-            future.set_result(Reply(payload != b"reject", payload))
+            future.set_result(_reply(claim, payload))
         return future
 
+    def failed(self, claim: Claim, payload: bytes, error: BaseException) -> Reply:
+        assert isinstance(claim, Asked)
+        assert claim.family.refuse is not None
+        return claim.family.refuse(claim, NOW, payload, None, error)
+
     def let_go(self) -> None:
-        for future in self.held:
-            future.set_result(Reply(True, b"held"))
+        for claim, future in self.held:
+            future.set_result(_reply(claim, b"held"))
         self.held.clear()
+
+
+def _reply(claim: Claim, payload: bytes) -> Reply:
+    if claim.seen:
+        return ()
+    return ((f"{claim.topic}/{'rejected' if payload == b'reject' else 'accepted'}", payload),)
 
 
 class Beat:
@@ -165,7 +188,7 @@ class Live:
         self.certificates = certificates
         self.plane = FakePlane()
         self.beat = Beat()
-        self.clock = clock.MovableClock(1_700_000_000_000)
+        self.clock = clock.MovableClock(NOW)
         self.settings = settings or Settings(close_timeout=1)
         self.port = 0
         self._devices: dict[str, tuple[pathlib.Path, str]] = {}

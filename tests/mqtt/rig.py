@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tidegate import clock
+from tidegate.devices.table import TABLE
 from tidegate.mqtt import codec
 from tidegate.mqtt.broker import Broker
 from tidegate.mqtt.codec import Filter, Properties, Will
@@ -49,11 +50,12 @@ class Rig:
         self.ids = clock.SequentialIds()
         self.now = 1_700_000_000_000
         self.left: list[Effect] = []
-        self.interest: list[tuple[str | None, bool]] = []
+        self.interest: list[tuple[str, bool]] = []
         self.broker = Broker(
             self.settings,
             lambda _connection, effect: self.left.append(effect),
-            lambda _scope, thing_name, wanted: self.interest.append((thing_name, wanted)),
+            lambda _scope, name, wanted: self.interest.append((name, wanted)),
+            reserved=TABLE,
         )
 
     def publish(self, topic: str, payload: bytes = b"x", qos: int = 1, *, newest_only: bool = False) -> None:
@@ -86,7 +88,7 @@ class Device:
     def __init__(self, rig: Rig, level: int = 4) -> None:
         self.rig = rig
         self.level = level
-        self.connection = Connection(rig.settings, rig.ids)
+        self.connection = Connection(rig.settings, rig.ids, reserved=TABLE)
         self.effects: list[Effect] = []
         self._reader = codec.Reader(1 << 20, level)
 

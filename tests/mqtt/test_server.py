@@ -9,7 +9,6 @@ import pathlib
 import socket
 import struct
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -60,7 +59,7 @@ def test_a_reply_goes_to_the_publisher_alone_subscribed_or_not(live: Live, level
         assert a.message() == (f"{P}/$next/get/rejected", b"reject")  # thus no further copy of the second
         live.publish(f"{P}/notify", b"{}")
         assert b.message() == (f"{P}/notify", b"{}")  # thus none of the replies before
-        assert live.plane.requests[0][1].thing_name == "lamp"
+        assert live.plane.requests[0][1].labels["thingName"] == "lamp"
 
 
 def test_puback_comes_before_the_reply(live: Live) -> None:
@@ -79,7 +78,7 @@ def test_replies_keep_the_order_of_requests_and_pings_overtake(live: Live) -> No
         )
         client.send(codec.Pingreq())
         assert client.read() == codec.Pingresp()
-        assert [live.plane.seen.get(timeout=PATIENCE).job_id for _ in range(2)] == ["j1", None]
+        assert [live.plane.seen.get(timeout=PATIENCE).labels.get("jobId") for _ in range(2)] == ["j1", None]
         live.call(live.plane.let_go)
         assert client.read() == Publish(f"{P}/j1/update/accepted", b"held")
         assert client.read() == Publish(f"{P}/get/accepted", b"2")
@@ -515,19 +514,15 @@ def test_draining_answers_what_is_under_way_and_takes_leave(certificates: Certif
 
 def test_watchers_and_reserved_topics(live: Live) -> None:
     interest: list[tuple[str | None, bool]] = []
-    reserved: list[tuple[str, bytes]] = []
-
-    def keep(_identity: Any, message: Any, _origin: Any) -> None:
-        reserved.append((message.topic, message.payload))
-
     live.server.watchers.interest = lambda _scope, name, wanted: interest.append((name, wanted))
-    live.server.watchers.reserved = keep
     with live.paho("lamp", live.device("lamp")) as client:
         client.subscribe(f"{P}/notify-next")
         assert live.call(lambda: live.server.watches(SCOPE, "lamp"))
         assert not live.call(lambda: live.server.watches(SCOPE, "other"))
         assert live.call(lambda: live.server.wanted(SCOPE, f"{P}/notify-next"))
         client.publish("$aws/things/lamp/shadow/update", b"{}")
-        assert reserved == [("$aws/things/lamp/shadow/update", b"{}")]
+        assert [(claim.topic, payload) for _who, claim, payload in live.plane.requests] == [
+            ("$aws/things/lamp/shadow/update", b"{}")
+        ]
     live.until(lambda: live.server.connections == 0)
     assert interest == [("lamp", True), ("lamp", False)]

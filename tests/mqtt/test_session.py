@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.mqtt.rig import SCOPE, Device, Rig, Someone, denying
-from tidegate.mqtt import codec, topics
+from tidegate.devices.table import TABLE
+from tidegate.mqtt import codec
 from tidegate.mqtt.codec import Connack, Disconnect, Filter, Properties, Puback, Publish, Reason, Subscribe, Will
-from tidegate.mqtt.session import Closed, Ending, Identify, Message, Misaddressed, Request, Reserved
+from tidegate.mqtt.session import Closed, Ending, Identify, Message, Request
 from tidegate.mqtt.settings import Settings
 
 P = "$aws/things/lamp/jobs"
@@ -540,9 +541,10 @@ def test_a_job_request_is_acknowledged_and_handed_over() -> None:
     device = Rig().device()
     device.received()
     assert device.send(Publish(f"{P}/j1/update", b"{}", 1, 7)) == [Puback(7)]
-    assert device.effects == [
-        Request(topics.JobsRequest(f"{P}/j1/update", "lamp", topics.Operation.UPDATE, "j1"), b"{}", 1)
-    ]
+    (effect,) = device.effects
+    assert isinstance(effect, Request)
+    assert effect.claim == TABLE.find(f"{P}/j1/update")
+    assert effect.message == Message(f"{P}/j1/update", b"{}", 1)
 
 
 def test_other_publishes_under_dollar() -> None:
@@ -552,9 +554,10 @@ def test_other_publishes_under_dollar() -> None:
     device = rig.device()
     device.received()
     device.send(Publish(f"{P}/nonsense", b"{}", retain=True), Publish("$aws/things/lamp/shadow/get", b"", retain=True))
-    assert device.effects == [
-        Misaddressed(f"{P}/nonsense", b"{}", 0),
-        Reserved(Message("$aws/things/lamp/shadow/get", b"")),
+    requests = [effect for effect in device.effects if isinstance(effect, Request)]
+    assert [(each.message, each.claim.seen) for each in requests] == [
+        (Message(f"{P}/nonsense", b"{}"), False),
+        (Message("$aws/things/lamp/shadow/get", b""), True),
     ]
     assert other.publishes() == []
     assert rig.broker.retained(SCOPE) == {}
@@ -740,11 +743,11 @@ def test_interest_in_job_notices_is_told_once() -> None:
     first, second = rig.device("first"), rig.device("second", clean=False)
     first.subscribe(f"{P}/notify", f"{P}/notify-next")
     second.subscribe(f"{P}/#", "$aws/things/+/jobs/notify", "a")
-    assert rig.interest == [("lamp", True), (None, True)]
+    assert rig.interest == [("lamp", True), ("*", True)]
     assert rig.broker.watches(SCOPE, "any")
     first.lose()
     second.send(codec.Unsubscribe(1, ("$aws/things/+/jobs/notify",)))
-    assert rig.interest[2:] == [(None, False)]
+    assert rig.interest[2:] == [("*", False)]
     assert rig.broker.watches(SCOPE, "lamp")
     assert not rig.broker.watches(SCOPE, "any")
     second.lose()
@@ -775,7 +778,7 @@ def test_a_will_may_be_a_job_request_and_gets_no_reply() -> None:
     device = rig.device(will=Will(f"{P}/j1/update", b'{"status":"FAILED"}', 1))
     device.lose()
     (request,) = [each for each in rig.left if isinstance(each, Request)]
-    assert request.request.job_id == "j1"
+    assert request.claim == TABLE.find(f"{P}/j1/update")
 
 
 def test_a_last_publish_before_disconnect_is_carried_out() -> None:

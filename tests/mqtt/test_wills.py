@@ -7,7 +7,7 @@ import pytest
 from tests.mqtt.rig import Device, Rig, Someone, denying
 from tidegate.mqtt import codec
 from tidegate.mqtt.codec import Connack, Disconnect, Properties, Publish, Reason, Will
-from tidegate.mqtt.plane import Identity
+from tidegate.mqtt.identity import Identity
 from tidegate.mqtt.session import Ask
 
 HOUR = Properties(session_expiry_interval=3600)

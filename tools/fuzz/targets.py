@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tidegate import clock
+from tidegate.devices.table import TABLE
 from tidegate.mqtt import codec
 from tidegate.mqtt.broker import Broker
 from tidegate.mqtt.codec import Properties, ProtocolError, Reader, Will
@@ -73,7 +74,7 @@ class _Client:
 
     def __init__(self, world: _World, level: int) -> None:
         self.world = world
-        self.connection = Connection(world.settings, world.ids)
+        self.connection = Connection(world.settings, world.ids, reserved=TABLE)
         self._reader = Reader(1 << 20, level)
         self.in_flight: set[int] = set()
         self.requests: list[Request] = []
@@ -116,13 +117,13 @@ class _World:
         self.settings = Settings(max_queued=8, max_queued_bytes=4096, max_retained=8, max_packet=4096, max_payload=2048)
         self.ids = clock.SequentialIds()
         self.now = 1_700_000_000_000
-        self.interest: dict[str | None, bool] = {}
-        self.broker = Broker(self.settings, lambda _connection, _effect: None, self._interest)
+        self.interest: dict[str, bool] = {}
+        self.broker = Broker(self.settings, lambda _connection, _effect: None, self._interest, reserved=TABLE)
         self.clients: list[_Client] = []
 
-    def _interest(self, _scope: tuple[str, str], thing: str | None, wanted: bool) -> None:
-        assert self.interest.get(thing, False) is not wanted, "interest told twice"
-        self.interest[thing] = wanted
+    def _interest(self, _scope: tuple[str, str], name: str, wanted: bool) -> None:
+        assert self.interest.get(name, False) is not wanted, "interest told twice"
+        self.interest[name] = wanted
 
     def check(self) -> None:
         for client in self.clients:
@@ -217,8 +218,8 @@ def _acknowledge(client: _Client, which: int) -> None:
 
 def _reply(client: _Client, world: _World) -> None:
     if client.requests:
-        request = client.requests.pop(0)
-        client.connection.reply(request.request.topic + "/accepted", request.payload, request.qos, world.now)
+        message = client.requests.pop(0).message
+        client.connection.reply(message.topic + "/accepted", message.payload, message.qos, world.now)
 
 
 TARGETS: dict[str, Target] = {"codec": read, "session": session}

@@ -8,7 +8,7 @@ from tidegate import clock
 from tidegate.devices.server import Server
 from tidegate.mqtt.codec import Reason
 from tidegate.mqtt.edge import Edge
-from tidegate.mqtt.plane import Scope
+from tidegate.mqtt.identity import Scope
 from tidegate.mqtt.session import Ending
 
 Place = tuple[str, int]

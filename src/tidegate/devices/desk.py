@@ -10,12 +10,14 @@ from tidegate.core import message
 from tidegate.devices import connections
 from tidegate.devices.server import Server
 from tidegate.devices.signers import Grant, SignerIdentity
-from tidegate.mqtt import topics
 from tidegate.mqtt.codec import Properties
-from tidegate.mqtt.plane import Scope, Signer
+from tidegate.mqtt.identity import Scope
+from tidegate.mqtt.plane import Signer
+from tidegate.mqtt.reserved import Claim, Kind
 from tidegate.mqtt.session import Message
 from tidegate.mqtt.session import Retained as Kept
 from tidegate.mqtt.session.keeping import Journal
+from tidegate.mqtt.topics import valid_topic
 from tidegate.ops.broker import Connected, Publication, Retained
 from tidegate.ops.call import Call
 from tidegate.store.database import OutcomeUnknown
@@ -37,23 +39,21 @@ class Desk:
         self._due: list[Awaitable[Any]] = []
 
     def valid(self, topic: str) -> bool:
-        return topics.valid_topic(topic)
+        return valid_topic(topic)
 
     def publish(self, call: Call, publication: Publication) -> bool:
-        found = topics.classify(publication.topic)
-        if found is topics.Kind.ORDINARY:
-            deliver(self._server, _scope(call), publication)
+        server = self._server
+        found = server.broker.reserved.find(publication.topic)
+        if found is Kind.DENIED:
+            return False
+        if found is Kind.ORDINARY:
+            deliver(server, _scope(call), publication)
             if self._tell is not None:
                 self._tell(_scope(call), publication)
-        elif isinstance(found, topics.JobsRequest):
-            self._due.append(self._server.plane.request(_caller(call), found, publication.payload))
-        elif found is topics.Kind.RESERVED:
-            answer = self._server.watchers.reserved(_caller(call), _message(publication), None)
-            if self._tell is not None and topics.shadow_request(publication.topic):
+        elif isinstance(found, Claim):  # a private answer has nobody to go to
+            self._due.append(server.plane.request(_caller(call), found, _message(publication), None, server))
+            if self._tell is not None and found.seen:
                 self._tell(_scope(call), publication._replace(retain=False))
-            self._due += [] if answer is None else [answer]
-        else:  # a topic that maps to no operation is answered, over MQTT, to the connection that asked
-            return isinstance(found, topics.InvalidTopic)
         return True
 
     def retained(self, call: Call, topic: str) -> Retained | None:

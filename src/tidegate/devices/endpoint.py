@@ -7,23 +7,25 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from tidegate.clock import Millis, wall_now
+from tidegate.devices import dispatch
 from tidegate.devices.connectivity import Recorder
 from tidegate.devices.desk import Desk
+from tidegate.devices.dispatch import Dispatch
 from tidegate.devices.events import Events
-from tidegate.devices.jobs import JobRequests
 from tidegate.devices.journal import Written
 from tidegate.devices.lifecycle import Record
 from tidegate.devices.neighbours import Neighbours
 from tidegate.devices.notices import Notices
 from tidegate.devices.registration import Registration
+from tidegate.devices.route import Asked
 from tidegate.devices.server import Server
-from tidegate.devices.shadows import Shadows
 from tidegate.devices.signers import Authorise, SignerIdentity, Watch, by_policies
-from tidegate.mqtt import topics
-from tidegate.mqtt.plane import Identity, Reply, Scope, Signer
+from tidegate.mqtt.identity import Identity, Scope
+from tidegate.mqtt.plane import Publisher, Reply, Signer
+from tidegate.mqtt.reserved import Claim
 from tidegate.mqtt.session import Message, Session
 from tidegate.mqtt.settings import Settings
 from tidegate.net.door import Door
@@ -74,7 +76,7 @@ class Devices:
     def __init__(self, service: Service, authorise: Authorise | None = None) -> None:
         self._service = service
         self._authorise = authorise or by_policies(service)
-        self._requests = JobRequests(service)
+        self._dispatch = Dispatch(service)
 
     async def identify(
         self, certificate_der: bytes | None, client_id: str, server_name: str | None, peer: str
@@ -107,9 +109,16 @@ class Devices:
     ) -> Identity | None:
         return None  # there are no authorizers
 
-    def request(self, identity: Identity, request: topics.JobsRequest, payload: bytes) -> Awaitable[Reply]:
+    def request(
+        self, identity: Identity, claim: Claim, message: Message, origin: Session | None, publisher: Publisher
+    ) -> asyncio.Future[Reply]:
         assert isinstance(identity, DeviceIdentity | SignerIdentity)
-        return self._requests.request(identity, request, payload)
+        assert isinstance(claim, Asked)
+        return self._dispatch.request(identity, claim, message, origin, publisher)
+
+    def failed(self, claim: Claim, payload: bytes, error: BaseException) -> Reply:
+        assert isinstance(claim, Asked)
+        return self._dispatch.failed(claim, payload, error)
 
 
 class Endpoint:
@@ -140,15 +149,14 @@ class Endpoint:
         self._service = service
         self._notices = Notices(service, self.server)
         self.events = Events(service, self.server, self._notices.settled, self.journal.settled)
-        self._shadows = Shadows(service, self.server)
         self.server.watchers.interest = self._notices.interest
         self._registration = Registration(service)
         self._watch = Watch(service.access, self.server)
         self.server.watchers.unidentified = self._registration.attempt
-        self.server.watchers.reserved = self._reserved
-        for listener in (self._notices, self.events, self._shadows, self._neighbours):
+        for listener in (self._notices, self.events, self._neighbours):
             if listener is not None:
                 service.unit.subscribe(listener.effects)
+        service.unit.subscribe(dispatch.telling(self.server))
         service.unit.subscribe(
             acting(
                 {
@@ -192,10 +200,6 @@ class Endpoint:
         entry = audit.of_message(call, identity.origin, _CHANGES, request)
         assert entry is not None
         self.journal.noted(entry)
-
-    def _reserved(self, identity: Identity, message: Message, origin: Session | None) -> asyncio.Future[None] | None:
-        assert isinstance(identity, DeviceIdentity | SignerIdentity)
-        return self._shadows.request(identity, message, origin)
 
     async def published(self) -> None:
         """Wait until devices and subscribers have been sent all that follows from what is committed by now."""

@@ -18,7 +18,7 @@ from typing import Protocol
 
 from tidegate import clock
 from tidegate.core import events as wording
-from tidegate.mqtt.plane import Scope
+from tidegate.mqtt.identity import Scope
 from tidegate.ops.effects import EventsWritten, Missed, acting
 from tidegate.runtime.service import Service
 from tidegate.sparing import Sparing

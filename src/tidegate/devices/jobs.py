@@ -6,26 +6,29 @@ The operations are those of the HTTPS data plane; what differs is here: numbers 
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple, Protocol
+from functools import lru_cache, partial
+from typing import Any
 
 import msgspec
 
-from tidegate.devices.turns import Turns
-from tidegate.mqtt.plane import Reply, Scope
-from tidegate.mqtt.topics import JobsRequest, Operation
-from tidegate.ops import audit, device
-from tidegate.ops.call import Call, Origin
-from tidegate.runtime.service import Service
-from tidegate.store.database import Tx, together
+from tidegate.clock import Millis
+from tidegate.devices import topics
+from tidegate.devices.route import ANSWERS, Asked, Demand, Family, MisaddressedError, Route, UnreadableError
+from tidegate.mqtt.plane import Reply
+from tidegate.ops import device
+from tidegate.ops.device import HANDLERS
+from tidegate.ops.handler import Handler, Read, Report
+from tidegate.store.database import OutcomeUnknown
 from tidegate.wire import constraints, jobs_data
 from tidegate.wire.errors import WireError
 from tidegate.wire.shapes import MISSING, Required
 
 MAX_TOKEN = 64
 """Bytes of a clientToken, as agents found out on the live service."""
+_MAX_UNREAD_TOKEN = 128
+_NAMESPACES = 64
+"""Those remembered; Greengrass has one."""
 
 _Integer = int | str | None
 _TextMap = dict[str, str]
@@ -100,17 +103,7 @@ _ANYTHING = msgspec.json.Decoder()
 _ENCODER = msgspec.json.Encoder()
 
 
-class Requester(Protocol):
-    """Who sends requests: the part of an identity that the operations need."""
-
-    principal: str
-    scope: Scope
-    scope_id: int
-    origin: Origin | None
-    """None for a device, whose requests are no changes by an operator."""
-
-
-class _Refusal(Exception):  # noqa: N818 - it is caught where it is raised
+class _Refusal(UnreadableError):  # noqa: N818 - a refusal, not a fault
     """A payload that is no request."""
 
     def __init__(self, code: str, message: str, token: str | None = None) -> None:
@@ -120,39 +113,38 @@ class _Refusal(Exception):  # noqa: N818 - it is caught where it is raised
         self.token = token
 
 
-class _Shape(NamedTuple):
-    """How one operation takes its request from a body and puts its response into a reply."""
-
-    run: Callable[[Tx, Call, Any, str | None], Any]
-    request: Callable[[JobsRequest, _Body], Any]
-    reply: Callable[[Any, int, str | None], _Accepted]
+def _get_pending(asked: Asked, payload: bytes) -> Demand:
+    body = _body(payload)
+    request = jobs_data.GetPendingJobExecutionsRequest(thing_name=asked.labels["thingName"])
+    return _demand(HANDLERS["iot-jobs-data", "GetPendingJobExecutions"], request, body)
 
 
-def _get_pending(topic: JobsRequest, body: _Body) -> jobs_data.GetPendingJobExecutionsRequest:
-    return jobs_data.GetPendingJobExecutionsRequest(thing_name=topic.thing_name)
-
-
-def _start_next(topic: JobsRequest, body: _Body) -> jobs_data.StartNextPendingJobExecutionRequest:
-    return jobs_data.StartNextPendingJobExecutionRequest(
-        thing_name=topic.thing_name,
+def _start_next(asked: Asked, payload: bytes) -> Demand:
+    body = _body(payload)
+    request = jobs_data.StartNextPendingJobExecutionRequest(
+        thing_name=asked.labels["thingName"],
         status_details=body.status_details,
         step_timeout_in_minutes=_integer("stepTimeoutInMinutes", body.step_timeout_in_minutes, body),
     )
+    return _demand(HANDLERS["iot-jobs-data", "StartNextPendingJobExecution"], request, body)
 
 
-def _describe(topic: JobsRequest, body: _Body) -> jobs_data.DescribeJobExecutionRequest:
-    return jobs_data.DescribeJobExecutionRequest(
-        thing_name=topic.thing_name,
-        job_id=topic.job_id or MISSING,
+def _describe(asked: Asked, payload: bytes) -> Demand:
+    body = _body(payload)
+    request = jobs_data.DescribeJobExecutionRequest(
+        thing_name=asked.labels["thingName"],
+        job_id=asked.labels.get("jobId", device.NEXT),
         include_job_document=body.include_job_document,
         execution_number=_integer("executionNumber", body.execution_number, body),
     )
+    return _demand(_describing(asked.labels.get("namespace")), request, body)
 
 
-def _update(topic: JobsRequest, body: _Body) -> jobs_data.UpdateJobExecutionRequest:
-    return jobs_data.UpdateJobExecutionRequest(
-        thing_name=topic.thing_name,
-        job_id=topic.job_id or MISSING,
+def _update(asked: Asked, payload: bytes) -> Demand:
+    body = _body(payload)
+    request = jobs_data.UpdateJobExecutionRequest(
+        thing_name=asked.labels["thingName"],
+        job_id=asked.labels["jobId"],
         status=body.status,
         status_details=body.status_details,
         step_timeout_in_minutes=_integer("stepTimeoutInMinutes", body.step_timeout_in_minutes, body),
@@ -161,55 +153,64 @@ def _update(topic: JobsRequest, body: _Body) -> jobs_data.UpdateJobExecutionRequ
         include_job_document=body.include_job_document,
         execution_number=_integer("executionNumber", body.execution_number, body),
     )
+    return _demand(_updating(asked.labels.get("namespace")), request, body)
 
 
-def _pending_reply(response: jobs_data.GetPendingJobExecutionsResponse, timestamp: int, token: str | None) -> _Accepted:
-    return _Accepted(
+@lru_cache(_NAMESPACES)
+def _describing(namespace: str | None) -> Handler:
+    """Describe as a topic has it, which sees the jobs of one namespace only."""
+    return Read(partial(device.describe_job_execution, namespace=namespace))
+
+
+@lru_cache(_NAMESPACES)
+def _updating(namespace: str | None) -> Handler:
+    return Report(partial(device.update_job_execution, namespace=namespace))
+
+
+def _demand(handler: Handler, request: msgspec.Struct, body: _Body) -> Demand:
+    found = constraints.violations(request)
+    if found:
+        text = found[0] if len(found) == 1 else constraints.message(found)
+        raise _Refusal("InvalidRequest", text, body.client_token)
+    return Demand(handler, request, body.client_token)
+
+
+def _pending_answer(
+    asked: Asked, now: Millis, token: str | None, response: jobs_data.GetPendingJobExecutionsResponse
+) -> Reply:
+    accepted = _Accepted(
         in_progress_jobs=response.in_progress_jobs,
         queued_jobs=response.queued_jobs,
-        timestamp=timestamp,
+        timestamp=now // 1000,
         client_token=token,
     )
+    return _accepted(asked, accepted)
 
 
-def _execution_reply(
-    response: jobs_data.StartNextPendingJobExecutionResponse | jobs_data.DescribeJobExecutionResponse,
-    timestamp: int,
+def _execution_answer(
+    asked: Asked,
+    now: Millis,
     token: str | None,
-) -> _Accepted:
+    response: jobs_data.StartNextPendingJobExecutionResponse | jobs_data.DescribeJobExecutionResponse,
+) -> Reply:
     execution = embedded(response.execution) if response.execution is not None else None
-    return _Accepted(execution=execution, timestamp=timestamp, client_token=token)
+    return _accepted(asked, _Accepted(execution=execution, timestamp=now // 1000, client_token=token))
 
 
-def _update_reply(response: jobs_data.UpdateJobExecutionResponse, timestamp: int, token: str | None) -> _Accepted:
-    return _Accepted(
+def _update_answer(
+    asked: Asked, now: Millis, token: str | None, response: jobs_data.UpdateJobExecutionResponse
+) -> Reply:
+    accepted = _Accepted(
         execution_state=response.execution_state,
         job_document=_raw(response.job_document),
-        timestamp=timestamp,
+        timestamp=now // 1000,
         client_token=token,
     )
+    return _accepted(asked, accepted)
 
 
-_SHAPES = {
-    Operation.GET_PENDING: _Shape(
-        lambda tx, call, request, _namespace: device.get_pending_job_executions(tx, call, request),
-        _get_pending,
-        _pending_reply,
-    ),
-    Operation.START_NEXT: _Shape(
-        lambda tx, call, request, _namespace: device.start_next_pending_job_execution(tx, call, request),
-        _start_next,
-        _execution_reply,
-    ),
-    Operation.DESCRIBE: _Shape(device.describe_job_execution, _describe, _execution_reply),
-    Operation.UPDATE: _Shape(device.update_job_execution, _update, _update_reply),
-}
-"""Only describe and update have topics with a namespace."""
-_CHANGES: dict[type, tuple[str, str]] = {
-    jobs_data.StartNextPendingJobExecutionRequest: ("iot-jobs-data", "StartNextPendingJobExecution"),
-    jobs_data.UpdateJobExecutionRequest: ("iot-jobs-data", "UpdateJobExecution"),
-}
-"""Requests that are more than a question."""
+def _accepted(asked: Asked, message: _Accepted) -> Reply:
+    return ((topics.accepted(asked.topic), encode(message)),)
 
 
 def embedded(execution: jobs_data.JobExecution) -> _Execution:
@@ -243,40 +244,6 @@ def _raw(document: str | None) -> msgspec.Raw | None:
 def encode(message: msgspec.Struct | dict[str, Any]) -> bytes:
     """The JSON of a reply or notification."""
     return _ENCODER.encode(message)
-
-
-class JobRequests:
-    """Carries out job requests for the endpoint."""
-
-    def __init__(self, service: Service) -> None:
-        self._service = service
-        self._turns: Turns[Reply] = Turns(service.unit)
-
-    def request(self, identity: Requester, topic: JobsRequest, payload: bytes) -> Awaitable[Reply]:
-        """Carry out one request; the reply is to be sent when it resolves, the change being durable by then."""
-        service = self._service
-        call = service.call_at(identity.scope_id, *identity.scope, identity.principal)
-        timestamp = call.now // 1000
-        shape, namespace = _SHAPES[topic.operation], topic.namespace
-        try:
-            body = _body(payload)
-            request = shape.request(topic, body)
-            _check(request, body)
-        except _Refusal as refusal:
-            return _settled(_rejected(refusal.code, refusal.message, timestamp, refusal.token))
-
-        noted = None if identity.origin is None else audit.of_message(call, identity.origin, _CHANGES, request)
-
-        def work(tx: Tx) -> Reply:
-            try:
-                response = shape.run(tx, call, request, namespace)
-                if noted is not None:
-                    audit.append(tx, noted)
-            except WireError as error:  # every refusal comes before the first write: nothing has to be undone
-                return _refused(error, timestamp, body.client_token)
-            return Reply(accepted=True, payload=encode(shape.reply(response, timestamp, body.client_token)))
-
-        return self._turns.run(identity, together(work, (identity.scope_id, topic.thing_name)))
 
 
 def _body(payload: bytes) -> _Body:
@@ -330,28 +297,69 @@ def _integer(name: str, value: int | str | None, body: _Body) -> int | None:
     return int(value)
 
 
-def _check(request: msgspec.Struct, body: _Body) -> None:
-    found = constraints.violations(request)
-    if found:
-        text = found[0] if len(found) == 1 else constraints.message(found)
-        raise _Refusal("InvalidRequest", text, body.client_token)
+def _refuse(asked: Asked, now: Millis, payload: bytes, token: str | None, error: BaseException) -> Reply:
+    """The rejection of a request (device reference 3.8)."""
+    state = None
+    if isinstance(error, _Refusal):
+        code, text, token = error.code, error.message, error.token
+    elif isinstance(error, WireError):
+        code, text = _CODES.get(type(error), "InternalError"), error.message
+        known = error.members.get("execution_state")
+        state = known if isinstance(known, jobs_data.JobExecutionState) else None
+    elif isinstance(error, MisaddressedError):
+        code, text = "InvalidTopic", "The topic does not map to a Jobs operation."
+        token = _client_token(payload)
+    else:
+        code, text, token = "InternalError", _what_failed(error), _client_token(payload)
+    rejected = _Rejected(code=code, message=text, client_token=token, timestamp=now // 1000, execution_state=state)
+    return ((topics.rejected(asked.topic), encode(rejected)),)
 
 
-def _refused(error: WireError, timestamp: int, token: str | None) -> Reply:
-    state = error.members.get("execution_state")
-    known = state if isinstance(state, jobs_data.JobExecutionState) else None
-    code = _CODES.get(type(error), "InternalError")
-    return _rejected(code, error.message, timestamp, token, known)
+def _what_failed(error: BaseException) -> str:
+    if isinstance(error, OutcomeUnknown):
+        return "It is not known whether the request was carried out: ask for the execution before you repeat it."
+    return "The request could not be processed."
 
 
-def _rejected(
-    code: str, message: str, timestamp: int, token: str | None, state: jobs_data.JobExecutionState | None = None
-) -> Reply:
-    rejected = _Rejected(code=code, message=message, client_token=token, timestamp=timestamp, execution_state=state)
-    return Reply(accepted=False, payload=encode(rejected))
+def _client_token(payload: bytes) -> str | None:
+    """The client token of a payload that is not looked at otherwise, if it can be made out: clients match by it."""
+    try:
+        request = msgspec.json.decode(payload.decode("utf-8", "replace"))
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    token = request.get("clientToken") if isinstance(request, dict) else None
+    return token if isinstance(token, str) and len(token.encode("utf-8", "replace")) <= _MAX_UNREAD_TOKEN else None
 
 
-def _settled(reply: Reply) -> asyncio.Future[Reply]:
-    future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-    future.set_result(reply)
-    return future
+def _is_ours(levels: list[str]) -> bool:
+    return levels[-1] in ANSWERS or topics.is_notice(levels)
+
+
+_DATA = "iot-jobs-data"
+_JOB = "$aws/things/{thingName}/jobs/{jobId}"
+_NEXT = "$aws/things/{thingName}/jobs/$next"
+_DESCRIBED = ((_DATA, "DescribeJobExecution"), _describe, _execution_answer)
+_UPDATED = ((_DATA, "UpdateJobExecution"), _update, _update_answer)
+
+FAMILY = Family(
+    "things/jobs",
+    ours=_is_ours,
+    otherwise=None,
+    routes=(
+        Route("$aws/things/{thingName}/jobs/get", (_DATA, "GetPendingJobExecutions"), _get_pending, _pending_answer),
+        Route(
+            "$aws/things/{thingName}/jobs/start-next",
+            (_DATA, "StartNextPendingJobExecution"),
+            _start_next,
+            _execution_answer,
+        ),
+        Route(f"{_NEXT}/get", *_DESCRIBED),
+        Route(f"{_NEXT}/namespace-{{namespace}}/get", *_DESCRIBED),
+        Route(f"{_JOB}/get", *_DESCRIBED),
+        Route(f"{_JOB}/namespace-{{namespace}}/get", *_DESCRIBED),
+        Route(f"{_JOB}/update", *_UPDATED),
+        Route(f"{_JOB}/namespace-{{namespace}}/update", *_UPDATED),
+    ),
+    refuse=_refuse,
+    together=True,
+)

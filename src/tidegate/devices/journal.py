@@ -15,7 +15,7 @@ import msgspec
 
 from tidegate.mqtt import codec
 from tidegate.mqtt.codec import Properties
-from tidegate.mqtt.plane import Scope
+from tidegate.mqtt.identity import Scope
 from tidegate.mqtt.session.keeping import Done, SessionState, Stored
 from tidegate.mqtt.session.messages import Delivery, Message, Retained
 from tidegate.ops import audit

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from tidegate import clock
-from tidegate.mqtt.plane import Identity, Scope
+from tidegate.mqtt.identity import Identity, Scope
 from tidegate.mqtt.session import Closed, Connection, Ending
 from tidegate.mqtt.wheel import Wheel
 

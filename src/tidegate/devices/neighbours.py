@@ -11,7 +11,7 @@ from collections.abc import Callable
 from tidegate.devices import desk
 from tidegate.devices.lifecycle import Connectivity, Record
 from tidegate.devices.server import Server
-from tidegate.mqtt.plane import Scope
+from tidegate.mqtt.identity import Scope
 from tidegate.ops.broker import Publication
 from tidegate.ops.effects import ClientConnected, MessagePublished, PresenceEvent, acting
 from tidegate.runtime.relay import Relay

@@ -19,9 +19,8 @@ import msgspec
 
 from tidegate.core import pending as pending_list
 from tidegate.core.lifecycle import ExecutionStatus
-from tidegate.devices import jobs
-from tidegate.mqtt import topics
-from tidegate.mqtt.plane import Scope
+from tidegate.devices import jobs, topics
+from tidegate.mqtt.identity import Scope
 from tidegate.ops import device, documents, transitions
 from tidegate.ops.call import Objects
 from tidegate.ops.effects import ExecutionsQueued, JobShown, Missed, PendingChanged, ThingNamed, acting

@@ -17,14 +17,17 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from tidegate import clock
+from tidegate.devices import topics
 from tidegate.devices.lifecycle import Lifecycle
+from tidegate.devices.table import TABLE
 from tidegate.devices.websocket import Tunnel
 from tidegate.mqtt import session as sessions
-from tidegate.mqtt.broker import Broker, Interest
+from tidegate.mqtt.broker import Broker
 from tidegate.mqtt.codec import Reason
 from tidegate.mqtt.deadlines import Deadlines
 from tidegate.mqtt.edge import Edge
-from tidegate.mqtt.plane import Identity, Plane, Scope, Signer
+from tidegate.mqtt.identity import Identity, Scope
+from tidegate.mqtt.plane import Plane, Signer
 from tidegate.mqtt.replies import outcome
 from tidegate.mqtt.session import Closed, Connection, Ending, Message, Session, State
 from tidegate.mqtt.session.keeping import Journal
@@ -35,10 +38,8 @@ from tidegate.sparing import Sparing
 
 log = logging.getLogger("tidegate.mqtt")
 
+OnInterest = Callable[[Scope, str | None, bool], None]
 OnUnidentified = Callable[[bytes, str | None, str], None]
-OnReserved = Callable[[Identity, Message, Session | None], asyncio.Future[Any] | None]
-"""Called with the session of the client that published, None of a caller over HTTPS. Returns what ``Server.drain`` is
-to wait for, if anything."""
 _EXPECTED = frozenset({Ending.CLIENT_INITIATED, Ending.CONNECTION_LOST, Ending.SERVER_INITIATED})
 
 
@@ -52,10 +53,6 @@ def _ignore_interest(_scope: Scope, _thing_name: str | None, _wanted: bool) -> N
     """Nobody asked."""
 
 
-def _drop_reserved(_identity: Identity, _message: Message, _origin: Session | None) -> None:
-    """Other features' topics are accepted and dropped (device reference 2.5)."""
-
-
 def _forget_unidentified(_certificate_der: bytes, _server_name: str | None, _peer: str) -> None:
     """Nobody registers certificates."""
 
@@ -64,17 +61,14 @@ class Watchers:
     """Hooks a service may set before the server listens.
 
     ``interest(scope, thing_name, wanted)``: job notices of a thing begin or cease to have a subscriber, connected or
-    asleep; ``thing_name`` None stands for filters that reach every thing. ``reserved(identity, message, origin)``: an
-    authorised publish to a reserved topic that is not about jobs, such as a shadow update. Wills to such topics are
-    not reported: AWS's shadows ignore them too.
+    asleep; ``thing_name`` None stands for filters that reach every thing.
     ``unidentified(certificate_der, server_name, peer)``: a CONNECT was refused because nobody knows the certificate.
     """
 
-    __slots__ = ("interest", "reserved", "unidentified")
+    __slots__ = ("interest", "unidentified")
 
     def __init__(self) -> None:
-        self.interest: Interest = _ignore_interest
-        self.reserved: OnReserved = _drop_reserved
+        self.interest: OnInterest = _ignore_interest
         self.unidentified: OnUnidentified = _forget_unidentified
 
 
@@ -100,7 +94,7 @@ class Server:
         self.beat = beat
         self.watchers = Watchers()
         self.sparing = Sparing(log)
-        self.broker = Broker(self.settings, self.left, self._interest, journal)
+        self.broker = Broker(self.settings, self.left, self._interest, journal, TABLE)
         self.loop = asyncio.get_running_loop()
         self.lifecycle = Lifecycle(self, clock, ids)
         self.deadlines = Deadlines(self.settings, beat, self.end)
@@ -374,14 +368,6 @@ class Server:
         kind = "subscribed" if effect.subscribed else "unsubscribed"
         self.lifecycle.subscriptions(connection, kind, effect.filters)
 
-    def reserved(self, connection: Connection, effect: sessions.Reserved) -> None:
-        """A publish to another feature's topic."""
-        identity = connection.identity
-        assert identity is not None
-        answer = self.watchers.reserved(identity, effect.message, connection.session)
-        if answer is not None:
-            self._await_orphan(answer, effect.message.topic)
-
     def left(self, connection: Connection, effect: sessions.Effect) -> None:
         """What no subscriber gets: an ending, or a job request by will (device reference 3.3.10)."""
         if isinstance(effect, Closed):
@@ -390,15 +376,15 @@ class Server:
             return
         identity = connection.identity
         assert identity is not None
-        if isinstance(effect, sessions.Request):
-            answer = asyncio.ensure_future(self.plane.request(identity, effect.request, effect.payload))
-            self._await_orphan(answer, "request of a will")
+        if isinstance(effect, sessions.Request) and not effect.claim.seen:  # AWS's shadows ignore wills
+            answer = self.plane.request(identity, effect.claim, effect.message, connection.session, self)
+            self.await_orphan(answer, "request of a will")
 
     def ask(self, who: Callable[[], Coroutine[Any, Any, Identity | None]], then: Callable[[Any], None]) -> None:
         """Find out who a client is whose connection is over, and call back."""
-        self._await_orphan(self.loop.create_task(who()), "identify", then)
+        self.await_orphan(self.loop.create_task(who()), "identify", then)
 
-    def _await_orphan(
+    def await_orphan(
         self, answer: asyncio.Future[Any], what: str, then: Callable[[Any], None] = lambda _found: None
     ) -> None:
         """Have a stop wait for an answer that no connection waits for."""
@@ -410,5 +396,5 @@ class Server:
 
         answer.add_done_callback(done)
 
-    def _interest(self, scope: Scope, thing_name: str | None, wanted: bool) -> None:
-        self.watchers.interest(scope, thing_name, wanted)
+    def _interest(self, scope: Scope, name: str, wanted: bool) -> None:
+        self.watchers.interest(scope, None if name == topics.EVERY_THING else name, wanted)

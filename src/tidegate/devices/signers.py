@@ -11,8 +11,9 @@ from tidegate.clock import Clock, Millis, wall_now
 from tidegate.core import contexts
 from tidegate.core.contexts import Place
 from tidegate.devices.server import Server
-from tidegate.mqtt import plane
-from tidegate.mqtt.plane import Scope, Signer
+from tidegate.mqtt import identity as mqtt
+from tidegate.mqtt.identity import Scope
+from tidegate.mqtt.plane import Signer
 from tidegate.ops.call import Origin
 from tidegate.runtime.access import Access, Identity, Unknown
 from tidegate.runtime.service import Service
@@ -152,7 +153,7 @@ class Watch:
             return
         found = await self._access.sources(keys)
 
-        def changed(key_id: str, identity: plane.Identity) -> bool:
+        def changed(key_id: str, identity: mqtt.Identity) -> bool:
             assert isinstance(identity, SignerIdentity)
             return key_id in keys and identity.source != found.get(key_id)
 

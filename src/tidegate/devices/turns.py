@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -21,16 +22,27 @@ class Turns(Generic[T]):
 
     def run(self, whose: object, work: Work[T]) -> asyncio.Future[T]:
         """Run a work that guards itself with row locks; ``whose`` is what stands for the connection."""
-        if self._unit.ordered:
-            return self._unit.transact(in_lane(Lane.DEVICES, locks_rows(work)))
-        latest = self._latest.get(whose)
+        latest = self._latest.get(whose) if self._latest else None
         if latest is None or latest.done():
-            future = self._unit.transact(in_lane(Lane.DEVICES, locks_rows(work)))
+            future = self._transact(work)
+            if self._unit.ordered:
+                return future
         else:
-            future = asyncio.ensure_future(self._after(latest, work))
+            future = asyncio.ensure_future(_after(latest, lambda: self._transact(work)))
         self._latest[whose] = future
         return future
 
-    async def _after(self, latest: asyncio.Future[T], work: Work[T]) -> T:
+    def follow(self, whose: object, begin: Callable[[], Awaitable[T]]) -> asyncio.Future[T]:
+        """Do what is more than one work when those before it are done."""
+        future = asyncio.ensure_future(_after(self._latest.get(whose), begin))
+        self._latest[whose] = future
+        return future
+
+    def _transact(self, work: Work[T]) -> asyncio.Future[T]:
+        return self._unit.transact(in_lane(Lane.DEVICES, locks_rows(work)))
+
+
+async def _after(latest: asyncio.Future[T] | None, begin: Callable[[], Awaitable[T]]) -> T:
+    if latest is not None and not latest.done():
         await asyncio.wait([latest])
-        return await self._unit.transact(in_lane(Lane.DEVICES, locks_rows(work)))
+    return await begin()

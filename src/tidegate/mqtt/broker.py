@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tidegate import clock
-from tidegate.mqtt import codec, sharing, subscriptions, topics
+from tidegate.mqtt import codec, sharing, subscriptions
 from tidegate.mqtt import session as sessions
 from tidegate.mqtt.codec import Reason
-from tidegate.mqtt.plane import Identity, Scope
+from tidegate.mqtt.identity import Identity, Scope
+from tidegate.mqtt.reserved import EVERYTHING, NOTHING, Reserved
 from tidegate.mqtt.retention import Retention
 from tidegate.mqtt.session import Closed, Connection, Effect, Ending, Message, Publication, Retained, Session
 from tidegate.mqtt.session.keeping import Forgetful, Journal, Stored
@@ -21,9 +22,8 @@ from tidegate.mqtt.settings import Settings
 from tidegate.mqtt.wheel import Wheel
 from tidegate.mqtt.wills import Wills
 
-Interest = Callable[[Scope, str | None, bool], None]
-"""Called with (scope, thing name, wanted) when a thing's job notices begin or cease to have a subscriber; with thing
-name None when filters that reach the notices of every thing begin or cease to exist."""
+Interest = Callable[[Scope, str, bool], None]
+"""Called with (scope, name, wanted) when filters that the service watches under a name begin or cease to exist."""
 
 Left = Callable[[Connection, Effect], None]
 """Called with the end of a connection, and with a will that is no message for subscribers but concerns the service."""
@@ -41,7 +41,7 @@ class Realm:
         self.interest: dict[str, int] = {}
 
 
-def _nobody_asks(_scope: Scope, _thing_name: str | None, _wanted: bool) -> None:
+def _nobody_asks(_scope: Scope, _name: str, _wanted: bool) -> None:
     """No interest in interest."""
 
 
@@ -53,8 +53,15 @@ class Broker:
     """Routes messages and keeps sessions."""
 
     def __init__(
-        self, settings: Settings, left: Left, interest: Interest = _nobody_asks, journal: Journal | None = None
+        self,
+        settings: Settings,
+        left: Left,
+        interest: Interest = _nobody_asks,
+        journal: Journal | None = None,
+        reserved: Reserved = NOTHING,
     ) -> None:
+        """``reserved``: what the service makes of topics."""
+        self.reserved = reserved
         self._settings = settings
         self._journal = journal or Forgetful()
         self._left = left
@@ -280,8 +287,8 @@ class Broker:
         self._count(realm, scope, subscription.filter, -1)
 
     def _count(self, realm: Realm, scope: Scope, topic_filter: str, change: int) -> None:
-        """Keep the number of filters that reach a thing's job notices, and tell when it leaves or reaches 0."""
-        name = topics.notify_interest(topic_filter)
+        """Keep the number of filters that the service watches under a name, and tell when it leaves or reaches 0."""
+        name = self.reserved.watched(topic_filter)
         if name is None:
             return
         before = realm.interest.get(name, 0)
@@ -289,12 +296,12 @@ class Broker:
         if before + change == 0:
             del realm.interest[name]
         if before == 0 or before + change == 0:
-            self._interest(scope, None if name == topics.EVERY_THING else name, before == 0)
+            self._interest(scope, name, before == 0)
 
-    def watches(self, scope: Scope, thing_name: str) -> bool:
-        """Whether any subscription, also of a sleeping session, reaches the job notices of a thing."""
+    def watches(self, scope: Scope, name: str) -> bool:
+        """Whether the service watches any subscription, also of a sleeping session, under a name."""
         realm = self._realms.get(scope)
-        return realm is not None and (thing_name in realm.interest or topics.EVERY_THING in realm.interest)
+        return realm is not None and (name in realm.interest or EVERYTHING in realm.interest)
 
     def wanted(self, scope: Scope, topic: str) -> bool:
         """Whether any subscription matches a topic."""

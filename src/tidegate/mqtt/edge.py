@@ -18,7 +18,8 @@ from tidegate.clock import Clock, Ids, Millis, monotonic
 from tidegate.mqtt.broker import Broker
 from tidegate.mqtt.codec import Reason
 from tidegate.mqtt.deadlines import Deadlines
-from tidegate.mqtt.plane import Identity, Plane, Reply, Signer
+from tidegate.mqtt.identity import Identity, Scope
+from tidegate.mqtt.plane import Plane, Reply, Signer
 from tidegate.mqtt.replies import Replies, fault, outcome
 from tidegate.mqtt.session import (
     Ask,
@@ -27,9 +28,9 @@ from tidegate.mqtt.session import (
     Ending,
     FiltersChanged,
     Identify,
-    Misaddressed,
+    Message,
     Request,
-    Reserved,
+    Session,
     State,
 )
 from tidegate.mqtt.settings import Settings
@@ -107,8 +108,16 @@ class Host(Protocol):
         """Filters of one packet took effect or are gone."""
         ...
 
-    def reserved(self, connection: Connection, effect: Reserved) -> None:
-        """A publish to a topic of the service that is not about jobs."""
+    def publish(self, topic: str, payload: bytes, qos: int, *, scope: Scope) -> None:
+        """As a ``Publisher``."""
+        ...
+
+    def deliver(self, message: Message, scope: Scope, origin: Session | None = None) -> None:
+        """As a ``Publisher``."""
+        ...
+
+    def await_orphan(self, answer: asyncio.Future[Any], what: str) -> None:
+        """Have a stop wait for an answer that no connection waits for."""
         ...
 
 
@@ -161,7 +170,7 @@ class Edge(Sliced):
         self.last_second = 0.0
         self.ends_at: Millis | None = None
         self.end_timer: asyncio.TimerHandle | None = None
-        self.connection = Connection(server.settings, server.ids, self)
+        self.connection = Connection(server.settings, server.ids, self, server.broker.reserved)
         self.transport: asyncio.Transport | None = None
         self.heard = server.deadlines.second
         self.deadline = 0.0
@@ -391,16 +400,14 @@ class Edge(Sliced):
     def _request(self, effect: Request) -> None:
         identity = self.connection.identity
         assert identity is not None
-        answer = asyncio.ensure_future(self._server.plane.request(identity, effect.request, effect.payload))
-        self._awaited().await_answer(effect, answer)
-
-    def _misaddressed(self, effect: Misaddressed) -> None:
-        self._awaited().misaddressed(effect)
-
-    def _awaited(self) -> Replies:
+        server, connection = self._server, self.connection
+        answer = server.plane.request(identity, effect.claim, effect.message, connection.session, server)
+        if effect.claim.seen:
+            server.await_orphan(answer, effect.message.topic)
+            return
         if self._replies is None:
-            self._replies = Replies(self.connection, self._server.clock, self._settled, self._server.sparing)
-        return self._replies
+            self._replies = Replies(connection, server.clock, self._settled, server.plane.failed, server.sparing)
+        self._replies.await_answer(effect, answer)
 
     def _settled(self) -> None:
         """Some requests were answered."""
@@ -418,9 +425,6 @@ class Edge(Sliced):
 
     def _filters(self, effect: FiltersChanged) -> None:
         self._server.filters_changed(self.connection, effect)
-
-    def _reserved(self, effect: Reserved) -> None:
-        self._server.reserved(self.connection, effect)
 
     # -- who it is --
 
@@ -547,7 +551,5 @@ class Edge(Sliced):
 _HANDLERS: dict[type, Any] = {
     Identify: Edge._identify,
     Request: Edge._request,
-    Misaddressed: Edge._misaddressed,
-    Reserved: Edge._reserved,
     FiltersChanged: Edge._filters,
 }

@@ -1,66 +1,33 @@
-"""What the endpoint asks of the service behind it. It knows MQTT and topics; devices, policies and jobs are theirs.
+"""What the endpoint asks of the service behind it: who clients are, what they may do, and answers to their requests.
 
 All calls are made on the event loop's thread.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+import asyncio
 from typing import Protocol
 
 import msgspec
 
-from tidegate.clock import Millis
-from tidegate.mqtt import topics
+from tidegate.mqtt.identity import Identity, Scope
+from tidegate.mqtt.reserved import Claim
+from tidegate.mqtt.session import Message, Session
 
-Scope = tuple[str, str]
-"""(account, region). Sessions, publishes and subscriptions of different scopes never meet."""
+Reply = tuple[tuple[str, bytes], ...]
+"""What the connection that asked is sent: topics and payloads, in order."""
 
 
-class Identity(Protocol):
-    """Who is on a connection, after TLS."""
+class Publisher(Protocol):
+    """Sends messages to those who subscribed and may receive them."""
 
-    @property
-    def principal(self) -> str:
-        """The certificate id: lower-case hex SHA-256 of the certificate in DER."""
+    def publish(self, topic: str, payload: bytes, qos: int, *, scope: Scope) -> None:
+        """A message of the service."""
         ...
 
-    @property
-    def scope(self) -> Scope:
-        """The account and region the certificate belongs to."""
+    def deliver(self, message: Message, scope: Scope, origin: Session | None = None) -> None:
+        """A message as it is; ``origin`` is the session of the client that published it."""
         ...
-
-    def connects(self, client_id: str, *, persistent: bool, will_topic: str | None) -> bool:
-        """Whether the policies allow this CONNECT: ``iot:Connect`` on ``client/…``, with what it alone tells.
-
-        ``persistent``: it asks for a session that outlives it. Asked once, before anything else.
-        """
-        ...
-
-    def allows(self, action: str, resource: str, client_id: str) -> bool:
-        """Whether the policies allow an action (device reference 8.1).
-
-        ``action`` is ``iot:Publish``, ``iot:RetainPublish``, ``iot:Subscribe`` or ``iot:Receive``; ``resource`` is the
-        ARN without its prefix: ``topic/…`` or ``topicfilter/…``. Called for every message: answer from memory.
-        """
-        ...
-
-    @property
-    def ends_at(self) -> Millis | None:
-        """When what let it in counts no more, in epoch ms of the wall clock; None: it has no end of its own."""
-        ...
-
-    @property
-    def exclusive_thing(self) -> str | None:
-        """The thing the certificate is attached to exclusively: lifecycle events name it (device reference 7.4)."""
-        ...
-
-
-class Reply(msgspec.Struct, frozen=True, gc=False):
-    """The outcome of a job request; ``payload`` is the JSON to be sent on the accepted or rejected topic."""
-
-    accepted: bool
-    payload: bytes
 
 
 class Signer(msgspec.Struct, frozen=True):
@@ -98,11 +65,19 @@ class Plane(Protocol):
         """The same for a client that a custom authorizer is to judge (device reference 2.10)."""
         ...
 
-    def request(self, identity: Identity, request: topics.JobsRequest, payload: bytes) -> Awaitable[Reply]:
-        """Carry out one of the four job operations; ``payload`` is what the device sent, unparsed.
+    def request(
+        self, identity: Identity, claim: Claim, message: Message, origin: Session | None, publisher: Publisher
+    ) -> asyncio.Future[Reply]:
+        """Carry out a request to a topic that the service has claimed.
 
         Called in the order of arrival, without waiting for earlier replies; the service carries out the requests of
         one connection in the order of the calls. Publishing is authorised already. Every outcome that can be put into
-        words is a Reply; an exception is logged and answered ``InternalError``.
+        words is a Reply; for an exception ``failed`` is asked. The reply to a claim that is ``seen`` is empty: what
+        subscribers are to see, the service hands to ``publisher``, the request itself included; ``origin`` is the
+        session that it comes from, None if by no client's.
         """
+        ...
+
+    def failed(self, claim: Claim, payload: bytes, error: BaseException) -> Reply:
+        """The reply to a request that failed with an exception, which is in the log."""
         ...

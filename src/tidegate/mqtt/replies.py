@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 from tidegate import clock
-from tidegate.mqtt import answers, topics
 from tidegate.mqtt.plane import Reply
-from tidegate.mqtt.session import Connection, Misaddressed, Request
+from tidegate.mqtt.reserved import Claim
+from tidegate.mqtt.session import Connection, Request
 from tidegate.sparing import Sparing
 from tidegate.store.database import StoreUnavailable
 
@@ -20,28 +20,29 @@ T = TypeVar("T")
 
 
 class _Pending(NamedTuple):
-    topic: str
-    payload: bytes
-    qos: int
-    answer: asyncio.Future[Reply] | None
-
-    @property
-    def due(self) -> bool:
-        return self.answer is None or self.answer.done()
+    request: Request
+    answer: asyncio.Future[Reply]
 
 
 class Replies:
     """The requests of one connection that are not answered yet. ``settled`` is called when some were answered."""
 
-    __slots__ = ("_clock", "_connection", "_pending", "_settled", "_sparing")
+    __slots__ = ("_clock", "_connection", "_failed", "_pending", "_settled", "_sparing")
 
     def __init__(
-        self, connection: Connection, time: clock.Clock, settled: Callable[[], None], sparing: Sparing
+        self,
+        connection: Connection,
+        time: clock.Clock,
+        settled: Callable[[], None],
+        failed: Callable[[Claim, bytes, BaseException], Reply],
+        sparing: Sparing,
     ) -> None:
+        """``failed`` words the reply to a request that ended with an exception."""
         self._connection = connection
         self._sparing = sparing
         self._clock = time
         self._settled = settled
+        self._failed = failed
         self._pending: deque[_Pending] = deque()
 
     def __len__(self) -> int:
@@ -49,36 +50,29 @@ class Replies:
 
     def await_answer(self, request: Request, answer: asyncio.Future[Reply]) -> None:
         """Send the reply to a request when the service has it."""
-        self._pending.append(_Pending(request.request.topic, request.payload, request.qos, answer))
+        self._pending.append(_Pending(request, answer))
         answer.add_done_callback(self._settle)
-
-    def misaddressed(self, effect: Misaddressed) -> None:
-        """Answer, in its turn, a publish that is no operation."""
-        self._pending.append(_Pending(effect.topic, effect.payload, effect.qos, None))
-        self._settle()
 
     @property
     def due(self) -> list[asyncio.Future[Reply]]:
         """The answers of the service that are still to come."""
-        return [each.answer for each in self._pending if each.answer is not None]
+        return [each.answer for each in self._pending]
 
-    def _settle(self, _answer: asyncio.Future[Reply] | None = None) -> None:
+    def _settle(self, _answer: asyncio.Future[Reply]) -> None:
         """Send the replies that are due, none before its predecessor."""
         queue, now = self._pending, self._clock.now()
-        while queue and queue[0].due:
+        while queue and queue[0].answer.done():
             self._reply(queue.popleft(), now)
         self._settled()
 
     def _reply(self, pending: _Pending, now: clock.Millis) -> None:
-        if pending.answer is None:
-            payload = answers.invalid_topic(pending.payload, now)
-            self._connection.reply(topics.rejected(pending.topic), payload, pending.qos, now)
-            return
-        reply = outcome(pending.answer, pending.topic, self._sparing)
+        message = pending.request.message
+        reply = outcome(pending.answer, message.topic, self._sparing)
         if reply is None:
-            reply = Reply(False, answers.internal_error(pending.payload, now, fault(pending.answer)))
-        topic = topics.accepted(pending.topic) if reply.accepted else topics.rejected(pending.topic)
-        self._connection.reply(topic, reply.payload, pending.qos, now)
+            error = fault(pending.answer) or asyncio.CancelledError()
+            reply = self._failed(pending.request.claim, message.payload, error)
+        for topic, payload in reply:
+            self._connection.reply(topic, payload, message.qos, now)
 
 
 def outcome(future: asyncio.Future[T], what: str, sparing: Sparing) -> T | None:

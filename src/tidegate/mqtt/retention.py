@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 
 from tidegate import clock
-from tidegate.mqtt.plane import Scope
+from tidegate.mqtt.identity import Scope
 from tidegate.mqtt.session import Message, Retained
 from tidegate.mqtt.session.keeping import Journal
 from tidegate.mqtt.settings import Settings

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from tidegate.clock import Millis
 from tidegate.mqtt.codec import Will
-from tidegate.mqtt.plane import Identity
+from tidegate.mqtt.identity import Identity
 from tidegate.mqtt.session import Ask, Closed, Connection, Session, denied_to_will
 from tidegate.mqtt.wheel import Wheel
 

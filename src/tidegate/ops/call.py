@@ -174,6 +174,8 @@ class Origin(NamedTuple):
     """Of the key that signed it, if the signature was verified."""
     device: bool = False
     """It came with a certificate: what devices report is no change by an operator."""
+    client_id: str = ""
+    """The MQTT client that asks, where its family of topics wants to know (``devices.route.Family.asks_who``)."""
 
 
 Refused = Callable[[str, str], str | None]

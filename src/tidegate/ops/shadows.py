@@ -28,13 +28,17 @@ _LARGEST_PAGE = 100
 _FORGET_CHUNK = 500
 
 
-def get_thing_shadow(tx: Tx, call: Call, request: iot_data.GetThingShadowRequest) -> iot_data.GetThingShadowResponse:
-    """A shadow, with its delta.
+def get_thing_shadow(
+    tx: Tx, call: Call, request: iot_data.GetThingShadowRequest, *, message: bytes = b""
+) -> iot_data.GetThingShadowResponse:
+    """A shadow, with its delta. ``message``: the payload of one that came by MQTT, which may bring a token.
 
     Raises:
+        InvalidRequestException, UnsupportedDocumentEncodingException: the message is neither empty nor a request.
         ResourceNotFoundException: there is none.
     """
-    payload = shown(tx, call, request.thing_name, request.shadow_name or CLASSIC)
+    token = shadow.asked(message).token
+    payload = shown(tx, call, request.thing_name, request.shadow_name or CLASSIC, token)
     return iot_data.GetThingShadowResponse(payload=payload)
 
 
@@ -54,15 +58,17 @@ def update_thing_shadow(
 
 
 def delete_thing_shadow(
-    tx: Tx, call: Call, request: iot_data.DeleteThingShadowRequest
+    tx: Tx, call: Call, request: iot_data.DeleteThingShadowRequest, *, message: bytes = b""
 ) -> iot_data.DeleteThingShadowResponse:
-    """Delete a shadow; its version is remembered.
+    """Delete a shadow; its version is remembered. ``message`` as for get; it may name a version, too.
 
     Raises:
+        InvalidRequestException, UnsupportedDocumentEncodingException: the message is neither empty nor a request.
         ResourceNotFoundException: there is none.
+        ConflictException: its version is not the shadow's.
     """
-    nothing = shadow.Request(None, None, None)
-    payload = deleted(tx, call, request.thing_name, request.shadow_name or CLASSIC, nothing)
+    wanted = shadow.asked(message)
+    payload = deleted(tx, call, request.thing_name, request.shadow_name or CLASSIC, wanted)
     return iot_data.DeleteThingShadowResponse(payload=payload)
 
 

@@ -114,24 +114,33 @@ class Service:
         call = await self.call(account, region, principal, origin)
         if refused is not None:
             call = call._replace(refused=refused)
+        return await self.carry_out(handler, call, request, lane=lane)
+
+    async def carry_out(self, handler: Handler, call: Call, request: Any, *, lane: Lane = Lane.OPERATORS) -> Any:
+        """The same for a call that is made."""
         match handler:
             case AtBroker():
                 return await self._at_broker(handler, call, request)
             case InParts():
                 return await self._in_parts(handler, call, request, lane)
             case Computed():
-                found = await self.unit.read(in_lane(lane, lambda tx: handler.read(tx, call, request), account))
+                found = await self.unit.read(in_lane(lane, lambda tx: handler.read(tx, call, request), call.account))
                 return await asyncio.to_thread(handler.compute, call, request, found)
             case Read():
-                return await self.unit.read(in_lane(lane, handler.transaction(call, request), account))
+                return await self.unit.read(in_lane(lane, handler.transaction(call, request), call.account))
             case Prepared():
-                prepared = await self._prepared(handler, call, request)
-                work = handler.transaction(call, request, prepared)
+                work = self.work(handler, call, request, await self._prepared(handler, call, request))
             case _:
-                work = handler.transaction(call, request)
+                work = self.work(handler, call, request)
+        return await self.unit.transact(in_lane(lane, work, call.account))
+
+    @staticmethod
+    def work(handler: Handler, call: Call, request: Any, prepared: Any = None) -> Work[Any]:
+        """What an operation does in its transaction, with its entry in the audit log if it leaves one."""
+        work = handler.transaction(call, request, prepared)
         if audit.counts(handler, call, request):
             work = audit.recorded(work, handler, call, request)
-        return await self.unit.transact(in_lane(lane, work, account))
+        return work
 
     async def _in_parts(self, handler: InParts[Q, Any], call: Call, request: Q, lane: Lane) -> Any:
         """An operation that looks at much, a little at a time: one part of one such call in a turn of the loop."""

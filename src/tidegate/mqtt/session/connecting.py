@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from tidegate import clock
 from tidegate.mqtt import codec, topics
 from tidegate.mqtt.codec import Properties, Reason
-from tidegate.mqtt.plane import Identity
+from tidegate.mqtt.identity import Identity
+from tidegate.mqtt.reserved import Claim, Kind
 from tidegate.mqtt.session import publishing
 from tidegate.mqtt.session.effects import (
     Closed,
@@ -85,7 +86,7 @@ def _will_refusal(connection: Connection, will: codec.Will) -> tuple[Reason, str
         return Reason.QOS_NOT_SUPPORTED, "will QoS 2"
     if will.properties is not None and not publishing.response_topic_fits(will.properties):
         return Reason.PROTOCOL_ERROR, "the will's response topic is no topic name"
-    if len(will.payload) > connection.settings.max_payload or not _open_to_clients(will.topic):
+    if len(will.payload) > connection.settings.max_payload or not _open_to_wills(connection, will.topic):
         return Reason.TOPIC_NAME_INVALID, "will topic"
     return None
 
@@ -168,10 +169,9 @@ def _offer(connection: Connection, connect: codec.Connect, asked: Properties, ex
     )
 
 
-def _open_to_clients(topic: str) -> bool:
-    """Whether a client may publish here at all."""
-    return (
-        topics.valid_topic(topic)
-        and not isinstance(topics.classify(topic), topics.InvalidTopic)
-        and (topics.classify(topic) not in (topics.Kind.SERVER_ONLY, topics.Kind.UNKNOWN))
-    )
+def _open_to_wills(connection: Connection, topic: str) -> bool:
+    """Whether a will may be published here at all."""
+    if not topics.valid_topic(topic):
+        return False
+    found = connection.reserved.find(topic)
+    return found.by_will if isinstance(found, Claim) else found is not Kind.DENIED

@@ -13,7 +13,8 @@ from typing import Any, Protocol
 from tidegate import clock
 from tidegate.mqtt import codec
 from tidegate.mqtt.codec import ProtocolError, Reason
-from tidegate.mqtt.plane import Identity
+from tidegate.mqtt.identity import Identity
+from tidegate.mqtt.reserved import NOTHING, Reserved
 from tidegate.mqtt.session import connecting, publishing, sending, subscribing
 from tidegate.mqtt.session.effects import Broken, Closed, Effect
 from tidegate.mqtt.session.messages import Ack, Ending, Message, State
@@ -90,6 +91,7 @@ class Connection:
         "rated",
         "reader",
         "replays",
+        "reserved",
         "session",
         "settings",
         "state",
@@ -102,7 +104,11 @@ class Connection:
         "window",
     )
 
-    def __init__(self, settings: Settings, ids: clock.Ids, holder: Holder | None = None) -> None:
+    def __init__(
+        self, settings: Settings, ids: clock.Ids, holder: Holder | None = None, reserved: Reserved = NOTHING
+    ) -> None:
+        """``reserved``: what the service makes of topics."""
+        self.reserved = reserved
         self.reader = codec.Reader(settings.max_packet)
         self.state = State.CONNECTING
         self.level = codec.V311

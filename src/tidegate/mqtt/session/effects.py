@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
-from tidegate.mqtt import topics
 from tidegate.mqtt.codec import ProtocolError, Will
+from tidegate.mqtt.reserved import Claim
 from tidegate.mqtt.session.messages import Ack, Ending, Message
 from tidegate.mqtt.session.session import Subscription
 
@@ -20,24 +20,9 @@ class Identify(msgspec.Struct):
 
 
 class Request(msgspec.Struct):
-    """A job request to be carried out."""
+    """A publish to a topic that the service answers for."""
 
-    request: topics.JobsRequest
-    payload: bytes
-    qos: int
-
-
-class Misaddressed(msgspec.Struct):
-    """A publish under a thing's jobs topics that is no operation; answered with InvalidTopic."""
-
-    topic: str
-    payload: bytes
-    qos: int
-
-
-class Reserved(msgspec.Struct):
-    """A publish to a reserved topic of another AWS feature, which decides whether subscribers see it."""
-
+    claim: Claim
     message: Message
 
 
@@ -90,16 +75,4 @@ class Closed(msgspec.Struct):
     will: Will | None = None
 
 
-Effect = (
-    Identify
-    | Request
-    | Misaddressed
-    | Reserved
-    | Publication
-    | Answer
-    | Subscribed
-    | Unsubscribed
-    | FiltersChanged
-    | Broken
-    | Closed
-)
+Effect = Identify | Request | Publication | Answer | Subscribed | Unsubscribed | FiltersChanged | Broken | Closed

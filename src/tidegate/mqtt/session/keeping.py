@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 
 from tidegate.clock import Millis
-from tidegate.mqtt.plane import Scope
+from tidegate.mqtt.identity import Scope
 from tidegate.mqtt.session.messages import Delivery, Retained
 
 Done = Callable[[bool], None]

@@ -7,14 +7,9 @@ from typing import TYPE_CHECKING
 from tidegate import clock
 from tidegate.mqtt import codec, topics
 from tidegate.mqtt.codec import Properties, ProtocolError, Reason
-from tidegate.mqtt.plane import Identity
-from tidegate.mqtt.session.effects import (
-    Effect,
-    Misaddressed,
-    Publication,
-    Request,
-    Reserved,
-)
+from tidegate.mqtt.identity import Identity
+from tidegate.mqtt.reserved import Claim, Kind
+from tidegate.mqtt.session.effects import Effect, Publication, Request
 from tidegate.mqtt.session.messages import Message
 
 if TYPE_CHECKING:
@@ -93,37 +88,27 @@ def _judge(connection: Connection, packet: codec.Publish, now: clock.Millis) -> 
     resource = f"topic/{topic}"
     if not identity.allows("iot:Publish", resource, connection.client_id):
         return Reason.NOT_AUTHORIZED, None
-    effect = _meaning(connection, topic, packet.payload, packet.qos, packet.retain, packet.properties, now)
-    if effect is None:
+    effect = _meaning(connection, packet, now)
+    if effect is Kind.DENIED:
         return Reason.NOT_AUTHORIZED, None
+    if isinstance(effect, Kind):
+        return Reason.SUCCESS, None
     retained = packet.retain and type(effect) is Publication
     if retained and not identity.allows("iot:RetainPublish", resource, connection.client_id):
         return Reason.NOT_AUTHORIZED, None
     return Reason.SUCCESS, effect
 
 
-def _meaning(
-    connection: Connection,
-    topic: str,
-    payload: bytes,
-    qos: int,
-    retain: bool,
-    properties: Properties | None,
-    now: clock.Millis,
-) -> Request | Misaddressed | Reserved | Publication | None:
-    """The effect of a permitted publish; None where only the service may. RETAIN has no effect below ``$``."""
-    found = topics.classify(topic)
-    if type(found) is topics.JobsRequest:
-        return Request(found, payload, qos)
-    if found is topics.Kind.ORDINARY:
-        forwarded, expires_at = _forwarded(connection, properties, now)
-        return Publication(Message(topic, payload, qos, retain, forwarded, expires_at))
-    if type(found) is topics.InvalidTopic:
-        return Misaddressed(topic, payload, qos)
-    if found is topics.Kind.RESERVED:
-        forwarded, expires_at = _forwarded(connection, properties, now)
-        return Reserved(Message(topic, payload, qos, False, forwarded, expires_at))
-    return None
+def _meaning(connection: Connection, asked: codec.Publish | codec.Will, now: clock.Millis) -> Effect | Kind:
+    """The effect of a permitted publish, if it has any. RETAIN has no effect on what is not for subscribers alone."""
+    found = connection.reserved.find(asked.topic)
+    if found is Kind.DENIED or found is Kind.DROPPED:
+        return found
+    forwarded, expires_at = _forwarded(connection, asked.properties, now)
+    if found is Kind.ORDINARY:
+        return Publication(Message(asked.topic, asked.payload, asked.qos, asked.retain, forwarded, expires_at))
+    assert isinstance(found, Claim)
+    return Request(found, Message(asked.topic, asked.payload, asked.qos, False, forwarded, expires_at))
 
 
 def _forwarded(
@@ -154,13 +139,10 @@ def denied_to_will(identity: Identity, client_id: str, will: codec.Will) -> str 
     return None
 
 
-def will_publication(
-    connection: Connection, will: codec.Will, now: clock.Millis
-) -> Publication | Request | Reserved | None:
+def will_publication(connection: Connection, will: codec.Will, now: clock.Millis) -> Effect | None:
     """What a will is worth when it goes out; its own expiry begins then."""
-    found = _meaning(connection, will.topic, will.payload, will.qos, will.retain, will.properties, now)
-    assert not isinstance(found, Misaddressed)  # refused at CONNECT
-    return found
+    effect = _meaning(connection, will, now)
+    return None if isinstance(effect, Kind) else effect
 
 
 def on_puback(connection: Connection, packet: codec.Puback, now: clock.Millis) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tidegate import clock
 from tidegate.mqtt import codec, subscriptions, topics
-from tidegate.mqtt.plane import Scope
+from tidegate.mqtt.identity import Scope
 from tidegate.mqtt.session.keeping import Forgetful, Journal, SessionState
 from tidegate.mqtt.session.messages import Delivery, Message
 from tidegate.mqtt.settings import Settings

@@ -1,0 +1,186 @@
+"""The path of every request that a device makes by a message: decode, carry out, encode, in the order of arrival.
+
+What the operations are, ``table`` says; how they run is ``Service``'s business as it is for HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+from weakref import WeakKeyDictionary
+
+from tidegate.core.shadow import Message as Told
+from tidegate.devices.route import Asked, Demand, Family, MisaddressedError, TooManyError, UnreadableError
+from tidegate.devices.turns import Turns
+from tidegate.mqtt.identity import Scope
+from tidegate.mqtt.plane import Publisher, Reply
+from tidegate.mqtt.session import Message, Session
+from tidegate.ops.call import Call, Origin
+from tidegate.ops.effects import ShadowMessages, acting
+from tidegate.ops.handler import Read, Report, Write
+from tidegate.runtime.service import Service
+from tidegate.store.database import Lane, Tx, Work, together
+from tidegate.wire.errors import WireError
+
+_DEVICE = Origin(edge="mqtt", device=True)
+_QOS = 1
+_SILENCE: Reply = ()
+_AT_ONCE = (Read, Write, Report)
+"""Kinds of one transaction and nothing else."""
+
+
+class Requester(Protocol):
+    """Who sends requests: the part of an identity that the operations need."""
+
+    principal: str
+    scope: Scope
+    scope_id: int
+    origin: Origin | None
+    """None for a device, whose requests are no changes by an operator."""
+
+
+class Dispatch:
+    """Carries out requests. Lives on the event loop."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._turns: Turns[Reply] = Turns(service.unit)
+        self._in_flight: WeakKeyDictionary[Requester, dict[str, int]] = WeakKeyDictionary()
+
+    def request(
+        self, who: Requester, asked: Asked, message: Message, origin: Session | None, publisher: Publisher
+    ) -> asyncio.Future[Reply]:
+        """Carry out one request; it is over, and what it changed is durable, when the future resolves.
+
+        The reply is for the connection that asked. What concerns a family that is ``seen`` goes to subscribers instead,
+        the request first of all; ``origin`` is the session that published it.
+        """
+        call = self._call(who, asked, origin)
+        if asked.family.seen:
+            return self._seen(who, call, asked, message, origin, publisher)
+        try:
+            demand = _demand(asked, message.payload)
+        except (UnreadableError, WireError) as error:
+            return _settled(self._refused(asked, call.now, message.payload, None, error))
+        return self._run(who, call, asked, message.payload, demand)
+
+    def failed(self, asked: Asked, payload: bytes, error: BaseException) -> Reply:
+        """The answer to a request that was not carried out, and the fault is ours."""
+        return self._refused(asked, self._service.clock.now(), payload, None, error)
+
+    def _call(self, who: Requester, asked: Asked, session: Session | None) -> Call:
+        origin, route = who.origin or _DEVICE, asked.route
+        if asked.family.asks_who and session is not None:
+            connection = session.connection
+            address = origin.source if connection is None else connection.address
+            origin = origin._replace(client_id=session.client_id, source=address)
+        if route is not None and not origin.device:
+            origin = origin._replace(plane=route.operation[0], operation=route.operation[1])
+        return self._service.call_at(who.scope_id, *who.scope, who.principal, origin)
+
+    def _run(self, who: Requester, call: Call, asked: Asked, payload: bytes, demand: Demand) -> asyncio.Future[Reply]:
+        if isinstance(demand.handler, _AT_ONCE):
+            inner = self._service.work(demand.handler, call, demand.request)
+            work = self._answered(inner, call, asked, payload, demand.token)
+            if asked.family.together:
+                together(work, (who.scope_id, asked.labels["thingName"]))
+            return self._turns.run(who, work)
+        return self._turns.follow(who, lambda: self._carry_out(call, asked, payload, demand))
+
+    def _answered(self, inner: Work[Any], call: Call, asked: Asked, payload: bytes, token: str | None) -> Work[Reply]:
+        """A work that ends with the answer: refusals, too, which come before the first write, so nothing is undone."""
+
+        def work(tx: Tx) -> Reply:
+            try:
+                reply = _answer(asked, call.now, token, inner(tx))
+            except WireError as error:
+                reply = self._refused(asked, call.now, payload, token, error)
+            if reply and asked.family.seen:
+                tx.effects.append(ShadowMessages(call.account, call.region, [Told(*each) for each in reply]))
+                return _SILENCE
+            return reply
+
+        return work
+
+    async def _carry_out(self, call: Call, asked: Asked, payload: bytes, demand: Demand) -> Reply:
+        """A demand that takes more than one transaction. Of families that are not ``seen`` only."""
+        try:
+            response = await self._service.carry_out(demand.handler, call, demand.request, lane=Lane.DEVICES)
+        except WireError as error:
+            return self._refused(asked, call.now, payload, demand.token, error)
+        return _answer(asked, call.now, demand.token, response)
+
+    def _refused(self, asked: Asked, now: int, payload: bytes, token: str | None, error: BaseException) -> Reply:
+        refuse = asked.family.refuse
+        return _SILENCE if refuse is None else refuse(asked, now, payload, token, error)
+
+    # -- what subscribers see --
+
+    def _seen(
+        self,
+        who: Requester,
+        call: Call,
+        asked: Asked,
+        message: Message,
+        origin: Session | None,
+        publisher: Publisher,
+    ) -> asyncio.Future[Reply]:
+        family, payload = asked.family, message.payload
+        publisher.deliver(message, who.scope, origin)
+        try:
+            demand = _demand(asked, payload)
+            self._enter(who, family)
+        except (UnreadableError, WireError, TooManyError) as error:
+            _publish(publisher, who.scope, self._refused(asked, call.now, payload, None, error))
+            return _settled(_SILENCE)
+        future = self._run(who, call, asked, payload, demand)
+
+        def finished(future: asyncio.Future[Reply]) -> None:
+            self._in_flight[who][family.root] -= 1
+            error = None if future.cancelled() else future.exception()
+            if error is not None:
+                _publish(publisher, who.scope, self.failed(asked, payload, error))
+
+        future.add_done_callback(finished)
+        return future
+
+    def _enter(self, who: Requester, family: Family) -> None:
+        """Count a request, unless there are too many."""
+        counts = self._in_flight.setdefault(who, {})
+        count = counts.get(family.root, 0)
+        if family.in_flight is not None and count >= family.in_flight:
+            raise TooManyError
+        counts[family.root] = count + 1
+
+
+def telling(publisher: Publisher) -> Callable[[Iterable[Any]], None]:
+    """A listener to effects that publishes what transactions have to tell subscribers."""
+
+    def told(effect: ShadowMessages) -> None:
+        _publish(publisher, (effect.account, effect.region), effect.messages)
+
+    return acting({ShadowMessages: told})
+
+
+def _publish(publisher: Publisher, scope: Scope, messages: Iterable[tuple[str, bytes]]) -> None:
+    for topic, payload in messages:
+        publisher.publish(topic, payload, _QOS, scope=scope)
+
+
+def _demand(asked: Asked, payload: bytes) -> Demand:
+    if asked.route is None:
+        raise MisaddressedError
+    return asked.route.demand(asked, payload)
+
+
+def _answer(asked: Asked, now: int, token: str | None, response: Any) -> Reply:
+    assert asked.route is not None
+    answer = asked.route.answer
+    return _SILENCE if answer is None else answer(asked, now, token, response)
+
+
+def _settled(reply: Reply) -> asyncio.Future[Reply]:
+    future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+    future.set_result(reply)
+    return future
