@@ -416,7 +416,7 @@ def test_a_thing_created_again_has_nothing_of_the_old_one(run: Any, database: Da
     again = run("CreateThing", thing_name="t", attribute_payload=payload(a="1"))
     assert again.thing_id != first.thing_id
     new = thing_id(database, call, "t")
-    assert transact(database, lambda tx: executions.pending(tx, call.scope, "t")) == (new, [])
+    assert transact(database, lambda tx: executions.pending(tx, call.scope, "t")) == (new, ())
     page = {"status": None, "namespace": None, "job_name": None, "before": executions.FIRST, "limit": 9}
     assert transact(database, lambda tx: executions.page_by_thing(tx, new, **page)) == []
     kept = transact(database, lambda tx: executions.page_by_job(tx, job, None, executions.FIRST, 9))

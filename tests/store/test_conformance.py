@@ -583,11 +583,11 @@ def test_execution_pending_shows_what_has_not_ended(rows: Rows) -> None:
 
 def test_execution_pending_tells_an_idle_thing_from_none(rows: Rows) -> None:
     [thing] = rows.things(1)
-    assert rows.do(lambda tx: executions.pending(tx, rows.scope, "thing-0")) == (thing, [])
-    assert rows.do(lambda tx: executions.pending(tx, rows.scope, "thing-1")) == (None, [])
+    assert rows.do(lambda tx: executions.pending(tx, rows.scope, "thing-0")) == (thing, ())
+    assert rows.do(lambda tx: executions.pending(tx, rows.scope, "thing-1")) == (None, ())
     other = rows.do(lambda tx: scopes.ensure(tx, "123456789012", "us-east-1"))
-    assert rows.do(lambda tx: executions.pending(tx, other, "thing-0")) == (None, [])
-    assert rows.do(lambda tx: executions.pending_by_id(tx, thing)) == []
+    assert rows.do(lambda tx: executions.pending(tx, other, "thing-0")) == (None, ())
+    assert rows.do(lambda tx: executions.pending_by_id(tx, thing)) == ()
 
 
 def test_execution_get_and_execution_latest(rows: Rows) -> None:

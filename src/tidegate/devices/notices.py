@@ -17,11 +17,10 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from tidegate.core import pending as pending_list
 from tidegate.core.lifecycle import ExecutionStatus
 from tidegate.devices import jobs, topics
 from tidegate.mqtt.identity import Scope
-from tidegate.ops import device, documents, transitions
+from tidegate.ops import device, documents
 from tidegate.ops.call import Objects
 from tidegate.ops.effects import ExecutionsQueued, JobShown, Missed, PendingChanged, ThingNamed, acting
 from tidegate.runtime.service import Service
@@ -281,10 +280,8 @@ def _toggled(tx: Tx, thing_id: int, job_id: int) -> tuple[_List, _Due]:
     one = next((each for each in found if each.job_id == job_id and each.status == ExecutionStatus.QUEUED), None)
     if one is None:
         return (thing_id, None), _Due()
-    now = transitions.visible(found, one.namespace)
-    without = [each for each in now if each is not one]
-    before = without if one in now else transitions.visible(found, one.namespace, of_job=job_id)
-    change = pending_list.change([each.identity() for each in before], [each.identity() for each in now])
+    before, now = found.shown_by(one)
+    change = before.change_to(now)
     return (thing_id, one.namespace), _Due(change.notify, change.notify_next)
 
 
@@ -293,16 +290,17 @@ def _about(
 ) -> list[_Message]:
     """What to publish about one list."""
     thing_id, namespace = which
-    seen = transitions.visible(executions.pending_by_id(tx, thing_id), namespace)
+    seen = executions.pending_by_id(tx, thing_id).visible(namespace)
     messages = []
     if due.notify:
         groups: dict[str, list[jobs_data.JobExecutionSummary]] = {}
-        for one in seen[: pending_list.SHOWN]:
+        for one in seen.shown:
             groups.setdefault(one.status.name, []).append(device.summary(one))
         messages.append(_Message(scope, topics.notify(name, namespace), jobs.encode(_Notify(timestamp, groups))))
-    if due.notify_next or (seen and seen[0].job_id in due.next_if):
+    head = seen.head
+    if due.notify_next or (head is not None and head.job_id in due.next_if):
         try:
-            execution = _next(tx, objects, scope[0], seen[0], name, timestamp * 1000) if seen else None
+            execution = None if head is None else _next(tx, objects, scope[0], head, name, timestamp * 1000)
         except documents.UndeliverableError:  # it is in the log; the device is told when it asks
             return messages
         payload = jobs.encode(_NotifyNext(timestamp, execution))

@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 import msgspec
 
 from tidegate.core import checks, texts, timers
-from tidegate.core import pending as pending_list
 from tidegate.core.lifecycle import DEVICE_REPORTS, EXECUTION_MOVES, Act, ExecutionStatus
+from tidegate.core.pending import PendingList
 from tidegate.ops import documents, package_shadow, transitions
 from tidegate.ops.call import Call
 from tidegate.ops.handler import Handlers, Read, Report
@@ -38,7 +38,7 @@ def get_pending_job_executions(
 ) -> jobs_data.GetPendingJobExecutionsResponse:
     """What waits for a thing, at most ten; a thing nobody knows has nothing (third hand: existence is not checked)."""
     _, found = executions.pending(tx, call.scope, request.thing_name)
-    shown = transitions.visible(found)[: pending_list.SHOWN]
+    shown = found.visible().shown
     return jobs_data.GetPendingJobExecutionsResponse(
         in_progress_jobs=[summary(one) for one in shown if one.status == ExecutionStatus.IN_PROGRESS],
         queued_jobs=[summary(one) for one in shown if one.status == ExecutionStatus.QUEUED],
@@ -51,10 +51,9 @@ def start_next_pending_job_execution(
     """Start the head of the list, or return it unchanged if it is running already."""
     _check(call, request.status_details, request.step_timeout_in_minutes, cancellable=False)
     _, found = executions.pending(tx, call.scope, request.thing_name)
-    before = transitions.visible(found)
-    if not before:
+    head = found.visible().head
+    if head is None:
         return jobs_data.StartNextPendingJobExecutionResponse()
-    head = before[0]
     document = documents.delivered(tx, call.objects, call.account, head, request.thing_name, call.now)
     details = None
     if head.status == ExecutionStatus.QUEUED:
@@ -80,10 +79,10 @@ def describe_job_execution(
     with_document = request.include_job_document is not False
     thing_id, found = executions.pending(tx, call.scope, request.thing_name)
     if request.job_id == NEXT:
-        seen = transitions.visible(found, None if namespace == ANY else namespace)
-        if not seen:
+        head = found.visible(None if namespace == ANY else namespace).head
+        if head is None:
             return jobs_data.DescribeJobExecutionResponse()
-        execution = _shown(tx, call, seen[0], request.thing_name, with_document=with_document)
+        execution = _shown(tx, call, head, request.thing_name, with_document=with_document)
         return jobs_data.DescribeJobExecutionResponse(execution=execution)
     wanted = _Wanted(request.thing_name, request.job_id, request.execution_number, namespace)
     one = _addressed(tx, call, wanted, thing_id, found)
@@ -197,7 +196,7 @@ def state_of(tx: Tx, one: Pending | Execution) -> jobs_data.JobExecutionState:
 def _report(
     tx: Tx,
     now: int,
-    found: list[Pending],
+    found: PendingList[Pending],
     one: Pending,
     act: Act,
     details: Mapping[str, str] | None,
@@ -229,7 +228,7 @@ class _Wanted(NamedTuple):
     number: int | None
     namespace: str | None
 
-    def among(self, found: list[Pending]) -> list[Pending]:
+    def among(self, found: PendingList[Pending]) -> list[Pending]:
         return [
             one
             for one in found
@@ -239,7 +238,9 @@ class _Wanted(NamedTuple):
         ]
 
 
-def _addressed(tx: Tx, call: Call, wanted: _Wanted, thing_id: int | None, found: list[Pending]) -> Pending | Execution:
+def _addressed(
+    tx: Tx, call: Call, wanted: _Wanted, thing_id: int | None, found: PendingList[Pending]
+) -> Pending | Execution:
     """The execution a request names: among the pending ones, else (an ``Execution``) one that has ended."""
     named = wanted.among(found)
     if named:

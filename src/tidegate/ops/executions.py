@@ -114,7 +114,7 @@ def cancel_job_execution(tx: Tx, call: Call, request: iot.CancelJobExecutionRequ
             texts.jobs.execution_not_cancelable(request.thing_name, request.job_id)
         )
     pending = executions.pending_by_id(tx, found.thing_id)
-    one = next((each for each in pending if (each.job_id, each.number) == (found.job_id, found.number)), None)
+    one = pending.named(found.job_id, found.number)
     if one is None:
         raise Conflict
     if request.status_details is not None:

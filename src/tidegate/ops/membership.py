@@ -106,5 +106,5 @@ def _remove(tx: Tx, now: int, thing_id: int, chosen: Callable[[Pending], bool]) 
     for one in [each for each in found if chosen(each)]:
         to = Move(EXECUTION_MOVES[one.status, Act.REMOVE], one.started_at)
         transitions.move(tx, now, found, one, to)
-        found = [each for each in found if each is not one]
+        found = found.without(one)
         transitions.wake(tx, one.job_id, now)

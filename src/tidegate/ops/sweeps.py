@@ -73,7 +73,7 @@ def _expire(tx: Tx, now: int, until: int) -> None:
     """
     for thing_id, job_id, number in executions.due(tx, until, EXPIRE_CHUNK):
         found = executions.pending_by_id(tx, thing_id)
-        one = next((each for each in found if (each.job_id, each.number) == (job_id, number)), None)
+        one = found.named(job_id, number)
         if one is not None:
             to = Move(EXECUTION_MOVES[one.status, Act.TIME_OUT], one.started_at)
             transitions.move(tx, now, found, one, to)
@@ -274,7 +274,7 @@ def _take_away(tx: Tx, row: Job, taking: machine.TakeAway, now: int) -> tuple[Jo
             continue
         # On PostgreSQL its device may have reported since the chunk was read: what counts is what is there now.
         found = executions.pending_by_id(tx, each.thing_id)
-        one = next((other for other in found if (other.job_id, other.number) == (row.id, each.number)), None)
+        one = found.named(row.id, each.number)
         act = taking.acts.get(one.status) if one else None
         status = EXECUTION_MOVES.get((one.status, act)) if one and act else None
         if one is None or status is None:

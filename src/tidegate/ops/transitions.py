@@ -7,13 +7,13 @@ an end, ``core.job`` says; here it is read, asked and carried out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import partial
 from typing import NamedTuple
 
 from tidegate.core import job as machine
-from tidegate.core import pending, retry
-from tidegate.core.lifecycle import ACTIVE, ExecutionStatus, JobStatus
+from tidegate.core import retry
+from tidegate.core.lifecycle import ACTIVE, ExecutionStatus
+from tidegate.core.pending import UNCHANGED, PendingList
 from tidegate.core.timers import Timers
 from tidegate.ops import audit, configuration, events, job_state
 from tidegate.ops.effects import EngineDue, JobShown, PendingChanged
@@ -28,8 +28,6 @@ _NEAR_THE_END = 256
 
 More writers than that never meet.
 """
-_RUNNING = JobStatus.IN_PROGRESS
-_TAKING_AWAY = frozenset({JobStatus.CANCELED, JobStatus.DELETION_IN_PROGRESS})
 
 
 class Move(NamedTuple):
@@ -41,34 +39,7 @@ class Move(NamedTuple):
     forced: bool | None = None
 
 
-def visible(found: Iterable[Pending], namespace: str | None = None, *, of_job: int | None = None) -> list[Pending]:
-    """What a device sees of its executions, in order (device reference 3.9).
-
-    QUEUED ones only of jobs IN_PROGRESS, and none of a job that is being deleted. ``of_job`` names a job whose
-    executions count as seen all the same: those an ending job is taking away just now.
-    """
-    seen = [
-        one
-        for one in found
-        if one.namespace == namespace and (one.job_status is _RUNNING or one.job_id == of_job or _is_shown(one))
-    ]
-    if len(seen) > 1:
-        seen.sort(key=lambda one: (-one.status, one.queued_at, one.job_id, one.number))
-    return seen
-
-
-def _is_shown(one: Pending) -> bool:
-    if one.status == ExecutionStatus.IN_PROGRESS:
-        return one.job_status != JobStatus.DELETION_IN_PROGRESS
-    return one.job_status is _RUNNING
-
-
-def _is_taken_away(one: Pending) -> bool:
-    """True for what a canceled or deleted job leaves in its things' lists until the engine has come to it."""
-    return one.job_status in _TAKING_AWAY
-
-
-def move(tx: Tx, now: int, found: list[Pending], one: Pending, to: Move) -> Pending:
+def move(tx: Tx, now: int, found: PendingList[Pending], one: Pending, to: Move) -> Pending:
     """Move an execution on, with all that follows from it.
 
     Args:
@@ -87,19 +58,18 @@ def move(tx: Tx, now: int, found: list[Pending], one: Pending, to: Move) -> Pend
     )
     jobs.count_move(tx, one.job_id, one.status, to.status)
     moved = one.moved(to.status, to.started_at, now, to.timers)
-    after = [moved if other is one else other for other in found]
-    if to.status not in ACTIVE:
-        after.remove(moved)
-        after += _after_the_end(tx, now, moved)
-    taken = one.job_id if to.status not in ACTIVE and _is_taken_away(one) else None
-    announce(tx, one, visible(found, one.namespace, of_job=taken), visible(after, one.namespace))
+    if to.status in ACTIVE:
+        ending, after = None, found.changed(one, moved)
+    else:
+        ending, after = one, found.without(one).joined(_after_the_end(tx, now, moved))
+    announce(tx, one, found.visible(one.namespace, ending=ending), after.visible(one.namespace))
     return moved
 
 
-def announce(tx: Tx, one: Pending, before: list[Pending], after: list[Pending]) -> None:
+def announce(tx: Tx, one: Pending, before: PendingList[Pending], after: PendingList[Pending]) -> None:
     """Have a thing's devices told what changed in its list, if anything did."""
-    change = pending.change([each.identity() for each in before], [each.identity() for each in after])
-    if change != pending.UNCHANGED:
+    change = before.change_to(after)
+    if change != UNCHANGED:
         tx.effects.append(PendingChanged(one.thing_id, change, one.namespace))
 
 
@@ -109,10 +79,10 @@ def withdraw(tx: Tx, thing_id: int, job_id: int, number: int) -> None:
     Call it before the change.
     """
     found = executions.pending_by_id(tx, thing_id)
-    one = next((each for each in found if (each.job_id, each.number) == (job_id, number)), None)
+    one = found.named(job_id, number)
     if one is not None:
-        before = visible(found, one.namespace, of_job=job_id if _is_taken_away(one) else None)
-        announce(tx, one, before, [each for each in before if each is not one])
+        before = found.visible(one.namespace, ending=one)
+        announce(tx, one, before, before.without(one))
 
 
 def queue(tx: Tx, now: int, job: Job, waiting: Waiting) -> Pending | None:
@@ -129,8 +99,7 @@ def queue(tx: Tx, now: int, job: Job, waiting: Waiting) -> Pending | None:
     key = (waiting.thing_id, job.id, number)
     executions.queue(tx, key, queued_at=queued_at, attempt=waiting.attempt, after_failed=waiting.after_failed)
     jobs.count_add(tx, job.id, {ExecutionStatus.QUEUED: 1})
-    found = executions.pending_by_id(tx, waiting.thing_id)
-    return next(each for each in found if (each.job_id, each.number) == (job.id, number))
+    return executions.pending_by_id(tx, waiting.thing_id).named(job.id, number)
 
 
 def queue_and_announce(tx: Tx, now: int, job: Job, waiting: Waiting) -> None:
@@ -142,8 +111,8 @@ def queue_and_announce(tx: Tx, now: int, job: Job, waiting: Waiting) -> None:
 
 def announce_new(tx: Tx, queued: Pending) -> None:
     """Have a thing's devices told of an execution that was just queued."""
-    after = visible(executions.pending_by_id(tx, queued.thing_id), queued.namespace)
-    announce(tx, queued, [each for each in after if each != queued], after)
+    after = executions.pending_by_id(tx, queued.thing_id).visible(queued.namespace)
+    announce(tx, queued, PendingList([each for each in after if each != queued]), after)
 
 
 def _after_the_end(tx: Tx, now: int, ended: Pending) -> list[Pending]:

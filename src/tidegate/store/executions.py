@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tidegate.core.lifecycle import ExecutionStatus, JobStatus
-from tidegate.core.pending import Identity
+from tidegate.core.pending import PendingList
 from tidegate.core.timers import Timers
 from tidegate.store.database import Conflict, Row, Tx
 
@@ -57,10 +57,6 @@ class Pending(NamedTuple):
     timeout_minutes: int | None
     config: str
     """The job's encoded configuration."""
-
-    def identity(self) -> Identity:
-        """Which execution of its thing it is."""
-        return self.job_id, self.number
 
     def moved(self, status: ExecutionStatus, started_at: int | None, now: int, timers: Timers) -> Pending:
         """The same after a ``move``."""
@@ -152,29 +148,32 @@ def release_thing(tx: Tx, job_id: int, thing_id: int, *, now: int) -> bool:
     return tx.one("execution_release_thing", {"job": job_id, "thing": thing_id, "now": now}) is not None
 
 
-def pending(tx: Tx, scope: int, thing_name: str) -> tuple[int | None, list[Pending]]:
-    """(thing id, its QUEUED and IN_PROGRESS executions in no order); (None, []) if there is no such thing."""
+_NOTHING: PendingList[Pending] = PendingList()
+
+
+def pending(tx: Tx, scope: int, thing_name: str) -> tuple[int | None, PendingList[Pending]]:
+    """(thing id, its QUEUED and IN_PROGRESS executions in no order); (None, ()) if there is no such thing."""
     rows = tx.ahead((scope, thing_name))
     if rows is None:
         rows = tx.all("execution_pending", {"scope": scope, "thing_name": thing_name})
     return _pending(rows)
 
 
-def pending_by_id(tx: Tx, thing_id: int) -> list[Pending]:
+def pending_by_id(tx: Tx, thing_id: int) -> PendingList[Pending]:
     """The same for a thing already known."""
     return _pending(tx.all("execution_pending_by_id", {"thing": thing_id}))[1]
 
 
-def _pending(rows: list[Row]) -> tuple[int | None, list[Pending]]:
+def _pending(rows: list[Row]) -> tuple[int | None, PendingList[Pending]]:
     if not rows:
-        return None, []
+        return None, _NOTHING
     thing_id: int = rows[0][0]
     if rows[0][1] is None:
-        return thing_id, []
+        return thing_id, _NOTHING
     # Positions as in the statements: this is the hot path of devices.
-    return thing_id, [
-        Pending._make((*row[:3], _STATUS[row[3]], *row[4:13], _JOB_STATUS[row[13]], *row[14:17])) for row in rows
-    ]
+    return thing_id, PendingList(
+        [Pending._make((*row[:3], _STATUS[row[3]], *row[4:13], _JOB_STATUS[row[13]], *row[14:17])) for row in rows]
+    )
 
 
 def _execution(row: Row | None) -> Execution | None:
