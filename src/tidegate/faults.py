@@ -1,4 +1,6 @@
-"""What a failing SQLite file means for whoever runs the server, in a sentence that says what to do next."""
+"""What a failing file means for whoever runs the server, in a sentence that says what to do next; and what fails of
+itself only for now.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +20,10 @@ _ADVICE: Final = {
     sqlite3.SQLITE_IOERR: "the disk failed: look at its room and its health (df, dmesg)",
 }
 _OF_SYSTEM: Final = {errno.ENOSPC: _FULL, errno.EDQUOT: _FULL, errno.EROFS: _READ_ONLY, errno.EACCES: _READ_ONLY}
+
+
+class Unavailable(Exception):  # noqa: N818 - a state of affairs
+    """Something that is needed does not answer just now: it says nothing about who asked, who may try again."""
 
 
 def explained(error: sqlite3.Error | OSError) -> str:

@@ -34,6 +34,7 @@ from tidegate.mqtt.session.keeping import Journal
 from tidegate.mqtt.settings import Settings
 from tidegate.net.door import Door, Ticket
 from tidegate.net.entrance import Entrance, Make, Networks
+from tidegate.pki.tls import SERVER_NAME
 from tidegate.sparing import Sparing
 
 log = logging.getLogger("tidegate.mqtt")
@@ -362,6 +363,11 @@ class Server:
     def unidentified(self, certificate_der: bytes, server_name: str | None, peer: str) -> None:
         """A CONNECT was refused because nobody knows the certificate."""
         self.watchers.unidentified(certificate_der, server_name, peer)
+
+    def tls_facts(self, transport: asyncio.Transport) -> tuple[bytes | None, str | None]:
+        """The client's certificate in DER and the server name it asked for."""
+        tls = transport.get_extra_info("ssl_object")
+        return (None, None) if tls is None else (tls.getpeercert(binary_form=True), getattr(tls, SERVER_NAME, None))
 
     def filters_changed(self, connection: Connection, effect: sessions.FiltersChanged) -> None:
         """Filters of one packet took effect or are gone."""

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, Protocol, cast
 
 from tidegate.clock import Clock, Ids, Millis, monotonic
+from tidegate.faults import Unavailable
 from tidegate.mqtt.broker import Broker
 from tidegate.mqtt.codec import Reason
 from tidegate.mqtt.deadlines import Deadlines
@@ -37,9 +38,7 @@ from tidegate.mqtt.settings import Settings
 from tidegate.net.door import Ticket
 from tidegate.net.slices import Sliced
 from tidegate.net.unfinished import Holding
-from tidegate.pki.tls import SERVER_NAME
 from tidegate.sparing import Sparing
-from tidegate.store.database import StoreUnavailable
 
 _TURNS = 3
 """Turns of the loop a PUBACK waits for its reply: one to decide, one to commit, one to hand the outcome over."""
@@ -102,6 +101,10 @@ class Host(Protocol):
 
     def unidentified(self, certificate_der: bytes, server_name: str | None, peer: str) -> None:
         """A CONNECT was refused because nobody knows the certificate."""
+        ...
+
+    def tls_facts(self, transport: asyncio.Transport) -> tuple[bytes | None, str | None]:
+        """The client's certificate in DER and the server name it asked for."""
         ...
 
     def filters_changed(self, connection: Connection, effect: FiltersChanged) -> None:
@@ -481,7 +484,7 @@ class Edge(Sliced):
             refusal = connection.refuse(Reason.BAD_USERNAME_OR_PASSWORD, "no authorizer accepts it")
             self._carry_out([refusal], now)
             return
-        if isinstance(fault(task), StoreUnavailable):  # it says nothing about the client, who will try again
+        if isinstance(fault(task), Unavailable):  # it says nothing about the client, who will try again
             refusal = connection.refuse(Reason.SERVER_UNAVAILABLE, "the store does not answer")
             self._carry_out([refusal], now)
             return
@@ -512,10 +515,7 @@ class Edge(Sliced):
 
     def _tls_facts(self) -> tuple[bytes | None, str | None]:
         """The client's certificate in DER and the server name it asked for."""
-        tls = self.transport.get_extra_info("ssl_object") if self.transport is not None else None
-        if tls is None:
-            return None, None
-        return tls.getpeercert(binary_form=True), getattr(tls, SERVER_NAME, None)
+        return (None, None) if self.transport is None else self._server.tls_facts(self.transport)
 
     def _refreshed(self, task: asyncio.Task[Identity | None]) -> None:
         connection, server = self.connection, self._server

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 from tidegate import clock
+from tidegate.faults import Unavailable
 from tidegate.mqtt.plane import Reply
 from tidegate.mqtt.reserved import Claim
 from tidegate.mqtt.session import Connection, Request
 from tidegate.sparing import Sparing
-from tidegate.store.database import StoreUnavailable
 
 log = logging.getLogger("tidegate.mqtt")
 T = TypeVar("T")
@@ -78,7 +78,7 @@ class Replies:
 def outcome(future: asyncio.Future[T], what: str, sparing: Sparing) -> T | None:
     """The result of a call on the service; None, and a log record, if it failed."""
     error = fault(future)
-    if isinstance(error, StoreUnavailable):
+    if isinstance(error, Unavailable):
         sparing.error("%s failed: %s", what, error)
     elif error is not None:
         log.error("%s failed", what, exc_info=error)

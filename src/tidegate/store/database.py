@@ -17,6 +17,8 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from enum import Enum
 from typing import Any, Generic, Protocol, TypeVar
 
+from tidegate.faults import Unavailable
+
 T = TypeVar("T")
 S = TypeVar("S")
 Row = tuple[Any, ...]
@@ -27,7 +29,7 @@ class StoreError(Exception):
     """The database could not do what it was asked; the message says what to look at."""
 
 
-class StoreUnavailable(StoreError):  # noqa: N818 - a state of affairs
+class StoreUnavailable(StoreError, Unavailable):  # noqa: N818 - a state of affairs
     """The database cannot be written or reached just now (disk full, connection lost, too much contention).
 
     Nothing of the work was kept.
