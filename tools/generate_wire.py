@@ -65,6 +65,11 @@ CreatePackageVersion GetPackageVersion UpdatePackageVersion DeletePackageVersion
 GetPackageConfiguration UpdatePackageConfiguration
 AssociateSbomWithPackageVersion DisassociateSbomFromPackageVersion ListSbomValidationResults
 """.split()
+PROVISIONING = """
+CreateProvisioningTemplate DescribeProvisioningTemplate UpdateProvisioningTemplate DeleteProvisioningTemplate
+ListProvisioningTemplates CreateProvisioningTemplateVersion DescribeProvisioningTemplateVersion
+ListProvisioningTemplateVersions DeleteProvisioningTemplateVersion RegisterThing
+""".split()
 DEVICE_JOBS = "GetPendingJobExecutions StartNextPendingJobExecution DescribeJobExecution UpdateJobExecution".split()
 DEVICE_DATA = """
 Publish GetRetainedMessage ListRetainedMessages DeleteConnection GetConnection
@@ -72,7 +77,7 @@ GetThingShadow UpdateThingShadow DeleteThingShadow ListNamedShadowsForThing
 """.split()
 
 PLANES: dict[str, tuple[str, list[str]]] = {
-    "iot": ("iot", JOBS + REGISTRY + INDEXING + CERTIFICATES + POLICIES + ACCOUNT + PACKAGES),
+    "iot": ("iot", JOBS + REGISTRY + INDEXING + CERTIFICATES + POLICIES + ACCOUNT + PACKAGES + PROVISIONING),
     "jobs_data": ("iot-jobs-data", DEVICE_JOBS),
     "iot_data": ("iot-data", DEVICE_DATA),
 }

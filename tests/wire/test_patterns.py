@@ -41,6 +41,7 @@ EXAMPLES: dict[str, tuple[list[str], list[str]]] = {
             "\u0378",
         ],
     ),
+    r"[^\p{C}]*": (["", "a b", "é ß"], ["a\n", "\ta", f"a{ZWJ}b", "\ud800"]),
     r"[a-zA-Z0-9-_.]+": (["a-b_c.d", "-", "."], [*NAME_TRAPS, "a:b", "a,b", "$default"]),
     r"[a-zA-Z0-9:$.]+": (["a:$.1"], ["", "a_b", "a-b", "a\n"]),
     r"[a-zA-Z0-9:.]+": (["a:.1"], ["", "a$", "a-b", "a\n"]),
@@ -54,6 +55,7 @@ EXAMPLES: dict[str, tuple[list[str], list[str]]] = {
         ["x" * 36, "é" * 64, NO_BREAK_SPACE * 40],
         ["x" * 35, "x" * 65, "x" * 36 + " ", "x" * 36 + "\n", ""],
     ),
+    r"^[0-9-]+$": (["2020-04-01", "-"], ["", "a", "1\n", "1 "]),
     r"^[0-9A-Za-z_-]+$": (["a_-9"], ["", "a\n", "a b", "a:b"]),
     r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$": (
         ["", "a b", "Ключ", "漢字", "½ ² Ⅷ", NO_BREAK_SPACE, LINE_SEPARATOR, "_.:/=+-@"],

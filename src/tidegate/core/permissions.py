@@ -37,6 +37,7 @@ _JOB, _TEMPLATE, _THING = "job/{job_id}", "jobtemplate/{job_template_id}", "thin
 _GROUP, _BILLING = "thinggroup/{thing_group_name}", "billinggroup/{billing_group_name}"
 _NAMED_TYPE, _NAMED_PACKAGE = "thingtype/{thing_type_name}", "package/{package_name}"
 _VERSION, _POLICY = "package/{package_name}/version/{version_name}", "policy/{policy_name}"
+_PROVISIONING = "provisioningtemplate/{template_name}"
 _CERTIFICATE, _AUTHORITY, _INDEX = "cert:{certificate_id}", "cacert:{certificate_id}", "index:{index_name}"
 
 _CONTROL: Final[dict[str, tuple[str, ...]]] = {
@@ -155,6 +156,17 @@ _CONTROL: Final[dict[str, tuple[str, ...]]] = {
     "ListTagsForResource": ("{resource_arn}",),
     "UpdateEventConfigurations": (),
     "DescribeEventConfigurations": (),
+    # Provisioning (reach reference 3.8, 3.9)
+    "CreateProvisioningTemplate": (_PROVISIONING,),
+    "DescribeProvisioningTemplate": (_PROVISIONING,),
+    "UpdateProvisioningTemplate": (_PROVISIONING,),
+    "DeleteProvisioningTemplate": (_PROVISIONING,),
+    "ListProvisioningTemplates": (),
+    "CreateProvisioningTemplateVersion": (_PROVISIONING,),
+    "DescribeProvisioningTemplateVersion": (_PROVISIONING,),
+    "ListProvisioningTemplateVersions": (_PROVISIONING,),
+    "DeleteProvisioningTemplateVersion": (_PROVISIONING,),
+    "RegisterThing": (),
     # Software packages
     "CreatePackage": (_NAMED_PACKAGE,),
     "GetPackage": (_NAMED_PACKAGE,),
@@ -221,6 +233,11 @@ _ROLES: Final[dict[str, str]] = {
     "UpdateCACertificate": "registration_config",
 }
 """The member that holds a ``role_arn``: who hands a role to the service must be allowed to."""
+_ROLE_ITSELF: Final[dict[str, str]] = {
+    "CreateProvisioningTemplate": "provisioning_role_arn",
+    "UpdateProvisioningTemplate": "provisioning_role_arn",
+}
+"""The same where the member is the role's ARN."""
 
 
 def actions(plane: str, name: str) -> tuple[str, ...]:
@@ -250,6 +267,7 @@ def needs(plane: str, name: str, request: Any, names: Names, *, hosts: Collectio
     if plane != "iot":
         return found + [Need(("iot:RetainPublish",), need.resource) for need in found if getattr(request, "retain", 0)]
     role = getattr(getattr(request, _ROLES.get(name, ""), None), "role_arn", None)
+    role = getattr(request, _ROLE_ITSELF.get(name, ""), role)
     if role is not None:
         found.append(Need((PASS_ROLE,), role))
     source = getattr(request, "document_source", None)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal, NamedTuple, Protocol
+from collections.abc import Callable, Mapping
+from typing import Final, Literal, NamedTuple, Protocol
 
 from tidegate.clock import Ids
 from tidegate.core import attributes
@@ -43,6 +43,7 @@ class Limits(NamedTuple):
     policy_characters: int = 2048
     """White space between values is not counted."""
     ca_certificates_per_subject: int = 10
+    provisioning_template_versions: int = 5
     billing_groups: int = 20_000
     thing_type_rest: int = 5 * 60_000
     """How long (ms) a thing type must have been deprecated before it can be deleted."""
@@ -186,6 +187,9 @@ def _never(_action: str, _resource: str) -> None:
     """For callers whose permissions are not limited, or not IAM's."""
 
 
+_NO_HOOKS: Final[Mapping[str, str]] = {}
+
+
 class Call(NamedTuple):
     """Who calls, where, and when.
 
@@ -205,6 +209,8 @@ class Call(NamedTuple):
     objects: Objects | None = None
     leniency: Leniency = Leniency()
     refused: Refused = _never
+    hooks: Mapping[str, str] = _NO_HOOKS
+    """Where the hooks of provisioning templates are reached, by the ARN that a template names (``--hook``)."""
     origin: Origin = Origin()
 
     def require(self, action: str, bucket: str, key: str) -> None:

@@ -187,6 +187,28 @@ def list_certificates_by_ca(
     return iot.ListCertificatesByCAResponse(certificates=_listed(call, rows), next_marker=marker)
 
 
+# --- for provisioning -----------------------------------------------------------------------------------------------
+
+
+def sign(call: Call, signing_request: str) -> x509.Certificate:
+    """Our signature on a signing request (PEM). Slow: for before a transaction.
+
+    Raises:
+        InvalidRequestException: it is none that is signed here.
+        ServiceUnavailableException: there is no authority.
+    """
+    authority = _authority(call)
+    try:
+        return x509.parse(authority.issue_for_request(signing_request))
+    except x509.InvalidCertificateError as error:
+        raise iot.InvalidRequestException(texts.certificates.CSR_UNREADABLE) from error
+
+
+def keep_issued(tx: Tx, call: Call, certificate: x509.Certificate, status: str) -> None:
+    """Keep a certificate that our authority has signed."""
+    _keep(tx, call, certificate, status)
+
+
 # --- details --------------------------------------------------------------------------------------------------------
 
 

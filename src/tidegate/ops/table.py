@@ -24,6 +24,8 @@ from tidegate.ops import (
     policies,
     policy_targets,
     principals,
+    provisioning,
+    provisioning_templates,
     sboms,
     searches,
     shadows,
@@ -43,6 +45,7 @@ TAGGABLE = {
     **policies.TAGGABLE,
     **ca_certificates.TAGGABLE,
     **packages.TAGGABLE,
+    **provisioning_templates.TAGGABLE,
 }
 """What can be tagged, by the type in its ARN."""
 
@@ -69,6 +72,8 @@ HANDLERS: Handlers = {
     **package_versions.HANDLERS,
     **package_configuration.HANDLERS,
     **sboms.HANDLERS,
+    **provisioning_templates.HANDLERS,
+    **provisioning.HANDLERS,
     **shadows.HANDLERS,
     **messages.HANDLERS,
     **connections.HANDLERS,

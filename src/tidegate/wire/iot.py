@@ -68,6 +68,7 @@ ManagedJobTemplateName = Annotated[str, Text(min=1, max=64)]
 ManagedTemplateVersion = Annotated[str, Text(pattern="^[1-9]+.[0-9]+")]
 Marker = Annotated[str, Text(max=1024, pattern="[A-Za-z0-9+/]+={0,2}")]
 MaxJobExecutionsPerMin = Annotated[Integer, Number(min=1)]
+MaxResults = Annotated[Integer, Number(min=1, max=250)]
 Message = Annotated[str, Text(max=128, pattern=r"[\s\S]*")]
 MinimumNumberOfExecutedThings = Annotated[Integer, Number(min=1)]
 NamedShadowIndexingMode = Annotated[str, Text(enum=("OFF", "ON"))]
@@ -81,8 +82,10 @@ PackageVersionArn = Annotated[str, Text(min=1, max=1600, pattern="^arn:[!-~]+$")
 PackageVersionRecipe = Annotated[str, Text(max=3072)]
 PackageVersionStatus = Annotated[str, Text(enum=("DRAFT", "PUBLISHED", "DEPRECATED"))]
 PageSize = Annotated[Integer, Number(min=1, max=250)]
+Parameter = Annotated[str, Text(min=0, max=2048, pattern=r"[\s\S]*")]
 ParameterKey = Annotated[str, Text(min=1, max=128, pattern="[a-zA-Z0-9_-]+")]
 ParameterValue = Annotated[str, Text(min=1, max=30720, pattern=r"[^\p{C}]+")]
+PayloadVersion = Annotated[str, Text(min=10, max=32, pattern="^[0-9-]+$")]
 PolicyDocument = Annotated[str, Text(min=0, max=404600, pattern=r"[\s\S]*")]
 PolicyName = Annotated[str, Text(min=1, max=128, pattern=r"[\w+=,.@-]+")]
 PolicyVersionId = Annotated[str, Text(pattern="[0-9]+")]
@@ -114,7 +117,9 @@ TargetArn = Annotated[str, Text(max=2048)]
 TargetFieldOrder = Annotated[str, Text(enum=("LatLon", "LonLat"))]
 TargetSelection = Annotated[str, Text(enum=("CONTINUOUS", "SNAPSHOT"))]
 TemplateBody = Annotated[str, Text(min=0, max=10240, pattern=r"[\s\S]*")]
+TemplateDescription = Annotated[str, Text(min=0, max=500, pattern=r"[^\p{C}]*")]
 TemplateName = Annotated[str, Text(min=1, max=36, pattern="^[0-9A-Za-z_-]+$")]
+TemplateType = Annotated[str, Text(enum=("FLEET_PROVISIONING", "JITP"))]
 ThingConnectivityIndexingMode = Annotated[str, Text(enum=("OFF", "STATUS"))]
 ThingGroupDescription = Annotated[str, Text(max=2028, pattern=r"[\p{Graph}\x20]*")]
 ThingGroupId = Annotated[str, Text(min=1, max=128, pattern=r"[a-zA-Z0-9\-]+")]
@@ -126,6 +131,7 @@ ThingPrincipalType = Annotated[str, Text(enum=("EXCLUSIVE_THING", "NON_EXCLUSIVE
 ThingTypeDescription = Annotated[str, Text(max=2028, pattern=r"[\p{Graph}\x20]*")]
 ThingTypeName = Annotated[str, Text(min=1, max=128, pattern="[a-zA-Z0-9:_-]+")]
 UserPropertyKeyName = Annotated[str, Text(max=128, pattern="[a-zA-Z0-9:$.]+")]
+Value = Annotated[str, Text(min=0, max=4096, pattern=r"[\s\S]*")]
 VersionName = Annotated[str, Text(min=1, max=64, pattern="[a-zA-Z0-9-_.]+")]
 
 
@@ -499,6 +505,38 @@ class CreatePolicyVersionResponse(Shape):
     is_default_version: bool | None = None
 
 
+class CreateProvisioningTemplateRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("template_name", "template_body", "provisioning_role_arn")
+    template_name: Required[TemplateName] = MISSING
+    description: TemplateDescription | None = None
+    template_body: Required[TemplateBody] = MISSING
+    enabled: bool | None = None
+    provisioning_role_arn: Required[RoleArn] = MISSING
+    pre_provisioning_hook: ProvisioningHook | None = None
+    tags: list[Tag] | None = None
+    type: TemplateType | None = None
+
+
+class CreateProvisioningTemplateResponse(Shape):
+    template_arn: str | None = None
+    template_name: TemplateName | None = None
+    default_version_id: Integer | None = None
+
+
+class CreateProvisioningTemplateVersionRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("template_name", "template_body")
+    template_name: Required[TemplateName] = MISSING
+    template_body: Required[TemplateBody] = MISSING
+    set_as_default: bool | None = None
+
+
+class CreateProvisioningTemplateVersionResponse(Shape):
+    template_arn: str | None = None
+    template_name: TemplateName | None = None
+    version_id: Integer | None = None
+    is_default_version: bool | None = None
+
+
 class CreateThingGroupRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_group_name",)
     thing_group_name: Required[ThingGroupName] = MISSING
@@ -626,6 +664,25 @@ class DeletePolicyVersionRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("policy_name", "policy_version_id")
     policy_name: Required[PolicyName] = MISSING
     policy_version_id: Required[PolicyVersionId] = MISSING
+
+
+class DeleteProvisioningTemplateRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("template_name",)
+    template_name: Required[TemplateName] = MISSING
+
+
+class DeleteProvisioningTemplateResponse(Shape):
+    pass
+
+
+class DeleteProvisioningTemplateVersionRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("template_name", "version_id")
+    template_name: Required[TemplateName] = MISSING
+    version_id: Required[Integer] = MISSING
+
+
+class DeleteProvisioningTemplateVersionResponse(Shape):
+    pass
 
 
 class DeleteRegistrationCodeRequest(Shape):
@@ -799,6 +856,38 @@ class DescribeManagedJobTemplateResponse(Shape):
     environments: list[Environment] | None = None
     document_parameters: list[DocumentParameter] | None = None
     document: JobDocument | None = None
+
+
+class DescribeProvisioningTemplateRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("template_name",)
+    template_name: Required[TemplateName] = MISSING
+
+
+class DescribeProvisioningTemplateResponse(Shape):
+    template_arn: str | None = None
+    template_name: TemplateName | None = None
+    description: TemplateDescription | None = None
+    creation_date: float | None = None
+    last_modified_date: float | None = None
+    default_version_id: Integer | None = None
+    template_body: TemplateBody | None = None
+    enabled: bool | None = None
+    provisioning_role_arn: RoleArn | None = None
+    pre_provisioning_hook: ProvisioningHook | None = None
+    type: TemplateType | None = None
+
+
+class DescribeProvisioningTemplateVersionRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("template_name", "version_id")
+    template_name: Required[TemplateName] = MISSING
+    version_id: Required[Integer] = MISSING
+
+
+class DescribeProvisioningTemplateVersionResponse(Shape):
+    version_id: Integer | None = None
+    creation_date: float | None = None
+    template_body: TemplateBody | None = None
+    is_default_version: bool | None = None
 
 
 class DescribeThingGroupRequest(Shape):
@@ -1407,6 +1496,28 @@ class ListPrincipalThingsV2Response(Shape):
     next_token: str | None = None
 
 
+class ListProvisioningTemplateVersionsRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("template_name",)
+    template_name: Required[TemplateName] = MISSING
+    max_results: MaxResults | None = None
+    next_token: str | None = None
+
+
+class ListProvisioningTemplateVersionsResponse(Shape):
+    versions: list[ProvisioningTemplateVersionSummary] | None = None
+    next_token: str | None = None
+
+
+class ListProvisioningTemplatesRequest(Shape):
+    max_results: MaxResults | None = None
+    next_token: str | None = None
+
+
+class ListProvisioningTemplatesResponse(Shape):
+    templates: list[ProvisioningTemplateSummary] | None = None
+    next_token: str | None = None
+
+
 class ListSbomValidationResultsRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("package_name", "version_name")
     package_name: Required[PackageName] = MISSING
@@ -1609,6 +1720,28 @@ class PropagatingAttribute(Shape):
     connection_attribute: ConnectionAttributeName | None = None
 
 
+class ProvisioningHook(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("target_arn",)
+    payload_version: PayloadVersion | None = None
+    target_arn: Required[TargetArn] = MISSING
+
+
+class ProvisioningTemplateSummary(Shape):
+    template_arn: str | None = None
+    template_name: TemplateName | None = None
+    description: TemplateDescription | None = None
+    creation_date: float | None = None
+    last_modified_date: float | None = None
+    enabled: bool | None = None
+    type: TemplateType | None = None
+
+
+class ProvisioningTemplateVersionSummary(Shape):
+    version_id: Integer | None = None
+    creation_date: float | None = None
+    is_default_version: bool | None = None
+
+
 class RateIncreaseCriteria(Shape):
     number_of_notified_things: NumberOfThings | None = None
     number_of_succeeded_things: NumberOfThings | None = None
@@ -1652,6 +1785,17 @@ class RegisterCertificateWithoutCARequest(Shape):
 class RegisterCertificateWithoutCAResponse(Shape):
     certificate_arn: str | None = None
     certificate_id: CertificateId | None = None
+
+
+class RegisterThingRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("template_body",)
+    template_body: Required[TemplateBody] = MISSING
+    parameters: dict[Parameter, Value] | None = None
+
+
+class RegisterThingResponse(Shape):
+    certificate_pem: CertificatePem | None = None
+    resource_arns: dict[str, str] | None = None
 
 
 class RegistrationConfig(Shape):
@@ -1998,6 +2142,21 @@ class UpdatePackageVersionResponse(Shape):
     pass
 
 
+class UpdateProvisioningTemplateRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("template_name",)
+    template_name: Required[TemplateName] = MISSING
+    description: TemplateDescription | None = None
+    enabled: bool | None = None
+    default_version_id: Integer | None = None
+    provisioning_role_arn: RoleArn | None = None
+    pre_provisioning_hook: ProvisioningHook | None = None
+    remove_pre_provisioning_hook: bool | None = None
+
+
+class UpdateProvisioningTemplateResponse(Shape):
+    pass
+
+
 class UpdateThingGroupRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_group_name", "thing_group_properties")
     thing_group_name: Required[ThingGroupName] = MISSING
@@ -2081,6 +2240,12 @@ class ConflictException(WireError):
     plane = "iot"
 
 
+class ConflictingResourceUpdateException(WireError):
+    code = "ConflictingResourceUpdateException"
+    http_status = 409
+    plane = "iot"
+
+
 class DeleteConflictException(WireError):
     code = "DeleteConflictException"
     http_status = 409
@@ -2156,6 +2321,12 @@ class ResourceAlreadyExistsException(WireError):
 class ResourceNotFoundException(WireError):
     code = "ResourceNotFoundException"
     http_status = 404
+    plane = "iot"
+
+
+class ResourceRegistrationFailureException(WireError):
+    code = "ResourceRegistrationFailureException"
+    http_status = 400
     plane = "iot"
 
 
@@ -4192,5 +4363,168 @@ OPERATIONS: dict[str, Operation] = {
             ThrottlingException, InternalServerException, ValidationException, ResourceNotFoundException,
         ),
         invalid=ValidationException,
+    ),
+    "CreateProvisioningTemplate": Operation(
+        name="CreateProvisioningTemplate",
+        plane="iot",
+        method="POST",
+        path="/provisioning-templates",
+        request=CreateProvisioningTemplateRequest,
+        response=CreateProvisioningTemplateResponse,
+        has_body=True,
+        errors=(
+            InternalFailureException, InvalidRequestException, LimitExceededException, ThrottlingException,
+            UnauthorizedException, ResourceAlreadyExistsException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DescribeProvisioningTemplate": Operation(
+        name="DescribeProvisioningTemplate",
+        plane="iot",
+        method="GET",
+        path="/provisioning-templates/{templateName}",
+        request=DescribeProvisioningTemplateRequest,
+        response=DescribeProvisioningTemplateResponse,
+        outside=(
+            label("template_name", "templateName"),
+        ),
+        errors=(
+            InternalFailureException, InvalidRequestException, ResourceNotFoundException, ThrottlingException,
+            UnauthorizedException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "UpdateProvisioningTemplate": Operation(
+        name="UpdateProvisioningTemplate",
+        plane="iot",
+        method="PATCH",
+        path="/provisioning-templates/{templateName}",
+        request=UpdateProvisioningTemplateRequest,
+        response=UpdateProvisioningTemplateResponse,
+        outside=(
+            label("template_name", "templateName"),
+        ),
+        has_body=True,
+        errors=(
+            InternalFailureException, InvalidRequestException, ResourceNotFoundException, UnauthorizedException,
+            ConflictingResourceUpdateException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DeleteProvisioningTemplate": Operation(
+        name="DeleteProvisioningTemplate",
+        plane="iot",
+        method="DELETE",
+        path="/provisioning-templates/{templateName}",
+        request=DeleteProvisioningTemplateRequest,
+        response=DeleteProvisioningTemplateResponse,
+        outside=(
+            label("template_name", "templateName"),
+        ),
+        errors=(
+            InternalFailureException, InvalidRequestException, ResourceNotFoundException, DeleteConflictException,
+            ThrottlingException, ConflictingResourceUpdateException, UnauthorizedException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "ListProvisioningTemplates": Operation(
+        name="ListProvisioningTemplates",
+        plane="iot",
+        method="GET",
+        path="/provisioning-templates",
+        request=ListProvisioningTemplatesRequest,
+        response=ListProvisioningTemplatesResponse,
+        outside=(
+            query("max_results", "maxResults", "int"),
+            query("next_token", "nextToken"),
+        ),
+        errors=(
+            InternalFailureException, InvalidRequestException, ThrottlingException, UnauthorizedException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "CreateProvisioningTemplateVersion": Operation(
+        name="CreateProvisioningTemplateVersion",
+        plane="iot",
+        method="POST",
+        path="/provisioning-templates/{templateName}/versions",
+        request=CreateProvisioningTemplateVersionRequest,
+        response=CreateProvisioningTemplateVersionResponse,
+        outside=(
+            label("template_name", "templateName"),
+            query("set_as_default", "setAsDefault", "bool"),
+        ),
+        has_body=True,
+        errors=(
+            VersionsLimitExceededException, InternalFailureException, InvalidRequestException, ThrottlingException,
+            ResourceNotFoundException, UnauthorizedException, ConflictingResourceUpdateException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DescribeProvisioningTemplateVersion": Operation(
+        name="DescribeProvisioningTemplateVersion",
+        plane="iot",
+        method="GET",
+        path="/provisioning-templates/{templateName}/versions/{versionId}",
+        request=DescribeProvisioningTemplateVersionRequest,
+        response=DescribeProvisioningTemplateVersionResponse,
+        outside=(
+            label("template_name", "templateName"),
+            label("version_id", "versionId", "int"),
+        ),
+        errors=(
+            InternalFailureException, InvalidRequestException, ThrottlingException, ResourceNotFoundException,
+            UnauthorizedException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "ListProvisioningTemplateVersions": Operation(
+        name="ListProvisioningTemplateVersions",
+        plane="iot",
+        method="GET",
+        path="/provisioning-templates/{templateName}/versions",
+        request=ListProvisioningTemplateVersionsRequest,
+        response=ListProvisioningTemplateVersionsResponse,
+        outside=(
+            label("template_name", "templateName"),
+            query("max_results", "maxResults", "int"),
+            query("next_token", "nextToken"),
+        ),
+        errors=(
+            InternalFailureException, InvalidRequestException, ThrottlingException, ResourceNotFoundException,
+            UnauthorizedException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DeleteProvisioningTemplateVersion": Operation(
+        name="DeleteProvisioningTemplateVersion",
+        plane="iot",
+        method="DELETE",
+        path="/provisioning-templates/{templateName}/versions/{versionId}",
+        request=DeleteProvisioningTemplateVersionRequest,
+        response=DeleteProvisioningTemplateVersionResponse,
+        outside=(
+            label("template_name", "templateName"),
+            label("version_id", "versionId", "int"),
+        ),
+        errors=(
+            InternalFailureException, InvalidRequestException, ThrottlingException, ResourceNotFoundException,
+            UnauthorizedException, ConflictingResourceUpdateException, DeleteConflictException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "RegisterThing": Operation(
+        name="RegisterThing",
+        plane="iot",
+        method="POST",
+        path="/things",
+        request=RegisterThingRequest,
+        response=RegisterThingResponse,
+        has_body=True,
+        errors=(
+            InternalFailureException, ServiceUnavailableException, InvalidRequestException, UnauthorizedException,
+            ThrottlingException, ConflictingResourceUpdateException, ResourceRegistrationFailureException,
+        ),
+        invalid=InvalidRequestException,
     ),
 }

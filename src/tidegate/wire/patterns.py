@@ -42,6 +42,7 @@ TRANSLATIONS: dict[str, str] = {
     r"[a-zA-Z0-9_.,@/:#-]+": r"[a-zA-Z0-9_.,@/:#-]+",
     r"[a-zA-Z0-9_.,@/:#=\[\]-]*": r"[a-zA-Z0-9_.,@/:#=\[\]-]*",
     r"\S{36,64}": r"[^ \t\n\x0b\f\r]{36,64}",
+    r"^[0-9-]+$": r"[0-9-]+",
     r"^[0-9A-Za-z_-]+$": r"[0-9A-Za-z_-]+",
     # Where the dot is a digit all is digits: said apart, or the dot would be looked for in every place.
     r"^[1-9]+.[0-9]+": rf"[1-9][0-9]{{2,}}|[1-9]+(?![0-9]){_ANY_IN_LINE}[0-9]+",
@@ -56,6 +57,11 @@ def without_other(value: str) -> bool:
     if value.isprintable():
         return value != ""
     return not any(unicodedata.category(character)[0] == "C" for character in set(value))
+
+
+def without_other_or_empty(value: str) -> bool:
+    r"""``[^\p{C}]*``: the same, or nothing."""
+    return value == "" or without_other(value)
 
 
 def without_other_but_lines(value: str) -> bool:
@@ -77,6 +83,7 @@ def tag_text(value: str) -> bool:
 
 FUNCTIONS: dict[str, Matcher] = {
     r"[^\p{C}]+": without_other,
+    r"[^\p{C}]*": without_other_or_empty,
     r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$": tag_text,
 }
 

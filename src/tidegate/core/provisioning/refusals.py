@@ -1,0 +1,32 @@
+"""Why a device is not provisioned (reach reference 3.6)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+INVALID_PAYLOAD: Final = "InvalidPayload"
+INVALID_TEMPLATE: Final = "InvalidTemplate"
+INVALID_TOKEN: Final = "InvalidCertificateOwnershipToken"  # noqa: S105 - an error code
+INVALID_PARAMETERS: Final = "InvalidParameters"
+INVALID_CSR: Final = "InvalidCSR"
+PROVISIONING_FAILED: Final = "ProvisioningFailed"
+ACCESS_DENIED: Final = "AccessDenied"
+INVOCATION_ERROR: Final = "InvocationError"
+INVALID_RESULT: Final = "InvalidResult"
+INTERNAL_FAILURE: Final = "InternalFailure"
+
+_STATUS: Final = {ACCESS_DENIED: 403, INTERNAL_FAILURE: 500}
+
+
+class RefusedError(Exception):
+    """A device is not provisioned: the errorCode, and a sentence for the errorMessage."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+    @property
+    def status(self) -> int:
+        """The statusCode that goes with the code."""
+        return _STATUS.get(self.code, 400)
