@@ -8,7 +8,7 @@ follow as they always do. Types, groups, billing groups and policies that a temp
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
@@ -47,6 +47,15 @@ class Applied(NamedTuple):
     certificate_pem: str | None
     arns: dict[str, str]
     device_configuration: dict[str, str]
+
+
+class Change(NamedTuple):
+    """What has to be done to have a thing as a template wants it."""
+
+    create: iot.CreateThingRequest | None
+    update: iot.UpdateThingRequest | None
+    joins: list[str]
+    leaves: list[str]
 
 
 class Brought(NamedTuple):
@@ -105,7 +114,7 @@ def apply_brought(tx: Tx, call: Call, prepared: Brought) -> Applied:
         ResourceRegistrationFailureException: the registry refuses.
     """
     try:
-        return apply(tx, call, prepared.plan, _certificate_of(tx, call, prepared))
+        return apply(tx, call, prepared.plan, lambda: _certificate_of(tx, call, prepared))
     except RefusedError as error:
         raise as_http(error) from error
 
@@ -114,7 +123,9 @@ def as_http(error: RefusedError) -> WireError:
     """A refusal as the control plane answers it."""
     if error.code == INVALID_PARAMETERS:
         return iot.InvalidRequestException(error.message)
-    return iot.ResourceRegistrationFailureException(error.message)
+    answer = iot.ResourceRegistrationFailureException(error.message)
+    answer.by_a_part = True
+    return answer
 
 
 def _certificate_of(tx: Tx, call: Call, prepared: Brought) -> Certificate | None:
@@ -146,24 +157,27 @@ def _certificate_of(tx: Tx, call: Call, prepared: Brought) -> Certificate | None
 # --- carrying out ---------------------------------------------------------------------------------------------------
 
 
-def apply(tx: Tx, call: Call, plan: Plan, certificate: Certificate | None) -> Applied:
+def apply(tx: Tx, call: Call, plan: Plan, certificate: Callable[[], Certificate | None]) -> Applied:
     """Make, or change as the template's overrides say, all that a plan names, and tie it together.
 
-    The same plan again changes nothing. ``certificate`` is the one that the plan means.
+    The same plan again changes nothing. ``certificate`` gives the one that the plan means, and may write. What can be
+    told before the first write is looked at first; the quotas of the parts are not.
 
     Raises:
         RefusedError: the registry refuses. Some may be written: whoever calls lets the transaction fail.
     """
     try:
-        return _apply(tx, call, plan, certificate)
+        _require_policies(tx, call, plan.policies)
+        change = None if plan.thing is None else _change(tx, call, plan.thing)
+        return _apply(tx, call, plan, change, certificate())
     except WireError as error:
         raise _failed(texts.provisioning.workflow_ends(error.message)) from error
 
 
-def _apply(tx: Tx, call: Call, plan: Plan, certificate: Certificate | None) -> Applied:
+def _apply(tx: Tx, call: Call, plan: Plan, change: Change | None, certificate: Certificate | None) -> Applied:
     arns = {each.logical: _policy(tx, call, each) for each in plan.policies}
-    if plan.thing is not None:
-        _thing(tx, call, plan.thing)
+    if plan.thing is not None and change is not None:
+        _thing(tx, call, plan.thing, change)
         arns[plan.thing.logical] = things.arn(call, plan.thing.name)
     if certificate is not None and plan.certificate is not None:
         principal = call.arn(f"cert/{certificate.certificate_id}")
@@ -183,10 +197,14 @@ def _apply(tx: Tx, call: Call, plan: Plan, certificate: Certificate | None) -> A
     )
 
 
-def _policy(tx: Tx, call: Call, wanted: planning.Policy) -> str:
-    if stored_policies.get(tx, call.scope, wanted.name) is None:
-        if wanted.document is None:
+def _require_policies(tx: Tx, call: Call, wanted: Iterable[planning.Policy]) -> None:
+    for each in wanted:
+        if each.document is None and stored_policies.get(tx, call.scope, each.name) is None:
             raise _failed(texts.provisioning.POLICY_MISSING)
+
+
+def _policy(tx: Tx, call: Call, wanted: planning.Policy) -> str:
+    if wanted.document is not None and stored_policies.get(tx, call.scope, wanted.name) is None:
         request = iot.CreatePolicyRequest(policy_name=wanted.name, policy_document=wanted.document)
         policies.create_policy(tx, call, _checked(request))
     return call.arn(f"policy/{wanted.name}")
@@ -206,22 +224,21 @@ def _activate(tx: Tx, call: Call, wanted: planning.Certificate, found: Certifica
     tx.effects.append(PrincipalChanged(call.scope, found.certificate_id))
 
 
-def _thing(tx: Tx, call: Call, wanted: planning.Thing) -> None:
+def _change(tx: Tx, call: Call, wanted: planning.Thing) -> Change:
+    """What becomes of a thing, or why nothing may."""
     if not _THING_NAME.fullmatch(wanted.name):
         raise _failed(texts.provisioning.THING_NAME_INVALID)
     _require(tx, call, wanted)
     known = stored_things.find(tx, call.scope, wanted.name)
-    if known is None:
-        request = iot.CreateThingRequest(
-            thing_name=wanted.name,
-            thing_type_name=wanted.type_name,
-            attribute_payload=_payload(wanted.attributes or {}, merge=False),
-            billing_group_name=wanted.billing_group,
-        )
-        things.create_thing(tx, call, _checked(request))
-        _regroup(tx, call, wanted.name, wanted.groups or [], [])
-    else:
-        _override(tx, call, known, wanted)
+    if known is not None:
+        return _override(tx, known, wanted)
+    request = iot.CreateThingRequest(
+        thing_name=wanted.name,
+        thing_type_name=wanted.type_name,
+        attribute_payload=_payload(wanted.attributes or {}, merge=False),
+        billing_group_name=wanted.billing_group,
+    )
+    return Change(_checked(request), None, wanted.groups or [], [])
 
 
 def _require(tx: Tx, call: Call, wanted: planning.Thing) -> None:
@@ -235,15 +252,17 @@ def _require(tx: Tx, call: Call, wanted: planning.Thing) -> None:
         raise _failed(texts.provisioning.billing_group_missing(call.account, wanted.billing_group))
 
 
-def _override(tx: Tx, call: Call, known: Thing, wanted: planning.Thing) -> None:
+def _override(tx: Tx, known: Thing, wanted: planning.Thing) -> Change:
     """A thing of this name is there: change of it what the template's overrides say."""
     payload = _attributes_after(known, wanted)
     type_name = _type_after(known, wanted)
+    update = None
     if payload is not None or type_name != known.type_name:
-        request = iot.UpdateThingRequest(thing_name=known.name, thing_type_name=type_name, attribute_payload=payload)
-        things.update_thing(tx, call, _checked(request))
+        update = _checked(
+            iot.UpdateThingRequest(thing_name=known.name, thing_type_name=type_name, attribute_payload=payload)
+        )
     if wanted.groups is None:
-        return
+        return Change(None, update, [], [])
     current = [group.name for group in stored_groups.groups_of_thing(tx, known.id)]
     joins = [name for name in wanted.groups if name not in current]
     leaves = [name for name in current if name not in wanted.groups]
@@ -251,9 +270,22 @@ def _override(tx: Tx, call: Call, known: Thing, wanted: planning.Thing) -> None:
         case Override.FAIL if joins or leaves:
             raise _failed(texts.provisioning.groups_conflict(current, wanted.groups))
         case Override.MERGE:
-            _regroup(tx, call, known.name, joins, [])
+            return Change(None, update, joins, [])
         case Override.REPLACE:
-            _regroup(tx, call, known.name, joins, leaves)
+            return Change(None, update, joins, leaves)
+    return Change(None, update, [], [])
+
+
+def _thing(tx: Tx, call: Call, wanted: planning.Thing, change: Change) -> None:
+    if change.create is not None:
+        things.create_thing(tx, call, change.create)
+    if change.update is not None:
+        things.update_thing(tx, call, change.update)
+    if change.joins or change.leaves:
+        request = iot.UpdateThingGroupsForThingRequest(
+            thing_name=wanted.name, thing_groups_to_add=change.joins, thing_groups_to_remove=change.leaves
+        )
+        groups.update_thing_groups_for_thing(tx, call, request)
 
 
 def _attributes_after(known: Thing, wanted: planning.Thing) -> iot.AttributePayload | None:
@@ -276,17 +308,6 @@ def _type_after(known: Thing, wanted: planning.Thing) -> str | None:
     if wanted.override_type is Override.FAIL:
         raise _failed(texts.provisioning.type_conflicts(known.type_name, wanted.type_name or ""))
     return wanted.type_name if wanted.override_type is Override.REPLACE else known.type_name
-
-
-def _regroup(tx: Tx, call: Call, name: str, joins: list[str], leaves: list[str]) -> None:
-    if joins or leaves:
-        groups.update_thing_groups_for_thing(
-            tx,
-            call,
-            iot.UpdateThingGroupsForThingRequest(
-                thing_name=name, thing_groups_to_add=joins, thing_groups_to_remove=leaves
-            ),
-        )
 
 
 # --- details --------------------------------------------------------------------------------------------------------

@@ -20,9 +20,10 @@ class LateRefusal(AssertionError):  # noqa: N818 - a fault of ours, not an error
 def judged(error: Exception, rows: int) -> Exception:
     """What a work failed with that had changed so many rows: in strict mode a ``LateRefusal`` if it was a refusal.
 
-    A statement that touched no row, as one that finds another version than it compares with, has written nothing.
+    A statement that touched no row, as one that finds another version than it compares with, has written nothing. What
+    is made of other operations says so where it relies on being undone (``by_a_part``).
     """
-    if not (strict and rows and isinstance(error, WireError)):
+    if not (strict and rows and isinstance(error, WireError)) or error.by_a_part:
         return error
     late = LateRefusal(f"{type(error).__name__} after {rows} rows were written: {error}")
     late.__cause__ = error

@@ -24,6 +24,8 @@ class WireError(Exception):
     """The service whose model defines the error; None for those of the front end."""
     retry_after_ms: int = 1000
     """When it is worth trying again, told with 429 and 503: SDKs wait by it (boto3 from 1.44)."""
+    by_a_part: bool = False
+    """Refused by a part of an operation that is made of others: what the parts before it wrote has to be undone."""
 
     def __init__(self, message: str = "", **members: object) -> None:
         super().__init__(message)
