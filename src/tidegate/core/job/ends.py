@@ -33,7 +33,9 @@ def asks(plan: Plan, cause: ExecutionStatus, attempt: int, after_failed: int) ->
     None if nobody has to hold the job, because nothing follows but, perhaps, its completion.
     """
     counts = bool(plan.abort) and cause in abort.EXECUTED
-    again = bool(plan.retries) and _decide(plan, cause, attempt, after_failed) != retry.Retry.NEVER
+    again = False
+    if plan.retries and cause in retry.RETRYABLE:
+        again = _decide(plan, cause, attempt, after_failed) != retry.Retry.NEVER
     return Asks(counts, again) if counts or again else None
 
 
