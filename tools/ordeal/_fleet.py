@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
 import resource
 import signal
 import socket
@@ -23,6 +24,7 @@ import boto3
 from tidegate.mqtt import codec
 
 PATIENCE = 30.0
+_START_S = 120.0
 
 
 class Server(NamedTuple):
@@ -36,16 +38,38 @@ class Server(NamedTuple):
         """Where a listener is."""
         return int(self.addresses[listener].rpartition(":")[2])
 
-    def memory(self) -> float:
-        """Resident MiB."""
-        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) / 1024
-        raise ProcessLookupError(self.pid)
+    def processor(self) -> float:
+        """Seconds of processor that the server and the processes that it has made have taken."""
+        return sum(_processor(pid) for pid in self.processes())
+
+    def processes(self) -> list[int]:
+        """The server and the processes that it has made."""
+        found = [self.pid]
+        for pid in found:
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                found += map(int, (task / "children").read_text().split())
+        return found
+
+    def memory(self) -> dict[str, float]:
+        """Resident MiB of the server and of each process that it has made."""
+        server, *others = self.processes()
+        return {"the server": _resident(server), **{f"process {pid}": _resident(pid) for pid in others}}
+
+
+def _processor(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _resident(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    raise ProcessLookupError(pid)
 
 
 @contextlib.contextmanager
-def server(*options: str, files: int = 0) -> Iterator[Server]:
+def server(*options: str, files: int = 0, environment: dict[str, str] | None = None) -> Iterator[Server]:
     """``tidegate serve`` on free ports; ended with the block. ``files``: how many it may open; 0: no matter."""
     # The server shall raise its limit itself; ours is raised for the sockets that we open.
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -56,9 +80,9 @@ def server(*options: str, files: int = 0) -> Iterator[Server]:
         command = [sys.executable, "-m", "tidegate.cli", "serve", f"--data={data}", *listeners, *options]
         if files:
             command = ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", *command]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, **(environment or {})})
         try:
-            deadline = time.monotonic() + PATIENCE
+            deadline = time.monotonic() + _START_S
             while not (data / "addresses.json").exists():
                 if time.monotonic() > deadline or process.poll() is not None:
                     raise RuntimeError("the server does not start")

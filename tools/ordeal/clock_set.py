@@ -1,29 +1,39 @@
-"""The wall clock is set, back and ahead, by an hour (libfaketime): a rollout and a timer go on."""
+"""The wall clock is set, back and ahead, by an hour and by a year (libfaketime): a rollout and a timer go on."""
 
 from __future__ import annotations
 
 import itertools
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from tools.ordeal import Row
-from tools.ordeal._served import Served, serving, until, within
+from tools.ordeal._served import Canaries, Served, serving, until, within
 
 _THINGS, _RATE = 9, 3
+_JUMPS = {
+    "back by an hour": "-1h",
+    "ahead by an hour": "+1h",
+    "back by a year": "-365d",
+    "ahead by a year": "+365d",
+}
+"""In libfaketime's words."""
 
 
 def run() -> list[Row]:
-    """Both ways."""
+    """All at once, on a server each."""
     found = [*Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), *Path("/usr/lib/faketime").glob("libfaketime.so.1")]
     if not found:
         return [Row("the wall clock is set", "not tried: libfaketime is not installed", 0, 0, ok=True)]
-    return [row for hours in (-1, 1) for row in _set(found[0], hours)]
+    with ThreadPoolExecutor(len(_JUMPS)) as threads:
+        done = threads.map(lambda words: _set(found[0], *words), _JUMPS.items())
+        return [row for rows in done for row in rows]
 
 
-def _set(library: Path, hours: int) -> list[Row]:
-    scenario = f"the wall clock is set {'back' if hours < 0 else 'ahead'} by an hour"
+def _set(library: Path, words: str, jump: str) -> list[Row]:
+    scenario = f"the wall clock is set {words}"
     with TemporaryDirectory(prefix="tidegate-ordeal-clock-") as name:
         offset = Path(name) / "offset"
         offset.write_text("+0\n")
@@ -34,8 +44,10 @@ def _set(library: Path, hours: int) -> list[Row]:
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "DONT_FAKE_MONOTONIC": "1",
         }
-        with serving("sqlite", faked) as (served, _):
-            return _watched(scenario, served, lambda: offset.write_text(f"{hours:+d}h\n"))
+        with serving("sqlite", faked) as (served, folder):
+            canaries = Canaries(served, folder)
+            rows = _watched(scenario, served, lambda: offset.write_text(f"{jump}\n"))
+            return rows + canaries.rows(scenario)
 
 
 def _watched(scenario: str, served: Served, jump: Any) -> list[Row]:

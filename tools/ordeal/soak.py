@@ -200,7 +200,7 @@ def _prepare(running: Server, store: str) -> _Place:
 async def _sample(place: _Place, seconds: float) -> list[Sample]:
     began, found = time.monotonic(), list[Sample]()
     while (at := time.monotonic() - began) <= seconds:
-        found.append(Sample(at, _resident(place.running.pid)))
+        found.append(Sample(at, place.running.memory()))
         if len(found) % 6 == 1:
             sizes = " ".join(f"{name} {size:.1f}" for name, size in found[-1].resident.items())
             store = place.running.data / "tidegate.db"  # its pages are cached, 64 MiB at most
@@ -209,25 +209,6 @@ async def _sample(place: _Place, seconds: float) -> list[Sample]:
             print(f"{at / 60:5.1f} min  {sizes}  done {done} wrong {wrong}", flush=True)
         await asyncio.sleep(_SAMPLE_S)
     return found
-
-
-def _resident(pid: int) -> dict[str, float]:
-    """Of the server and of the processes that it and those have made, told apart by their ids."""
-    found = {"the server": _status(str(pid), "VmRSS")}
-    waiting = [pid]
-    while waiting:
-        for task in Path(f"/proc/{waiting.pop()}/task").iterdir():
-            for child in (task / "children").read_text().split():
-                found[f"process {child}"] = _status(child, "VmRSS")
-                waiting.append(int(child))
-    return {name: float(size.split()[0]) / 1024 for name, size in found.items()}
-
-
-def _status(pid: str, key: str) -> str:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith(f"{key}:"):
-            return line.partition(":")[2].strip()
-    raise ProcessLookupError(pid)
 
 
 async def _come_and_go(place: _Place, fleet: Fleet, endpoint: Endpoint) -> None:

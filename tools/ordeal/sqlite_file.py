@@ -66,6 +66,7 @@ def _disk() -> list[Row]:
 
 def _full(served: Served, disk: Path) -> list[Row]:
     scenario = "the disk is full"
+    canaries = Canaries(served, disk / "data")
     ballast = disk / "ballast"
     with ballast.open("wb", buffering=0) as file, suppress(OSError):
         while True:
@@ -80,7 +81,8 @@ def _full(served: Served, disk: Path) -> list[Row]:
         Row(scenario, "lines of the log about 200 refused writes", 2, lines, 1 <= lines <= 2),
     ]
     ballast.unlink()
-    return [*rows, within(scenario, "all well after it is emptied", 5, until(lambda: served.write("y")[0] == 200))]
+    rows.append(within(scenario, "all well after it is emptied", 5, until(lambda: served.write("y")[0] == 200)))
+    return rows + canaries.rows(scenario)
 
 
 def _read_only(served: Served, disk: Path) -> list[Row]:
