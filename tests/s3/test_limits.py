@@ -282,6 +282,24 @@ def test_who_sends_such_a_body_makes_room_first(run: Callable[..., None], monkey
     run(scene)
 
 
+def test_an_upload_that_the_end_cuts_off_leaves_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            async with serving(tmp_path, Limits()) as made:
+                assert (await made.call("PUT", "/bucket"))[0] == 200
+                client = await made.connect()
+                client.ask("PUT", "/bucket/key", LARGE, len(LARGE) + 1)
+                await client.writer.drain()  # most of it has been taken in
+                made._clients.remove(client)  # it does not hang up
+            client.writer.close()
+            with suppress(ConnectionError):
+                await client.writer.wait_closed()
+
+    uvloop.run(main())
+    assert list((tmp_path / "objects" / "incoming").iterdir()) == []
+    assert [each.message for each in caplog.records if each.levelname == "ERROR"] == []
+
+
 def test_abandoned_uploads_are_dropped_at_start(tmp_path: Path) -> None:
     folder = Folder(tmp_path / "objects", RandomIds())
     assert folder.try_to_own()

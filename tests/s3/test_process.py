@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 import boto3
 import pytest
+import uvloop
 from botocore.config import Config
 
 from tests.s3.client import plain
@@ -304,5 +305,6 @@ def test_questions_of_an_endpoint_whose_server_is_gone() -> None:
         with pytest.raises(ConnectionError):
             await line.now()
         writer.close()
+        line.refused("127.0.0.1", "an S3 client", "AccessDenied")  # nobody is there to hear it
 
-    asyncio.run(ask())
+    uvloop.run(ask())

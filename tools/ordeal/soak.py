@@ -76,13 +76,15 @@ class Tally:
         self.done: Counter[str] = Counter()
         self.wrong: Counter[str] = Counter()
 
-    def attempt(self, name: str, act: Callable[[], object]) -> None:
-        """Do it and count it."""
+    def attempt(self, name: str, act: Callable[[], object]) -> bool:
+        """Do it and count it; whether it went well."""
         try:
             act()
             self.done[name] += 1
+            return True
         except (OSError, http.client.HTTPException, ClientError) as error:
             self.wrong[f"{name}: {type(error).__name__} {error}"[:160]] += 1
+            return False
 
 
 def run(minutes: float = 60, store: str = "sqlite") -> list[Row]:
@@ -297,8 +299,8 @@ def _over_https(place: _Place, part: int) -> None:
                 connections[name] = http.client.HTTPSConnection(
                     "localhost", port, timeout=_PATIENCE_S, context=contexts[name]
                 )
-            place.tally.attempt("HTTPS turn", partial(_serve_once, place, connections[name], name, turn))
-            if (turn + index) % 20 == 0:
+            well = place.tally.attempt("HTTPS turn", partial(_serve_once, place, connections[name], name, turn))
+            if not well or (turn + index) % 20 == 0:
                 connections.pop(name).close()
 
 

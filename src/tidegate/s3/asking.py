@@ -117,8 +117,9 @@ class Line:
         return await waiting
 
     def tell(self, name: str, *arguments: Any) -> None:
-        """Say something that needs no answer."""
-        self._writer.write(msgspec.json.encode([0, name, arguments]) + b"\n")
+        """Say something that needs no answer; it is lost where the server is gone."""
+        if not self._ended and not self._writer.is_closing():
+            self._writer.write(msgspec.json.encode([0, name, arguments]) + b"\n")
 
     async def credential(self, key_id: str, token: str | None) -> Credential | None:
         found = await self._ask("credential", key_id, token)

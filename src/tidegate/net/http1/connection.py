@@ -102,6 +102,11 @@ class Connection(Intake):
         del self._parser  # it has us: a circle, and the memory of a request
         self._owner.closed(self)
 
+    @property
+    def serving(self) -> asyncio.Task[None] | None:
+        """What is working on an answer."""
+        return self._task
+
     def pause_writing(self) -> None:
         if self._outlet is not None:
             self._outlet.pause()

@@ -19,6 +19,8 @@ from tidegate.net.http1.messages import Answer, Limits, Refusal, Refuse, Render,
 log = logging.getLogger("tidegate.net")
 
 _SWEEP_SECONDS = 1.0
+_TIDY_UP_S = 1.0
+"""For those whose connection was cut off."""
 _BACKLOG = 2048
 _DESCRIPTORS = 3
 """Of a connection whose bodies stream: the transport's, the one answers are written to, a file's."""
@@ -139,10 +141,17 @@ class Listener:
             log.warning(
                 "%d connections were cut off: requests or transfers took longer than %.0f s", self.connections(), grace
             )
-            for connection in list(self._connections):
-                connection.abort()
+            await self._cut_off()
         if self._timer is not None:
             self._timer.cancel()
+
+    async def _cut_off(self) -> None:
+        """Close every connection, and wait until those who worked for it have tidied up."""
+        serving = [each.serving for each in self._connections if each.serving is not None]
+        for connection in list(self._connections):
+            connection.abort()
+        if serving:
+            await asyncio.wait(serving, timeout=_TIDY_UP_S)
 
     def opened(self, connection: Connection) -> None:
         """A connection is there."""
