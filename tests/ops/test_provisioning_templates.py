@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import NOW, Run
 from tidegate.core import texts
+from tidegate.net.hooks import Hook
 from tidegate.ops.call import Call
 from tidegate.store import scopes
 from tidegate.store.database import Database, transact
@@ -44,7 +45,7 @@ def make(run: Run, name: str = "t", **members: Any) -> Any:
 
 
 def hooked(call: Call) -> Call:
-    return call._replace(hooks={HOOK: "http://127.0.0.1:1/"})
+    return call._replace(hooks={HOOK: Hook("http://127.0.0.1:1/")})
 
 
 def test_create_provisioning_template(run: Run) -> None:

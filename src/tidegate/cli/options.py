@@ -18,6 +18,8 @@ from tidegate.core import throttle
 from tidegate.core.leniency import Leniency
 from tidegate.core.throttle import Rates
 from tidegate.mqtt.settings import Settings, overridden
+from tidegate.net import hooks as net_hooks
+from tidegate.net.hooks import Hook
 from tidegate.ops import access, audit, quotas
 from tidegate.ops.call import Limits
 from tidegate.ops.quotas import SettingsError
@@ -274,6 +276,38 @@ Quotas = Annotated[
 Throttles = Annotated[
     str,
     Parameter(help="Request rates: off, aws, or a TOML or JSON FILE of them.", validator=_check_rates),
+]
+
+
+def hooks(texts: Iterable[str]) -> dict[str, Hook]:
+    """Where functions are reached, by their ARNs.
+
+    Raises:
+        ValueError: what is wrong with one of them.
+    """
+    try:
+        return dict(map(net_hooks.parse, texts))
+    except OSError as error:
+        raise ValueError(f"a file of a hook cannot be used: {error}") from None
+
+
+def _check_hooks(_type: Any, texts: tuple[str, ...]) -> None:
+    hooks(texts)
+
+
+HookTexts = Annotated[
+    tuple[str, ...],
+    Parameter(
+        name="--hook",
+        help="ARN=URL: the HTTP service that answers for the Lambda function of this ARN. Behind # there may be "
+        "secret=FILE, which signs requests, and ca=FILE, which vouches for it. Once or more.",
+        validator=_check_hooks,
+        negative=(),
+    ),
+]
+HookHosts = Annotated[
+    tuple[str, ...],
+    Parameter(name="--hook-host", help="A host that hooks may be at beyond this machine. Once or more.", negative=()),
 ]
 
 

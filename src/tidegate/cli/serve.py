@@ -80,6 +80,8 @@ def serve(
             validator=options.check_networks,
         ),
     ] = (),
+    hook: options.HookTexts = (),
+    hook_host: options.HookHosts = (),
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Parameter(help="What to write to standard error.")
     ] = "info",
@@ -114,6 +116,8 @@ def serve(
         certificates=given,
         tls_suites=tls_suites,
         balancers=proxy_protocol,
+        hooks=options.hooks(hook),
+        hook_hosts=hook_host,
     )
     places = (chosen.http, chosen.https, chosen.mqtts, chosen.shared, chosen.objects_listen)
     open_to_others = [str(address) for address in places if address and not address.loopback]

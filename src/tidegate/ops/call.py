@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final, Literal, NamedTuple, Protocol
+from types import MappingProxyType
+from typing import Literal, NamedTuple, Protocol
 
 from tidegate.clock import Ids
 from tidegate.core import attributes
 from tidegate.core.leniency import Leniency
 from tidegate.core.location import Fault, Location
+from tidegate.net.hooks import Hook
 from tidegate.wire.errors import AccessDeniedException
 from tidegate.wire.shapes import Ceilings
 
@@ -187,9 +189,6 @@ def _never(_action: str, _resource: str) -> None:
     """For callers whose permissions are not limited, or not IAM's."""
 
 
-_NO_HOOKS: Final[Mapping[str, str]] = {}
-
-
 class Call(NamedTuple):
     """Who calls, where, and when.
 
@@ -209,8 +208,8 @@ class Call(NamedTuple):
     objects: Objects | None = None
     leniency: Leniency = Leniency()
     refused: Refused = _never
-    hooks: Mapping[str, str] = _NO_HOOKS
-    """Where the hooks of provisioning templates are reached, by the ARN that a template names (``--hook``)."""
+    hooks: Mapping[str, Hook] = MappingProxyType({})
+    """Where the functions that resources name by ARN are reached (``--hook``)."""
     origin: Origin = Origin()
 
     def require(self, action: str, bucket: str, key: str) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from tidegate.clock import Clock, Ids, monotonic
 from tidegate.core.leniency import Leniency
+from tidegate.net.hooks import Hook, Hooks
 from tidegate.ops import audit
 from tidegate.ops.audit import Entry
 from tidegate.ops.broker import MessageBroker
@@ -51,6 +53,9 @@ class Settings(NamedTuple):
     leniency: Leniency = Leniency()
     enforce_expiry: bool = True
     """Whether client certificates count within their validity only."""
+    hooks: Mapping[str, Hook] = MappingProxyType({})
+    """Where the functions that resources name by ARN are reached."""
+    hook_hosts: tuple[str, ...] = ()
 
 
 class Desk(MessageBroker, Protocol):
@@ -85,6 +90,7 @@ class Service:
         self.relay = relay
         self.access = Access(unit, vault)
         self.refusals = Refusals()
+        self.hooks = Hooks(settings.hook_hosts)
         self.desk: Callable[[], Desk] | None = None
         """Opens the message broker for a call; the device endpoint of this server sets it."""
         self._scopes: dict[tuple[str, str], int] = {}
@@ -197,6 +203,7 @@ class Service:
             authority=self.authority,
             objects=self.objects,
             leniency=settings.leniency,
+            hooks=settings.hooks,
             origin=origin,
         )
 

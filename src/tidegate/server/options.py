@@ -6,11 +6,13 @@ import ipaddress
 import socket
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from tidegate.core import leniency
 from tidegate.core.throttle import Rates
 from tidegate.net.door import Limits as DoorLimits
+from tidegate.net.hooks import Hook
 from tidegate.ops.call import Limits
 from tidegate.pki.chains import Chain
 from tidegate.pki.tls import Suites
@@ -96,6 +98,10 @@ class Options(NamedTuple):
     """How long requests under way may take when the server stops."""
     balancers: tuple[str, ...] = ()
     """Addresses or networks of balancers: what they pass on begins with a PROXY header, on every listener."""
+    hooks: Mapping[str, Hook] = MappingProxyType({})
+    """Where the Lambda functions that resources name by ARN are reached, as HTTP services."""
+    hook_hosts: tuple[str, ...] = ()
+    """Hosts beyond this machine that hooks may be at."""
     door: DoorLimits = DoorLimits()
     """Who is let in, in what numbers."""
 

@@ -59,6 +59,8 @@ async def opened(options: Options, stack: AsyncExitStack) -> tuple[Service, Trus
         limits=_limits(options),
         leniency=taken,
         enforce_expiry=options.enforce_expiry,
+        hooks=options.hooks,
+        hook_hosts=options.hook_hosts,
     )
     service = Service(work, clock, ids, settings, issuer, vault=sealed, relay=relay)
     auditor = Auditor(service, sealed)
