@@ -15,7 +15,7 @@ from tidegate.devices.shadows import IN_FLIGHT
 from tidegate.devices.table import TABLE
 from tidegate.devices.turns import Turns
 from tidegate.mqtt.session import Message
-from tidegate.store.database import StoreUnavailable
+from tidegate.store.database import Lane, StoreUnavailable
 
 UPDATE = "$aws/things/lamp/shadow/update"
 
@@ -127,5 +127,18 @@ def test_turns_of_one_connection_wait_for_each_other() -> None:
             future.set_result(None)
         await asyncio.wait([first, second, third])
         assert [future.exception() is None for future in (first, second, third)] == [False, True, True]
+
+    carried_out(scenario)
+
+
+def test_job_requests_may_share_their_first_read() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        topic = "$aws/things/lamp/jobs/start-next"
+        claim = TABLE.find(topic)
+        assert isinstance(claim, Asked)
+        scene.dispatch.request(Client(), claim, Message(topic, b""), None, scene)
+        work = scene.store.waiting[0][0]
+        assert (work.first, work.lane, work.locks_rows) == ((1, "lamp"), Lane.DEVICES, True)
 
     carried_out(scenario)

@@ -20,7 +20,7 @@ from tidegate.ops.call import Call, Origin
 from tidegate.ops.effects import ShadowMessages, acting
 from tidegate.ops.handler import Read, Report, Write
 from tidegate.runtime.service import Service
-from tidegate.store.database import Lane, Tx, Work, together
+from tidegate.store.database import Lane, Tx, Work, marked, together
 from tidegate.wire.errors import WireError
 
 _DEVICE = Origin(edge="mqtt", device=True)
@@ -84,16 +84,17 @@ class Dispatch:
             inner = self._service.work(demand.handler, call, demand.request)
             work = self._answered(inner, call, asked, payload, demand.token)
             if asked.family.together:
-                together(work, (who.scope_id, asked.labels["thingName"]))
+                work = together(work, (who.scope_id, asked.labels["thingName"]))
             return self._turns.run(who, work)
         return self._turns.follow(who, lambda: self._carry_out(call, asked, payload, demand))
 
     def _answered(self, inner: Work[Any], call: Call, asked: Asked, payload: bytes, token: str | None) -> Work[Reply]:
         """A work that ends with the answer: refusals, too, which come before the first write, so nothing is undone."""
+        run = marked(inner).run  # all of a device's works are marked alike
 
         def work(tx: Tx) -> Reply:
             try:
-                reply = _answer(asked, call.now, token, inner(tx))
+                reply = _answer(asked, call.now, token, run(tx))
             except WireError as error:
                 reply = self._refused(asked, call.now, payload, token, error)
             if reply and asked.family.seen:
