@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tidegate.core import texts
-from tidegate.ops import handler, naming, registry, tags, things
+from tidegate.ops import naming, paging, registry, tags, things
 from tidegate.ops.call import Call
 from tidegate.ops.handler import Handlers, Read, Write
 from tidegate.store import billing_groups
@@ -12,6 +12,7 @@ from tidegate.store import things as thing_store
 from tidegate.store.billing_groups import BillingGroup
 from tidegate.store.database import Conflict, Tx
 from tidegate.wire import iot
+from tidegate.wire.timestamps import seconds
 
 
 def create_billing_group(tx: Tx, call: Call, request: iot.CreateBillingGroupRequest) -> iot.CreateBillingGroupResponse:
@@ -46,7 +47,7 @@ def describe_billing_group(
         billing_group_arn=arn(call, group.name),
         version=group.version,
         billing_group_properties=iot.BillingGroupProperties(billing_group_description=group.description),
-        billing_group_metadata=iot.BillingGroupMetadata(creation_date=handler.seconds(group.created_at)),
+        billing_group_metadata=iot.BillingGroupMetadata(creation_date=seconds(group.created_at)),
     )
 
 
@@ -74,10 +75,10 @@ def list_billing_groups(tx: Tx, call: Call, request: iot.ListBillingGroupsReques
     """Billing groups by name."""
     prefix = request.name_prefix_filter or ""
     listing = ("ListBillingGroups", call.account, call.region, prefix)
-    page = handler.page(listing, token=request.next_token, size=request.max_results, start=[""])
+    page = paging.page(listing, token=request.next_token, size=request.max_results, start=[""])
     names = billing_groups.page(tx, call.scope, prefix=prefix, after=str(page.position[0]), limit=page.size + 1)
     shown = [iot.GroupNameAndArn(group_name=name, group_arn=arn(call, name)) for name in names[: page.size]]
-    token = handler.following(listing, names, page.size, lambda name: [name])
+    token = paging.following(listing, names, page.size, lambda name: [name])
     return iot.ListBillingGroupsResponse(billing_groups=shown, next_token=token)
 
 
@@ -86,10 +87,10 @@ def list_things_in_billing_group(
 ) -> iot.ListThingsInBillingGroupResponse:
     """The names of the things in a billing group."""
     listing = ("ListThingsInBillingGroup", call.account, call.region, request.billing_group_name)
-    page = handler.page(listing, token=request.next_token, size=request.max_results, start=[""])
+    page = paging.page(listing, token=request.next_token, size=request.max_results, start=[""])
     group = found(tx, call, request.billing_group_name)
     names = billing_groups.members(tx, call.scope, group.name, str(page.position[0]), page.size + 1)
-    token = handler.following(listing, names, page.size, lambda name: [name])
+    token = paging.following(listing, names, page.size, lambda name: [name])
     return iot.ListThingsInBillingGroupResponse(things=names[: page.size], next_token=token)
 
 

@@ -19,7 +19,8 @@ from tidegate.core.audit import Image
 from tidegate.ops import tags
 from tidegate.ops.call import Call
 from tidegate.ops.effects import CertificateTrusted, TrustWithdrawn
-from tidegate.ops.handler import Handlers, Read, Write, by_age
+from tidegate.ops.handler import Handlers, Read, Write
+from tidegate.ops.paging import by_age
 from tidegate.pki import certificates as x509
 from tidegate.store import ca_certificates, certificates
 from tidegate.store import tags as stored_tags

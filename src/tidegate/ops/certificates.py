@@ -12,7 +12,8 @@ from tidegate.core.audit import Image
 from tidegate.ops import ca_certificates
 from tidegate.ops.call import Authority, Call
 from tidegate.ops.effects import CertificateTrusted, PrincipalChanged, TrustWithdrawn
-from tidegate.ops.handler import Handlers, Prepared, Read, Write, by_age
+from tidegate.ops.handler import Handlers, Prepared, Read, Write
+from tidegate.ops.paging import by_age
 from tidegate.pki import certificates as x509
 from tidegate.store import certificates, policies
 from tidegate.store.certificates import CertificateSummary

@@ -15,11 +15,12 @@ from tidegate.core.events import JobOperation
 from tidegate.core.lifecycle import ExecutionStatus
 from tidegate.ops.call import Call
 from tidegate.ops.effects import EventsWritten
-from tidegate.ops.handler import Handlers, Read, Write, seconds
+from tidegate.ops.handler import Handlers, Read, Write
 from tidegate.store import events, executions, jobs
 from tidegate.store.database import Tx
 from tidegate.store.jobs import Job
 from tidegate.wire import iot
+from tidegate.wire.timestamps import seconds
 
 _DETAILS = msgspec.json.Decoder(dict[str, str])
 

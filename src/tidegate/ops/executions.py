@@ -10,12 +10,14 @@ from tidegate.core import checks, texts, timers
 from tidegate.core.lifecycle import EXECUTION_MOVES, Act, ExecutionStatus
 from tidegate.ops import events, transitions
 from tidegate.ops.call import Call
-from tidegate.ops.handler import Handlers, Read, Report, following, page, seconds
+from tidegate.ops.handler import Handlers, Read, Report
+from tidegate.ops.paging import following, page
 from tidegate.ops.transitions import Move
 from tidegate.store import executions, jobs, things
 from tidegate.store.database import Conflict, Tx
 from tidegate.store.executions import Execution, Summary
 from tidegate.wire import iot
+from tidegate.wire.timestamps import seconds
 
 
 def describe_job_execution(

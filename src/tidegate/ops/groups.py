@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from tidegate.core import attributes, index_configuration, texts
 from tidegate.core.registry_events import Change, Tie
-from tidegate.ops import handler, membership, naming, registry, registry_events, tags, things
+from tidegate.ops import membership, naming, paging, registry, registry_events, tags, things
 from tidegate.ops.call import Call
 from tidegate.ops.effects import PoliciesChanged
 from tidegate.ops.handler import Handlers, Read, Write
@@ -22,6 +22,7 @@ from tidegate.store import things as thing_store
 from tidegate.store.database import Conflict, Tx
 from tidegate.store.dynamic_groups import DynamicGroup
 from tidegate.wire import iot
+from tidegate.wire.timestamps import seconds
 
 _PAGE_OF_THINGS = 25
 """ListThingsInThingGroup without maxResults, seen on the live service."""
@@ -120,14 +121,14 @@ def list_thing_groups(tx: Tx, call: Call, request: iot.ListThingGroupsRequest) -
     prefix = request.name_prefix_filter or ""
     level = request.recursive is False
     listing = ("ListThingGroups", call.account, call.region, request.parent_group, prefix, level)
-    page = handler.page(listing, token=request.next_token, size=request.max_results, start=[""])
+    page = paging.page(listing, token=request.next_token, size=request.max_results, start=[""])
     after, limit = str(page.position[0]), page.size + 1
     if request.parent_group:
         parent = found(tx, call, request.parent_group)
         rows = groups.page_below(tx, parent.id, children=level, prefix=prefix, after=after, limit=limit)
     else:
         rows = groups.page(tx, call.scope, roots=level, prefix=prefix, after=after, limit=limit)
-    token = handler.following(listing, rows, page.size, lambda group: [group.name])
+    token = paging.following(listing, rows, page.size, lambda group: [group.name])
     return iot.ListThingGroupsResponse(thing_groups=_named(call, rows[: page.size]), next_token=token)
 
 
@@ -136,11 +137,11 @@ def list_thing_groups_for_thing(
 ) -> iot.ListThingGroupsForThingResponse:
     """The groups a thing was put into and, as the guide says, those above them, by name."""
     listing = ("ListThingGroupsForThing", call.account, call.region, request.thing_name)
-    page = handler.page(listing, token=request.next_token, size=request.max_results, start=[""])
+    page = paging.page(listing, token=request.next_token, size=request.max_results, start=[""])
     thing = things.found(tx, call, request.thing_name)
     belongs = groups.groups_of_thing(tx, thing.id, ancestors=True)
     rows = [group for group in belongs if group.name > str(page.position[0])]
-    token = handler.following(listing, rows, page.size, lambda group: [group.name])
+    token = paging.following(listing, rows, page.size, lambda group: [group.name])
     return iot.ListThingGroupsForThingResponse(thing_groups=_named(call, rows[: page.size]), next_token=token)
 
 
@@ -150,11 +151,11 @@ def list_things_in_thing_group(
     """The names of the things in a group, with ``recursive`` also of those in the groups below it."""
     recursive = bool(request.recursive)
     listing = ("ListThingsInThingGroup", call.account, call.region, request.thing_group_name, recursive)
-    page = handler.page(listing, token=request.next_token, size=request.max_results or _PAGE_OF_THINGS, start=[0, 0])
+    page = paging.page(listing, token=request.next_token, size=request.max_results or _PAGE_OF_THINGS, start=[0, 0])
     group = found(tx, call, request.thing_group_name)
     after = (int(page.position[0]), int(page.position[1]))
     rows = groups.members(tx, group.id, recursive=recursive, after=after, limit=page.size + 1)
-    token = handler.following(listing, rows, page.size, lambda member: [member.group_id, member.thing_id])
+    token = paging.following(listing, rows, page.size, lambda member: [member.group_id, member.thing_id])
     names = [member.thing_name for member in rows[: page.size]]
     return iot.ListThingsInThingGroupResponse(things=names, next_token=token)
 
@@ -253,7 +254,7 @@ def _metadata(tx: Tx, call: Call, group: groups.Group) -> iot.ThingGroupMetadata
     return iot.ThingGroupMetadata(
         parent_group_name=above[-1].name if above else None,
         root_to_parent_thing_groups=_named(call, above) if above else None,
-        creation_date=handler.seconds(group.created_at),
+        creation_date=seconds(group.created_at),
     )
 
 

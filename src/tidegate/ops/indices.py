@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 from tidegate.core import index_configuration, indexed_fields, texts
-from tidegate.ops import dynamic_membership, fleet_index, handler
+from tidegate.ops import dynamic_membership, fleet_index, paging
 from tidegate.ops.call import Call
 from tidegate.ops.handler import Handlers, Read, Write
 from tidegate.store import dynamic_groups
@@ -77,9 +77,9 @@ def describe_index(tx: Tx, call: Call, request: iot.DescribeIndexRequest) -> iot
 def list_indices(tx: Tx, call: Call, request: iot.ListIndicesRequest) -> iot.ListIndicesResponse:
     """The names of the indices that are on."""
     listing = ("ListIndices", call.account, call.region)
-    page = handler.page(listing, token=request.next_token, size=request.max_results, start=[""])
+    page = paging.page(listing, token=request.next_token, size=request.max_results, start=[""])
     names = sorted(name for name, _ in _indices(tx, call) if name > str(page.position[0]))
-    token = handler.following(listing, names, page.size, lambda name: [name])
+    token = paging.following(listing, names, page.size, lambda name: [name])
     return iot.ListIndicesResponse(index_names=names[: page.size], next_token=token)
 
 

@@ -10,13 +10,15 @@ from tidegate.ops import configuration, documents, job_state, origins, sweeps, t
 from tidegate.ops.call import Call
 from tidegate.ops.documents import Fetched
 from tidegate.ops.effects import EngineDue
-from tidegate.ops.handler import Handlers, Prepared, Read, Report, Write, following, page, seconds
+from tidegate.ops.handler import Handlers, Prepared, Read, Report, Write
 from tidegate.ops.job_state import Bookmark
+from tidegate.ops.paging import following, page
 from tidegate.store import executions, groups, jobs, things
 from tidegate.store import tags as stored_tags
 from tidegate.store.database import Tx
 from tidegate.store.jobs import Filter, Job, NewJob, Target
 from tidegate.wire import iot
+from tidegate.wire.timestamps import seconds
 
 _NEWEST = 1 << 62
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from tidegate.core import arn, managed, texts
 from tidegate.core.managed import ManagedTemplate
 from tidegate.ops.call import Call
-from tidegate.ops.handler import Handlers, Read, following, page
+from tidegate.ops.handler import Handlers, Read
+from tidegate.ops.paging import following, page
 from tidegate.store.database import Tx
 from tidegate.wire import iot
 

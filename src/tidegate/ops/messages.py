@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tidegate.core import message, texts
-from tidegate.ops import handler
+from tidegate.ops import paging
 from tidegate.ops.broker import MessageBroker, Publication, Retained
 from tidegate.ops.call import Call
 from tidegate.ops.handler import AtBroker, Handlers, nothing
@@ -93,7 +93,7 @@ def list_retained_messages(
         InvalidRequestException: the token is not of this list.
     """
     listing = ["ListRetainedMessages", call.scope]
-    page = handler.page(
+    page = paging.page(
         listing,
         token=request.next_token,
         size=request.max_results or _LARGEST_PAGE,
@@ -103,7 +103,7 @@ def list_retained_messages(
     found = broker.retained_after(call, str(page.position[0]), page.size + 1)
     return iot_data.ListRetainedMessagesResponse(
         retained_topics=[_summary(each) for each in found[: page.size]],
-        next_token=handler.following(listing, found, page.size, lambda each: [each.topic]),
+        next_token=paging.following(listing, found, page.size, lambda each: [each.topic]),
     )
 
 

@@ -14,14 +14,15 @@ from tidegate.core import packages as rules
 from tidegate.core.location import Location
 from tidegate.core.package_placeholders import Named
 from tidegate.core.package_placeholders import PackageVersion as Known
-from tidegate.ops import handler, idempotency, packages
+from tidegate.ops import idempotency, packages, paging
 from tidegate.ops.call import Call
-from tidegate.ops.handler import Handlers, Read, Write, seconds
+from tidegate.ops.handler import Handlers, Read, Write
 from tidegate.store import package_versions, tags
 from tidegate.store import packages as stored
 from tidegate.store.database import Conflict, Tx
 from tidegate.store.package_versions import NewPackageVersion, PackageVersion
 from tidegate.wire import iot, jsontext
+from tidegate.wire.timestamps import seconds
 
 _ATTRIBUTES = msgspec.json.Decoder(dict[str, str])
 
@@ -155,7 +156,7 @@ def list_package_versions(
     """A package's versions by name, of one status or all; a package that is not there has none."""
     listing = ("ListPackageVersions", call.scope, request.package_name, request.status)
     size = request.max_results or packages.LARGEST_PAGE
-    where = handler.page(listing, token=request.next_token, size=size, start=[""], error=iot.ValidationException)
+    where = paging.page(listing, token=request.next_token, size=size, start=[""], error=iot.ValidationException)
     package = stored.get(tx, call.scope, request.package_name)
     after, limit = str(where.position[0]), where.size + 1
     rows = package_versions.page(tx, package.id, request.status, after, limit) if package else []
@@ -170,7 +171,7 @@ def list_package_versions(
             )
             for row in rows[: where.size]
         ],
-        next_token=handler.following(listing, rows, where.size, lambda row: [row.name]),
+        next_token=paging.following(listing, rows, where.size, lambda row: [row.name]),
     )
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from tidegate.core import arn as names
 from tidegate.core import checks, packages, texts
-from tidegate.ops import handler, idempotency
+from tidegate.ops import idempotency, paging
 from tidegate.ops.call import Call
-from tidegate.ops.handler import Handlers, Read, Write, seconds
+from tidegate.ops.handler import Handlers, Read, Write
 from tidegate.store import package_versions, tags
 from tidegate.store import packages as stored
 from tidegate.store.database import Conflict, Tx
 from tidegate.store.packages import Package
 from tidegate.wire import iot
+from tidegate.wire.timestamps import seconds
 
 LARGEST_PAGE = 100
 """Of everything in the catalog."""
@@ -99,7 +100,7 @@ def list_packages(tx: Tx, call: Call, request: iot.ListPackagesRequest) -> iot.L
     """The account's packages by name."""
     listing = ("ListPackages", call.scope)
     size = request.max_results or LARGEST_PAGE
-    where = handler.page(listing, token=request.next_token, size=size, start=[""], error=iot.ValidationException)
+    where = paging.page(listing, token=request.next_token, size=size, start=[""], error=iot.ValidationException)
     rows = stored.page(tx, call.scope, str(where.position[0]), where.size + 1)
     return iot.ListPackagesResponse(
         package_summaries=[
@@ -111,7 +112,7 @@ def list_packages(tx: Tx, call: Call, request: iot.ListPackagesRequest) -> iot.L
             )
             for row in rows[: where.size]
         ],
-        next_token=handler.following(listing, rows, where.size, lambda row: [row.name]),
+        next_token=paging.following(listing, rows, where.size, lambda row: [row.name]),
     )
 
 

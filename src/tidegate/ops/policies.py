@@ -13,7 +13,8 @@ from tidegate.core.document import length
 from tidegate.ops import tags
 from tidegate.ops.call import Call
 from tidegate.ops.effects import PoliciesChanged
-from tidegate.ops.handler import Handlers, Read, Write, by_age
+from tidegate.ops.handler import Handlers, Read, Write
+from tidegate.ops.paging import by_age
 from tidegate.store import policies
 from tidegate.store import tags as stored_tags
 from tidegate.store.database import Tx

@@ -14,7 +14,8 @@ from tidegate.ops import policies as policy_documents
 from tidegate.ops import principals
 from tidegate.ops.call import Call
 from tidegate.ops.effects import PoliciesChanged, PrincipalChanged
-from tidegate.ops.handler import Handlers, Read, Write, by_age, following, page
+from tidegate.ops.handler import Handlers, Read, Write
+from tidegate.ops.paging import by_age, following, page
 from tidegate.store import dynamic_groups, groups, policies
 from tidegate.store.database import Tx
 from tidegate.wire import iot

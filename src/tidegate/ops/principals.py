@@ -13,7 +13,8 @@ from tidegate.core import arn, texts
 from tidegate.ops import things
 from tidegate.ops.call import Call
 from tidegate.ops.effects import PrincipalChanged
-from tidegate.ops.handler import Handlers, Read, Write, following, page
+from tidegate.ops.handler import Handlers, Read, Write
+from tidegate.ops.paging import following, page
 from tidegate.store import certificates
 from tidegate.store.database import Tx
 from tidegate.wire import iot

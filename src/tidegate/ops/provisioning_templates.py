@@ -13,12 +13,14 @@ from tidegate.core.provisioning import template as language
 from tidegate.core.provisioning.template import InvalidTemplateError, Kind
 from tidegate.ops import tags
 from tidegate.ops.call import Call
-from tidegate.ops.handler import Handlers, Read, Write, following, page, seconds
+from tidegate.ops.handler import Handlers, Read, Write
+from tidegate.ops.paging import following, page
 from tidegate.store import provisioning_templates as templates
 from tidegate.store import tags as stored_tags
 from tidegate.store.database import Tx
 from tidegate.store.provisioning_templates import NewTemplate, Template
 from tidegate.wire import iot
+from tidegate.wire.timestamps import seconds
 
 HOOK_VERSION: Final = "2020-04-01"
 

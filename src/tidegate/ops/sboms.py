@@ -11,7 +11,7 @@ import threading
 from tidegate.core import sbom, texts
 from tidegate.core.location import Fault, Location, ObjectFaultError
 from tidegate.core.sbom import Finding
-from tidegate.ops import handler, idempotency, package_versions, packages
+from tidegate.ops import idempotency, package_versions, packages, paging
 from tidegate.ops.call import Call
 from tidegate.ops.handler import Handlers, Prepared, Read, Write
 from tidegate.store import package_versions as stored
@@ -139,7 +139,7 @@ def list_sbom_validation_results(
     version = package_versions.found(tx, call, request.package_name, request.version_name)
     listing = ("ListSbomValidationResults", call.scope, version.id, request.validation_result)
     size = request.max_results or packages.LARGEST_PAGE
-    where = handler.page(listing, token=request.next_token, size=size, start=[0], error=iot.ValidationException)
+    where = paging.page(listing, token=request.next_token, size=size, start=[0], error=iot.ValidationException)
     rows = stored.sbom_results(tx, version.id, request.validation_result, int(where.position[0]), where.size + 1)
     return iot.ListSbomValidationResultsResponse(
         validation_result_summaries=[
@@ -151,7 +151,7 @@ def list_sbom_validation_results(
             )
             for row in rows[: where.size]
         ],
-        next_token=handler.following(listing, rows, where.size, lambda row: [row.position]),
+        next_token=paging.following(listing, rows, where.size, lambda row: [row.position]),
     )
 
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from tidegate.core import aggregation, index_configuration, indexed_fields, indexing, pages, query, texts
 from tidegate.core.indexing import IndexedGroup, IndexedThing
 from tidegate.core.query import Value
-from tidegate.ops import fleet_index, handler
+from tidegate.ops import fleet_index, paging
 from tidegate.ops.call import Call
-from tidegate.ops.handler import Handlers, InParts, Unfinished
+from tidegate.ops.handler import Handlers, InParts, Unfinished, never
 from tidegate.store.database import Tx
 from tidegate.wire import iot
 
@@ -33,12 +33,12 @@ def search_index(
     call: Call,
     request: iot.SearchIndexRequest,
     so_far: Unfinished | None = None,
-    enough: Callable[[], bool] = handler.never,
+    enough: Callable[[], bool] = never,
 ) -> iot.SearchIndexResponse | Unfinished:
     """The things or thing groups that a query finds, by name."""
     index, tree = _asked(tx, call, request)
     listing = ("SearchIndex", call.account, call.region, index.name, request.query_string)
-    page = handler.page(listing, token=request.next_token, size=request.max_results or PAGE, start=[""])
+    page = paging.page(listing, token=request.next_token, size=request.max_results or PAGE, start=[""])
     seen = so_far or Unfinished(last=str(page.position[0]))
     for one in _documents(tx, call, index, tree, seen):
         if seen.examined == MOST_EXAMINED:
@@ -75,7 +75,7 @@ def get_statistics(
     call: Call,
     request: iot.GetStatisticsRequest,
     so_far: Unfinished | None = None,
-    enough: Callable[[], bool] = handler.never,
+    enough: Callable[[], bool] = never,
 ) -> iot.GetStatisticsResponse | Unfinished:
     """Count, average and so on of a field's values."""
     kind, seen, whole = _aggregated(tx, call, request, so_far, enough)
@@ -87,7 +87,7 @@ def get_cardinality(
     call: Call,
     request: iot.GetCardinalityRequest,
     so_far: Unfinished | None = None,
-    enough: Callable[[], bool] = handler.never,
+    enough: Callable[[], bool] = never,
 ) -> iot.GetCardinalityResponse | Unfinished:
     """How many different values a field has; exact, where AWS promises an approximation."""
     _, seen, whole = _aggregated(tx, call, request, so_far, enough)

@@ -13,7 +13,7 @@ import msgspec
 
 from tidegate.core import shadow, texts
 from tidegate.core.shadow import EMPTY, Document, Message
-from tidegate.ops import handler, registry
+from tidegate.ops import paging, registry
 from tidegate.ops.call import Call
 from tidegate.ops.effects import ShadowMessages
 from tidegate.ops.handler import Handlers, Read, Report
@@ -80,11 +80,11 @@ def list_named_shadows_for_thing(
     listing = ("ListNamedShadowsForThing", call.scope, thing)
     refusal = iot_data.InvalidRequestException
     size = request.page_size or _LARGEST_PAGE
-    page = handler.page(listing, token=request.next_token, size=size, start=[""], error=refusal)
+    page = paging.page(listing, token=request.next_token, size=size, start=[""], error=refusal)
     names = shadows.page(tx, call.scope, thing, str(page.position[0]), page.size + 1)
     return iot_data.ListNamedShadowsForThingResponse(
         results=names[: page.size],
-        next_token=handler.following(listing, names, page.size, lambda name: [name]),
+        next_token=paging.following(listing, names, page.size, lambda name: [name]),
         timestamp=call.now // 1000,
     )
 

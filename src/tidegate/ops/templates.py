@@ -7,12 +7,14 @@ from tidegate.ops import configuration, documents, tags
 from tidegate.ops.call import Call
 from tidegate.ops.configuration import Configuration
 from tidegate.ops.documents import Fetched
-from tidegate.ops.handler import Handlers, Prepared, Read, Write, following, page, seconds
+from tidegate.ops.handler import Handlers, Prepared, Read, Write
+from tidegate.ops.paging import following, page
 from tidegate.store import jobs, templates
 from tidegate.store import tags as stored_tags
 from tidegate.store.database import Tx
 from tidegate.store.templates import Template
 from tidegate.wire import iot
+from tidegate.wire.timestamps import seconds
 
 
 def source_of_template(_tx: Tx, _call: Call, request: iot.CreateJobTemplateRequest) -> str | None:

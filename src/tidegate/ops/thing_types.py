@@ -5,7 +5,7 @@ from __future__ import annotations
 from tidegate.core import texts
 from tidegate.core import thing_types as rules
 from tidegate.core.registry_events import Change
-from tidegate.ops import handler, registry_events, tags
+from tidegate.ops import paging, registry_events, tags
 from tidegate.ops.call import Call
 from tidegate.ops.handler import Handlers, Read, Write
 from tidegate.store import tags as stored_tags
@@ -14,6 +14,7 @@ from tidegate.store import things as thing_store
 from tidegate.store.database import Conflict, Tx
 from tidegate.store.thing_types import NewThingType, ThingType
 from tidegate.wire import iot, jsontext
+from tidegate.wire.timestamps import seconds
 
 _UNENRICHED = "mqtt5Configuration is kept and shown, messages are not enriched by it"
 
@@ -100,12 +101,12 @@ def delete_thing_type(tx: Tx, call: Call, request: iot.DeleteThingTypeRequest) -
 def list_thing_types(tx: Tx, call: Call, request: iot.ListThingTypesRequest) -> iot.ListThingTypesResponse:
     """Types by name, or the one with a name."""
     listing = ("ListThingTypes", call.account, call.region, request.thing_type_name)
-    page = handler.page(listing, token=request.next_token, size=request.max_results, start=[""])
+    page = paging.page(listing, token=request.next_token, size=request.max_results, start=[""])
     if request.thing_type_name:
         only = thing_types.find(tx, call.scope, request.thing_type_name)
         return iot.ListThingTypesResponse(thing_types=[_definition(call, only)] if only else [])
     rows = thing_types.page(tx, call.scope, str(page.position[0]), page.size + 1)
-    token = handler.following(listing, rows, page.size, lambda row: [row.name])
+    token = paging.following(listing, rows, page.size, lambda row: [row.name])
     return iot.ListThingTypesResponse(
         thing_types=[_definition(call, row) for row in rows[: page.size]], next_token=token
     )
@@ -161,8 +162,8 @@ def _properties(known: ThingType) -> iot.ThingTypeProperties:
 def _metadata(known: ThingType) -> iot.ThingTypeMetadata:
     return iot.ThingTypeMetadata(
         deprecated=known.deprecated_at is not None,
-        deprecation_date=handler.seconds(known.deprecated_at),
-        creation_date=handler.seconds(known.created_at),
+        deprecation_date=seconds(known.deprecated_at),
+        creation_date=seconds(known.created_at),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tidegate.core import attributes, texts
 from tidegate.core.registry_events import Change
-from tidegate.ops import handler, membership, registry, registry_events, thing_types
+from tidegate.ops import membership, paging, registry, registry_events, thing_types
 from tidegate.ops.call import Call
 from tidegate.ops.effects import PrincipalChanged, ThingNamed
 from tidegate.ops.handler import Handlers, Read, Write
@@ -109,13 +109,13 @@ def list_things(tx: Tx, call: Call, request: iot.ListThingsRequest) -> iot.ListT
     if request.attribute_name is not None:
         return _list_by_attribute(tx, call, request, request.attribute_name)
     listing = ("ListThings", call.account, call.region, request.thing_type_name)
-    page = handler.page(listing, token=request.next_token, size=request.max_results, start=[""])
+    page = paging.page(listing, token=request.next_token, size=request.max_results, start=[""])
     after, limit = str(page.position[0]), page.size + 1
     if request.thing_type_name:
         rows = things.page_by_type(tx, call.scope, request.thing_type_name, after, limit)
     else:
         rows = things.page(tx, call.scope, after, limit)
-    token = handler.following(listing, rows, page.size, lambda thing: [thing.name])
+    token = paging.following(listing, rows, page.size, lambda thing: [thing.name])
     return iot.ListThingsResponse(things=[_summary(call, thing) for thing in rows[: page.size]], next_token=token)
 
 
@@ -124,10 +124,10 @@ def _list_by_attribute(tx: Tx, call: Call, request: iot.ListThingsRequest, name:
     prefix = bool(request.use_prefix_attribute_value) or request.attribute_value is None
     value = request.attribute_value or ""
     listing = ("ListThings", call.account, call.region, name, value, prefix)
-    page = handler.page(listing, token=request.next_token, size=request.max_results, start=[value, 0])
+    page = paging.page(listing, token=request.next_token, size=request.max_results, start=[value, 0])
     after = (str(page.position[0]), int(page.position[1]))
     rows = things.page_by_attribute(tx, call.scope, name, value, prefix=prefix, after=after, limit=page.size + 1)
-    token = handler.following(listing, rows, page.size, lambda row: [row[0], row[1].id])
+    token = paging.following(listing, rows, page.size, lambda row: [row[0], row[1].id])
     return iot.ListThingsResponse(things=[_summary(call, thing) for _, thing in rows[: page.size]], next_token=token)
 
 
