@@ -246,6 +246,14 @@ class PackageVersion(NamedTuple):
     version: str
 
 
+class Home(NamedTuple):
+    """Where a caller's own resources are."""
+
+    partition: str
+    region: str
+    account: str
+
+
 _PACKAGE_VERSION: Final = re.compile(
     r"arn:(?P<partition>[a-z-]+):iot:(?P<region>[a-z0-9-]+):(?P<account>\d{12})"
     r":package/(?P<package>[a-zA-Z0-9_.-]{1,128})/version/(?P<version>[a-zA-Z0-9_.-]{1,64}|\$default|\$null)",
@@ -266,6 +274,16 @@ def package_versions(arns: Sequence[str], *, limit: int = PACKAGE_VERSIONS) -> l
     found += [texts.packages.package_version_invalid(arn) for arn, version in versions if version is None]
     packages = Counter(version.package for _, version in versions if version is not None)
     return found + [texts.packages.package_twice(name) for name, count in packages.items() if count > 1]
+
+
+def package_versions_abroad(arns: Sequence[str], home: Home) -> list[str]:
+    """Those of ``destinationPackageVersions`` that are in another account or region."""
+    named = [(arn, package_version(arn)) for arn in arns]
+    return [
+        texts.packages.package_version_foreign(arn)
+        for arn, version in named
+        if version is not None and (version.partition, version.region, version.account) != home
+    ]
 
 
 def tags(keys: Iterable[str]) -> list[str]:

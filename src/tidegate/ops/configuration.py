@@ -8,10 +8,11 @@ from typing import Any
 
 import msgspec
 
-from tidegate.core import abort, checks, cron, retry, rollout, schedule, windows
+from tidegate.core import abort, cron, job_request, retry, rollout, schedule, windows
+from tidegate.core.checks import Home
 from tidegate.core.job import Plan
+from tidegate.core.job_request import Allowed, Asked, Creates, Sources
 from tidegate.core.timetable import Timetable
-from tidegate.ops import package_versions
 from tidegate.ops.call import Call
 from tidegate.wire import iot, jsontext
 from tidegate.wire.shapes import SparseShape
@@ -87,40 +88,49 @@ def over(request: Configuration, base: Configuration) -> Configuration:
     return msgspec.structs.replace(request, **inherited)
 
 
-def source_problems(request: iot.CreateJobTemplateRequest | iot.CreateJobRequest, call: Call) -> list[str]:
-    """What is wrong with where a request takes its document from."""
-    given = {"document": request.document is not None, "document_source": request.document_source is not None}
+def problems(
+    configured: Configuration, call: Call, *, tags: Sequence[iot.Tag] | None = None, sources: Sources | None = None
+) -> list[str]:
+    """Everything that is wrong with a request beyond the shape of each member, but for its document's text."""
+    role, timeout = configured.presigned_url_config, configured.timeout_config
+    rate, times = configured.job_executions_rollout_config, configured.scheduling_config
+    asked = Asked(
+        role_arn=role.role_arn if role else None,
+        timeout_minutes=timeout.in_progress_timeout_in_minutes if timeout else None,
+        per_minute=rate.maximum_per_minute if rate else None,
+        rate=exponential_rate(rate) if rate else None,
+        abort=abort_criteria(configured),
+        retries=retry_criteria(configured),
+        windows=_window_texts(configured.maintenance_windows or []),
+        package_versions=configured.destination_package_versions or [],
+        start_time=times.start_time if times else None,
+        end_time=times.end_time if times else None,
+        tags=[tag.key or "" for tag in tags or ()],
+        sources=sources,
+    )
+    return job_request.problems(asked, _allowed(call), call.now)
+
+
+def _allowed(call: Call) -> Allowed:
+    return Allowed(
+        home=Home(call.partition, call.region, call.account),
+        hosts=call.endpoints.objects,
+        role_accounts=call.leniency.role_accounts,
+        per_minute=call.limits.rollout_per_minute,
+        retries=call.limits.retries_per_execution,
+        package_versions=call.limits.package_versions_per_job,
+        lead=call.limits.schedule_lead,
+    )
+
+
+def request_problems(request: iot.CreateJobTemplateRequest | iot.CreateJobRequest, call: Call) -> list[str]:
+    """The same for a request that creates, with its tags and with where it takes its document from."""
+    document, source = request.document is not None, request.document_source
     if isinstance(request, iot.CreateJobRequest):
-        found = checks.job_sources(**given, template=request.job_template_arn is not None)
+        sources = Sources(Creates.JOB, request.job_template_arn is not None, document, source)
     else:
-        found = checks.template_sources(**given, job=request.job_arn is not None)
-    if request.document_source is not None:
-        found += checks.document_source(request.document_source, hosts=call.endpoints.objects)
-    return found
-
-
-def problems(configured: Configuration, call: Call) -> list[str]:
-    """Everything that is wrong with a configuration beyond the shape of each member."""
-    found: list[str] = []
-    if configured.presigned_url_config:
-        role = configured.presigned_url_config.role_arn
-        found += checks.presigned_url_role(role, any_account=call.leniency.role_accounts)
-    if configured.timeout_config:
-        found += checks.timeout(configured.timeout_config.in_progress_timeout_in_minutes)
-    rate = configured.job_executions_rollout_config
-    if rate:
-        limit = call.limits.rollout_per_minute
-        found += checks.rollout_rate(rate.maximum_per_minute, exponential_rate(rate), limit=limit)
-    found += checks.abort_criteria(abort_criteria(configured))
-    found += checks.retry_criteria(retry_criteria(configured), limit=call.limits.retries_per_execution)
-    found += checks.maintenance_windows(_window_texts(configured.maintenance_windows or []))
-    versions = configured.destination_package_versions or []
-    found += checks.package_versions(versions, limit=call.limits.package_versions_per_job)
-    found += package_versions.foreign(call, versions)
-    plan = configured.scheduling_config
-    if plan:
-        found += checks.start_and_end(plan.start_time, plan.end_time, now=call.now, lead=call.limits.schedule_lead)
-    return found
+        sources = Sources(Creates.TEMPLATE, request.job_arn is not None, document, source)
+    return problems(requested(request), call, tags=request.tags, sources=sources)
 
 
 def exponential_rate(rate: iot.JobExecutionsRolloutConfig) -> rollout.Exponential | None:

@@ -209,9 +209,9 @@ def resolve(tx: Tx, call: Call, arns: Sequence[str]) -> dict[Named, Known]:
         ResourceNotFoundException: no such package or version; the first.
     """
     wanted = [(arn, version) for arn in arns if (version := checks.package_version(arn)) is not None]
-    strangers = foreign(call, arns)
-    if strangers:
-        raise iot.InvalidRequestException(" ".join(strangers))
+    abroad = checks.package_versions_abroad(arns, checks.Home(call.partition, call.region, call.account))
+    if abroad:
+        raise iot.InvalidRequestException(" ".join(abroad))
     resolved: dict[Named, Known] = {}
     problems: list[str] = []
     for text, named in wanted:
@@ -233,17 +233,6 @@ def resolve(tx: Tx, call: Call, arns: Sequence[str]) -> dict[Named, Known]:
     if problems:
         raise iot.InvalidRequestException(" ".join(problems))
     return resolved
-
-
-def foreign(call: Call, arns: Sequence[str]) -> list[str]:
-    """What is wrong with those of some ARNs that name package versions of another account or region."""
-    home = (call.partition, call.region, call.account)
-    named = [(arn, checks.package_version(arn)) for arn in arns]
-    return [
-        texts.packages.package_version_foreign(arn)
-        for arn, version in named
-        if version is not None and (version.partition, version.region, version.account) != home
-    ]
 
 
 def _known(version: PackageVersion) -> Known:
