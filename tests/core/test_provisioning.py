@@ -100,7 +100,7 @@ def test_a_value(value: Any, expected: str) -> None:
 def test_a_value_that_comes_to_nothing(value: Any, code: str, message: str) -> None:
     with pytest.raises(RefusedError) as error:
         configured(value, given={}, Mappings={"m": {"one": {"k": "value"}}})
-    assert (error.value.code, error.value.message) == (code, message)
+    assert (error.value.reason, error.value.message) == (code, message)
 
 
 def test_nobody_overrides_what_the_service_says() -> None:

@@ -36,7 +36,10 @@ class SampleAuthority:
     def __init__(self) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
 
-    def issue(self, public_key_pem: str) -> str:
+    def new_keys(self) -> certificates.KeyPair:
+        return certificates.generate_rsa()
+
+    def issue(self, public_key_pem: str, *, lasts_ms: int | None = None) -> str:
         key = serialization.load_pem_public_key(public_key_pem.encode())
         return _signed(key, self._key, "AWS IoT Certificate", "sample authority")
 

@@ -6,6 +6,8 @@ What the operations are, ``table`` says; how they run is ``Service``'s business 
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
@@ -20,9 +22,11 @@ from tidegate.ops.call import Call, Origin
 from tidegate.ops.effects import ShadowMessages, acting
 from tidegate.ops.handler import Read, Report, Write
 from tidegate.runtime.service import Service
+from tidegate.sparing import Sparing
 from tidegate.store.database import Lane, Tx, Work, marked, together
 from tidegate.wire.errors import WireError
 
+log = logging.getLogger("tidegate.mqtt")
 _DEVICE = Origin(edge="mqtt", device=True)
 _QOS = 1
 _SILENCE: Reply = ()
@@ -46,6 +50,9 @@ class Dispatch:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._turns: Turns[Reply] = Turns(service.unit)
+        self.outcomes: Counter[tuple[str, str]] = Counter()
+        """Requests of families that tell of refusals, by operation and what became of them."""
+        self._sparing = Sparing(log)
         self._in_flight: WeakKeyDictionary[Requester, dict[str, int]] = WeakKeyDictionary()
 
     def request(
@@ -62,6 +69,7 @@ class Dispatch:
         try:
             demand = _demand(asked, message.payload)
         except (UnreadableError, WireError) as error:
+            self._count(asked, call, error)
             return _settled(self._refused(asked, call.now, message.payload, None, error))
         return self._run(who, call, asked, message.payload, demand)
 
@@ -109,8 +117,20 @@ class Dispatch:
         try:
             response = await self._service.carry_out(demand.handler, call, demand.request, lane=Lane.DEVICES)
         except WireError as error:
+            self._count(asked, call, error)
             return self._refused(asked, call.now, payload, demand.token, error)
+        self._count(asked, call, None)
         return _answer(asked, call.now, demand.token, response)
+
+    def _count(self, asked: Asked, call: Call, error: Exception | None) -> None:
+        """Count what became of a request of a family that tells, and tell."""
+        tell, route = asked.family.tell, asked.route
+        if tell is None or route is None:
+            return
+        outcome = "accepted" if error is None else getattr(error, "reason", type(error).__name__)
+        self.outcomes[route.operation[1], outcome] += 1
+        if isinstance(error, WireError):
+            tell(asked, call, error, self._sparing)
 
     def _refused(self, asked: Asked, now: int, payload: bytes, token: str | None, error: BaseException) -> Reply:
         refuse = asked.family.refuse

@@ -77,6 +77,7 @@ class Devices:
         self._service = service
         self._authorise = authorise or by_policies(service)
         self._dispatch = Dispatch(service)
+        self.outcomes = self._dispatch.outcomes
 
     async def identify(
         self, certificate_der: bytes | None, client_id: str, server_name: str | None, peer: str
@@ -140,6 +141,7 @@ class Endpoint:
         """
         self.journal = Written(service.unit, node)
         devices, ids = Devices(service, authorise), service.ids
+        self.outcomes = devices.outcomes
         self.server = Server(devices, clock=service.clock, ids=ids, settings=settings, journal=self.journal, door=door)
         self._recorder = Recorder(service)
         record = self.server.lifecycle.record = connectivity or self._recorder.record

@@ -14,7 +14,10 @@ from msgspec import field
 from tidegate.clock import Millis
 from tidegate.mqtt.plane import Reply
 from tidegate.mqtt.reserved import Claim, Kind
+from tidegate.ops.call import Call
 from tidegate.ops.handler import Handler
+from tidegate.sparing import Sparing
+from tidegate.wire.errors import WireError
 
 Format = Literal["json", "cbor"]
 """How a payload is encoded; the answer is encoded like its request."""
@@ -24,6 +27,7 @@ LABELS: Final[dict[str, str]] = {
     "jobId": "[a-zA-Z0-9_-]{1,64}",
     "namespace": "[a-zA-Z0-9_-]{1,64}",
     "shadowName": "[$a-zA-Z0-9:_-]{1,64}",
+    "templateName": "[0-9A-Za-z_-]{1,36}",
     "format": "json|cbor",
 }
 """What may stand in the place of a label of a template."""
@@ -79,7 +83,7 @@ class Family(NamedTuple):
     connection alone; its answers leave with the effects of the transaction. ``in_flight``: requests of one connection
     that may be under way; further ones are refused with ``TooManyError``. ``together``: requests begin with reading
     their thing's pending list, so that many may share one read. ``asks_who``: operations look at the client id and the
-    address of a device in ``Call.origin``.
+    address of a device in ``Call.origin``. ``tell`` puts into the log why an operation has refused.
     """
 
     root: str
@@ -91,6 +95,7 @@ class Family(NamedTuple):
     in_flight: int | None = None
     together: bool = False
     asks_who: bool = False
+    tell: Callable[[Asked, Call, WireError, Sparing], None] | None = None
 
 
 class Route(NamedTuple):

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from tidegate.devices import jobs, shadows, topics
+from tidegate.devices import jobs, provisioning, shadows, topics
 from tidegate.devices.route import LABELS, Asked, Family, Route, all_are_ours, answers_are_ours, none_is_ours
 from tidegate.mqtt.reserved import Claim, Kind
 
@@ -16,8 +16,8 @@ FAMILIES: Final[tuple[Family, ...]] = (
     shadows.FAMILY,
     *(Family(f"things/{name}", answers_are_ours) for name in ("defender", "streams", "greengrass", "greengrassv2")),
     Family("things/tunnels", all_are_ours),
-    Family("certificates", answers_are_ours),
-    Family("provisioning-templates", answers_are_ours),
+    provisioning.CERTIFICATES,
+    provisioning.TEMPLATES,
     Family("commands", answers_are_ours),
     Family("device_location", answers_are_ours),
     Family("sitewise", answers_are_ours),

@@ -212,6 +212,25 @@ def registered_itself(tx: Tx, account: str, region: str, certificate_id: str, no
     )
 
 
+def provisioned(tx: Tx, call: Call, template: str, resources: list[str]) -> None:
+    """Note that a device got what a template names: it asked for that itself, and no operator did."""
+    names = Names(call.partition, call.region, call.account)
+    certificate = names.certificate(call.principal) if call.origin.device else call.principal
+    append(
+        tx,
+        _by_service(
+            call.account,
+            call.region,
+            call.now,
+            principal=certificate,
+            source=call.origin.source,
+            edge=call.origin.edge,
+            operation="tidegate:Provision",
+            resources=[call.arn(f"provisioningtemplate/{template}"), *resources],
+        ),
+    )
+
+
 def _by_command(user: str, operation: str, **more: Any) -> Entry:
     return Entry(time=wall_now(), principal=user, edge="command", operation=operation, **more)
 

@@ -11,6 +11,7 @@ from tidegate.core import attributes
 from tidegate.core.leniency import Leniency
 from tidegate.core.location import Fault, Location
 from tidegate.net.hooks import Hook
+from tidegate.pki.certificates import KeyPair
 from tidegate.wire.errors import AccessDeniedException
 from tidegate.wire.shapes import Ceilings
 
@@ -80,8 +81,12 @@ class Endpoints(NamedTuple):
 class Authority(Protocol):
     """The certificate authority that signs device certificates."""
 
-    def issue(self, public_key_pem: str) -> str:
-        """A certificate (PEM) for a device's public key (PEM)."""
+    def new_keys(self) -> KeyPair:
+        """A new RSA key of 2048 bits, made ahead if there is one. May take a tenth of a second."""
+        ...
+
+    def issue(self, public_key_pem: str, *, lasts_ms: int | None = None) -> str:
+        """A certificate (PEM) for a device's public key (PEM); for so long from now, or as long as AWS's last."""
         ...
 
     def issue_for_request(self, csr_pem: str) -> str:

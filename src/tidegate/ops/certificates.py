@@ -37,9 +37,7 @@ class Issued(NamedTuple):
 
 def prepare_keys_and_certificate(call: Call, _request: iot.CreateKeysAndCertificateRequest, _found: None) -> Issued:
     """The slow half of CreateKeysAndCertificate: an RSA key of 2048 bits and our signature."""
-    authority = _authority(call)
-    keys = x509.generate_rsa()
-    return Issued(x509.parse(authority.issue(keys.public_pem)), keys)
+    return issue_keys(call)
 
 
 def create_keys_and_certificate(
@@ -189,6 +187,17 @@ def list_certificates_by_ca(
 
 
 # --- for provisioning -----------------------------------------------------------------------------------------------
+
+
+def issue_keys(call: Call, *, lasts_ms: int | None = None) -> Issued:
+    """A new key with our signature; for so many milliseconds of the wall clock, or as long as AWS's last. Slow.
+
+    Raises:
+        ServiceUnavailableException: there is no authority.
+    """
+    authority = _authority(call)
+    keys = authority.new_keys()
+    return Issued(x509.parse(authority.issue(keys.public_pem, lasts_ms=lasts_ms)), keys)
 
 
 def sign(call: Call, signing_request: str) -> x509.Certificate:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from tidegate.core.audit import Image
+from tidegate.net.hooks import Hook, HookFaultError
 from tidegate.ops.broker import MessageBroker
 from tidegate.ops.call import Call
 from tidegate.store.database import Tx, Work, locks_rows
@@ -145,6 +146,32 @@ class Prepared(Handler, Generic[Q, F, P, R]):
     run: Callable[[Tx, Call, Q, P], R]
     prepare: Callable[[Call, Q, F], P]
     look: Callable[[Tx, Call, Q], F | None] | None = None
+
+    def transaction(self, call: Call, request: Q, prepared: Any = None) -> Work[R]:
+        return lambda tx: self.run(tx, call, request, prepared)
+
+
+class Question(NamedTuple):
+    """What somebody outside is asked: who, the JSON that is sent, and how long the answer may take in all."""
+
+    hook: Hook
+    body: bytes
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Consulted(Handler, Generic[Q, F, P, R]):
+    """A write before which somebody outside is asked: ``run(tx, call, request, answer)``.
+
+    ``look(tx, call, request)`` reads what it is about; ``question(call, request, found)`` says what to ask, None if
+    nobody is. ``read(outcome)`` makes the answer of what came back, or refuses; of None, if nobody was. It is between
+    two transactions: by the time of ``run`` the store may say otherwise.
+    """
+
+    run: Callable[[Tx, Call, Q, P], R]
+    look: Callable[[Tx, Call, Q], F]
+    question: Callable[[Call, Q, F], Question | None]
+    read: Callable[[bytes | HookFaultError | None], P]
 
     def transaction(self, call: Call, request: Q, prepared: Any = None) -> Work[R]:
         return lambda tx: self.run(tx, call, request, prepared)

@@ -121,7 +121,7 @@ def apply_brought(tx: Tx, call: Call, prepared: Brought) -> Applied:
 
 def as_http(error: RefusedError) -> WireError:
     """A refusal as the control plane answers it."""
-    if error.code == INVALID_PARAMETERS:
+    if error.reason == INVALID_PARAMETERS:
         return iot.InvalidRequestException(error.message)
     answer = iot.ResourceRegistrationFailureException(error.message)
     answer.by_a_part = True
@@ -170,6 +170,8 @@ def apply(tx: Tx, call: Call, plan: Plan, certificate: Callable[[], Certificate 
         _require_policies(tx, call, plan.policies)
         change = None if plan.thing is None else _change(tx, call, plan.thing)
         return _apply(tx, call, plan, change, certificate())
+    except RefusedError:
+        raise
     except WireError as error:
         raise _failed(texts.provisioning.workflow_ends(error.message)) from error
 

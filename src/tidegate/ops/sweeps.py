@@ -5,6 +5,7 @@ where it was. What a step decides, it decides from the stored state and ``now`` 
 
 A job is looked at when ``wake_at`` has come: read, step, apply. What it does then, ``core.job`` says; here is read what
 the step asks for, and its acts are carried out, batches of executions among them, of which one sweep does one at most.
+Ownership tokens and claim certificates that are over are due like jobs (``fleet_provisioning``).
 Dynamic groups that a step of its own would take too long to fill are filled here too (``dynamic_membership``).
 """
 
@@ -20,12 +21,12 @@ from tidegate.core import rollout
 from tidegate.core.events import JobOperation
 from tidegate.core.job import Fact
 from tidegate.core.lifecycle import EXECUTION_MOVES, TERMINAL, Act, ExecutionStatus, Stage
-from tidegate.ops import dynamic_membership, events, job_state, transitions
+from tidegate.ops import dynamic_membership, events, fleet_provisioning, job_state, transitions
 from tidegate.ops.call import Limits
 from tidegate.ops.effects import ExecutionsQueued
 from tidegate.ops.job_state import Bookmark
 from tidegate.ops.transitions import Move
-from tidegate.store import dynamic_groups, executions, groups, jobs, scopes, tags, things
+from tidegate.store import dynamic_groups, executions, groups, jobs, provisioning, scopes, tags, things
 from tidegate.store.database import Tx
 from tidegate.store.executions import Waiting
 from tidegate.store.jobs import Job
@@ -45,7 +46,10 @@ def sweep(tx: Tx, now: int, limits: Limits, partition: str = "aws") -> int | Non
     """
     deadline, wake, build = _due(tx)
     held = False
-    if build is not None and build <= now and all(other is None or build < other for other in (deadline, wake)):
+    end = provisioning.next_end(tx)
+    if end is not None and end <= now and all(other is None or end <= other for other in (deadline, wake, build)):
+        fleet_provisioning.expire(tx, now)
+    elif build is not None and build <= now and all(other is None or build < other for other in (deadline, wake)):
         held = not dynamic_membership.step(tx, now, limits, partition)
     elif deadline is not None and deadline <= now and (wake is None or deadline <= wake):
         _expire(tx, now, until=now if wake is None else min(now, wake))
@@ -54,7 +58,7 @@ def sweep(tx: Tx, now: int, limits: Limits, partition: str = "aws") -> int | Non
         if job is not None:
             look(tx, job, now, limits, partition)
     deadline, wake, build = _due(tx)
-    times = (deadline, wake, now + dynamic_membership.LATER if held else build)
+    times = (deadline, wake, provisioning.next_end(tx), now + dynamic_membership.LATER if held else build)
     return min((time for time in times if time is not None), default=None)
 
 

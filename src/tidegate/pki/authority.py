@@ -122,9 +122,15 @@ class Authority:
         self.trusted = pem + retired
 
     def issue_device(
-        self, public_key: PublicKey, *, now: Millis, ids: Ids, subject: x509.Name = DEVICE_NAME
+        self,
+        public_key: PublicKey,
+        *,
+        now: Millis,
+        ids: Ids,
+        subject: x509.Name = DEVICE_NAME,
+        end: Millis | None = None,
     ) -> certificates.Certificate:
-        """A client certificate for a device's key, valid to ``DEVICE_NOT_AFTER`` or as long as its authority.
+        """A client certificate for a device's key, valid to ``end`` or ``DEVICE_NOT_AFTER``, within its authority's.
 
         Devices with RSA keys may know nothing else: RSA signs theirs, unless operators have brought their authority.
         """
@@ -132,7 +138,7 @@ class Authority:
         rsa_signs = isinstance(public_key, rsa.RSAPublicKey) and self._main.own and self._rsa is not None
         signer = self._rsa if rsa_signs and self._rsa is not None else self._main
         builder = (
-            _builder(subject, public_key, now, signer.end(DEVICE_NOT_AFTER), ids)
+            _builder(subject, public_key, now, signer.end(DEVICE_NOT_AFTER if end is None else _instant(end)), ids)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(usage, critical=True)
         )

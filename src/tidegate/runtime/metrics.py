@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -53,6 +53,8 @@ class Metrics(Collector):
         self.clock_jumps = 0
         self.unsubscribed: Callable[[], int] = int
         """Asked at each scrape: connected MQTT clients without a subscription."""
+        self.provisioning: Mapping[tuple[str, str], int] = {}
+        """Devices' requests to be provisioned, by operation and ``accepted`` or the errorCode they were told."""
         self._requests: dict[tuple[str, str, int], _Latency] = {}
         self._connections: dict[str, Callable[[], int]] = {}
         self._doors: list[Callable[[], Seen | None]] = []
@@ -88,6 +90,7 @@ class Metrics(Collector):
         name = "tidegate_mqtt_connections_without_subscription"
         yield GaugeMetricFamily(name, text, value=self.unsubscribed())
         yield from self._door_families()
+        yield self._provisioning_family()
         yield _counter("tidegate_engine_steps", "Steps of the engine that became durable.", self.engine_steps)
         yield _counter("tidegate_engine_failures", "Steps of the engine that failed.", self.engine_failures)
         yield _counter("tidegate_executions_released", "Job executions queued by rollouts.", self.executions_released)
@@ -114,6 +117,13 @@ class Metrics(Collector):
         family = GaugeMetricFamily("tidegate_connections", "Open connections.", labels=["listener"])
         for listener, count in self._connections.items():
             family.add_metric([listener], count())
+        return family
+
+    def _provisioning_family(self) -> Metric:
+        text, labels = "Devices' requests to be provisioned.", ["operation", "outcome"]
+        family = CounterMetricFamily("tidegate_provisioning", text, labels=labels)
+        for (operation, outcome), count in self.provisioning.items():
+            family.add_metric([operation, outcome], count)
         return family
 
     def _door_families(self) -> Iterator[Metric]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from tidegate.clock import Clock, Ids, monotonic
 from tidegate.core.leniency import Leniency
-from tidegate.net.hooks import Hook, Hooks
+from tidegate.net.hooks import Hook, HookFaultError, Hooks
 from tidegate.ops import audit
 from tidegate.ops.audit import Entry
 from tidegate.ops.broker import MessageBroker
@@ -18,6 +20,7 @@ from tidegate.ops.effects import Missed, StoreEmptied, acting
 from tidegate.ops.handler import (
     AtBroker,
     Computed,
+    Consulted,
     Handler,
     InParts,
     P,
@@ -95,6 +98,7 @@ class Service:
         """Opens the message broker for a call; the device endpoint of this server sets it."""
         self._scopes: dict[tuple[str, str], int] = {}
         self._parts = asyncio.Lock()
+        self._threads = ThreadPoolExecutor(max(2, os.cpu_count() or 2), thread_name_prefix="tidegate-devices")
         unit.subscribe(acting(dict.fromkeys((StoreEmptied, Missed), lambda _: self._scopes.clear())))
 
     async def invoke(
@@ -134,8 +138,10 @@ class Service:
                 return await asyncio.to_thread(handler.compute, call, request, found)
             case Read():
                 return await self.unit.read(in_lane(lane, handler.transaction(call, request), call.account))
+            case Consulted():
+                work = self.work(handler, call, request, await self._consulted(handler, call, request, lane))
             case Prepared():
-                work = self.work(handler, call, request, await self._prepared(handler, call, request))
+                work = self.work(handler, call, request, await self._prepared(handler, call, request, lane))
             case _:
                 work = self.work(handler, call, request)
         return await self.unit.transact(in_lane(lane, work, call.account))
@@ -168,13 +174,32 @@ class Service:
         await desk.settled()
         return response
 
-    async def _prepared(self, handler: Prepared[Q, Any, P, R], call: Call, request: Q) -> P | None:
-        """What a handler does before its transaction; None if it finds nothing to do."""
-        look = handler.look
-        if look is None:
-            return await asyncio.to_thread(handler.prepare, call, request, None)
-        found = await self.unit.read(lambda tx: look(tx, call, request))
-        return None if found is None else await asyncio.to_thread(handler.prepare, call, request, found)
+    async def _prepared(self, handler: Prepared[Q, Any, P, R], call: Call, request: Q, lane: Lane) -> P | None:
+        """What a handler does before its transaction; None if it finds nothing to do.
+
+        Devices have threads of their own for it: when thousands want a key at once, no operator waits behind them.
+        """
+        look, found = handler.look, None
+        if look is not None:
+            found = await self.unit.read(lambda tx: look(tx, call, request))
+            if found is None:
+                return None
+        threads = self._threads if lane is Lane.DEVICES else None
+        return await asyncio.get_running_loop().run_in_executor(threads, handler.prepare, call, request, found)
+
+    async def _consulted(self, handler: Consulted[Q, Any, P, R], call: Call, request: Q, lane: Lane) -> P:
+        """The answer that a handler wants before its transaction."""
+        found = await self.unit.read(in_lane(lane, lambda tx: handler.look(tx, call, request), call.account))
+        question = handler.question(call, request, found)
+        if question is None:
+            return handler.read(None)
+        try:
+            answer: bytes | HookFaultError = await self.hooks.call(
+                question.hook, question.body, timeout_s=question.timeout_s
+            )
+        except HookFaultError as error:
+            answer = error
+        return handler.read(answer)
 
     async def note(self, entry: Entry) -> None:
         """Put an entry into the audit log of what no transaction covers; returns once it is durable."""

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from tidegate.clock import Ids, wall_now
 from tidegate.pki import authority, certificates, vault
 from tidegate.pki.authority import Authority
+from tidegate.pki.keys_ahead import Keys
 from tidegate.pki.vault import Vault
 from tidegate.runtime import unit
 from tidegate.runtime.trust import Credentials
@@ -87,6 +88,7 @@ class Issuer:
         self._options = options
         self._ids = ids
         self._signer = self._load()
+        self._keys = Keys(options.keys_ahead)
 
     def _load(self) -> Authority:
         return authority.load_or_create(self._options.data, now=wall_now(), ids=self._ids, rsa_too=True)
@@ -97,9 +99,13 @@ class Issuer:
         chains = signer.server_files(self._options.data, self._options.names, now=wall_now(), ids=self._ids)
         return Credentials(signer.trusted, chains)
 
-    def issue(self, public_key_pem: str) -> str:
-        key = certificates.accepted_key(load_pem_public_key(public_key_pem.encode()))
-        return self._signer.issue_device(key, now=wall_now(), ids=self._ids).pem
+    def new_keys(self) -> certificates.KeyPair:
+        return self._keys.take()
+
+    def issue(self, public_key_pem: str, *, lasts_ms: int | None = None) -> str:
+        key, now = certificates.accepted_key(load_pem_public_key(public_key_pem.encode())), wall_now()
+        end = None if lasts_ms is None else now + lasts_ms
+        return self._signer.issue_device(key, now=now, ids=self._ids, end=end).pem
 
     def issue_for_request(self, csr_pem: str) -> str:
         return self._signer.issue_for_request(csr_pem, now=wall_now(), ids=self._ids).pem

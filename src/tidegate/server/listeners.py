@@ -58,6 +58,7 @@ async def opened(
         mqtts = Address(*await devices.server.listen(*options.mqtts, certified, balancers=balancers))
     metrics.connections("mqtts", lambda: devices.server.connections)
     metrics.unsubscribed = lambda: devices.server.unsubscribed
+    metrics.provisioning = devices.outcomes
     control = Control(
         service, timeline, metrics, auth=options.auth, reset=lambda: _reset(service, timeline, devices, trust)
     )

@@ -94,6 +94,8 @@ class Options(NamedTuple):
     tls_suites: Suites = "modern"
     enforce_expiry: bool = True
     """Refuse client certificates outside their validity."""
+    keys_ahead: int = 64
+    """Keys for devices that are made before they are asked for."""
     grace_s: float = 10.0
     """How long requests under way may take when the server stops."""
     balancers: tuple[str, ...] = ()

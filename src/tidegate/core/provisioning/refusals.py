@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from tidegate.wire.errors import WireError
+
 INVALID_PAYLOAD: Final = "InvalidPayload"
 INVALID_TEMPLATE: Final = "InvalidTemplate"
 INVALID_TOKEN: Final = "InvalidCertificateOwnershipToken"  # noqa: S105 - an error code
@@ -18,15 +20,16 @@ INTERNAL_FAILURE: Final = "InternalFailure"
 _STATUS: Final = {ACCESS_DENIED: 403, INTERNAL_FAILURE: 500}
 
 
-class RefusedError(Exception):
-    """A device is not provisioned: the errorCode, and a sentence for the errorMessage."""
+class RefusedError(WireError):
+    """A device is not provisioned: what it is told over MQTT, the ``reason`` being the errorCode there."""
 
-    def __init__(self, code: str, message: str) -> None:
+    by_a_part = True
+
+    def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
-        self.code = code
-        self.message = message
+        self.reason = reason
 
     @property
     def status(self) -> int:
-        """The statusCode that goes with the code."""
-        return _STATUS.get(self.code, 400)
+        """The statusCode that goes with the reason."""
+        return _STATUS.get(self.reason, 400)

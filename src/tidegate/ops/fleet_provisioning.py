@@ -1,0 +1,189 @@
+"""Provisioning by claim (reach reference 3): a device that shares its certificate with others gets one of its own.
+
+It is given a certificate in status PENDING_ACTIVATION with an ownership token, good for an hour, and shows the token to
+have a template carried out for it. The token is good for the whole hour: a device whose answer was lost asks again and
+gets the same. Who did not come back by then leaves nothing: the engine deletes token and certificate (``expire``).
+
+A token belongs to the principal that was given it; in anybody else's hands it is invalid.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+import msgspec
+
+from tidegate.core import texts
+from tidegate.core.provisioning import plan as planning
+from tidegate.core.provisioning import refusals
+from tidegate.core.provisioning import template as language
+from tidegate.core.provisioning.plan import Plan
+from tidegate.core.provisioning.refusals import RefusedError
+from tidegate.core.provisioning.template import CERTIFICATE_ID, Kind
+from tidegate.net.hooks import HookFaultError
+from tidegate.ops import audit, certificates, provisioning
+from tidegate.ops.call import Call
+from tidegate.ops.effects import EngineDue, PrincipalChanged
+from tidegate.ops.handler import Consulted, Prepared, Question
+from tidegate.ops.provisioning import Applied
+from tidegate.pki import certificates as x509
+from tidegate.store import certificates as stored_certificates
+from tidegate.store import provisioning as stored
+from tidegate.store import provisioning_templates as templates
+from tidegate.store.certificates import Certificate
+from tidegate.store.database import Tx
+from tidegate.wire.errors import WireError
+
+TOKEN_LIFE: Final = 3_600_000
+"""Milliseconds (reach reference 3.1)."""
+_TOKEN_LENGTH: Final = 128
+_PENDING: Final = "PENDING_ACTIVATION"
+EXPIRE_CHUNK: Final = 250
+
+
+# --- certificates ---------------------------------------------------------------------------------------------------
+
+
+class KeysRequest(msgspec.Struct):
+    """CreateKeysAndCertificate by a device: what it sends says nothing."""
+
+
+class SigningRequest(msgspec.Struct):
+    """CreateCertificateFromCsr by a device."""
+
+    certificate_signing_request: str
+
+
+class Offered(NamedTuple):
+    """A certificate that waits to be claimed. ``private_key`` (PEM) is None for a device that has one."""
+
+    certificate_id: str
+    certificate_pem: str
+    private_key: str | None
+    token: str
+
+
+def _prepare_keys(call: Call, _request: KeysRequest, _found: None) -> certificates.Issued:
+    return certificates.issue_keys(call)
+
+
+def _create_keys(tx: Tx, call: Call, _request: KeysRequest, issued: certificates.Issued) -> Offered:
+    return _offer(tx, call, issued.certificate, issued.keys.private_pem)
+
+
+def _prepare_signature(call: Call, request: SigningRequest, _found: None) -> x509.Certificate:
+    try:
+        return certificates.sign(call, request.certificate_signing_request)
+    except WireError as error:
+        if call.authority is None:
+            raise RefusedError(refusals.INTERNAL_FAILURE, error.message) from error
+        raise RefusedError(refusals.INVALID_CSR, texts.provisioning.CSR_INVALID) from error
+
+
+def _create_from_request(tx: Tx, call: Call, _request: SigningRequest, certificate: x509.Certificate) -> Offered:
+    return _offer(tx, call, certificate, None)
+
+
+def _offer(tx: Tx, call: Call, certificate: x509.Certificate, private_key: str | None) -> Offered:
+    certificates.keep_issued(tx, call, certificate, _PENDING)
+    kept = stored_certificates.get(tx, call.scope, certificate.certificate_id)
+    assert kept is not None
+    token, end = call.ids.token(_TOKEN_LENGTH), call.now + TOKEN_LIFE
+    stored.put_token(tx, call.scope, _digest(token), inner_id=kept.id, owner=call.principal, expires_at=end)
+    tx.effects.append(EngineDue(end))
+    return Offered(certificate.certificate_id, certificate.pem, private_key, token)
+
+
+def _digest(token: str) -> str:
+    """What is kept of a token, so that nobody who reads the store can use it."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+# --- RegisterThing --------------------------------------------------------------------------------------------------
+
+
+class RegisterRequest(msgspec.Struct):
+    """RegisterThing by a device."""
+
+    template_name: str
+    token: str
+    parameters: dict[str, str]
+
+
+class Found(NamedTuple):
+    """What a request means: the template's body and hook, and the certificate of the token."""
+
+    template: templates.Template
+    body: str
+    certificate: Certificate
+
+
+def _look(tx: Tx, call: Call, request: RegisterRequest) -> Found:
+    name = request.template_name
+    template = templates.get(tx, call.scope, name)
+    if template is None or template.type != Kind.FLEET:
+        raise RefusedError(refusals.INVALID_TEMPLATE, texts.provisioning.template_unknown(name))
+    if not template.enabled:
+        raise RefusedError(refusals.INVALID_TEMPLATE, texts.provisioning.template_disabled(name))
+    if not request.token:
+        raise RefusedError(refusals.INVALID_TOKEN, texts.provisioning.TOKEN_EMPTY)
+    token = stored.token(tx, call.scope, _digest(request.token))
+    if token is None or token.expires_at <= call.now or token.owner != call.principal:
+        raise RefusedError(refusals.INVALID_TOKEN, texts.provisioning.TOKEN_INVALID)
+    certificate = stored_certificates.get(tx, call.scope, token.certificate_id)
+    version = templates.version(tx, template.id, template.default_version)
+    assert certificate is not None
+    assert version is not None
+    return Found(template, version.body, certificate)
+
+
+def _question(_call: Call, _request: RegisterRequest, _found: Found) -> Question | None:
+    return None
+
+
+def _read(_answer: bytes | HookFaultError | None) -> dict[str, str | None]:
+    return {}
+
+
+def _register(tx: Tx, call: Call, request: RegisterRequest, overrides: Mapping[str, str | None]) -> Applied:
+    # Looked up again: while the hook was asked, a certificate may have been deleted or a template disabled.
+    found = _look(tx, call, request)
+    parameters = {**request.parameters, **overrides}
+    given = {name: value for name, value in parameters.items() if value is not None}
+    certificate_id = found.certificate.certificate_id
+    parsed = language.parse(found.body, Kind.FLEET)
+    plan = planning.evaluate(parsed, given, {CERTIFICATE_ID: certificate_id})
+    return _applied(tx, call, found, plan)
+
+
+def _applied(tx: Tx, call: Call, found: Found, plan: Plan) -> Applied:
+    meant = plan.certificate
+    if meant is None or meant.certificate_id != found.certificate.certificate_id:
+        raise _failed(call, texts.provisioning.OTHER_CERTIFICATE)
+    try:
+        done = provisioning.apply(tx, call, plan, lambda: found.certificate)
+    except RefusedError as error:
+        raise _failed(call, error.message) from error
+    audit.provisioned(tx, call, found.template.name, list(done.arns.values()))
+    return done
+
+
+def _failed(call: Call, reason: str) -> RefusedError:
+    message = texts.provisioning.registration_failed(reason, call.ids.uuid())
+    return RefusedError(refusals.PROVISIONING_FAILED, message)
+
+
+# --- what is over ---------------------------------------------------------------------------------------------------
+
+
+def expire(tx: Tx, now: int) -> None:
+    """One step of the engine: forget tokens and claim certificates whose time is over, a bounded number."""
+    gone = stored.expire_tokens(tx, now, EXPIRE_CHUNK) + stored.expire_claims(tx, now, EXPIRE_CHUNK)
+    tx.effects += [PrincipalChanged(each.scope, each.certificate_id) for each in gone]
+
+
+CREATE_KEYS: Final = Prepared(_create_keys, prepare=_prepare_keys)
+CREATE_FROM_CSR: Final = Prepared(_create_from_request, prepare=_prepare_signature)
+REGISTER: Final = Consulted(_register, look=_look, question=_question, read=_read)

@@ -1,0 +1,250 @@
+"""Provisioning by claim: certificates that wait, their tokens, what RegisterThing makes of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.conftest import NOW, Run
+from tests.ops.test_provisioning_templates import BODY, make
+from tests.ops.x509_samples import SampleAuthority, make_key, signing_request
+from tidegate.core import texts
+from tidegate.core.provisioning import refusals
+from tidegate.core.provisioning.refusals import RefusedError
+from tidegate.ops import audit, fleet_provisioning, sweeps
+from tidegate.ops.call import Call, Limits, Origin
+from tidegate.ops.effects import EngineDue, PrincipalChanged
+from tidegate.ops.fleet_provisioning import KeysRequest, Offered, RegisterRequest, SigningRequest
+from tidegate.ops.handler import Consulted, Handler, Prepared
+from tidegate.ops.provisioning import Applied
+from tidegate.store import provisioning, scopes
+from tidegate.store.database import Database, transact
+
+CLAIM = "c" * 64
+HOUR = 3_600_000
+Ask = Callable[..., Any]
+
+
+@pytest.fixture
+def claim(call: Call) -> Call:
+    """A request of a device with the claim certificate."""
+    origin = Origin(edge="mqtt", device=True, client_id="factory", source="192.0.2.1")
+    return call._replace(authority=SampleAuthority(), principal=CLAIM, origin=origin)
+
+
+@pytest.fixture
+def ask(database: Database, claim: Call) -> Ask:
+    """Carry out a device's request as the service does."""
+
+    def ask(handler: Handler, request: Any, call: Call = claim, effects: list[Any] | None = None) -> Any:
+        if isinstance(handler, Prepared):
+            prepared: Any = handler.prepare(call, request, None)
+        else:
+            assert isinstance(handler, Consulted)
+            found = database.read(lambda tx: handler.look(tx, call, request))
+            assert handler.question(call, request, found) is None
+            prepared = handler.read(None)
+        outcome = database.commit([handler.transaction(call, request, prepared)])[0]
+        if effects is not None:
+            effects.extend(outcome.effects)
+        return outcome.result()
+
+    return ask
+
+
+def keys(ask: Ask, **more: Any) -> Offered:
+    offered: Offered = ask(fleet_provisioning.CREATE_FROM_CSR, SigningRequest(signing_request()), **more)
+    return offered
+
+
+def register(ask: Ask, token: str, template: str = "t", *, serial: str | None = "7", **more: Any) -> Applied:
+    parameters = {} if serial is None else {"SerialNumber": serial}
+    applied: Applied = ask(fleet_provisioning.REGISTER, RegisterRequest(template, token, parameters), **more)
+    return applied
+
+
+def refused(ask: Ask, *arguments: Any, **more: Any) -> tuple[str, str]:
+    with pytest.raises(RefusedError) as error:
+        register(ask, *arguments, **more)
+    return error.value.reason, error.value.message
+
+
+def status(run: Run, certificate_id: str) -> str:
+    found: str = run("DescribeCertificate", certificate_id=certificate_id).certificate_description.status
+    return found
+
+
+def invalid() -> tuple[str, str]:
+    return refusals.INVALID_TOKEN, texts.provisioning.TOKEN_INVALID
+
+
+# --- certificates ---------------------------------------------------------------------------------------------------
+
+
+def test_keys_and_certificate(run: Run, ask: Ask) -> None:
+    effects: list[Any] = []
+    offered = ask(fleet_provisioning.CREATE_KEYS, KeysRequest(), effects=effects)
+    found = run("DescribeCertificate", certificate_id=offered.certificate_id).certificate_description
+    assert (found.status, found.certificate_pem) == ("PENDING_ACTIVATION", offered.certificate_pem)
+    assert "PRIVATE KEY" in offered.private_key
+    assert offered.certificate_pem.endswith("\n")
+    assert len(offered.token) == 128
+    assert effects == [EngineDue(NOW + HOUR)]
+
+
+def test_a_signing_request(run: Run, ask: Ask) -> None:
+    offered = keys(ask)
+    assert offered.private_key is None
+    assert status(run, offered.certificate_id) == "PENDING_ACTIVATION"
+
+
+@pytest.mark.parametrize("request_pem", ["", "nonsense", "\ud800", "weak"])
+def test_a_signing_request_that_is_none(ask: Ask, request_pem: str) -> None:
+    pem = signing_request(key=make_key(bits=1024)) if request_pem == "weak" else request_pem
+    with pytest.raises(RefusedError) as error:
+        ask(fleet_provisioning.CREATE_FROM_CSR, SigningRequest(pem))
+    assert (error.value.reason, error.value.status) == (refusals.INVALID_CSR, 400)
+
+
+def test_tokens_are_kept_by_their_digest(database: Database, ask: Ask, call: Call) -> None:
+    offered = keys(ask)
+    found = database.read(lambda tx: provisioning.token(tx, call.scope, offered.token))
+    assert found is None
+
+
+# --- RegisterThing --------------------------------------------------------------------------------------------------
+
+
+def test_register_thing(run: Run, ask: Ask, database: Database) -> None:
+    make(run, enabled=True)
+    offered, effects = keys(ask), list[Any]()
+    done = register(ask, offered.token, effects=effects)
+    assert (done.thing_name, done.device_configuration) == ("device-7", {})
+    assert status(run, offered.certificate_id) == "ACTIVE"
+    (principal,) = run("ListThingPrincipals", thing_name="device-7").principals
+    assert principal.endswith(offered.certificate_id)
+    assert any(isinstance(each, PrincipalChanged) for each in effects)
+    (entry,) = (audit.read(text) for text in database.read(audit.unsealed) if "tidegate:Provision" in text)
+    assert (entry.principal.rpartition("/")[2], entry.source, entry.edge) == (CLAIM, "192.0.2.1", "mqtt")
+    assert entry.resources[1:] == list(done.arns.values())
+
+
+def test_the_same_token_again_gets_the_same_answer(run: Run, ask: Ask, claim: Call) -> None:
+    make(run, enabled=True)
+    offered = keys(ask)
+    first = register(ask, offered.token)
+    effects: list[Any] = []
+    assert register(ask, offered.token, effects=effects, call=claim._replace(now=NOW + HOUR - 1)) == first
+    assert effects == []
+    assert run("DescribeThing", thing_name="device-7").version == 1
+    # It is good for the whole hour, for another thing too (reach reference 3.5).
+    assert register(ask, offered.token, serial="8").thing_name == "device-8"
+
+
+def test_a_token_is_nobody_elses(run: Run, ask: Ask, claim: Call, database: Database) -> None:
+    make(run, enabled=True)
+    offered = keys(ask)
+    assert refused(ask, offered.token, call=claim._replace(principal="d" * 64)) == invalid()
+    scope = transact(database, lambda tx: scopes.ensure(tx, "210987654321", "eu-west-1"))
+    theirs = claim._replace(scope=scope, account="210987654321")
+    make(run, enabled=True, call=theirs)
+    assert refused(ask, offered.token, call=theirs) == invalid()
+    assert status(run, offered.certificate_id) == "PENDING_ACTIVATION"
+
+
+@pytest.mark.parametrize("token", ["x", "\ud800", "x" * 4096])
+def test_a_token_that_is_none(run: Run, ask: Ask, token: str) -> None:
+    make(run, enabled=True)
+    assert refused(ask, token) == invalid()
+    assert refused(ask, "") == (refusals.INVALID_TOKEN, "Certificate ownership token cannot be empty.")
+
+
+def test_a_token_whose_certificate_was_deleted(run: Run, ask: Ask) -> None:
+    make(run, enabled=True)
+    offered = keys(ask)
+    run("DeleteCertificate", certificate_id=offered.certificate_id)
+    assert refused(ask, offered.token) == invalid()
+
+
+def test_templates_that_provision_nobody(run: Run, ask: Ask) -> None:
+    offered = keys(ask)
+    unknown = (refusals.INVALID_TEMPLATE, "Template with name t does not exist.")
+    assert refused(ask, offered.token) == unknown
+    make(run)
+    assert refused(ask, offered.token) == (refusals.INVALID_TEMPLATE, "Template t is not enabled.")
+    make(run, "jitp", type="JITP", enabled=True)
+    assert refused(ask, offered.token, "jitp")[0] == refusals.INVALID_TEMPLATE
+    run("UpdateProvisioningTemplate", template_name="t", enabled=True)
+    assert refused(ask, offered.token, serial=None) == (
+        refusals.INVALID_PARAMETERS, "Cannot resolve reference value: SerialNumber"
+    )  # fmt: skip
+    assert register(ask, offered.token).thing_name == "device-7"
+
+
+def test_what_the_registry_refuses_leaves_nothing(run: Run, ask: Ask) -> None:
+    body = json.loads(BODY)
+    body["Resources"]["thing"]["Properties"]["ThingGroups"] = ["no"]
+    body["Resources"]["policy"] = {"Type": "AWS::IoT::Policy", "Properties": {"PolicyDocument": "{}"}}
+    make(run, enabled=True, template_body=json.dumps(body))
+    offered = keys(ask)
+    reason, message = refused(ask, offered.token)
+    assert reason == refusals.PROVISIONING_FAILED
+    assert message.startswith(
+        "Register thing workflow execution terminates due to: ThingGroup 123456789012:no not found. (Service: AWSIot;"
+    )
+    assert run("ListThings").things == run("ListPolicies").policies == []
+    assert status(run, offered.certificate_id) == "PENDING_ACTIVATION"
+
+
+def test_a_late_refusal_is_undone(run: Run, ask: Ask) -> None:
+    body = json.loads(BODY)
+    body["Resources"]["policy"] = {"Type": "AWS::IoT::Policy", "Properties": {"PolicyDocument": "{}"}}
+    body["Resources"]["thing"]["Properties"]["AttributePayload"] = {str(number): "x" for number in range(4)}
+    make(run, enabled=True, template_body=json.dumps(body))
+    offered = keys(ask)
+    assert refused(ask, offered.token)[0] == refusals.PROVISIONING_FAILED
+    assert run("ListThings").things == run("ListPolicies").policies == []
+    assert status(run, offered.certificate_id) == "PENDING_ACTIVATION"
+
+
+def test_a_device_names_no_other_certificate(run: Run, ask: Ask) -> None:
+    mine, other = keys(ask), keys(ask)
+    body = json.loads(BODY)
+    body["Parameters"]["Other"] = {"Type": "String"}
+    body["Resources"]["certificate"]["Properties"]["CertificateId"] = {"Ref": "Other"}
+    make(run, enabled=True, template_body=json.dumps(body))
+    request = RegisterRequest("t", mine.token, {"SerialNumber": "7", "Other": other.certificate_id})
+    with pytest.raises(RefusedError) as error:
+        ask(fleet_provisioning.REGISTER, request)
+    assert texts.provisioning.OTHER_CERTIFICATE in error.value.message
+    make(run, "u", enabled=True)
+    attempt = {"SerialNumber": "7", "AWS::IoT::Certificate::Id": other.certificate_id}
+    ask(fleet_provisioning.REGISTER, RegisterRequest("u", mine.token, attempt))
+    assert (status(run, mine.certificate_id), status(run, other.certificate_id)) == ("ACTIVE", "PENDING_ACTIVATION")
+
+
+# --- what is over ---------------------------------------------------------------------------------------------------
+
+
+def test_certificates_that_nobody_claimed_are_deleted(run: Run, ask: Ask, claim: Call, database: Database) -> None:
+    make(run, enabled=True)
+    claimed, unclaimed, activated = keys(ask), keys(ask), keys(ask)
+    later = keys(ask, call=claim._replace(now=NOW + 1))
+    register(ask, claimed.token)
+    run("UpdateCertificate", certificate_id=activated.certificate_id, new_status="ACTIVE")
+
+    def step(now: int) -> tuple[int | None, list[Any]]:
+        outcome = database.commit([lambda tx: sweeps.sweep(tx, now, Limits())])[0]
+        return outcome.result(), outcome.effects
+
+    assert step(NOW + HOUR - 1) == (NOW + HOUR, [])
+    assert refused(ask, claimed.token, call=claim._replace(now=NOW + HOUR)) == invalid()
+    gone = [PrincipalChanged(claim.scope, unclaimed.certificate_id)]
+    assert step(NOW + HOUR) == (NOW + HOUR + 1, gone)
+    left = {row.certificate_id for row in run("ListCertificates").certificates}
+    assert left == {each.certificate_id for each in (claimed, activated, later)}
+    assert step(NOW + HOUR + 1)[0] is None
+    assert {row.certificate_id for row in run("ListCertificates").certificates} == left - {later.certificate_id}
