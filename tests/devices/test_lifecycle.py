@@ -16,7 +16,7 @@ from tests.mqtt.live import Beat, Certificates, FakePlane, Live, PahoClient
 from tests.mqtt.rig import SCOPE, Someone, denying
 from tidegate.clock import MovableClock, SequentialIds
 from tidegate.devices import connections
-from tidegate.devices.lifecycle import Connectivity
+from tidegate.devices.observer import Connectivity
 from tidegate.devices.server import Server
 from tidegate.mqtt import codec
 from tidegate.mqtt.codec import Connack, Disconnect, Filter, Subscribe, Will
@@ -205,14 +205,12 @@ def test_nobody_may_publish_such_events(live: Live) -> None:
 
 
 def test_connectivity_is_recorded(live: Live) -> None:
-    seen: list[Connectivity] = []
-    live.server.lifecycle.record = seen.append
     with live.raw(live.device("lamp")) as client:
         client.connect("lamp")
         client.send(Disconnect())
         assert client.read() is None
     principal = live.principal("lamp")
-    assert seen == [
+    assert live.connectivity == [
         Connectivity(SCOPE, "lamp", None, principal, True, NOW),
         Connectivity(SCOPE, "lamp", None, principal, False, NOW, "CLIENT_INITIATED_DISCONNECT"),
     ]

@@ -8,7 +8,8 @@ import pytest
 
 from tests.e2e.fleet import Account
 from tests.e2e.mqtt import Device, RefusedError, connected
-from tidegate.devices.lifecycle import Connectivity
+from tidegate.devices.connectivity import Recorder
+from tidegate.devices.observer import Connectivity
 
 LEVELS = pytest.mark.parametrize("level", [4, 5], ids=["mqtt-3.1.1", "mqtt-5"])
 
@@ -74,18 +75,14 @@ def test_a_policy_may_forbid_persistent_sessions(account: Account, level: int) -
     Device(account, credentials, "pump", level=level, clean=True).close()
 
 
-def test_connectivity_reaches_whoever_records_it(account: Account) -> None:
+def test_connectivity_reaches_whoever_records_it(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Connectivity] = []
-    lifecycle = account.server.running.devices.server.lifecycle
-    before, lifecycle.record = lifecycle.record, seen.append
-    try:
-        credentials = account.device("pump")
-        with connected(account, credentials, "pump") as device:
-            device.ask("get")
-        with connected(account, credentials, "pump") as device:
-            device.ask("get")
-    finally:
-        lifecycle.record = before
+    monkeypatch.setattr(Recorder, "record", lambda _self, what: seen.append(what))
+    credentials = account.device("pump")
+    with connected(account, credentials, "pump") as device:
+        device.ask("get")
+    with connected(account, credentials, "pump") as device:
+        device.ask("get")
     ours = [each for each in seen if each.scope[0] == account.id]
     assert [(each.client_id, each.connected) for each in ours][:3] == [("pump", True), ("pump", False), ("pump", True)]
     assert ours[1].reason == "CLIENT_INITIATED_DISCONNECT"

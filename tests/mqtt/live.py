@@ -29,6 +29,7 @@ from paho.mqtt.properties import Properties as PahoProperties
 
 from tests.mqtt.rig import SCOPE, Someone
 from tidegate import clock
+from tidegate.devices.observer import Connectivity, Observer
 from tidegate.devices.route import Asked, MisaddressedError
 from tidegate.devices.server import Server
 from tidegate.mqtt import codec
@@ -191,6 +192,9 @@ class Live:
         self.clock = clock.MovableClock(NOW)
         self.settings = settings or Settings(close_timeout=1)
         self.port = 0
+        self.unidentified: list[tuple[bytes, str | None, str]] = []
+        self.interest: list[tuple[str | None, bool]] = []
+        self.connectivity: list[Connectivity] = []
         self._devices: dict[str, tuple[pathlib.Path, str]] = {}
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
@@ -207,6 +211,11 @@ class Live:
             settings=self.settings,
             beat=self.beat,
             door=Door(self.limits),
+            observer=Observer(
+                interest=lambda _scope, name, wanted: self.interest.append((name, wanted)),
+                unidentified=lambda *who: self.unidentified.append(who),
+                came_or_went=self.connectivity.append,
+            ),
         )
         context = self.certificates.server_context()
         _host, self.port = await server.listen("127.0.0.1", 0, context, balancers=self.balancers)

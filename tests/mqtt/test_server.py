@@ -289,20 +289,17 @@ def _until(instant: int) -> Someone:
 
 
 def test_certificates_that_nobody_knows_are_reported(live: Live) -> None:
-    seen: list[tuple[str, str | None, str]] = []
-    live.server.watchers.unidentified = lambda der, name, peer: seen.append(
-        (hashlib.sha256(der).hexdigest(), name, peer)
-    )
     context = live.device("lamp")
     with live.raw(context) as client:
         client.connect(level=5)
         live.plane.known.clear()
         live.call(lambda: live.server.refresh())  # who is thrown out has not knocked
         assert client.read() == Disconnect(0x87)
-    assert seen == []
+    assert live.unidentified == []
     with live.raw(context) as client:
         client.connect(level=5)
-    assert seen == [(live.principal("lamp"), "localhost", "127.0.0.1")]
+    [(der, name, peer)] = live.unidentified
+    assert [(hashlib.sha256(der).hexdigest(), name, peer)] == [(live.principal("lamp"), "localhost", "127.0.0.1")]
 
 
 # -- the checklist of the device reference ----------------------------------------------------------------------------
@@ -512,9 +509,7 @@ def test_draining_answers_what_is_under_way_and_takes_leave(certificates: Certif
     live.stop()
 
 
-def test_watchers_and_reserved_topics(live: Live) -> None:
-    interest: list[tuple[str | None, bool]] = []
-    live.server.watchers.interest = lambda _scope, name, wanted: interest.append((name, wanted))
+def test_interest_and_reserved_topics(live: Live) -> None:
     with live.paho("lamp", live.device("lamp")) as client:
         client.subscribe(f"{P}/notify-next")
         assert live.call(lambda: live.server.watches(SCOPE, "lamp"))
@@ -525,4 +520,4 @@ def test_watchers_and_reserved_topics(live: Live) -> None:
             ("$aws/things/lamp/shadow/update", b"{}")
         ]
     live.until(lambda: live.server.connections == 0)
-    assert interest == [("lamp", True), ("lamp", False)]
+    assert live.interest == [("lamp", True), ("lamp", False)]

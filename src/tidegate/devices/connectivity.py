@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections import deque
 
-from tidegate.devices.lifecycle import Connectivity
+from tidegate.devices.observer import Connectivity
 from tidegate.ops import connectivity
 from tidegate.ops.call import Call
 from tidegate.runtime.service import Service

@@ -16,13 +16,13 @@ from tidegate.devices.desk import Desk
 from tidegate.devices.dispatch import Dispatch
 from tidegate.devices.events import Events
 from tidegate.devices.journal import Written
-from tidegate.devices.lifecycle import Record
 from tidegate.devices.neighbours import Neighbours
 from tidegate.devices.notices import Notices
+from tidegate.devices.observer import Connectivity, Observer
 from tidegate.devices.registration import Registration
 from tidegate.devices.route import Asked
 from tidegate.devices.server import Server
-from tidegate.devices.signers import Authorise, SignerIdentity, Watch, by_policies
+from tidegate.devices.signers import SignerIdentity, Watch, by_policies
 from tidegate.mqtt.identity import Identity, Scope
 from tidegate.mqtt.plane import Publisher, Reply, Signer
 from tidegate.mqtt.reserved import Claim
@@ -73,9 +73,9 @@ class DeviceIdentity:
 class Devices:
     """The service as the endpoint sees it (``plane.Plane``)."""
 
-    def __init__(self, service: Service, authorise: Authorise | None = None) -> None:
+    def __init__(self, service: Service) -> None:
         self._service = service
-        self._authorise = authorise or by_policies(service)
+        self._authorise = by_policies(service)
         self._dispatch = Dispatch(service)
         self.outcomes = self._dispatch.outcomes
 
@@ -131,30 +131,28 @@ class Endpoint:
         settings: Settings | None = None,
         *,
         node: int = 0,
-        authorise: Authorise | None = None,
-        connectivity: Record | None = None,
         door: Door | None = None,
     ) -> None:
-        """``node`` tells servers on one store apart: each has the sessions of its own clients. ``authorise`` says what
-        clients with an access key may do; by default their policies say it. ``connectivity`` is called, on the loop,
-        whenever a client comes or goes; by default it is written down for the fleet index.
-        """
+        """``node`` tells servers on one store apart: each has the sessions of its own clients."""
         self.journal = Written(service.unit, node)
-        devices, ids = Devices(service, authorise), service.ids
+        devices = Devices(service)
         self.outcomes = devices.outcomes
-        self.server = Server(devices, clock=service.clock, ids=ids, settings=settings, journal=self.journal, door=door)
-        self._recorder = Recorder(service)
-        record = self.server.lifecycle.record = connectivity or self._recorder.record
-        self.server.lifecycle.refused = self._refused
-        self.server.broker.noted = self._noted
-        self._neighbours = None if service.relay is None else Neighbours(service.relay, self.server, record)
         self._service = service
+        self._recorder = Recorder(service)
+        self._registration = Registration(service)
+        self.server = Server(
+            devices,
+            clock=service.clock,
+            ids=service.ids,
+            settings=settings,
+            journal=self.journal,
+            door=door,
+            observer=self._observer(),
+        )
+        self._neighbours = None if service.relay is None else Neighbours(service.relay, self.server, self._recorder)
         self._notices = Notices(service, self.server)
         self.events = Events(service, self.server, self._notices.settled, self.journal.settled)
-        self.server.watchers.interest = self._notices.interest
-        self._registration = Registration(service)
         self._watch = Watch(service.access, self.server)
-        self.server.watchers.unidentified = self._registration.attempt
         for listener in (self._notices, self.events, self._neighbours):
             if listener is not None:
                 service.unit.subscribe(listener.effects)
@@ -171,6 +169,29 @@ class Endpoint:
         )
         tell = None if self._neighbours is None else self._neighbours.publish
         service.desk = lambda: Desk(self.server, self.journal, tell)
+
+    def _observer(self) -> Observer:
+        return Observer(
+            interest=self._interest,
+            unidentified=self._registration.attempt,
+            came_or_went=self._came_or_went,
+            event=self._event,
+            refused=self._refused,
+            retained=self._noted,
+        )
+
+    def _interest(self, scope: Scope, thing_name: str | None, wanted: bool) -> None:
+        self._notices.interest(scope, thing_name, wanted)
+
+    def _came_or_went(self, what: Connectivity) -> None:
+        if self._neighbours is None:
+            self._recorder.record(what)
+        else:
+            self._neighbours.came_or_went(what)
+
+    def _event(self, scope: Scope, topic: str, payload: Callable[[], bytes]) -> None:
+        if self._neighbours is not None:
+            self._neighbours.event(scope, topic, payload)
 
     async def open(self) -> None:
         """Take over what an earlier server left: sessions, retained messages, events. To be awaited before listening.

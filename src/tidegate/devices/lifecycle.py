@@ -7,12 +7,13 @@ QoS 1; nothing is built for topics nobody subscribes to. Client ids with ``+`` o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import msgspec
 
 from tidegate import clock
+from tidegate.devices.observer import Connectivity, Observer
 from tidegate.mqtt.identity import Identity, Scope
 from tidegate.mqtt.session import Closed, Connection, Ending
 from tidegate.mqtt.wheel import Wheel
@@ -29,21 +30,6 @@ class Publisher(Protocol):
     def wanted(self, scope: Scope, topic: str) -> bool: ...
 
 
-class Connectivity(NamedTuple):
-    """A client came or went. ``at`` in epoch ms; ``reason`` of device reference 2.8 when it went.
-
-    ``thing_name`` is the thing it is known to be: that of an exclusively attached certificate.
-    """
-
-    scope: Scope
-    client_id: str
-    thing_name: str | None
-    principal: str
-    connected: bool
-    at: clock.Millis
-    reason: str | None = None
-
-
 class Presence(msgspec.Struct):
     """What is known of a client id that is or was connected; instants in epoch ms."""
 
@@ -55,31 +41,11 @@ class Presence(msgspec.Struct):
     reason: str | None = None
 
 
-Record = Callable[[Connectivity], None]
-Tell = Callable[[Scope, str, Callable[[], bytes]], None]
-"""Called with scope, topic and what makes the payload of each event, whether anybody here subscribes or not."""
-
-
-def _nobody_records(_what: Connectivity) -> None:
-    """No interest in who is connected."""
-
-
-def _nobody_counts(_address: str, _client_id: str) -> None:
-    """No interest in who is refused."""
-
-
-def _nobody_else(_scope: Scope, _topic: str, _payload: Callable[[], bytes]) -> None:
-    """No other servers."""
-
-
 class Lifecycle:
     """Tells the comings and goings of clients."""
 
-    def __init__(self, publisher: Publisher, time: clock.Clock, ids: clock.Ids) -> None:
-        self.record: Record = _nobody_records
-        self.tell: Tell = _nobody_else
-        self.refused: Callable[[str, str], None] = _nobody_counts
-        """Called with the address and the client id of a CONNECT that was refused."""
+    def __init__(self, publisher: Publisher, time: clock.Clock, ids: clock.Ids, observer: Observer) -> None:
+        self._observer = observer
         self._publisher = publisher
         self._clock = time
         self._ids = ids
@@ -108,7 +74,7 @@ class Lifecycle:
             self._disconnected(connection, effect)
             return
         if effect.ending is Ending.AUTH_ERROR:
-            self.refused(address, connection.client_id)
+            self._observer.refused(address, connection.client_id)
         if connection.identity is not None and effect.ending is Ending.AUTH_ERROR:
             failed = Presence(0, self._ids.uuid(), self._clock.now(), address)
             reason = "AUTHORIZATION_FAILED"
@@ -151,7 +117,7 @@ class Lifecycle:
         identity = _identity(connection)
         thing = identity.exclusive_thing
         what = Connectivity(identity.scope, connection.client_id, thing, identity.principal, connected, at, reason)
-        self.record(what)
+        self._observer.came_or_went(what)
 
     def _event(self, connection: Connection, presence: Presence, family: str, kind: str, **members: Any) -> None:
         identity, client_id = _identity(connection), connection.client_id
@@ -163,7 +129,7 @@ class Lifecycle:
         def payload() -> bytes:
             return _payload(identity, client_id, presence, kind, at, members)
 
-        self.tell(identity.scope, topic, payload)
+        self._observer.event(identity.scope, topic, payload)
         if self._publisher.wanted(identity.scope, topic):
             self._publisher.publish(topic, payload(), 1, scope=identity.scope)
 

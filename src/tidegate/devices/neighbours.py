@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tidegate.devices import desk
-from tidegate.devices.lifecycle import Connectivity, Record
+from tidegate.devices.connectivity import Recorder
+from tidegate.devices.observer import Connectivity
 from tidegate.devices.server import Server
 from tidegate.mqtt.identity import Scope
 from tidegate.ops.broker import Publication
@@ -20,14 +21,12 @@ from tidegate.runtime.relay import Relay
 class Neighbours:
     """Stands between a server's comings and goings and those who are told of them. Lives on the event loop."""
 
-    def __init__(self, relay: Relay, server: Server, record: Record) -> None:
-        """``record`` writes down who is connected."""
+    def __init__(self, relay: Relay, server: Server, recorder: Recorder) -> None:
+        """``recorder`` writes down who is connected."""
         self._relay = relay
         self._server = server
-        self._record = record
+        self._recorder = recorder
         self._ceding = False
-        server.lifecycle.record = self._came_or_went
-        server.lifecycle.tell = self._tell
         self.effects = acting(
             {ClientConnected: self._cede, PresenceEvent: self._present, MessagePublished: self._published}
         )
@@ -50,12 +49,14 @@ class Neighbours:
         finally:
             self._ceding = False
 
-    def _came_or_went(self, what: Connectivity) -> None:
+    def came_or_went(self, what: Connectivity) -> None:
+        """Tell the others of a client that came, and have it written down, unless it went to one of them."""
         if what.connected:
             self._relay.tell([ClientConnected(*what.scope, what.client_id, what.at)])
         if not self._ceding:  # else it is connected, and its server has written that down
-            self._record(what)
+            self._recorder.record(what)
 
-    def _tell(self, scope: Scope, topic: str, payload: Callable[[], bytes]) -> None:
+    def event(self, scope: Scope, topic: str, payload: Callable[[], bytes]) -> None:
+        """Have the others publish a presence or subscription event."""
         if not self._relay.alone:
             self._relay.tell([PresenceEvent(*scope, topic, payload())])

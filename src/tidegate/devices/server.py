@@ -19,6 +19,7 @@ from typing import Any
 from tidegate import clock
 from tidegate.devices import topics
 from tidegate.devices.lifecycle import Lifecycle
+from tidegate.devices.observer import Observer
 from tidegate.devices.table import TABLE
 from tidegate.devices.websocket import Tunnel
 from tidegate.mqtt import session as sessions
@@ -39,8 +40,6 @@ from tidegate.sparing import Sparing
 
 log = logging.getLogger("tidegate.mqtt")
 
-OnInterest = Callable[[Scope, str | None, bool], None]
-OnUnidentified = Callable[[bytes, str | None, str], None]
 _EXPECTED = frozenset({Ending.CLIENT_INITIATED, Ending.CONNECTION_LOST, Ending.SERVER_INITIATED})
 
 
@@ -48,29 +47,6 @@ def _log_ending(connection: Connection, effect: Closed) -> None:
     level = logging.DEBUG if effect.ending in _EXPECTED else logging.INFO
     words = (connection.client_id, effect.ending.value, effect.code, effect.message)
     log.log(level, "client %r: %s (0x%02x) %s", *words)
-
-
-def _ignore_interest(_scope: Scope, _thing_name: str | None, _wanted: bool) -> None:
-    """Nobody asked."""
-
-
-def _forget_unidentified(_certificate_der: bytes, _server_name: str | None, _peer: str) -> None:
-    """Nobody registers certificates."""
-
-
-class Watchers:
-    """Hooks a service may set before the server listens.
-
-    ``interest(scope, thing_name, wanted)``: job notices of a thing begin or cease to have a subscriber, connected or
-    asleep; ``thing_name`` None stands for filters that reach every thing.
-    ``unidentified(certificate_der, server_name, peer)``: a CONNECT was refused because nobody knows the certificate.
-    """
-
-    __slots__ = ("interest", "unidentified")
-
-    def __init__(self) -> None:
-        self.interest: OnInterest = _ignore_interest
-        self.unidentified: OnUnidentified = _forget_unidentified
 
 
 class Server:
@@ -86,18 +62,19 @@ class Server:
         beat: Callable[[], float] = clock.monotonic,
         journal: Journal | None = None,
         door: Door | None = None,
+        observer: Observer | None = None,
     ) -> None:
-        """``door``: the one of all listeners; None makes one."""
+        """``door``: the one of all listeners; None makes one. ``observer``: who is told of what goes on."""
         self.plane = plane
         self.clock = clock
         self.ids = ids
         self.settings = settings or Settings()
         self.beat = beat
-        self.watchers = Watchers()
+        self._observer = observer or Observer()
         self.sparing = Sparing(log)
-        self.broker = Broker(self.settings, self.left, self._interest, journal, TABLE)
+        self.broker = Broker(self.settings, self.left, self._interest, journal, TABLE, self._observer.retained)
         self.loop = asyncio.get_running_loop()
-        self.lifecycle = Lifecycle(self, clock, ids)
+        self.lifecycle = Lifecycle(self, clock, ids, self._observer)
         self.deadlines = Deadlines(self.settings, beat, self.end)
         self.revision = 0
         self.throttled: list[Edge] = []
@@ -362,7 +339,7 @@ class Server:
 
     def unidentified(self, certificate_der: bytes, server_name: str | None, peer: str) -> None:
         """A CONNECT was refused because nobody knows the certificate."""
-        self.watchers.unidentified(certificate_der, server_name, peer)
+        self._observer.unidentified(certificate_der, server_name, peer)
 
     def tls_facts(self, transport: asyncio.Transport) -> tuple[bytes | None, str | None]:
         """The client's certificate in DER and the server name it asked for."""
@@ -403,4 +380,4 @@ class Server:
         answer.add_done_callback(done)
 
     def _interest(self, scope: Scope, name: str, wanted: bool) -> None:
-        self.watchers.interest(scope, None if name == topics.EVERY_THING else name, wanted)
+        self._observer.interest(scope, None if name == topics.EVERY_THING else name, wanted)

@@ -28,6 +28,9 @@ Interest = Callable[[Scope, str, bool], None]
 Left = Callable[[Connection, Effect], None]
 """Called with the end of a connection, and with a will that is no message for subscribers but concerns the service."""
 
+Noted = Callable[[Identity, Message], None]
+"""Called when a client has a message retained, or one deleted."""
+
 
 class Realm:
     """The sessions, subscriptions and retained messages of one scope."""
@@ -59,6 +62,7 @@ class Broker:
         interest: Interest = _nobody_asks,
         journal: Journal | None = None,
         reserved: Reserved = NOTHING,
+        retained: Noted = _nobody_notes,
     ) -> None:
         """``reserved``: what the service makes of topics."""
         self.reserved = reserved
@@ -66,8 +70,7 @@ class Broker:
         self._journal = journal or Forgetful()
         self._left = left
         self._interest = interest
-        self.noted: Callable[[Identity, Message], None] = _nobody_notes
-        """Called when a client has a message retained, or one deleted."""
+        self._noted = retained
         self._realms: dict[Scope, Realm] = {}
         self._asleep: Wheel[Session] = Wheel()
         self._connects: Counter[tuple[Scope, str]] = Counter()
@@ -338,7 +341,7 @@ class Broker:
         before = self._journal.changes
         self.publish(session.scope, effect.message, now, session)
         if effect.message.retain and connection.identity is not None:
-            self.noted(connection.identity, effect.message)
+            self._noted(connection.identity, effect.message)
         ack = effect.ack
         if ack is None:
             return
