@@ -50,7 +50,7 @@ class Broker:
         return client_id in self.known
 
 
-class Desk:
+class Operations:
     """Operations at a broker."""
 
     def __init__(self, call: Call) -> None:
@@ -69,17 +69,17 @@ class Desk:
 
 
 @pytest.fixture
-def desk(call: Call) -> Desk:
-    return Desk(call)
+def operations(call: Call) -> Operations:
+    return Operations(call)
 
 
-def test_a_publish_without_anything_but_its_topic(desk: Desk) -> None:
-    assert desk.ask("Publish", topic="a/b", payload=b"") is None
-    assert desk.broker.published == [Publication("a/b", b"")]
+def test_a_publish_without_anything_but_its_topic(operations: Operations) -> None:
+    assert operations.ask("Publish", topic="a/b", payload=b"") is None
+    assert operations.broker.published == [Publication("a/b", b"")]
 
 
-def test_every_property_travels(desk: Desk) -> None:
-    desk.ask(
+def test_every_property_travels(operations: Operations) -> None:
+    operations.ask(
         "Publish",
         topic="a",
         payload=b"\xff",
@@ -93,7 +93,7 @@ def test_every_property_travels(desk: Desk) -> None:
         message_expiry=60,
     )
     pairs = (("k", "v"), ("k", "w"), ("l", ""))
-    assert desk.broker.published == [
+    assert operations.broker.published == [
         Publication("a", b"\xff", 1, True, 1, "text/plain", "r/s", b"\0\1", pairs, NOW + 60_000)
     ]
 
@@ -107,29 +107,29 @@ def test_every_property_travels(desk: Desk) -> None:
         ('[{"a":"\\u00e4"}]', (("a", "ä"),)),
     ],
 )
-def test_user_properties(desk: Desk, given: str, kept: tuple[tuple[str, str], ...]) -> None:
-    desk.ask("Publish", topic="a", user_properties=given)
-    assert desk.broker.published[0].user_properties == kept
+def test_user_properties(operations: Operations, given: str, kept: tuple[tuple[str, str], ...]) -> None:
+    operations.ask("Publish", topic="a", user_properties=given)
+    assert operations.broker.published[0].user_properties == kept
 
 
 @pytest.mark.parametrize(
     "given",
     ["{}", "1", "x", '"x"', '[{"a":1}]', '["a"]', '[{"a":null}]', '[{"a":"\\u0000"}]', '[{"\\u0000":"a"}]', "[" * 5000],
 )
-def test_user_properties_that_are_none(desk: Desk, given: str) -> None:
-    error, message = desk.refused("Publish", topic="a", user_properties=given)
+def test_user_properties_that_are_none(operations: Operations, given: str) -> None:
+    error, message = operations.refused("Publish", topic="a", user_properties=given)
     assert (error, "userProperties" in message) == (iot_data.InvalidRequestException, True)
-    assert not desk.broker.published
+    assert not operations.broker.published
 
 
 @pytest.mark.parametrize(("seconds", "lasts"), [(0, 1), (1, 1), (604_800, 604_800), (1 << 62, 604_800)])
-def test_the_expiry_is_kept_within_its_limits(desk: Desk, seconds: int, lasts: int) -> None:
-    desk.ask("Publish", topic="a", message_expiry=seconds)
-    assert desk.broker.published[0].expires_at == NOW + 1000 * lasts
+def test_the_expiry_is_kept_within_its_limits(operations: Operations, seconds: int, lasts: int) -> None:
+    operations.ask("Publish", topic="a", message_expiry=seconds)
+    assert operations.broker.published[0].expires_at == NOW + 1000 * lasts
 
 
-def test_every_fault_is_told_at_once(desk: Desk) -> None:
-    error, message = desk.refused(
+def test_every_fault_is_told_at_once(operations: Operations) -> None:
+    error, message = operations.refused(
         "Publish",
         topic="a/+",
         response_topic="b/#",
@@ -143,61 +143,63 @@ def test_every_fault_is_told_at_once(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("topic", ["a/+", "#", "1/2/3/4/5/6/7/8/9", "x" * 257, "é" * 129])
-def test_topics_that_none_can_publish_to(desk: Desk, topic: str) -> None:
-    assert desk.refused("Publish", topic=topic)[0] is iot_data.InvalidRequestException
-    assert desk.refused("GetRetainedMessage", topic=topic)[0] is iot_data.InvalidRequestException
+def test_topics_that_none_can_publish_to(operations: Operations, topic: str) -> None:
+    assert operations.refused("Publish", topic=topic)[0] is iot_data.InvalidRequestException
+    assert operations.refused("GetRetainedMessage", topic=topic)[0] is iot_data.InvalidRequestException
 
 
-def test_a_basic_ingest_prefix_does_not_count(desk: Desk) -> None:
+def test_a_basic_ingest_prefix_does_not_count(operations: Operations) -> None:
     long = "$aws/rules/my_rule/1/2/3/4/5/6/7/8"
     assert (
-        desk.refused("Publish", topic=long)[0] is iot_data.ForbiddenException
+        operations.refused("Publish", topic=long)[0] is iot_data.ForbiddenException
     )  # this broker forbids what begins with $
-    assert desk.broker.published[0].topic == long
+    assert operations.broker.published[0].topic == long
 
 
-def test_the_largest_payload(desk: Desk) -> None:
-    desk.ask("Publish", topic="a", payload=bytes(131_072))
-    error, message = desk.refused("Publish", topic="a", payload=bytes(131_073))
+def test_the_largest_payload(operations: Operations) -> None:
+    operations.ask("Publish", topic="a", payload=bytes(131_072))
+    error, message = operations.refused("Publish", topic="a", payload=bytes(131_073))
     assert error is iot_data.RequestEntityTooLargeException
     assert "131072" in message
-    assert len(desk.broker.published) == 1
+    assert len(operations.broker.published) == 1
 
 
-def test_a_retained_message(desk: Desk) -> None:
-    desk.broker.kept["a"] = Retained("a", b"\0x", 1, 77, (("k", "v"), ("k", "w")))
-    found = desk.ask("GetRetainedMessage", topic="a")
+def test_a_retained_message(operations: Operations) -> None:
+    operations.broker.kept["a"] = Retained("a", b"\0x", 1, 77, (("k", "v"), ("k", "w")))
+    found = operations.ask("GetRetainedMessage", topic="a")
     assert (found.topic, found.payload, found.qos, found.last_modified_time) == ("a", b"\0x", 1, 77)
     assert json.loads(found.user_properties) == [{"k": "v"}, {"k": "w"}]
-    desk.broker.kept["b"] = Retained("b", b"y", 0, 78)
-    assert desk.ask("GetRetainedMessage", topic="b").user_properties is None
-    assert desk.refused("GetRetainedMessage", topic="c") == (
+    operations.broker.kept["b"] = Retained("b", b"y", 0, 78)
+    assert operations.ask("GetRetainedMessage", topic="b").user_properties is None
+    assert operations.refused("GetRetainedMessage", topic="c") == (
         iot_data.ResourceNotFoundException,
         "No retained message exists for topic c.",
     )
 
 
-def test_pages_of_retained_messages(desk: Desk) -> None:
+def test_pages_of_retained_messages(operations: Operations) -> None:
     names = [f"t/{number:03}" for number in range(5)]
-    desk.broker.kept = {name: Retained(name, b"abc", 1, 9) for name in reversed(names)}
+    operations.broker.kept = {name: Retained(name, b"abc", 1, 9) for name in reversed(names)}
     seen, token = [], None
     while True:
-        page = desk.ask("ListRetainedMessages", max_results=2, next_token=token)
+        page = operations.ask("ListRetainedMessages", max_results=2, next_token=token)
         seen.append([each.topic for each in page.retained_topics])
         token = page.next_token
         if token is None:
             break
     assert seen == [names[:2], names[2:4], names[4:]]
-    only = desk.ask("ListRetainedMessages").retained_topics[0]
+    only = operations.ask("ListRetainedMessages").retained_topics[0]
     assert (only.topic, only.payload_size, only.qos, only.last_modified_time) == ("t/000", 3, 1, 9)
 
 
-def test_a_token_of_another_list(desk: Desk) -> None:
-    desk.broker.kept = {name: Retained(name, b"x", 0, 1) for name in "ab"}
-    token = desk.ask("ListRetainedMessages", max_results=1).next_token
-    assert desk.refused("ListRetainedMessages", next_token="x")[0] is iot_data.InvalidRequestException
+def test_a_token_of_another_list(operations: Operations) -> None:
+    operations.broker.kept = {name: Retained(name, b"x", 0, 1) for name in "ab"}
+    token = operations.ask("ListRetainedMessages", max_results=1).next_token
+    assert operations.refused("ListRetainedMessages", next_token="x")[0] is iot_data.InvalidRequestException
     with pytest.raises(iot_data.InvalidRequestException):
-        desk.ask("ListRetainedMessages", call=desk.call._replace(scope=desk.call.scope + 1), next_token=token)
+        operations.ask(
+            "ListRetainedMessages", call=operations.call._replace(scope=operations.call.scope + 1), next_token=token
+        )
 
 
 def known(*, connected: bool, clean: bool, left_at: int | None = None) -> Connected:
@@ -207,13 +209,13 @@ def known(*, connected: bool, clean: bool, left_at: int | None = None) -> Connec
     return Connected("c", connected, "lamp", clean, 60, 0 if clean else 3600, since, left_at, reason, place, place)
 
 
-def test_a_connection_and_its_socket_if_it_is_asked_for(desk: Desk) -> None:
-    desk.broker.known["c"] = known(connected=True, clean=True)
-    found = desk.ask("GetConnection", client_id="c")
+def test_a_connection_and_its_socket_if_it_is_asked_for(operations: Operations) -> None:
+    operations.broker.known["c"] = known(connected=True, clean=True)
+    found = operations.ask("GetConnection", client_id="c")
     assert (found.connected, found.clean_session, found.thing_name, found.client_id) == (True, True, "lamp", "c")
     assert (found.keep_alive_duration, found.session_expiry, found.connected_since) == (60, 0, NOW - 5)
     assert (found.source_ip, found.source_port, found.target_ip, found.target_port) == (None, None, None, None)
-    found = desk.ask("GetConnection", client_id="c", include_socket_information=True)
+    found = operations.ask("GetConnection", client_id="c", include_socket_information=True)
     assert (found.source_ip, found.source_port, found.target_ip, found.target_port) == ("127.0.0.1", 4711) * 2
 
 
@@ -229,26 +231,26 @@ HALF_AN_HOUR = 30 * 60_000
         (False, NOW - 1, "CONNECTION_LOST"),
     ],
 )
-def test_who_has_left(desk: Desk, clean: bool, left_at: int, told: str | None) -> None:
-    desk.broker.known["c"] = known(connected=False, clean=clean, left_at=left_at)
+def test_who_has_left(operations: Operations, clean: bool, left_at: int, told: str | None) -> None:
+    operations.broker.known["c"] = known(connected=False, clean=clean, left_at=left_at)
     if told == "missing":
-        assert desk.refused("GetConnection", client_id="c")[0] is iot_data.ResourceNotFoundException
+        assert operations.refused("GetConnection", client_id="c")[0] is iot_data.ResourceNotFoundException
         return
-    found = desk.ask("GetConnection", client_id="c")
+    found = operations.ask("GetConnection", client_id="c")
     assert (found.connected, found.disconnect_reason) == (False, told)
     assert found.disconnected_since == (None if told is None else left_at)
 
 
-def test_an_unknown_client(desk: Desk) -> None:
+def test_an_unknown_client(operations: Operations) -> None:
     for name in ("GetConnection", "DeleteConnection"):
-        assert desk.refused(name, client_id="c") == (
+        assert operations.refused(name, client_id="c") == (
             iot_data.ResourceNotFoundException,
             "No connection or session exists for client c.",
         )
 
 
-def test_how_a_connection_is_ended(desk: Desk) -> None:
-    desk.broker.known["c"] = known(connected=True, clean=False)
-    assert desk.ask("DeleteConnection", client_id="c") is None
-    desk.ask("DeleteConnection", client_id="c", clean_session=True, prevent_will_message=True)
-    assert desk.broker.ended == [("c", False, False), ("c", True, True)]
+def test_how_a_connection_is_ended(operations: Operations) -> None:
+    operations.broker.known["c"] = known(connected=True, clean=False)
+    assert operations.ask("DeleteConnection", client_id="c") is None
+    operations.ask("DeleteConnection", client_id="c", clean_session=True, prevent_will_message=True)
+    assert operations.broker.ended == [("c", False, False), ("c", True, True)]

@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 from tidegate.clock import Millis, wall_now
 from tidegate.devices import dispatch
+from tidegate.devices.broker_call import BrokerCall
 from tidegate.devices.connectivity import Recorder
-from tidegate.devices.desk import Desk
 from tidegate.devices.dispatch import Dispatch
 from tidegate.devices.events import Events
 from tidegate.devices.journal import Written
@@ -167,8 +167,6 @@ class Endpoint:
                 }
             )
         )
-        tell = None if self._neighbours is None else self._neighbours.publish
-        service.desk = lambda: Desk(self.server, self.journal, tell)
 
     def _observer(self) -> Observer:
         return Observer(
@@ -192,6 +190,11 @@ class Endpoint:
     def _event(self, scope: Scope, topic: str, payload: Callable[[], bytes]) -> None:
         if self._neighbours is not None:
             self._neighbours.event(scope, topic, payload)
+
+    def broker_call(self) -> BrokerCall:
+        """The message broker for one call that came over HTTP."""
+        tell = None if self._neighbours is None else self._neighbours.publish
+        return BrokerCall(self.server, self.journal, tell)
 
     async def open(self) -> None:
         """Take over what an earlier server left: sessions, retained messages, events. To be awaited before listening.

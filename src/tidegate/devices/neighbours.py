@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tidegate.devices import desk
+from tidegate.devices import broker_call
 from tidegate.devices.connectivity import Recorder
 from tidegate.devices.observer import Connectivity
 from tidegate.devices.server import Server
@@ -36,7 +36,7 @@ class Neighbours:
         self._server.publish(effect.topic, effect.payload, 1, scope=(effect.account, effect.region))
 
     def _published(self, effect: MessagePublished) -> None:
-        desk.deliver(self._server, (effect.account, effect.region), effect.message)
+        broker_call.deliver(self._server, (effect.account, effect.region), effect.message)
 
     def publish(self, scope: Scope, publication: Publication) -> None:
         """Have the others deliver a message that came over HTTPS."""

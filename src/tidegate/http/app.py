@@ -9,7 +9,7 @@ id that the caller got.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from tidegate.aws import sigv4
 from tidegate.clock import monotonic
@@ -23,7 +23,7 @@ from tidegate.ops import lists
 from tidegate.ops.call import Origin
 from tidegate.ops.handler import Handler
 from tidegate.runtime.metrics import Metrics
-from tidegate.runtime.service import Service
+from tidegate.runtime.service import BrokerCall, Service
 from tidegate.sparing import Sparing
 from tidegate.store.database import Lane, OutcomeUnknown, StoreUnavailable
 from tidegate.wire import iot, iot_data, jobs_data, protocol
@@ -53,6 +53,7 @@ class App:
         handlers: Mapping[tuple[str, str], Handler],
         control: Control,
         metrics: Metrics,
+        broker: Callable[[], BrokerCall],
         *,
         auth: bool,
         throttle: Throttle | None = None,
@@ -61,6 +62,7 @@ class App:
         self._handlers = handlers
         self._control = control
         self._metrics = metrics
+        self._broker = broker
         self._auth = auth
         self._throttle = throttle
         self._ceilings = service.settings.limits.ceilings()
@@ -118,6 +120,7 @@ class App:
                 origin=origin,
                 refused=refused,
                 lane=lane,
+                broker=self._broker,
             )
             answer = protocol.encode(operation, response)
         except WireError as error:

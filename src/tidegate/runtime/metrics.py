@@ -51,8 +51,7 @@ class Metrics(Collector):
         """How long what is due next has been due already; 0 while nothing waits for the engine."""
         self.executions_released = 0
         self.clock_jumps = 0
-        self.unsubscribed: Callable[[], int] = int
-        """Asked at each scrape: connected MQTT clients without a subscription."""
+        self._unsubscribed: list[Callable[[], int]] = []
         self.provisioning: Mapping[tuple[str, str], int] = {}
         """Devices' requests to be provisioned, by operation and ``accepted`` or the errorCode they were told."""
         self._requests: dict[tuple[str, str, int], _Latency] = {}
@@ -72,6 +71,10 @@ class Metrics(Collector):
         """Ask ``count`` for the open connections of a listener at each scrape."""
         self._connections[listener] = count
 
+    def unsubscribed(self, count: Callable[[], int]) -> None:
+        """Ask ``count`` for the connected MQTT clients without a subscription at each scrape."""
+        self._unsubscribed.append(count)
+
     def door(self, seen: Callable[[], Seen | None]) -> None:
         """Ask a process's door at each scrape."""
         self._doors.append(seen)
@@ -88,7 +91,7 @@ class Metrics(Collector):
         yield self._connection_family()
         text = "Connected MQTT clients without a subscription."
         name = "tidegate_mqtt_connections_without_subscription"
-        yield GaugeMetricFamily(name, text, value=self.unsubscribed())
+        yield GaugeMetricFamily(name, text, value=sum(count() for count in self._unsubscribed))
         yield from self._door_families()
         yield self._provisioning_family()
         yield _counter("tidegate_engine_steps", "Steps of the engine that became durable.", self.engine_steps)

@@ -61,7 +61,7 @@ class Settings(NamedTuple):
     hook_hosts: tuple[str, ...] = ()
 
 
-class Desk(MessageBroker, Protocol):
+class BrokerCall(MessageBroker, Protocol):
     """The message broker for one call."""
 
     async def settled(self) -> None:
@@ -94,8 +94,6 @@ class Service:
         self.access = Access(unit, vault)
         self.refusals = Refusals()
         self.hooks = Hooks(settings.hook_hosts)
-        self.desk: Callable[[], Desk] | None = None
-        """Opens the message broker for a call; the device endpoint of this server sets it."""
         self._scopes: dict[tuple[str, str], int] = {}
         self._parts = asyncio.Lock()
         self._threads = ThreadPoolExecutor(max(2, os.cpu_count() or 2), thread_name_prefix="tidegate-devices")
@@ -112,10 +110,12 @@ class Service:
         origin: Origin,
         refused: Refused | None = None,
         lane: Lane = Lane.OPERATORS,
+        broker: Callable[[], BrokerCall] | None = None,
     ) -> Any:
         """Run an operation for a caller; returns its response once it is durable, and so is its entry in the audit log.
 
         ``refused`` tells what of what the operation meets inside the caller may not do; None if it may do all.
+        ``broker`` opens the message broker for the call; to be given where an operation may be one ``AtBroker``.
 
         Raises:
             WireError: what the operation answers.
@@ -124,13 +124,14 @@ class Service:
         call = await self.call(account, region, principal, origin)
         if refused is not None:
             call = call._replace(refused=refused)
+        if isinstance(handler, AtBroker):
+            assert broker is not None, "whoever offers operations at the broker hands it over"
+            return await self._at_broker(handler, call, request, broker())
         return await self.carry_out(handler, call, request, lane=lane)
 
     async def carry_out(self, handler: Handler, call: Call, request: Any, *, lane: Lane = Lane.OPERATORS) -> Any:
-        """The same for a call that is made."""
+        """The same for a call that is made, of an operation that is not ``AtBroker``."""
         match handler:
-            case AtBroker():
-                return await self._at_broker(handler, call, request)
             case InParts():
                 return await self._in_parts(handler, call, request, lane)
             case Computed():
@@ -165,13 +166,11 @@ class Service:
                 so_far = answer
                 await asyncio.sleep(0)
 
-    async def _at_broker(self, handler: AtBroker[Q, R], call: Call, request: Q) -> R:
+    async def _at_broker(self, handler: AtBroker[Q, R], call: Call, request: Q, broker: BrokerCall) -> R:
         if audit.counts(handler, call, request):
             await self.unit.transact(audit.asked(call, request))
-        assert self.desk is not None
-        desk = self.desk()
-        response = handler.run(desk, call, request)
-        await desk.settled()
+        response = handler.run(broker, call, request)
+        await broker.settled()
         return response
 
     async def _prepared(self, handler: Prepared[Q, Any, P, R], call: Call, request: Q, lane: Lane) -> P | None:

@@ -57,13 +57,13 @@ async def opened(
     with naming("--mqtts", options.mqtts):
         mqtts = Address(*await devices.server.listen(*options.mqtts, certified, balancers=balancers))
     metrics.connections("mqtts", lambda: devices.server.connections)
-    metrics.unsubscribed = lambda: devices.server.unsubscribed
+    metrics.unsubscribed(lambda: devices.server.unsubscribed)
     metrics.provisioning = devices.outcomes
     control = Control(
         service, timeline, metrics, auth=options.auth, reset=lambda: _reset(service, timeline, devices, trust)
     )
     throttle = None if options.throttles is None else Throttle(options.throttles)
-    app = App(service, HANDLERS, control, metrics, auth=options.auth, throttle=throttle)
+    app = App(service, HANDLERS, control, metrics, devices.broker_call, auth=options.auth, throttle=throttle)
     handshakes = Handshakes(service, lambda *who: devices.server.tunnel(_signer(*who)), auth=options.auth)
     guard = Guard(_own(options), service.ids, auth=options.auth)
 

@@ -25,7 +25,7 @@ from tidegate.store.database import OutcomeUnknown
 Tell = Callable[[Scope, Publication], None]
 
 
-class Desk:
+class BrokerCall:
     """Serves one call. On the event loop's thread; ``settled`` is to be awaited before the call is answered."""
 
     def __init__(self, server: Server, journal: Journal, tell: Tell | None = None) -> None:
