@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Literal
 from urllib.parse import parse_qs, quote, urlsplit
 
-from tidegate.core.location import Fault, Location, ObjectFaultError
+from tidegate.core.location import Fault, Location, ObjectFaultError, Stat
+from tidegate.objects.pages import Pages
 
 
 class Shelf:
@@ -21,6 +23,7 @@ class Shelf:
         self.broken = False
         self.refusing: Fault | None = None
         self.closed_to: set[str] = set()
+        self.pages = Pages(self.read)
 
     def fetch(self, location: Location, *, limit: int) -> bytes:
         self.fetched.append(location)
@@ -30,6 +33,18 @@ class Shelf:
         if len(found) > limit:
             raise ObjectFaultError(Fault.TOO_LARGE)
         return found
+
+    def stat(self, location: Location) -> Stat:
+        body = self.fetch(location, limit=1 << 40)
+        return Stat(len(body), hashlib.md5(body).hexdigest())
+
+    def read(self, location: Location, etag: str, start: int, size: int) -> bytes:
+        if self.stat(location).etag != etag:
+            raise ObjectFaultError(Fault.CHANGED)
+        return self.fetch(location, limit=1 << 40)[start : start + size]
+
+    def changed(self, location: Location, etag: str) -> bool:
+        return self.stat(location).etag != etag
 
     def presign(self, method: Literal["GET", "PUT"], location: Location, *, signed_at: int, expires_s: int) -> str:
         if self.broken:

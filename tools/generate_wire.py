@@ -70,6 +70,10 @@ CreateProvisioningTemplate DescribeProvisioningTemplate UpdateProvisioningTempla
 ListProvisioningTemplates CreateProvisioningTemplateVersion DescribeProvisioningTemplateVersion
 ListProvisioningTemplateVersions DeleteProvisioningTemplateVersion RegisterThing
 """.split()
+STREAMS = """
+CreateStream DescribeStream UpdateStream DeleteStream ListStreams
+CreateOTAUpdate GetOTAUpdate DeleteOTAUpdate ListOTAUpdates
+""".split()
 DEVICE_JOBS = "GetPendingJobExecutions StartNextPendingJobExecution DescribeJobExecution UpdateJobExecution".split()
 DEVICE_DATA = """
 Publish GetRetainedMessage ListRetainedMessages DeleteConnection GetConnection
@@ -77,7 +81,7 @@ GetThingShadow UpdateThingShadow DeleteThingShadow ListNamedShadowsForThing
 """.split()
 
 PLANES: dict[str, tuple[str, list[str]]] = {
-    "iot": ("iot", JOBS + REGISTRY + INDEXING + CERTIFICATES + POLICIES + ACCOUNT + PACKAGES + PROVISIONING),
+    "iot": ("iot", JOBS + REGISTRY + INDEXING + CERTIFICATES + POLICIES + ACCOUNT + PACKAGES + PROVISIONING + STREAMS),
     "jobs_data": ("iot-jobs-data", DEVICE_JOBS),
     "iot_data": ("iot-data", DEVICE_DATA),
 }

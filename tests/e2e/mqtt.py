@@ -54,6 +54,7 @@ class Device:
         clean: bool = True,
         will: tuple[str, bytes] | tuple[str, bytes, int, bool] | None = None,
         will_delay: int = 0,
+        max_packet: int | None = None,
         signed: tuple[int, str] | None = None,
     ) -> None:
         """``signed``: the port and the signed path of a WebSocket, in place of credentials."""
@@ -92,6 +93,8 @@ class Device:
         if self._v5:
             properties = Properties(PacketTypes.CONNECT)
             properties.SessionExpiryInterval = 0 if clean else 3600
+            if max_packet is not None:
+                properties.MaximumPacketSize = max_packet
             start = {"clean_start": clean, "properties": properties}
         self.client.connect("localhost", port, 1200, **start)
         self.client.loop_start()

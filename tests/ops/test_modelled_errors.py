@@ -30,6 +30,8 @@ UNMODELLED = {
     ("CreateKeysAndCertificate", "ServiceUnavailableException"): "no certificate authority; modelled all the same",
     ("CreateThingGroup", "ResourceNotFoundException"): "a parent that does not exist: nothing modelled says so",
     ("CreateThingType", "ResourceNotFoundException"): "of a type that was inserted just now",
+    ("DeleteOTAUpdate", "InvalidStateTransitionException"): "the job's status is looked at before",
+    ("DeleteOTAUpdate", "LimitExceededException"): "of its job; answered as InvalidRequestException",
     ("DeleteRegistrationCode", "InvalidRequestException"): "the family's error; there is nothing to violate",
     ("DescribeEventConfigurations", "InvalidRequestException"): "the family's error; there is nothing to violate",
     ("GetPackageConfiguration", "ValidationException"): "the family's error; there is nothing to violate",
@@ -39,6 +41,7 @@ UNMODELLED = {
 NEVER = {
     ("CancelJob", "LimitExceededException"): "canceling is never refused for being busy",
     ("DeleteThing", "ResourceNotFoundException"): "AWS's text: what does not exist is deleted",
+    ("DeleteOTAUpdate", "VersionConflictException"): "a job that has not ended is InvalidRequestException (reach 11)",
     ("DetachPolicy", "LimitExceededException"): "detaching has no limit",
     ("DisassociateSbomFromPackageVersion", "ConflictException"): "nothing stands in its way",
     ("GetCardinality", "IndexNotReadyException"): "the index is never behind",

@@ -44,7 +44,7 @@ def test_every_limit_is_known_to_be_a_quota_or_a_rule() -> None:
         "tags_per_resource", "policies_per_target", "policy_versions", "policy_characters", "billing_groups",
         "attributes_per_thing", "attributes_per_typed_thing", "attributes_per_group", "groups_per_thing",
         "thing_group_depth", "children_per_group", "packages", "package_versions", "attribute_bytes", "shadow_bytes",
-        "ca_certificates_per_subject", "dynamic_groups", "provisioning_template_versions",
+        "ca_certificates_per_subject", "dynamic_groups", "provisioning_template_versions", "stream_file_size",
     }  # fmt: skip
 
 

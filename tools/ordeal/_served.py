@@ -95,6 +95,14 @@ class Served:
             self.process.wait()
         return time.monotonic() - began
 
+    def kill(self) -> None:
+        """Send SIGKILL, and leave nothing but the data."""
+        self.process.kill()
+        self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        self._folder.cleanup()
+
 
 @contextmanager
 def serving(store: str = "sqlite", environment: dict[str, str] | None = None) -> Iterator[tuple[Served, Path]]:

@@ -32,6 +32,22 @@ class Fault(Enum):
     DENIED = "denied"
     TOO_LARGE = "too large"
     UNREACHABLE = "unreachable"
+    CHANGED = "changed"
+
+
+class Stat(NamedTuple):
+    """What an object is at a moment: its size in bytes and the ETag that goes with its bytes, without quotes."""
+
+    size: int
+    etag: str
+
+
+class Content(NamedTuple):
+    """The bytes that an object had at a moment; ``size`` is all of them."""
+
+    location: Location
+    etag: str
+    size: int
 
 
 class ObjectFaultError(Exception):

@@ -183,6 +183,16 @@ _CONTROL: Final[dict[str, tuple[str, ...]]] = {
     "AssociateSbomWithPackageVersion": (_NAMED_PACKAGE, _VERSION),
     "DisassociateSbomFromPackageVersion": (_NAMED_PACKAGE, _VERSION),
     "ListSbomValidationResults": (_NAMED_PACKAGE, _VERSION),
+    # Streams and OTA updates
+    "CreateStream": ("stream/{stream_id}",),
+    "DescribeStream": ("stream/{stream_id}",),
+    "UpdateStream": ("stream/{stream_id}",),
+    "DeleteStream": ("stream/{stream_id}",),
+    "ListStreams": (),
+    "CreateOTAUpdate": ("otaupdate/{ota_update_id}",),
+    "GetOTAUpdate": ("otaupdate/{ota_update_id}",),
+    "DeleteOTAUpdate": ("otaupdate/{ota_update_id}",),
+    "ListOTAUpdates": (),
 }
 
 # Device reference 8.1.
@@ -236,6 +246,9 @@ _ROLES: Final[dict[str, str]] = {
 _ROLE_ITSELF: Final[dict[str, str]] = {
     "CreateProvisioningTemplate": "provisioning_role_arn",
     "UpdateProvisioningTemplate": "provisioning_role_arn",
+    "CreateStream": "role_arn",
+    "UpdateStream": "role_arn",
+    "CreateOTAUpdate": "role_arn",
 }
 """The same where the member is the role's ARN."""
 

@@ -71,6 +71,9 @@ class Dispatch:
         except (UnreadableError, WireError) as error:
             self._count(asked, call, error)
             return _settled(self._refused(asked, call.now, message.payload, None, error))
+        connection = None if origin is None else origin.connection
+        if demand.weight and connection is not None:
+            connection.count_in(0, demand.weight, 0)
         return self._run(who, call, asked, message.payload, demand)
 
     def failed(self, asked: Asked, payload: bytes, error: BaseException) -> Reply:
@@ -82,7 +85,8 @@ class Dispatch:
         if asked.family.asks_who and session is not None:
             connection = session.connection
             address = origin.source if connection is None else connection.address
-            origin = origin._replace(client_id=session.client_id, source=address)
+            most = 0 if connection is None else connection.max_packet
+            origin = origin._replace(client_id=session.client_id, source=address, max_packet=most)
         if route is not None and not origin.device:
             origin = origin._replace(plane=route.operation[0], operation=route.operation[1])
         return self._service.call_at(who.scope_id, *who.scope, who.principal, origin)

@@ -28,6 +28,7 @@ LABELS: Final[dict[str, str]] = {
     "namespace": "[a-zA-Z0-9_-]{1,64}",
     "shadowName": "[$a-zA-Z0-9:_-]{1,64}",
     "templateName": "[0-9A-Za-z_-]{1,36}",
+    "streamId": "[a-zA-Z0-9_-]{1,128}",
     "format": "json|cbor",
 }
 """What may stand in the place of a label of a template."""
@@ -55,6 +56,8 @@ class Demand(NamedTuple):
     handler: Handler
     request: Any
     token: str | None = None
+    weight: int = 0
+    """Bytes of payload that the answer may have, where that is much: they count as the client's own (reach 5.7)."""
 
 
 class UnreadableError(Exception):
@@ -83,7 +86,8 @@ class Family(NamedTuple):
     connection alone; its answers leave with the effects of the transaction. ``in_flight``: requests of one connection
     that may be under way; further ones are refused with ``TooManyError``. ``together``: requests begin with reading
     their thing's pending list, so that many may share one read. ``asks_who``: operations look at the client id and the
-    address of a device in ``Call.origin``. ``tell`` puts into the log why an operation has refused.
+    address of a device, and at the size of the packets it takes, in ``Call.origin``. ``tell`` puts into the log why an
+    operation has refused.
     """
 
     root: str

@@ -7,14 +7,15 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from tidegate.devices import jobs, provisioning, shadows, topics
+from tidegate.devices import jobs, provisioning, shadows, streams, topics
 from tidegate.devices.route import LABELS, Asked, Family, Route, all_are_ours, answers_are_ours, none_is_ours
 from tidegate.mqtt.reserved import Claim, Kind
 
 FAMILIES: Final[tuple[Family, ...]] = (
     jobs.FAMILY,
     shadows.FAMILY,
-    *(Family(f"things/{name}", answers_are_ours) for name in ("defender", "streams", "greengrass", "greengrassv2")),
+    streams.FAMILY,
+    *(Family(f"things/{name}", answers_are_ours) for name in ("defender", "greengrass", "greengrassv2")),
     Family("things/tunnels", all_are_ours),
     provisioning.CERTIFICATES,
     provisioning.TEMPLATES,

@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import http.client
 import ssl
-from collections.abc import Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from tidegate.aws import sigv4
 from tidegate.aws.sigv4 import Key, Scope
 from tidegate.clock import Millis, monotonic, wall_now
-from tidegate.core.location import Fault, Location, ObjectFaultError
+from tidegate.core.location import Fault, Location, ObjectFaultError, Stat
 from tidegate.objects import presign
+from tidegate.objects.pages import Pages
 from tidegate.objects.presign import Method, Site
 
 _STEP: Final = 64 * 1024
+_TRUSTED_S: Final = 5.0
+"""How long an object is taken to be what it was, of which a piece is wanted that was just read."""
+T = TypeVar("T")
 
 
 class Allowed(NamedTuple):
@@ -56,6 +60,7 @@ class RemoteS3:
         self._allowed = tuple(allowed)
         self._context = context
         self._patience = patience
+        self.pages = Pages(self.read, trusted_s=_TRUSTED_S)
 
     def fetch(self, location: Location, *, limit: int) -> bytes:
         """An object of at most ``limit`` bytes. Blocks.
@@ -63,10 +68,54 @@ class RemoteS3:
         Raises:
             ObjectFaultError: it cannot be had, or not by this server.
         """
+        return self._ask("GET", location, {}, lambda response, deadline: _body(response, limit, deadline))
+
+    def stat(self, location: Location) -> Stat:
+        """Size and ETag. Blocks.
+
+        Raises:
+            ObjectFaultError: it cannot be had, or not by this server.
+        """
+        return self._ask("HEAD", location, {}, lambda response, _deadline: _stat(response))
+
+    def read(self, location: Location, etag: str, start: int, size: int) -> bytes:
+        """A range. Blocks.
+
+        Raises:
+            ObjectFaultError: it cannot be had, or not by this server, or has changed.
+        """
+        conditions = {"range": f"bytes={start}-{start + size - 1}", "if-match": f'"{etag}"'}
+
+        def ranged(response: http.client.HTTPResponse, deadline: float) -> bytes:
+            body = _body(response, size, deadline, wanted=206)
+            if len(body) != size:
+                raise ObjectFaultError(Fault.UNREACHABLE, f"{len(body)} bytes of {size} from {start} on")
+            return body
+
+        return self._ask("GET", location, conditions, ranged)
+
+    def changed(self, _location: Location, _etag: str) -> bool:
+        """Nobody is asked over a network for this: the next range that is read tells."""
+        return False
+
+    def _ask(
+        self,
+        method: str,
+        location: Location,
+        conditions: dict[str, str],
+        take: Callable[[http.client.HTTPResponse, float], T],
+    ) -> T:
+        """What one request brings; ``take`` is given the response and until when it may be read."""
         self._check(location)
+        deadline = monotonic() + self._patience.whole
         connection = self._connection()
         try:
-            return self._get(connection, location, limit)
+            path = presign.path_of(location.bucket, location.key)
+            query = f"versionId={sigv4.escaped(location.version_id)}" if location.version_id is not None else ""
+            headers = {**self._headers(method, path, query), **conditions}
+            connection.request(method, f"{path}?{query}" if query else path, headers=headers)
+            with connection.getresponse() as response:
+                return take(response, deadline)
         except (OSError, http.client.HTTPException) as error:
             raise ObjectFaultError(Fault.UNREACHABLE, f"{self._site.base}: {error!r}") from error
         finally:
@@ -116,43 +165,51 @@ class RemoteS3:
         context = self._context or ssl.create_default_context()
         return http.client.HTTPSConnection(parts.hostname, parts.port, timeout=self._patience.step, context=context)
 
-    def _get(self, connection: http.client.HTTPConnection, location: Location, limit: int) -> bytes:
-        deadline = monotonic() + self._patience.whole
-        path = presign.path_of(location.bucket, location.key)
-        query = f"versionId={sigv4.escaped(location.version_id)}" if location.version_id is not None else ""
-        connection.request("GET", f"{path}?{query}" if query else path, headers=self._headers(path, query))
-        with connection.getresponse() as response:
-            return self._read(response, limit, deadline)
-
-    def _read(self, response: http.client.HTTPResponse, limit: int, deadline: float) -> bytes:
-        if response.status != 200:
-            raise ObjectFaultError(_fault(response.status), f"status {response.status}: {response.read(500)!r}")
-        length = response.getheader("content-length")
-        expected = int(length) if length is not None and length.isascii() and length.isdigit() else None
-        if expected is not None and expected > limit:
-            raise ObjectFaultError(Fault.TOO_LARGE, f"{expected} bytes, at most {limit}")
-        body = bytearray()
-        while data := response.read1(_STEP):
-            body += data
-            if len(body) > limit:
-                raise ObjectFaultError(Fault.TOO_LARGE, f"more than {limit} bytes")
-            if monotonic() > deadline:
-                raise ObjectFaultError(Fault.UNREACHABLE, f"not read within {self._patience.whole:.0f} s")
-        if expected is not None and len(body) != expected:
-            raise ObjectFaultError(Fault.UNREACHABLE, f"{len(body)} bytes of {expected} arrived")
-        return bytes(body)
-
-    def _headers(self, path: str, query: str) -> dict[str, str]:
-        """The headers of a GET, signed if there is a key."""
+    def _headers(self, method: str, path: str, query: str) -> dict[str, str]:
+        """The headers of a request without a body, signed if there is a key."""
         if self._key is None:
             return {"host": self._site.host}
         at = sigv4.stamp(wall_now())
         headers = {"host": self._site.host, "x-amz-content-sha256": sigv4.EMPTY_SHA256}
         scope = Scope(at[:8], self._site.region, "s3")
-        return sigv4.signed_headers(self._key, scope, at, "GET", path, query, headers, sigv4.EMPTY_SHA256)
+        return sigv4.signed_headers(self._key, scope, at, method, path, query, headers, sigv4.EMPTY_SHA256)
+
+
+def _stat(response: http.client.HTTPResponse) -> Stat:
+    _expect(response, 200)
+    length, etag = response.getheader("content-length") or "", response.getheader("etag")
+    if not (length.isascii() and length.isdigit()) or not etag:
+        raise ObjectFaultError(Fault.UNREACHABLE, f"content-length {length!r}, etag {etag!r}")
+    return Stat(int(length), etag.strip('"'))
+
+
+def _expect(response: http.client.HTTPResponse, status: int) -> None:
+    if response.status != status:
+        raise ObjectFaultError(_fault(response.status), f"status {response.status}: {response.read(500)!r}")
+
+
+def _body(response: http.client.HTTPResponse, limit: int, deadline: float, *, wanted: int = 200) -> bytes:
+    """A body of at most so many bytes, read before a moment (monotonic seconds)."""
+    _expect(response, wanted)
+    length = response.getheader("content-length")
+    expected = int(length) if length is not None and length.isascii() and length.isdigit() else None
+    if expected is not None and expected > limit:
+        raise ObjectFaultError(Fault.TOO_LARGE, f"{expected} bytes, at most {limit}")
+    body = bytearray()
+    while data := response.read1(_STEP):
+        body += data
+        if len(body) > limit:
+            raise ObjectFaultError(Fault.TOO_LARGE, f"more than {limit} bytes")
+        if monotonic() > deadline:
+            raise ObjectFaultError(Fault.UNREACHABLE, "not read in time")
+    if expected is not None and len(body) != expected:
+        raise ObjectFaultError(Fault.UNREACHABLE, f"{len(body)} bytes of {expected} arrived")
+    return bytes(body)
 
 
 def _fault(status: int) -> Fault:
     if status in (401, 403):
         return Fault.DENIED
+    if status == 412:
+        return Fault.CHANGED
     return Fault.MISSING if status in (404, 405) else Fault.UNREACHABLE

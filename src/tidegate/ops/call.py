@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, Protocol
 from tidegate.clock import Ids
 from tidegate.core import attributes
 from tidegate.core.leniency import Leniency
-from tidegate.core.location import Fault, Location
+from tidegate.core.location import Content, Fault, Location, Stat
 from tidegate.net.hooks import Hook
 from tidegate.pki.certificates import KeyPair
 from tidegate.wire.errors import AccessDeniedException
@@ -55,6 +55,8 @@ class Limits(NamedTuple):
     """Of all packages of an account together."""
     attribute_bytes: int = 3072
     """Of a package version's attributes, names and values."""
+    stream_file_size: int = 25_165_824
+    """Bytes of a file in a stream; more than AWS's 24 MB only devices with blocks of more than 256 bytes can read."""
     shadow_bytes: int = 8192
     """Of a shadow's state as compact JSON; metadata is not counted."""
     schedule_lead: int = 30 * 60_000
@@ -98,14 +100,59 @@ class Authority(Protocol):
         ...
 
 
+class Pages(Protocol):
+    """What was read of an object storage last. For any thread."""
+
+    def held(self, file: Content, start: int, size: int) -> bytes | None:
+        """A piece that is in memory; None if any of it is not."""
+        ...
+
+    def read(self, file: Content, start: int, size: int) -> bytes:
+        """A piece, wherever it is. Blocks.
+
+        Raises:
+            ObjectFaultError: it cannot be read, or is another object's by now.
+        """
+        ...
+
+
 class Objects(Protocol):
     """The object storage that job documents and artifacts come from."""
+
+    @property
+    def pages(self) -> Pages:
+        """What was read of it last, by ``read``."""
+        ...
 
     def fetch(self, location: Location, *, limit: int) -> bytes:
         """An object of at most ``limit`` bytes. Blocks: for a handler's ``prepare``, never inside a transaction.
 
         Raises:
             ObjectFaultError: it cannot be had, or not by this server.
+        """
+        ...
+
+    def stat(self, location: Location) -> Stat:
+        """Size and ETag of an object. Blocks, as ``fetch`` does.
+
+        Raises:
+            ObjectFaultError: it cannot be had, or not by this server.
+        """
+        ...
+
+    def read(self, location: Location, etag: str, start: int, size: int) -> bytes:
+        """A range of an object, which lies within it. Blocks, as ``fetch`` does.
+
+        Raises:
+            ObjectFaultError: it cannot be had; CHANGED: it has another ETag by now.
+        """
+        ...
+
+    def changed(self, location: Location, etag: str) -> bool:
+        """Whether an object has another ETag by now, as far as can be told at once: asks nobody over a network.
+
+        Raises:
+            ObjectFaultError: it is known to be gone.
         """
         ...
 
@@ -184,6 +231,8 @@ class Origin(NamedTuple):
     """It came with a certificate: what devices report is no change by an operator."""
     client_id: str = ""
     """The MQTT client that asks, where its family of topics wants to know (``devices.route.Family.asks_who``)."""
+    max_packet: int = 0
+    """Bytes of the largest packet that the MQTT client takes; 0: of any size."""
 
 
 Refused = Callable[[str, str], str | None]

@@ -112,6 +112,25 @@ class Computed(Handler, Generic[Q, F, R]):
 
 
 @dataclass(frozen=True, slots=True)
+class Ranged(Handler, Generic[Q, F, R]):
+    """A read of the object storage: ``choose(tx, call, request)`` says of what, in a transaction.
+
+    ``held(call, request, found)`` answers on the event loop from what is in memory, or None; then ``read(…)`` does, on
+    one of a few threads of such reads.
+    """
+
+    choose: Callable[[Tx, Call, Q], F]
+    held: Callable[[Call, Q, F], R | None]
+    read: Callable[[Call, Q, F], R]
+
+    def changes(self, _request: Q) -> bool:
+        return False
+
+    def transaction(self, call: Call, request: Q, _prepared: Any = None) -> Work[R]:
+        return lambda tx: self.read(call, request, self.choose(tx, call, request))
+
+
+@dataclass(frozen=True, slots=True)
 class Write(_Plain[Q, R]):
     """Changes something, and relies on running as if alone: ``run(tx, call, request)``.
 

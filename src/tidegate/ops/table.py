@@ -18,6 +18,7 @@ from tidegate.ops import (
     jobs,
     managed_templates,
     messages,
+    ota_updates,
     package_configuration,
     package_versions,
     packages,
@@ -29,6 +30,7 @@ from tidegate.ops import (
     sboms,
     searches,
     shadows,
+    streams,
     tags,
     templates,
     thing_types,
@@ -46,6 +48,8 @@ TAGGABLE = {
     **ca_certificates.TAGGABLE,
     **packages.TAGGABLE,
     **provisioning_templates.TAGGABLE,
+    **streams.TAGGABLE,
+    **ota_updates.TAGGABLE,
 }
 """What can be tagged, by the type in its ARN."""
 
@@ -74,6 +78,8 @@ HANDLERS: Handlers = {
     **sboms.HANDLERS,
     **provisioning_templates.HANDLERS,
     **provisioning.HANDLERS,
+    **streams.HANDLERS,
+    **ota_updates.HANDLERS,
     **shadows.HANDLERS,
     **messages.HANDLERS,
     **connections.HANDLERS,

@@ -27,6 +27,7 @@ from tidegate.ops.handler import (
     Prepared,
     Q,
     R,
+    Ranged,
     Read,
     Unfinished,
 )
@@ -39,6 +40,8 @@ from tidegate.store import scopes
 from tidegate.store.database import Lane, Tx, Work, in_lane
 
 _NOWHERE = Origin()
+_READERS = 4
+"""Ranges of objects that are read at once: each is in memory until it is sent."""
 _PART_S = 0.005
 """How long a part of an operation takes that is carried out in parts; what it looks at last may take it beyond."""
 
@@ -97,6 +100,7 @@ class Service:
         self._scopes: dict[tuple[str, str], int] = {}
         self._parts = asyncio.Lock()
         self._threads = ThreadPoolExecutor(max(2, os.cpu_count() or 2), thread_name_prefix="tidegate-devices")
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="tidegate-ranges")
         unit.subscribe(acting(dict.fromkeys((StoreEmptied, Missed), lambda _: self._scopes.clear())))
 
     async def invoke(
@@ -137,6 +141,8 @@ class Service:
             case Computed():
                 found = await self.unit.read(in_lane(lane, lambda tx: handler.read(tx, call, request), call.account))
                 return await asyncio.to_thread(handler.compute, call, request, found)
+            case Ranged():
+                return await self._ranged(handler, call, request, lane)
             case Read():
                 return await self.unit.read(in_lane(lane, handler.transaction(call, request), call.account))
             case Consulted():
@@ -154,6 +160,14 @@ class Service:
         if audit.counts(handler, call, request):
             work = audit.recorded(work, handler, call, request)
         return work
+
+    async def _ranged(self, handler: Ranged[Q, Any, R], call: Call, request: Q, lane: Lane) -> R:
+        chosen = await self.unit.read(in_lane(lane, lambda tx: handler.choose(tx, call, request), call.account))
+        held = handler.held(call, request, chosen)
+        if held is not None:
+            return held
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, handler.read, call, request, chosen)
 
     async def _in_parts(self, handler: InParts[Q, Any], call: Call, request: Q, lane: Lane) -> Any:
         """An operation that looks at much, a little at a time: one part of one such call in a turn of the loop."""

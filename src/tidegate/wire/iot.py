@@ -24,6 +24,12 @@ AttributeValue = Annotated[str, Text(max=800, pattern=r"[a-zA-Z0-9_.,@/:#=\[\]-]
 AuthDecision = Annotated[str, Text(enum=("ALLOWED", "EXPLICIT_DENY", "IMPLICIT_DENY"))]
 AutoRegistrationStatus = Annotated[str, Text(enum=("ENABLE", "DISABLE"))]
 AwsAccountId = Annotated[str, Text(min=12, max=12, pattern="[0-9]+")]
+AwsJobAbortCriteriaAbortAction = Annotated[str, Text(enum=("CANCEL",))]
+AwsJobAbortCriteriaAbortThresholdPercentage = Annotated[Decimal, Number(max=100)]
+AwsJobAbortCriteriaFailureType = Annotated[str, Text(enum=("FAILED", "REJECTED", "TIMED_OUT", "ALL"))]
+AwsJobAbortCriteriaMinimumNumberOfExecutedThings = Annotated[Integer, Number(min=1)]
+AwsJobRateIncreaseCriteriaNumberOfThings = Annotated[Integer, Number(min=1)]
+AwsJobRolloutRatePerMinute = Annotated[Integer, Number(min=1, max=1000)]
 BillingGroupDescription = Annotated[str, Text(max=2028, pattern=r"[\p{Graph}\x20]*")]
 BillingGroupId = Annotated[str, Text(min=1, max=128, pattern=r"[a-zA-Z0-9\-]+")]
 BillingGroupName = Annotated[str, Text(min=1, max=128, pattern="[a-zA-Z0-9:_-]+")]
@@ -49,6 +55,8 @@ EventType = Annotated[str, Text(enum=("THING", "THING_GROUP", "THING_TYPE", "THI
 Example = Annotated[str, Text(pattern=r"[^\p{C}]+")]
 ExpiresInSec = Annotated[Long, Number(min=60, max=3600, quota="presigned_url_seconds")]
 FieldType = Annotated[str, Text(enum=("Number", "String", "Boolean"))]
+FileId = Annotated[Integer, Number(min=0, max=255)]
+FileType = Annotated[Integer, Number(min=0, max=255)]
 FleetIndexingApi = Annotated[str, Text(enum=("GET_THING_CONNECTIVITY_DATA",))]
 IncrementFactor = Annotated[Decimal, Number(min=Decimal("1.1"), max=5)]
 IndexName = Annotated[str, Text(min=1, max=128, pattern="[a-zA-Z0-9:_-]+")]
@@ -69,12 +77,16 @@ ManagedTemplateVersion = Annotated[str, Text(pattern="^[1-9]+.[0-9]+")]
 Marker = Annotated[str, Text(max=1024, pattern="[A-Za-z0-9+/]+={0,2}")]
 MaxJobExecutionsPerMin = Annotated[Integer, Number(min=1)]
 MaxResults = Annotated[Integer, Number(min=1, max=250)]
+MaximumPerMinute = Annotated[Integer, Number(min=1, max=1000)]
 Message = Annotated[str, Text(max=128, pattern=r"[\s\S]*")]
 MinimumNumberOfExecutedThings = Annotated[Integer, Number(min=1)]
 NamedShadowIndexingMode = Annotated[str, Text(enum=("OFF", "ON"))]
 NamespaceId = Annotated[str, Text(pattern="[a-zA-Z0-9_-]+", max=64)]
 NumberOfRetries = Annotated[Integer, Number(min=0, max=10, quota="retries_per_execution")]
 NumberOfThings = Annotated[Integer, Number(min=1)]
+OTAUpdateDescription = Annotated[str, Text(max=2028, pattern=r"[^\p{C}]+")]
+OTAUpdateId = Annotated[str, Text(min=1, max=128, pattern="[a-zA-Z0-9_-]+")]
+OTAUpdateStatus = Annotated[str, Text(enum=("CREATE_PENDING", "CREATE_IN_PROGRESS", "CREATE_COMPLETE", "CREATE_FAILED", "DELETE_IN_PROGRESS", "DELETE_FAILED"))]
 PackageCatalogMaxResults = Annotated[Integer, Number(min=1, max=100)]
 PackageName = Annotated[str, Text(min=1, max=128, pattern="[a-zA-Z0-9-_.]+")]
 PackageVersionAction = Annotated[str, Text(enum=("PUBLISH", "DEPRECATE"))]
@@ -90,6 +102,7 @@ PolicyDocument = Annotated[str, Text(min=0, max=404600, pattern=r"[\s\S]*")]
 PolicyName = Annotated[str, Text(min=1, max=128, pattern=r"[\w+=,.@-]+")]
 PolicyVersionId = Annotated[str, Text(pattern="[0-9]+")]
 PrivateKey = Annotated[str, Text(min=1)]
+Protocol = Annotated[str, Text(enum=("MQTT", "HTTP"))]
 PublicKey = Annotated[str, Text(min=1)]
 QueryMaxResults = Annotated[Integer, Number(min=1, max=500)]
 QueryString = Annotated[str, Text(min=1)]
@@ -110,6 +123,9 @@ SbomValidationResult = Annotated[str, Text(enum=("FAILED", "SUCCEEDED"))]
 SbomValidationStatus = Annotated[str, Text(enum=("IN_PROGRESS", "FAILED", "SUCCEEDED"))]
 SearchQueryMaxResults = Annotated[Integer, Number(min=1, max=500)]
 ShadowName = Annotated[str, Text(min=1, max=64, pattern="[$a-zA-Z0-9:_-]+")]
+StreamDescription = Annotated[str, Text(max=2028, pattern=r"[^\p{C}]+")]
+StreamId = Annotated[str, Text(min=1, max=128, pattern="[a-zA-Z0-9_-]+")]
+StreamVersion = Annotated[Integer, Number(min=0, max=65535)]
 StringDateTime = Annotated[str, Text(min=1, max=64)]
 TagKey = Annotated[str, Text(min=1, max=128, pattern=r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$")]
 TagValue = Annotated[str, Text(min=0, max=256)]
@@ -246,6 +262,44 @@ class AuthResult(Shape):
     missing_context_values: list[str] | None = None
 
 
+class AwsJobAbortConfig(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("abort_criteria_list",)
+    abort_criteria_list: Required[AwsJobAbortCriteriaList] = MISSING
+
+
+class AwsJobAbortCriteria(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("failure_type", "action", "threshold_percentage", "min_number_of_executed_things")
+    failure_type: Required[AwsJobAbortCriteriaFailureType] = MISSING
+    action: Required[AwsJobAbortCriteriaAbortAction] = MISSING
+    threshold_percentage: Required[AwsJobAbortCriteriaAbortThresholdPercentage] = MISSING
+    min_number_of_executed_things: Required[AwsJobAbortCriteriaMinimumNumberOfExecutedThings] = MISSING
+
+
+class AwsJobExecutionsRolloutConfig(Shape):
+    maximum_per_minute: MaximumPerMinute | None = None
+    exponential_rate: AwsJobExponentialRolloutRate | None = None
+
+
+class AwsJobExponentialRolloutRate(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("base_rate_per_minute", "increment_factor", "rate_increase_criteria")
+    base_rate_per_minute: Required[AwsJobRolloutRatePerMinute] = MISSING
+    increment_factor: Required[Decimal] = MISSING
+    rate_increase_criteria: Required[AwsJobRateIncreaseCriteria] = MISSING
+
+
+class AwsJobPresignedUrlConfig(Shape):
+    expires_in_sec: Long | None = None
+
+
+class AwsJobRateIncreaseCriteria(Shape):
+    number_of_notified_things: AwsJobRateIncreaseCriteriaNumberOfThings | None = None
+    number_of_succeeded_things: AwsJobRateIncreaseCriteriaNumberOfThings | None = None
+
+
+class AwsJobTimeoutConfig(Shape):
+    in_progress_timeout_in_minutes: Long | None = None
+
+
 class BillingGroupMetadata(Shape):
     creation_date: float | None = None
 
@@ -327,6 +381,21 @@ class CertificateDescription(Shape):
 class CertificateValidity(Shape):
     not_before: float | None = None
     not_after: float | None = None
+
+
+class CodeSigning(Shape):
+    aws_signer_job_id: str | None = None
+    start_signing_job_parameter: StartSigningJobParameter | None = None
+    custom_code_signing: CustomCodeSigning | None = None
+
+
+class CodeSigningCertificateChain(Shape):
+    certificate_name: str | None = None
+    inline_document: str | None = None
+
+
+class CodeSigningSignature(Shape):
+    inline_document: bytes | None = None
 
 
 class Configuration(Shape):
@@ -441,6 +510,31 @@ class CreateKeysAndCertificateResponse(Shape):
     key_pair: KeyPair | None = None
 
 
+class CreateOTAUpdateRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("ota_update_id", "targets", "files", "role_arn")
+    ota_update_id: Required[OTAUpdateId] = MISSING
+    description: OTAUpdateDescription | None = None
+    targets: Required[Targets] = MISSING
+    protocols: Protocols | None = None
+    target_selection: TargetSelection | None = None
+    aws_job_executions_rollout_config: AwsJobExecutionsRolloutConfig | None = None
+    aws_job_presigned_url_config: AwsJobPresignedUrlConfig | None = None
+    aws_job_abort_config: AwsJobAbortConfig | None = None
+    aws_job_timeout_config: AwsJobTimeoutConfig | None = None
+    files: Required[OTAUpdateFiles] = MISSING
+    role_arn: Required[RoleArn] = MISSING
+    additional_parameters: dict[str, Value] | None = None
+    tags: list[Tag] | None = None
+
+
+class CreateOTAUpdateResponse(Shape):
+    ota_update_id: OTAUpdateId | None = None
+    aws_iot_job_id: str | None = None
+    ota_update_arn: str | None = None
+    aws_iot_job_arn: str | None = None
+    ota_update_status: OTAUpdateStatus | None = None
+
+
 class CreatePackageRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("package_name",)
     package_name: Required[PackageName] = MISSING
@@ -537,6 +631,22 @@ class CreateProvisioningTemplateVersionResponse(Shape):
     is_default_version: bool | None = None
 
 
+class CreateStreamRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("stream_id", "files", "role_arn")
+    stream_id: Required[StreamId] = MISSING
+    description: StreamDescription | None = None
+    files: Required[StreamFiles] = MISSING
+    role_arn: Required[RoleArn] = MISSING
+    tags: list[Tag] | None = None
+
+
+class CreateStreamResponse(Shape):
+    stream_id: StreamId | None = None
+    stream_arn: str | None = None
+    description: StreamDescription | None = None
+    stream_version: StreamVersion | None = None
+
+
 class CreateThingGroupRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_group_name",)
     thing_group_name: Required[ThingGroupName] = MISSING
@@ -576,6 +686,13 @@ class CreateThingTypeResponse(Shape):
     thing_type_name: ThingTypeName | None = None
     thing_type_arn: str | None = None
     thing_type_id: str | None = None
+
+
+class CustomCodeSigning(Shape):
+    signature: CodeSigningSignature | None = None
+    certificate_chain: CodeSigningCertificateChain | None = None
+    hash_algorithm: str | None = None
+    signature_algorithm: str | None = None
 
 
 class DeleteBillingGroupRequest(Shape):
@@ -634,6 +751,17 @@ class DeleteJobTemplateRequest(Shape):
     job_template_id: Required[JobTemplateId] = MISSING
 
 
+class DeleteOTAUpdateRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("ota_update_id",)
+    ota_update_id: Required[OTAUpdateId] = MISSING
+    delete_stream: bool | None = None
+    force_delete_aws_job: bool | None = field(default=None, name="forceDeleteAWSJob")
+
+
+class DeleteOTAUpdateResponse(Shape):
+    pass
+
+
 class DeletePackageRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("package_name",)
     package_name: Required[PackageName] = MISSING
@@ -690,6 +818,15 @@ class DeleteRegistrationCodeRequest(Shape):
 
 
 class DeleteRegistrationCodeResponse(Shape):
+    pass
+
+
+class DeleteStreamRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("stream_id",)
+    stream_id: Required[StreamId] = MISSING
+
+
+class DeleteStreamResponse(Shape):
     pass
 
 
@@ -890,6 +1027,15 @@ class DescribeProvisioningTemplateVersionResponse(Shape):
     is_default_version: bool | None = None
 
 
+class DescribeStreamRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("stream_id",)
+    stream_id: Required[StreamId] = MISSING
+
+
+class DescribeStreamResponse(Shape):
+    stream_info: StreamInfo | None = None
+
+
 class DescribeThingGroupRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_group_name",)
     thing_group_name: Required[ThingGroupName] = MISSING
@@ -935,6 +1081,10 @@ class DescribeThingTypeResponse(Shape):
     thing_type_arn: str | None = None
     thing_type_properties: ThingTypeProperties | None = None
     thing_type_metadata: ThingTypeMetadata | None = None
+
+
+class Destination(Shape):
+    s3_destination: S3Destination | None = None
 
 
 class DetachPolicyRequest(Shape):
@@ -984,6 +1134,11 @@ class EffectivePolicy(Shape):
     policy_document: PolicyDocument | None = None
 
 
+class ErrorInfo(Shape):
+    code: str | None = None
+    message: str | None = None
+
+
 class ExplicitDeny(Shape):
     policies: list[Policy] | None = None
 
@@ -998,6 +1153,11 @@ class ExponentialRolloutRate(Shape):
 class Field(Shape):
     name: str | None = None
     type: FieldType | None = None
+
+
+class FileLocation(Shape):
+    stream: Stream | None = None
+    s3_location: S3Location | None = None
 
 
 class GeoLocationTarget(Shape):
@@ -1044,6 +1204,15 @@ class GetJobDocumentRequest(Shape):
 
 class GetJobDocumentResponse(Shape):
     document: JobDocument | None = None
+
+
+class GetOTAUpdateRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("ota_update_id",)
+    ota_update_id: Required[OTAUpdateId] = MISSING
+
+
+class GetOTAUpdateResponse(Shape):
+    ota_update_info: OTAUpdateInfo | None = None
 
 
 class GetPackageConfigurationRequest(Shape):
@@ -1402,6 +1571,17 @@ class ListManagedJobTemplatesResponse(Shape):
     next_token: str | None = None
 
 
+class ListOTAUpdatesRequest(Shape):
+    max_results: MaxResults | None = None
+    next_token: str | None = None
+    ota_update_status: OTAUpdateStatus | None = None
+
+
+class ListOTAUpdatesResponse(Shape):
+    ota_updates: list[OTAUpdateSummary] | None = None
+    next_token: str | None = None
+
+
 class ListPackageVersionsRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("package_name",)
     package_name: Required[PackageName] = MISSING
@@ -1529,6 +1709,17 @@ class ListSbomValidationResultsRequest(Shape):
 
 class ListSbomValidationResultsResponse(Shape):
     validation_result_summaries: list[SbomValidationResultSummary] | None = None
+    next_token: str | None = None
+
+
+class ListStreamsRequest(Shape):
+    max_results: MaxResults | None = None
+    next_token: str | None = None
+    ascending_order: bool | None = None
+
+
+class ListStreamsResponse(Shape):
+    streams: list[StreamSummary] | None = None
     next_token: str | None = None
 
 
@@ -1671,6 +1862,40 @@ class ManagedJobTemplateSummary(Shape):
 
 class Mqtt5Configuration(Shape):
     propagating_attributes: list[PropagatingAttribute] | None = None
+
+
+class OTAUpdateFile(Shape):
+    file_name: str | None = None
+    file_type: FileType | None = None
+    file_version: str | None = None
+    file_location: FileLocation | None = None
+    code_signing: CodeSigning | None = None
+    attributes: dict[str, Value] | None = None
+
+
+class OTAUpdateInfo(Shape):
+    ota_update_id: OTAUpdateId | None = None
+    ota_update_arn: str | None = None
+    creation_date: float | None = None
+    last_modified_date: float | None = None
+    description: OTAUpdateDescription | None = None
+    targets: Targets | None = None
+    protocols: Protocols | None = None
+    aws_job_executions_rollout_config: AwsJobExecutionsRolloutConfig | None = None
+    aws_job_presigned_url_config: AwsJobPresignedUrlConfig | None = None
+    target_selection: TargetSelection | None = None
+    ota_update_files: OTAUpdateFiles | None = None
+    ota_update_status: OTAUpdateStatus | None = None
+    aws_iot_job_id: str | None = None
+    aws_iot_job_arn: str | None = None
+    error_info: ErrorInfo | None = None
+    additional_parameters: dict[str, Value] | None = None
+
+
+class OTAUpdateSummary(Shape):
+    ota_update_id: OTAUpdateId | None = None
+    ota_update_arn: str | None = None
+    creation_date: float | None = None
 
 
 class PackageSummary(Shape):
@@ -1832,6 +2057,11 @@ class RetryCriteria(Shape):
     number_of_retries: Required[NumberOfRetries] = MISSING
 
 
+class S3Destination(Shape):
+    bucket: S3Bucket | None = None
+    prefix: str | None = None
+
+
 class S3Location(Shape):
     bucket: S3Bucket | None = None
     key: S3Key | None = None
@@ -1881,6 +2111,18 @@ class SetDefaultPolicyVersionRequest(Shape):
     policy_version_id: Required[PolicyVersionId] = MISSING
 
 
+class SigningProfileParameter(Shape):
+    certificate_arn: str | None = None
+    platform: str | None = None
+    certificate_path_on_device: str | None = None
+
+
+class StartSigningJobParameter(Shape):
+    signing_profile_parameter: SigningProfileParameter | None = None
+    signing_profile_name: str | None = None
+    destination: Destination | None = None
+
+
 class Statistics(Shape):
     count: Integer | None = None
     average: Decimal | None = None
@@ -1890,6 +2132,34 @@ class Statistics(Shape):
     sum_of_squares: Decimal | None = None
     variance: Decimal | None = None
     std_deviation: Decimal | None = None
+
+
+class Stream(Shape):
+    stream_id: StreamId | None = None
+    file_id: FileId | None = None
+
+
+class StreamFile(Shape):
+    file_id: FileId | None = None
+    s3_location: S3Location | None = None
+
+
+class StreamInfo(Shape):
+    stream_id: StreamId | None = None
+    stream_arn: str | None = None
+    stream_version: StreamVersion | None = None
+    description: StreamDescription | None = None
+    files: StreamFiles | None = None
+    created_at: float | None = None
+    last_updated_at: float | None = None
+    role_arn: RoleArn | None = None
+
+
+class StreamSummary(Shape):
+    stream_id: StreamId | None = None
+    stream_arn: str | None = None
+    stream_version: StreamVersion | None = None
+    description: StreamDescription | None = None
 
 
 class Tag(Shape):
@@ -2157,6 +2427,21 @@ class UpdateProvisioningTemplateResponse(Shape):
     pass
 
 
+class UpdateStreamRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("stream_id",)
+    stream_id: Required[StreamId] = MISSING
+    description: StreamDescription | None = None
+    files: StreamFiles | None = None
+    role_arn: RoleArn | None = None
+
+
+class UpdateStreamResponse(Shape):
+    stream_id: StreamId | None = None
+    stream_arn: str | None = None
+    description: StreamDescription | None = None
+    stream_version: StreamVersion | None = None
+
+
 class UpdateThingGroupRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_group_name", "thing_group_properties")
     thing_group_name: Required[ThingGroupName] = MISSING
@@ -2209,11 +2494,16 @@ class VersionUpdateByJobsConfig(Shape):
 
 AbortCriteriaList = Annotated[list[AbortCriteria], Size(min=1)]
 AuthInfos = Annotated[list[AuthInfo], Size(min=1, max=10)]
+AwsJobAbortCriteriaList = Annotated[list[AwsJobAbortCriteria], Size(min=1)]
 DestinationPackageVersions = Annotated[list[PackageVersionArn], Size(max=25, quota="package_versions_per_job")]
 DetailsMap = Annotated[dict[DetailsKey, DetailsValue], Size(max=10)]
 JobTargets = Annotated[list[TargetArn], Size(min=1)]
+OTAUpdateFiles = Annotated[list[OTAUpdateFile], Size(min=1)]
+Protocols = Annotated[list[Protocol], Size(min=1, max=2)]
 RetryCriteriaList = Annotated[list[RetryCriteria], Size(min=1, max=2)]
+StreamFiles = Annotated[list[StreamFile], Size(min=1, max=50)]
 TagMap = Annotated[dict[TagKey, TagValue], Size(min=1, max=50)]
+Targets = Annotated[list[str], Size(min=1)]
 
 
 class CertificateConflictException(WireError):
@@ -4524,6 +4814,161 @@ OPERATIONS: dict[str, Operation] = {
         errors=(
             InternalFailureException, ServiceUnavailableException, InvalidRequestException, UnauthorizedException,
             ThrottlingException, ConflictingResourceUpdateException, ResourceRegistrationFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "CreateStream": Operation(
+        name="CreateStream",
+        plane="iot",
+        method="POST",
+        path="/streams/{streamId}",
+        request=CreateStreamRequest,
+        response=CreateStreamResponse,
+        outside=(
+            label("stream_id", "streamId"),
+        ),
+        has_body=True,
+        errors=(
+            InvalidRequestException, LimitExceededException, ResourceNotFoundException,
+            ResourceAlreadyExistsException, ThrottlingException, UnauthorizedException, ServiceUnavailableException,
+            InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DescribeStream": Operation(
+        name="DescribeStream",
+        plane="iot",
+        method="GET",
+        path="/streams/{streamId}",
+        request=DescribeStreamRequest,
+        response=DescribeStreamResponse,
+        outside=(
+            label("stream_id", "streamId"),
+        ),
+        errors=(
+            InvalidRequestException, ResourceNotFoundException, ThrottlingException, UnauthorizedException,
+            ServiceUnavailableException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "UpdateStream": Operation(
+        name="UpdateStream",
+        plane="iot",
+        method="PUT",
+        path="/streams/{streamId}",
+        request=UpdateStreamRequest,
+        response=UpdateStreamResponse,
+        outside=(
+            label("stream_id", "streamId"),
+        ),
+        has_body=True,
+        errors=(
+            InvalidRequestException, LimitExceededException, ResourceNotFoundException, ThrottlingException,
+            UnauthorizedException, ServiceUnavailableException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DeleteStream": Operation(
+        name="DeleteStream",
+        plane="iot",
+        method="DELETE",
+        path="/streams/{streamId}",
+        request=DeleteStreamRequest,
+        response=DeleteStreamResponse,
+        outside=(
+            label("stream_id", "streamId"),
+        ),
+        errors=(
+            ResourceNotFoundException, DeleteConflictException, InvalidRequestException, ThrottlingException,
+            UnauthorizedException, ServiceUnavailableException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "ListStreams": Operation(
+        name="ListStreams",
+        plane="iot",
+        method="GET",
+        path="/streams",
+        request=ListStreamsRequest,
+        response=ListStreamsResponse,
+        outside=(
+            query("max_results", "maxResults", "int"),
+            query("next_token", "nextToken"),
+            query("ascending_order", "isAscendingOrder", "bool"),
+        ),
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, ServiceUnavailableException,
+            InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "CreateOTAUpdate": Operation(
+        name="CreateOTAUpdate",
+        plane="iot",
+        method="POST",
+        path="/otaUpdates/{otaUpdateId}",
+        request=CreateOTAUpdateRequest,
+        response=CreateOTAUpdateResponse,
+        outside=(
+            label("ota_update_id", "otaUpdateId"),
+        ),
+        has_body=True,
+        errors=(
+            InvalidRequestException, LimitExceededException, ResourceNotFoundException,
+            ResourceAlreadyExistsException, ThrottlingException, UnauthorizedException, InternalFailureException,
+            ServiceUnavailableException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "GetOTAUpdate": Operation(
+        name="GetOTAUpdate",
+        plane="iot",
+        method="GET",
+        path="/otaUpdates/{otaUpdateId}",
+        request=GetOTAUpdateRequest,
+        response=GetOTAUpdateResponse,
+        outside=(
+            label("ota_update_id", "otaUpdateId"),
+        ),
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, InternalFailureException,
+            ServiceUnavailableException, ResourceNotFoundException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DeleteOTAUpdate": Operation(
+        name="DeleteOTAUpdate",
+        plane="iot",
+        method="DELETE",
+        path="/otaUpdates/{otaUpdateId}",
+        request=DeleteOTAUpdateRequest,
+        response=DeleteOTAUpdateResponse,
+        outside=(
+            label("ota_update_id", "otaUpdateId"),
+            query("delete_stream", "deleteStream", "bool"),
+            query("force_delete_aws_job", "forceDeleteAWSJob", "bool"),
+        ),
+        errors=(
+            InvalidRequestException, ResourceNotFoundException, ThrottlingException, UnauthorizedException,
+            InternalFailureException, ServiceUnavailableException, VersionConflictException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "ListOTAUpdates": Operation(
+        name="ListOTAUpdates",
+        plane="iot",
+        method="GET",
+        path="/otaUpdates",
+        request=ListOTAUpdatesRequest,
+        response=ListOTAUpdatesResponse,
+        outside=(
+            query("max_results", "maxResults", "int"),
+            query("next_token", "nextToken"),
+            query("ota_update_status", "otaUpdateStatus"),
+        ),
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, InternalFailureException,
+            ServiceUnavailableException,
         ),
         invalid=InvalidRequestException,
     ),
