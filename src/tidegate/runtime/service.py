@@ -103,6 +103,10 @@ class Service:
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="tidegate-ranges")
         unit.subscribe(acting(dict.fromkeys((StoreEmptied, Missed), lambda _: self._scopes.clear())))
 
+    def reached_at(self, endpoints: Endpoints) -> None:
+        """Say where devices reach this server; that is known when its listeners are bound."""
+        self.settings = self.settings._replace(endpoints=endpoints)
+
     async def invoke(
         self,
         handler: Handler,

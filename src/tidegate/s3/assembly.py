@@ -58,17 +58,59 @@ class Choice(NamedTuple):
         return bool(self.places) and self.places[0].startswith(_REMOTE)
 
 
-class Place(NamedTuple):
-    """Where the objects are: the base URL for clients here, and every ``host:port`` that names them in a URL."""
+class Own(NamedTuple):
+    """The server's own objects, which are still to be served."""
 
+    choice: Choice
+    listening: socket.socket
+    site: Site
+    folder: Path
+    data: Path
+
+
+class Storage(NamedTuple):
+    """What operations reach, the base URL for clients here, and every ``host:port`` that names it in a URL."""
+
+    objects: Embedded | RemoteS3
     base: str
     hosts: tuple[str, ...]
+    own: Own | None = None
+    """None if the objects are elsewhere."""
+
+
+@asynccontextmanager
+async def opened(
+    choice: Choice, data: Path, ids: Ids, *, region: str, bounded: bool, names: tuple[str, ...]
+) -> AsyncIterator[Storage]:
+    """Bind the address of the object storage and open its folder, or find the one elsewhere.
+
+    ``bounded``: a bucket is for its own account only.
+
+    Raises:
+        IndexFaultError: the folder's index cannot be opened.
+        OSError: the address cannot be bound, or the folder not be used.
+    """
+    if choice.remote:
+        site = remote_site(choice, region, os.environ)
+        objects = RemoteS3(site, _environment_key(os.environ), [_allowed(place) for place in choice.places])
+        yield Storage(objects, site.base, (site.host,))
+        return
+    async with AsyncExitStack() as stack:
+        listening = listener.bind(choice.host, choice.port)
+        stack.callback(listening.close)
+        base = f"{'https' if choice.chains else 'http'}://{_at(listening)}"
+        site = Site(choice.url or _reachable(base, names), region)
+        path = Path(choice.places[0]) if choice.places else data / "objects"
+        folder = await asyncio.to_thread(Folder, path, ids)
+        stack.callback(folder.close)
+        key = await asyncio.to_thread(credential.load_or_create, data, ids)
+        own = Own(choice, listening, site, path, data)
+        yield Storage(Embedded(folder, site, key, bounded=bounded), base, _hosts(base, site, names), own)
 
 
 @asynccontextmanager
 async def serving(
-    choice: Choice,
-    data: Path,
+    own: Own,
     service: Service,
     metrics: Metrics,
     *,
@@ -77,54 +119,39 @@ async def serving(
     grace_s: float,
     door: Door,
     balancers: tuple[str, ...] = (),
-) -> AsyncIterator[Place]:
-    """Give the service its objects; where they are.
+) -> AsyncIterator[None]:
+    """Serve the server's own objects.
 
     Raises:
         EndpointFaultError: the endpoint does not start.
-        IndexFaultError: the folder's index cannot be opened.
-        OSError: the address cannot be bound, or the folder not be used.
     """
-    if choice.remote:
-        site = remote_site(choice, service.settings.region, os.environ)
-        service.objects = RemoteS3(site, _environment_key(os.environ), [_allowed(place) for place in choice.places])
-        yield Place(site.base, (site.host,))
-        return
     async with AsyncExitStack() as stack:
-        listening = listener.bind(choice.host, choice.port)
-        stack.callback(listening.close)
-        base = f"{'https' if choice.chains else 'http'}://{_at(listening)}"
-        site = Site(choice.url or _reachable(base, names), service.settings.region)
-        path = Path(choice.places[0]) if choice.places else data / "objects"
-        folder = await asyncio.to_thread(Folder, path, service.ids)
-        stack.callback(folder.close)
-        own = await asyncio.to_thread(credential.load_or_create, data, service.ids)
+        stack.callback(own.listening.close)  # whoever comes when nobody serves any more is not to wait
         settings = msgspec.structs.replace(
-            _settings(choice, service, site, path, data),
-            domains=_domains(site, names),
-            names=[*names, urlsplit(choice.url).hostname or ""],
-            listening=choice.host,
+            _settings(own, service),
+            domains=_domains(own.site, names),
+            names=[*names, urlsplit(own.choice.url).hostname or ""],
+            listening=own.choice.host,
             auth=auth,
             grace_s=grace_s,
             balancers=list(balancers),
         )
-        count = await _endpoint(stack, choice, settings, listening, service, metrics, door)
+        count = await _endpoint(stack, own.choice, settings, own.listening, service, metrics, door)
         metrics.connections("objects", count)
-        service.objects = Embedded(folder, site, own, bounded=auth)
-        yield Place(base, _hosts(base, site, names))
+        yield
 
 
-def _settings(choice: Choice, service: Service, site: Site, folder: Path, data: Path) -> Settings:
+def _settings(own: Own, service: Service) -> Settings:
     """What the endpoint is told; it may run in another directory."""
     return Settings(
-        folder=os.path.abspath(folder),
-        data=os.path.abspath(data),
+        folder=os.path.abspath(own.folder),
+        data=os.path.abspath(own.data),
         account=service.settings.account,
         region=service.settings.region,
-        host=site.host,
+        host=own.site.host,
         movable=isinstance(service.clock, MovableClock),
-        chains=[(os.path.abspath(chain.certificate), os.path.abspath(chain.key)) for chain in choice.chains],
-        suites=choice.suites,
+        chains=[(os.path.abspath(chain.certificate), os.path.abspath(chain.key)) for chain in own.choice.chains],
+        suites=own.choice.suites,
     )
 
 

@@ -28,12 +28,9 @@ from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.service import Service, Settings
 from tidegate.runtime.timeline import Timeline
 from tidegate.runtime.trust import Trust
-from tidegate.s3 import assembly
-from tidegate.s3.assembly import Choice, Place
-from tidegate.server import directory, listeners
+from tidegate.server import directory, listeners, objects
 from tidegate.server import service as services
 from tidegate.server.addresses import Addresses, addresses_of, publish
-from tidegate.server.listeners import naming
 from tidegate.server.options import Options
 from tidegate.store.database import Tx
 
@@ -78,7 +75,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
         exposed = process.repair(options.data)
         if exposed:
             log.warning("other users could read %s in %s; now they cannot", ", ".join(exposed), options.data)
-        service, trust, auditor = await services.opened(options, stack)
+        service, trust, auditor, storage = await services.opened(options, stack)
         metrics = Metrics()
         engine = Engine(
             service.unit,
@@ -99,9 +96,9 @@ async def running(options: Options) -> AsyncIterator[Running]:
         stack.push_async_callback(devices.drain, options.grace_s)
         await devices.open()
         timeline = Timeline(service.clock, engine.settle, devices.published)
-        objects = await _objects(options, stack, service, metrics, trust, door)
+        await objects.served(options, stack, storage, service, metrics, door)
         edges = await listeners.opened(options, stack, service, devices, timeline, metrics, trust)
-        addresses = addresses_of(options, edges, objects.base)
+        addresses = addresses_of(options, edges, storage.base)
         publish(options.data, addresses)
         yield Running(addresses, service, engine, metrics, timeline, devices, trust, door, auditor)
 
@@ -124,39 +121,6 @@ def _step(settings: Settings, pace: Pace) -> Step:
         return sweeps.sweep(tx, now, large if pace.alone() else settings.limits, settings.partition)
 
     return step
-
-
-async def _objects(
-    options: Options, stack: AsyncExitStack, service: Service, metrics: Metrics, trust: Trust, door: Door
-) -> Place:
-    """Give the service its object storage; where that is."""
-    host, port = options.objects_listen
-    choice = Choice(
-        options.objects,
-        options.s3_endpoint,
-        host,
-        port,
-        trust.chains("objects") if options.objects_tls else (),
-        options.tls_suites,
-        options.objects_url,
-        options.objects_apart,
-    )
-    serving = assembly.serving(
-        choice,
-        options.data,
-        service,
-        metrics,
-        auth=options.auth,
-        names=options.names,
-        grace_s=options.grace_s,
-        door=door,
-        balancers=options.balancers,
-    )
-    with naming("--objects-listen", options.objects_listen):
-        place = await stack.enter_async_context(serving)
-    endpoints = service.settings.endpoints._replace(objects=place.hosts)
-    service.settings = service.settings._replace(endpoints=endpoints)
-    return place
 
 
 def settle_heap() -> None:

@@ -94,9 +94,7 @@ async def opened(
     if options.shared:
         http, context = listener("shared", device=True), browsable("shared")
         shared = await _shared(options.shared, devices.server, http, context, balancers)
-    service.settings = service.settings._replace(
-        endpoints=_endpoints(options, https, mqtts)._replace(objects=service.settings.endpoints.objects)
-    )
+    service.reached_at(_endpoints(options, https, mqtts, service.settings.endpoints.objects))
     limits = ConnectionLimits()._replace(body=largest_body(options))
     encrypted = trust.store.listener("none", name="http") if options.http_tls else None
     operators = listener("http", device=False, limits=limits)
@@ -166,8 +164,8 @@ async def _reset(service: Service, timeline: Timeline, devices: Endpoint, trust:
     await timeline.present()
 
 
-def _endpoints(options: Options, https: Address, mqtts: Address) -> Endpoints:
+def _endpoints(options: Options, https: Address, mqtts: Address, objects: tuple[str, ...]) -> Endpoints:
     """What DescribeEndpoint tells devices: a name that the server's certificate holds."""
     host = options.names[0] if options.names else "localhost"
     data, jobs = f"{host}:{mqtts.port}", f"{host}:{https.port}"
-    return Endpoints(data=data, jobs=jobs, credential_provider=jobs)
+    return Endpoints(data=data, jobs=jobs, credential_provider=jobs, objects=objects)

@@ -9,7 +9,7 @@ from tidegate import __version__
 from tidegate.clock import Clock, Ids, MovableClock, RandomIds, SystemClock
 from tidegate.core import leniency
 from tidegate.ops import access
-from tidegate.ops.call import Limits
+from tidegate.ops.call import Endpoints, Limits
 from tidegate.pki import authority
 from tidegate.pki.vault import Vault, VaultError
 from tidegate.runtime import unit
@@ -18,7 +18,8 @@ from tidegate.runtime.relay import Relay
 from tidegate.runtime.service import Service, Settings
 from tidegate.runtime.trust import Trust
 from tidegate.runtime.unit import Unit
-from tidegate.server import directory
+from tidegate.s3.assembly import Storage
+from tidegate.server import directory, objects
 from tidegate.server.directory import Issuer, open_store, open_vault
 from tidegate.server.options import Options, suites
 from tidegate.store.database import Database
@@ -27,8 +28,8 @@ from tidegate.store.sqlite import SqliteDatabase
 log = logging.getLogger("tidegate")
 
 
-async def opened(options: Options, stack: AsyncExitStack) -> tuple[Service, Trust, Auditor]:
-    """Store, certificates and the service over them."""
+async def opened(options: Options, stack: AsyncExitStack) -> tuple[Service, Trust, Auditor, Storage]:
+    """Store, certificates, objects and the service over them."""
     clock: Clock = MovableClock() if options.clock == "movable" else SystemClock()
     ids = RandomIds()
     # The store belongs to this thread (SQLite), and nobody is served yet.
@@ -52,21 +53,23 @@ async def opened(options: Options, stack: AsyncExitStack) -> tuple[Service, Trus
     stack.push_async_callback(trust.stop)
     sealed = open_vault(options.data, options.master_key, ids)
     await _adopt_keys(work, sealed, auth=options.auth)
+    storage = await objects.opened(options, stack, trust, ids)
     taken = leniency.chosen(strict=options.strict_aws, taken=options.take)
     settings = Settings(
         account=options.account,
         region=options.region,
         limits=_limits(options),
+        endpoints=Endpoints(objects=storage.hosts),
         leniency=taken,
         enforce_expiry=options.enforce_expiry,
         hooks=options.hooks,
         hook_hosts=options.hook_hosts,
     )
-    service = Service(work, clock, ids, settings, issuer, vault=sealed, relay=relay)
+    service = Service(work, clock, ids, settings, issuer, storage.objects, vault=sealed, relay=relay)
     auditor = Auditor(service, sealed)
     await auditor.start(_told(options))
     stack.push_async_callback(auditor.stop)
-    return service, trust, auditor
+    return service, trust, auditor, storage
 
 
 def _told(options: Options) -> dict[str, str]:
