@@ -615,7 +615,7 @@ def test_one_of_a_set_that_meets_a_lock_leaves_the_others_alone(postgres_url: st
 
 def test_in_a_lane_accounts_take_turns() -> None:
     """Whatever waits of one: the thread is the other's next."""
-    lane, begun, go, order = units._Threads(1, "test"), threading.Event(), threading.Event(), list[str]()
+    lane, begun, go, order = units.Threads(1, "test"), threading.Event(), threading.Event(), list[str]()
 
     def first() -> None:
         begun.set()

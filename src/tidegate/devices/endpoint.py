@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable
+from functools import partial
 
 from tidegate.clock import Millis, wall_now
 from tidegate.devices import dispatch
@@ -32,8 +33,8 @@ from tidegate.net.door import Door
 from tidegate.ops import audit, identity
 from tidegate.ops.call import Origin
 from tidegate.ops.effects import AccessChanged, Missed, PoliciesChanged, PrincipalChanged, StoreEmptied, acting
+from tidegate.runtime import holders
 from tidegate.runtime.service import Service
-from tidegate.store.database import Lane, in_lane
 from tidegate.wire import iot_data
 
 _CHANGES: dict[type, tuple[str, str]] = {iot_data.PublishRequest: ("iot-data", "Publish")}
@@ -87,14 +88,15 @@ class Devices:
         certificate_id = hashlib.sha256(certificate_der).hexdigest()
         partition, ends = self._service.settings.partition, self._service.settings.enforce_expiry
         now = wall_now() if ends else None
-        device = await self._service.unit.read(
-            in_lane(
-                Lane.IDENTITY,
-                lambda tx: identity.load(
-                    tx, certificate_id, now=now, server_name=server_name, client_id=client_id, partition=partition
-                ),
-            )
+        load = partial(
+            identity.load,
+            certificate_id=certificate_id,
+            now=now,
+            server_name=server_name,
+            client_id=client_id,
+            partition=partition,
         )
+        device = await holders.device(self._service.unit, load)
         return None if device is None else DeviceIdentity(device, peer, self._service.clock.now, ends=ends)
 
     async def identify_signer(self, signer: Signer, client_id: str, peer: str) -> Identity | None:

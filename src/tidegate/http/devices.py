@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from tidegate.clock import wall_now
 from tidegate.http.callers import Caller
@@ -10,8 +11,8 @@ from tidegate.net.http1.messages import Request
 from tidegate.ops import identity
 from tidegate.ops.identity import Bound
 from tidegate.pki.certificates import certificate_id
+from tidegate.runtime import holders
 from tidegate.runtime.service import Service
-from tidegate.store.database import Lane, in_lane
 from tidegate.wire.errors import WireError
 from tidegate.wire.iot_data import ForbiddenException
 from tidegate.wire.shapes import Operation
@@ -39,9 +40,8 @@ async def judge(service: Service, request: Request, der: bytes) -> tuple[Caller,
     name = host.decode("latin-1").partition(":")[0] if host else None
     known_as, partition = certificate_id(der), service.settings.partition
     now = wall_now() if service.settings.enforce_expiry else None
-    device = await service.unit.read(
-        in_lane(Lane.IDENTITY, lambda tx: identity.load(tx, known_as, now=now, server_name=name, partition=partition))
-    )
+    load = partial(identity.load, certificate_id=known_as, now=now, server_name=name, partition=partition)
+    device = await holders.device(service.unit, load)
     if device is None:
         raise forbidden()
     bound = device.bind(None, request.peer.address, service.clock.now)

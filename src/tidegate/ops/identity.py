@@ -10,7 +10,8 @@ The client id decides which thing it is, thereby which variables have values and
 
 from __future__ import annotations
 
-import functools
+import contextlib
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol, TypeVar
 
@@ -192,6 +193,7 @@ def load(
     server_name: str | None = None,
     client_id: str | None = None,
     partition: str = "aws",
+    unread: int | None = None,
 ) -> Device | None:
     """The device that presented a certificate; None if the scope it means does not know it as ACTIVE, or not now.
 
@@ -206,11 +208,17 @@ def load(
         server_name: the host name the client asked for (SNI), by which it says which of several scopes it means.
         client_id: MQTT's; None over HTTPS.
         partition: of the ARNs.
+        unread: characters of policies that may be parsed here; None: however many.
+
+    Raises:
+        UnreadError: more than that are yet to be parsed.
     """
     owner = meant(certificates.owners(tx, certificate_id), server_name)
     if owner is None or owner.status != "ACTIVE" or not (now is None or in_force(owner, now)):
         return None
-    return held(tx, owner, certificate_id, server_name=server_name, client_id=client_id, partition=partition)
+    return held(
+        tx, owner, certificate_id, server_name=server_name, client_id=client_id, partition=partition, unread=unread
+    )
 
 
 def held(
@@ -221,10 +229,18 @@ def held(
     server_name: str | None = None,
     client_id: str | None = None,
     partition: str = "aws",
+    unread: int | None = None,
 ) -> Device:
-    """The device that holds a certificate of a scope, whatever the certificate's status."""
+    """The device that holds a certificate of a scope, whatever the certificate's status. Raises as ``load`` does."""
     head = f"arn:{partition}:iot:{owner.region}:{owner.account}:"
-    attached = certificates.things_for_client(tx, owner.scope, owner.id, client_id)
+    own = policies.in_force(tx, owner.scope, f"{head}cert/{certificate_id}")
+    attached = [
+        (row, policies.in_force_for_thing(tx, owner.scope, f"{head}thinggroup/", row.id))
+        for row in certificates.things_for_client(tx, owner.scope, owner.id, client_id)
+    ]
+    if unread is not None:
+        judged = (own, *(of_groups for _, of_groups in attached if _bounded(of_groups)))
+        _bound_reading(owner.account, [entry for some in judged for entry in some], unread)
     return Device(
         scope=owner.scope,
         account=owner.account,
@@ -234,8 +250,8 @@ def held(
         server_name=server_name,
         client_id=client_id,
         variables=x509.policy_variables(x509.parse(owner.pem)),
-        things=tuple(_thing(tx, owner.scope, f"{head}thinggroup/", row) for row in attached),
-        policies=parsed(policies.in_force(tx, owner.scope, f"{head}cert/{certificate_id}")),
+        things=tuple(_thing(row, of_groups) for row, of_groups in attached),
+        policies=parsed(own),
         not_after=owner.not_after,
     )
 
@@ -275,22 +291,59 @@ def meant(found: Sequence[_S], server_name: str | None) -> _S | None:
     return max(found, key=fits, default=None)  # max keeps the first of equals
 
 
-def _thing(tx: Tx, scope: int, groups: str, row: certificates.AttachedThing) -> Thing:
-    in_force = policies.in_force_for_thing(tx, scope, groups, row.id)
+def _thing(row: certificates.AttachedThing, of_groups: Sequence[policies.InForce]) -> Thing:
     attributes = _ATTRIBUTES.decode(row.attributes)
-    bounded = sum(len(entry.document) + 128 * entry.document.count("${") for entry in in_force) <= MOST_OF_GROUPS
-    return Thing(row.name, attributes, bool(row.exclusive), parsed(in_force) if bounded else _TOO_MUCH, row.type_name)
+    judged = parsed(of_groups) if _bounded(of_groups) else _TOO_MUCH
+    return Thing(row.name, attributes, bool(row.exclusive), judged, row.type_name)
+
+
+def _bounded(of_groups: Iterable[policies.InForce]) -> bool:
+    return sum(len(entry.document) + 128 * entry.document.count("${") for entry in of_groups) <= MOST_OF_GROUPS
+
+
+class UnreadError(Exception):
+    """Policies of an account have to be parsed first, ``prepare`` does it; nothing is wrong with them."""
+
+    def __init__(self, account: str, documents: Sequence[policies.InForce]) -> None:
+        super().__init__(f"{len(documents)} policies are not parsed yet")
+        self.account = account
+        self.documents = documents
+
+
+def _bound_reading(account: str, found: Sequence[policies.InForce], most: int) -> None:
+    missing = [entry for entry in found if entry not in _PARSED]
+    if sum(len(entry.document) for entry in missing) > most:
+        raise UnreadError(account, missing)
 
 
 def parsed(documents: Iterable[policies.InForce]) -> tuple[policy.Policy, ...]:
     """Policies as they are evaluated. Raises ``MalformedPolicyError`` for what an earlier version took."""
-    return tuple(_parse(entry.document, entry.name, entry.version) for entry in documents)
+    return tuple(_parse(entry) for entry in documents)
 
 
-@functools.lru_cache(maxsize=1024)
-def _parse(document: str, name: str, version: int) -> policy.Policy:
-    # Many devices share few documents. One that no longer parses refuses its devices: it might have been a Deny.
-    return policy.parse(document, name, version)
+def prepare(documents: Iterable[policies.InForce]) -> None:
+    """Parse policies, to be found by those who need them. From any thread. Passes over what is malformed."""
+    for entry in documents:
+        with contextlib.suppress(policy.MalformedPolicyError):
+            _parse(entry)
+
+
+_PARSED: Final[dict[policies.InForce, policy.Policy]] = {}
+"""Many devices share few documents; the oldest goes first."""
+_MOST_PARSED: Final = 1024
+_parsed_changes = threading.Lock()
+
+
+def _parse(entry: policies.InForce) -> policy.Policy:
+    found = _PARSED.get(entry)
+    if found is None:
+        # One that no longer parses refuses its devices: it might have been a Deny.
+        found = policy.parse(entry.document, entry.name, entry.version)
+        with _parsed_changes:
+            _PARSED[entry] = found
+            if len(_PARSED) > _MOST_PARSED:
+                del _PARSED[next(iter(_PARSED))]
+    return found
 
 
 def _thing_variables(thing: Thing | None) -> dict[str, str | list[str]]:

@@ -255,7 +255,7 @@ class Ticked(_Landing):
         self._database.close()
 
 
-class _Threads:
+class Threads:
     """Threads of a lane. Parties take turns, and what came first of one goes first."""
 
     def __init__(self, count: int, name: str) -> None:
@@ -288,8 +288,8 @@ class Pooled(_Landing):
     def __init__(self, database: Database) -> None:
         super().__init__()
         self._database = database
-        self._threads = {lane: _Threads(count, lane.value) for lane, count in _THREADS.items()}
-        self._blocked = _Threads(_THREADS_OF_BLOCKED, "blocked")
+        self._threads = {lane: Threads(count, lane.value) for lane, count in _THREADS.items()}
+        self._blocked = Threads(_THREADS_OF_BLOCKED, "blocked")
         self._under_way = 0
         self._empty = asyncio.Event()
         self._waiting: deque[tuple[Work[Any], asyncio.Future[Any]]] = deque()
@@ -367,7 +367,7 @@ class Pooled(_Landing):
 
     def _submit(
         self,
-        threads: _Threads,
+        threads: Threads,
         future: asyncio.Future[T],
         call: Callable[[], Outcome[T]],
         since: float | None = None,
