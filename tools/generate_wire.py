@@ -74,15 +74,34 @@ STREAMS = """
 CreateStream DescribeStream UpdateStream DeleteStream ListStreams
 CreateOTAUpdate GetOTAUpdate DeleteOTAUpdate ListOTAUpdates
 """.split()
+COMMANDS = """
+CreateCommand GetCommand ListCommands UpdateCommand DeleteCommand
+GetCommandExecution ListCommandExecutions DeleteCommandExecution
+""".split()
 DEVICE_JOBS = "GetPendingJobExecutions StartNextPendingJobExecution DescribeJobExecution UpdateJobExecution".split()
+DEVICE_COMMANDS = ["StartCommandExecution"]
 DEVICE_DATA = """
 Publish GetRetainedMessage ListRetainedMessages DeleteConnection GetConnection
 GetThingShadow UpdateThingShadow DeleteThingShadow ListNamedShadowsForThing
 """.split()
 
 PLANES: dict[str, tuple[str, list[str]]] = {
-    "iot": ("iot", JOBS + REGISTRY + INDEXING + CERTIFICATES + POLICIES + ACCOUNT + PACKAGES + PROVISIONING + STREAMS),
-    "jobs_data": ("iot-jobs-data", DEVICE_JOBS),
+    "iot": (
+        "iot",
+        [
+            *JOBS,
+            *REGISTRY,
+            *INDEXING,
+            *CERTIFICATES,
+            *POLICIES,
+            *ACCOUNT,
+            *PACKAGES,
+            *PROVISIONING,
+            *STREAMS,
+            *COMMANDS,
+        ],
+    ),
+    "jobs_data": ("iot-jobs-data", [*DEVICE_JOBS, *DEVICE_COMMANDS]),
     "iot_data": ("iot-data", DEVICE_DATA),
 }
 
@@ -280,8 +299,9 @@ class Generator:
 
     @staticmethod
     def family_error(operation: Model) -> str:
-        """Package catalog operations answer violations with their own exception (control reference 1.5)."""
-        return "ValidationException" if operation["name"] in PACKAGES else "InvalidRequestException"
+        """The newer families answer violations with an exception of their own (control reference 1.5, reach 7.1)."""
+        newer = operation["name"] in PACKAGES + COMMANDS + DEVICE_COMMANDS
+        return "ValidationException" if newer else "InvalidRequestException"
 
     def sensitive(self, name: str, above: tuple[str, ...] = ()) -> bool:
         """Whether the model marks a shape, or one within it, as not to be shown."""
@@ -305,10 +325,14 @@ class Generator:
         }
         if "output" in operation:
             response = self.shapes[operation["output"]["shape"]]
-            assert not any("location" in r for r in response["members"].values()), "responses are bodies, nothing else"
+            elsewhere = {m: r["location"] for m, r in response["members"].items() if "location" in r}
+            assert set(elsewhere.values()) <= {"statusCode"}, "responses are bodies, and at most a status"
             fields["response"] = class_name(operation["output"]["shape"])
             if "payload" in response:
                 fields["response_payload"] = f'"{xform_name(response["payload"])}"'
+            if elsewhere:
+                assert len(elsewhere) == len(response["members"]), "a status comes alone"
+                fields["response_status"] = f'"{xform_name(next(iter(elsewhere)))}"'
             if self.sensitive(operation["output"]["shape"]):
                 fields["sensitive"] = "True"
         if outside:

@@ -13,6 +13,7 @@ from tests.conftest import NOW
 from tidegate.clock import MovableClock, SequentialIds
 from tidegate.devices.events import LINGER_S, PATIENCE_S, Events
 from tidegate.mqtt.identity import Scope
+from tidegate.mqtt.session import Message
 from tidegate.ops.effects import EventsWritten
 from tidegate.runtime import unit
 from tidegate.runtime.service import Service, Settings
@@ -43,9 +44,9 @@ class Node:
     async def _kept(self) -> None:
         """Nobody is away."""
 
-    def publish(self, topic: str, payload: bytes, qos: int, *, scope: Scope) -> None:
-        assert qos == 1
-        self.sent.append((scope, topic, json.loads(payload)))
+    def deliver(self, message: Message, scope: Scope) -> None:
+        assert message.qos == 1
+        self.sent.append((scope, message.topic, json.loads(message.payload)))
 
     def wanted(self, scope: Scope, topic: str) -> bool:
         return self.subscribed

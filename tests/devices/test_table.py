@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tidegate.core import permissions
 from tidegate.devices import topics
 from tidegate.devices.route import Asked, Demand, Family, Route, answers_are_ours
 from tidegate.devices.table import FAMILIES, TABLE, Table
 from tidegate.mqtt.reserved import Kind
 from tidegate.mqtt.topics import matches, valid_filter
 from tidegate.ops.handler import Read
-from tidegate.ops.table import HANDLERS
 
 P = "$aws/things/lamp:1/jobs"
 
@@ -94,7 +94,10 @@ def test_topics_under_jobs_that_mean_nothing(topic: str) -> None:
         ("$aws/rules/r/a/b/accepted", Kind.DROPPED),
         ("$aws/certificates/create/xml", Kind.DROPPED),
         ("$aws/provisioning-templates/x/provision/xml", Kind.DROPPED),
-        ("$aws/commands/things/t/executions/e/response/json", Kind.DROPPED),
+        ("$aws/commands/things/t/executions/e/response/accepted/json", Kind.DENIED),
+        ("$aws/commands/clients/t/executions/e/response/rejected/cbor", Kind.DENIED),
+        ("$aws/commands/things/t/executions/e/request", Kind.DENIED),
+        ("$aws/commands/things/t/executions/e/request/json", Kind.DENIED),
         ("$aws/things/t/jobs", Kind.DENIED),
         ("$aws/things/t/other/x", Kind.DENIED),
         ("$aws/other/x", Kind.DENIED),
@@ -196,7 +199,7 @@ def test_every_row_names_an_operation_and_its_family() -> None:
     for family in FAMILIES:
         where = family.root.replace("things/", "things/{thingName}/")
         for route in family.routes:
-            assert route.operation in HANDLERS
+            assert route.operation in permissions.OPERATIONS.keys() | permissions.MESSAGES.keys()
             assert route.template.startswith(f"$aws/{where}/")
             assert family.refuse is not None
 

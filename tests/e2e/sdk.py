@@ -34,14 +34,15 @@ def mqtt_3(account: Account, credentials: Credentials, client_id: str) -> Iterat
 
 
 @contextmanager
-def mqtt_5(account: Account, credentials: Credentials, client_id: str) -> Iterator[Any]:
-    """The SDK's MQTT 5 client."""
+def mqtt_5(account: Account, credentials: Credentials, client_id: str, **options: Any) -> Iterator[Any]:
+    """The SDK's MQTT 5 client; ``options`` are further ones of its builder."""
     up, down = Inbox(), Inbox()
     client = mqtt5_client_builder.mtls_from_path(
         **builder_options(account, credentials),
         client_id=client_id,
         on_lifecycle_connection_success=up.put,
         on_lifecycle_stopped=down.put,
+        **options,
     )
     client.start()
     negotiated = up.get().negotiated_settings

@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.fleet import PATIENCE, REGION
 from tests.e2e.mqtt import Device
-from tests.e2e.test_durability import Server
+from tools.ordeal._acknowledged import Server
 
 LEVELS = pytest.mark.parametrize("level", [4, 5], ids=["mqtt-3.1.1", "mqtt-5"])
 

@@ -23,6 +23,7 @@ THINGS, GROUPS, JOBS, TEMPLATES = (
     ["j1", "j2", "j3", "j7", "j8", "j9"],
     ["tpl1", "tpl2", "tpl9"],
 )
+COMMANDS = ["c1", "c2", "c9"]
 PACKAGES, VERSIONS, POLICIES, TYPES = ["p1", "p2"], ["1.0", "2.0"], ["pol1", "pol2"], ["type1", "type2"]
 CERTIFICATE = "0123456789abcdef" * 4
 
@@ -113,6 +114,12 @@ PLAUSIBLE: dict[str, list[Any]] = {
     "shadowName": ["s1", "$package", "x"],
     "payload": [b"{}", b'{"state":{"desired":{"a":1}}}', b"\xff", b""],
     "namespaceId": ["n1", "n2"],
+    "commandId": COMMANDS,
+    "commandArn": [_arn(f"command/{name}") for name in COMMANDS],
+    "targetArn": [_arn("thing/t1"), _arn("client/c 1"), _arn("client/a/b")],
+    "executionId": ["e1", "00000000-0000-4000-8000-000000000001"],
+    "payloadTemplate": ['{"a":"${aws:iot:commandexecution::parameter:p}"}', "[", "{}"],
+    "after": ["2026-01-01T00:00", "2026-02-30T00:00", "soon"],
 }
 _LISTS: dict[str, list[Any]] = {
     "targets": TARGETS,
@@ -151,8 +158,21 @@ _SETTINGS: dict[str, list[Any]] = {
     "presignedUrlConfig": [{"roleArn": f"arn:aws:iam::{ACCOUNT}:role/r", "expiresInSec": 60}],
     "attributePayload": [{"attributes": {"a": "1"}}],
     "statusDetails": [{"step": "1"}],
+    "preprocessor": [
+        {"awsJsonSubstitution": {"outputFormat": "JSON"}},
+        {"awsJsonSubstitution": {"outputFormat": "CBOR"}},
+    ],
+    "mandatoryParameters": [
+        [{"name": "p", "type": "STRING"}],
+        [{"name": "p", "type": "LONG", "defaultValue": {"L": 1}}],
+    ],
 }
-_ESSENTIAL = {"CreateJob": ["document"], "CreateJobTemplate": ["document"], "UpdateThing": ["attributePayload"]}
+_ESSENTIAL = {
+    "CreateCommand": ["payload"],
+    "CreateJob": ["document"],
+    "CreateJobTemplate": ["document"],
+    "UpdateThing": ["attributePayload"],
+}
 """What an operation needs although its model does not say so."""
 
 
@@ -167,7 +187,7 @@ class Sent(NamedTuple):
 
 def plausible(shape: Shape, name: str = "") -> st.SearchStrategy[Any]:
     """Values that mean something to a server which holds the names above; one in five may be any valid one."""
-    if name in PLAUSIBLE:
+    if name in PLAUSIBLE and shape.type_name not in ("structure", "list", "map"):
         known = st.sampled_from(PLAUSIBLE[name])
         return known if name == "payload" else _mostly(known, model_values.values(shape, "uri"))
     if name in _LISTS:

@@ -40,6 +40,7 @@ UNMODELLED = {
 
 NEVER = {
     ("CancelJob", "LimitExceededException"): "canceling is never refused for being busy",
+    ("DeleteCommand", "ConflictException"): "what runs of it goes on",
     ("DeleteThing", "ResourceNotFoundException"): "AWS's text: what does not exist is deleted",
     ("DeleteOTAUpdate", "VersionConflictException"): "a job that has not ended is InvalidRequestException (reach 11)",
     ("DetachPolicy", "LimitExceededException"): "detaching has no limit",
@@ -50,6 +51,7 @@ NEVER = {
     ("GetEffectivePolicies", "LimitExceededException"): "reading has no limit",
     ("ListAttachedPolicies", "LimitExceededException"): "listing has no limit",
     ("ListBillingGroups", "ResourceNotFoundException"): "it names no resource",
+    ("ListCommandExecutions", "ResourceNotFoundException"): "what is not there has none",
     ("ListJobExecutionsForThing", "ResourceNotFoundException"): "third hand: an unknown thing has none",
     ("ListManagedJobTemplates", "ResourceNotFoundException"): "a name that no template has gives an empty list",
     ("ListPolicyPrincipals", "ResourceNotFoundException"): "seen on AWS: an unknown policy has no principals",

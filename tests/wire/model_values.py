@@ -26,6 +26,12 @@ ALPHABETS = {
     r"(0x)?[a-fA-F0-9]+": string.hexdigits,
     r"[$a-zA-Z0-9:_-]+": ALPHANUMERIC + "$:_-",
     r"[0-9]+": string.digits,
+    r"[A-Z0-9_-]+": string.ascii_uppercase + "0_-",
+    r"[^\p{C}]*": 'aé ß漢😀"\\',
+    r"^[.$a-zA-Z0-9_-]+$": ALPHANUMERIC + ".$_-",
+    r"^[0-9]*$": string.digits,
+    r"^[0-9-]+$": string.digits + "-",
+    r"^[\x21-\x7E]+$": ALPHANUMERIC + "!/~",
     r"[A-Za-z0-9+/]+={0,2}": ALPHANUMERIC + "+/",
     r"[\p{Graph}\x20]*": 'aZ ~!\\"',
     r"[\p{Upper}\p{Digit}_]+": string.ascii_uppercase + "0_",
@@ -80,7 +86,10 @@ def structures(shape: Shape) -> st.SearchStrategy[dict[str, Any]]:
             strategy: st.SearchStrategy[Any] = st.lists(st.dictionaries(st.text(max_size=3), st.text(max_size=3)))
         else:
             strategy = values(member, member.serialization.get("location"))
-        (required if name in shape.required_members else optional)[name] = strategy
+        if member.serialization.get("location") == "statusCode":  # every answer has one
+            required[name] = st.sampled_from([200, 202, 204])
+        else:
+            (required if name in shape.required_members else optional)[name] = strategy
     return st.fixed_dictionaries(required, optional=optional)
 
 

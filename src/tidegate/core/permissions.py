@@ -38,6 +38,7 @@ _GROUP, _BILLING = "thinggroup/{thing_group_name}", "billinggroup/{billing_group
 _NAMED_TYPE, _NAMED_PACKAGE = "thingtype/{thing_type_name}", "package/{package_name}"
 _VERSION, _POLICY = "package/{package_name}/version/{version_name}", "policy/{policy_name}"
 _PROVISIONING = "provisioningtemplate/{template_name}"
+_COMMAND = "command/{command_id}"
 _CERTIFICATE, _AUTHORITY, _INDEX = "cert:{certificate_id}", "cacert:{certificate_id}", "index:{index_name}"
 
 _CONTROL: Final[dict[str, tuple[str, ...]]] = {
@@ -193,6 +194,15 @@ _CONTROL: Final[dict[str, tuple[str, ...]]] = {
     "GetOTAUpdate": ("otaupdate/{ota_update_id}",),
     "DeleteOTAUpdate": ("otaupdate/{ota_update_id}",),
     "ListOTAUpdates": (),
+    # Commands
+    "CreateCommand": (_COMMAND,),
+    "GetCommand": (_COMMAND,),
+    "ListCommands": (),
+    "UpdateCommand": (_COMMAND,),
+    "DeleteCommand": (_COMMAND,),
+    "GetCommandExecution": ("{target_arn}",),
+    "ListCommandExecutions": ("{target_arn}", "{command_arn}"),
+    "DeleteCommandExecution": ("{target_arn}",),
 }
 
 # Device reference 8.1.
@@ -221,8 +231,14 @@ OPERATIONS: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     **{("iot", name): resources for name, resources in _CONTROL.items()},
     **{("iot-data", name): resources for name, resources in _DATA.items()},
     **{("iot-jobs-data", name): resources for name, resources in _DEVICE_JOBS.items()},
+    ("iot-jobs-data", "StartCommandExecution"): ("{command_arn}", "{target_arn}"),  # on both (reach reference 7.2)
 }
 """Resource templates by (plane, operation)."""
+
+MESSAGES: Final[dict[tuple[str, str], tuple[str, ...]]] = {
+    ("iot-jobs-data", "UpdateCommandExecution"): ("command-execution:",),
+}
+"""The same of what stands in no service model and is asked for by a message: for the audit log."""
 
 _ALSO: Final[dict[str, tuple[str, ...]]] = {
     # The newer forms of a list are allowed by the permission of the older one, says the service model.
@@ -231,6 +247,8 @@ _ALSO: Final[dict[str, tuple[str, ...]]] = {
     # The model's text spells the action otherwise than the operation.
     "DisassociateSbomFromPackageVersion": ("iot:DisassociateSbomWithPackageVersion",),
 }
+_COMMANDS: Final = frozenset({"StartCommandExecution", "UpdateCommandExecution"})
+"""Those of the jobs data plane whose action is in the namespace ``iot`` (reach reference 7.2)."""
 _INDEXED: Final = frozenset({"CreatePackage", "UpdatePackage", "CreatePackageVersion", "UpdatePackageVersion"})
 """Those that also take ``iot:GetIndexingConfiguration``, as the service model says."""
 
@@ -249,20 +267,23 @@ _ROLE_ITSELF: Final[dict[str, str]] = {
     "CreateStream": "role_arn",
     "UpdateStream": "role_arn",
     "CreateOTAUpdate": "role_arn",
+    "CreateCommand": "role_arn",
 }
 """The same where the member is the role's ARN."""
 
 
 def actions(plane: str, name: str) -> tuple[str, ...]:
     """The names of an operation's action, the one AWS tells first."""
-    if plane == "iot-jobs-data":  # older policies name the job operations in the iot namespace (device reference 8.1)
+    if plane == "iot-jobs-data" and name not in _COMMANDS:
+        # Older policies name the job operations in the iot namespace (device reference 8.1).
         return f"iotjobsdata:{name}", f"iot:{name}"
     return f"iot:{name}", *_ALSO.get(name, ())
 
 
 def named(plane: str, name: str, request: Any, names: Names) -> list[str]:
     """The ARNs of what a request names; ``*`` if it names nothing."""
-    return _resources(OPERATIONS[plane, name], request, names)
+    templates = OPERATIONS.get((plane, name)) or MESSAGES.get((plane, name), ())
+    return _resources(templates, request, names)
 
 
 def needs(plane: str, name: str, request: Any, names: Names, *, hosts: Collection[str] = ()) -> list[Need]:
@@ -340,6 +361,7 @@ def _filled(template: str, request: Any, names: Names) -> Iterator[str]:
 
 
 _SPECIAL: Final[dict[str, Callable[[Any, Names], str]]] = {
+    "command-execution": lambda request, names: names.of(*request.target),
     "managed": lambda request, names: names.managed_job_template(
         request.template_name, request.template_version or ANY
     ),

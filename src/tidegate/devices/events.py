@@ -1,4 +1,6 @@
-"""Job and execution events: from the outbox to those who subscribed (device reference 7), each at least once, in order.
+"""Events, and commands for devices: from the outbox to those who subscribed, each at least once, in order.
+
+Device reference 7, reach reference 7.3 and 7.6. What has an end (a command) is not published after it.
 
 Events follow the notifications of the same change (3.11): a pass begins when those are out. A row is deleted after it
 was published, so a server that dies in between publishes it again, under the same ``eventId``.
@@ -18,7 +20,9 @@ from typing import Protocol
 
 from tidegate import clock
 from tidegate.core import events as wording
+from tidegate.mqtt.codec import Properties
 from tidegate.mqtt.identity import Scope
+from tidegate.mqtt.session import Message
 from tidegate.ops.effects import EventsWritten, Missed, acting
 from tidegate.runtime.service import Service
 from tidegate.sparing import Sparing
@@ -39,7 +43,7 @@ _PAGE = 500
 class Publisher(Protocol):
     """Sends service messages to those who subscribed and may receive them."""
 
-    def publish(self, topic: str, payload: bytes, qos: int, *, scope: Scope) -> None: ...
+    def deliver(self, message: Message, scope: Scope) -> None: ...
 
     def wanted(self, scope: Scope, topic: str) -> bool: ...
 
@@ -155,9 +159,19 @@ class Events:
         if orphan and not self._publisher.wanted(scope, event.topic):
             self._waiting = True
             return
-        payload = self._completed(event)
-        self._publisher.publish(event.topic, payload, 1, scope=scope)
+        message = self._message(event)
+        if message.expires_at is None or message.expires_at > self._service.clock.now():
+            self._publisher.deliver(message, scope)
         self._published[event.id] = self._beat()
+
+    def _message(self, event: Event) -> Message:
+        if event.payload is None:
+            return Message(event.topic, self._completed(event), 1)
+        properties = None
+        if event.content_type is not None:
+            is_text = 1 if event.content_type == "application/json" else None
+            properties = Properties(content_type=event.content_type, payload_format_indicator=is_text)
+        return Message(event.topic, event.payload, 1, properties=properties, expires_at=event.expires_at)
 
     def _completed(self, event: Event) -> bytes:
         where = f"{event.region}:{event.account}"

@@ -29,6 +29,8 @@ LABELS: Final[dict[str, str]] = {
     "shadowName": "[$a-zA-Z0-9:_-]{1,64}",
     "templateName": "[0-9A-Za-z_-]{1,36}",
     "streamId": "[a-zA-Z0-9_-]{1,128}",
+    "clientId": r"[^$/+#\x00-\x1f][^/+#\x00-\x1f]{0,127}",
+    "executionId": "[a-zA-Z0-9_-]{1,64}",
     "format": "json|cbor",
 }
 """What may stand in the place of a label of a template."""

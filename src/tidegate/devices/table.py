@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from tidegate.devices import jobs, provisioning, shadows, streams, topics
+from tidegate.devices import commands, jobs, provisioning, shadows, streams, topics
 from tidegate.devices.route import LABELS, Asked, Family, Route, all_are_ours, answers_are_ours, none_is_ours
 from tidegate.mqtt.reserved import Claim, Kind
 
@@ -19,7 +19,7 @@ FAMILIES: Final[tuple[Family, ...]] = (
     Family("things/tunnels", all_are_ours),
     provisioning.CERTIFICATES,
     provisioning.TEMPLATES,
-    Family("commands", answers_are_ours),
+    commands.FAMILY,
     Family("device_location", answers_are_ours),
     Family("sitewise", answers_are_ours),
     Family("events", all_are_ours),

@@ -54,6 +54,9 @@ async def judge(service: Service, request: Request, der: bytes) -> tuple[Caller,
 
 
 def _allows(bound: Bound, operation: Operation, labels: Mapping[str, str], request: object) -> bool:
+    if operation.name == "StartCommandExecution":  # on both (reach reference 7.2)
+        named = (getattr(request, member).split(":", 5)[-1] for member in ("command_arn", "target_arn"))
+        return all(bound.allows(f"iot:{operation.name}", resource) for resource in named)
     if operation.plane == "iot-jobs-data":
         # Older policies name the job operations in the iot namespace: one permission under two names.
         resource = f"thing/{labels.get('thingName', '')}"

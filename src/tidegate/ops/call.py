@@ -57,6 +57,10 @@ class Limits(NamedTuple):
     """Of a package version's attributes, names and values."""
     stream_file_size: int = 25_165_824
     """Bytes of a file in a stream; more than AWS's 24 MB only devices with blocks of more than 256 bytes can read."""
+    commands: int = 2**31 - 1
+    """Off: AWS's number is not known (reach reference 11)."""
+    running_commands_per_target: int = 2**31 - 1
+    """Executions of one device that have not ended. Off likewise."""
     shadow_bytes: int = 8192
     """Of a shadow's state as compact JSON; metadata is not counted."""
     schedule_lead: int = 30 * 60_000

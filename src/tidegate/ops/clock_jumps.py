@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tidegate.clock import Millis
 from tidegate.core import rollout
-from tidegate.store import executions, jobs
+from tidegate.store import command_executions, executions, jobs
 from tidegate.store.database import Tx
 
 _EVER = 1 << 62
@@ -22,6 +22,9 @@ def began(tx: Tx, now: Millis) -> None:
     latest = executions.latest_start(tx)
     if latest is not None and latest > now:
         executions.set_back(tx, latest, now)
+    begun = command_executions.latest_start(tx)
+    if begun is not None and begun > now:
+        command_executions.set_back(tx, begun, now)
     _look_again(tx, now)
 
 
@@ -34,8 +37,10 @@ def follow(tx: Tx, span: tuple[Millis, Millis], now: Millis, *, alone: bool) -> 
     _, before = span
     if alone:
         executions.move_timers(tx, span, now)
+        command_executions.move_timers(tx, span, now)
     elif now < before:
         executions.set_back(tx, before, now)
+        command_executions.set_back(tx, before, now)
     if before < now:
         jobs.carry_releases(tx, before - rollout.MINUTE, before, now)
     else:

@@ -18,19 +18,25 @@ from tidegate.store import client_tokens
 from tidegate.store.client_tokens import Key, Remembered
 from tidegate.store.database import Tx
 from tidegate.wire import iot, jsontext
-from tidegate.wire.shapes import Shape
+from tidegate.wire.errors import WireError
+from tidegate.wire.shapes import Shape, SparseShape
 
-R = TypeVar("R", bound=Shape)
+R = TypeVar("R", bound=Shape | SparseShape)
 
 KEPT = 8 * 60 * 60 * 1000
 """How long (ms) a token is remembered [R]."""
 
 
-def once(operation: type[R], run: Callable[[Tx, Call, Any], R]) -> Callable[[Tx, Call, Any], R]:
+def once(
+    operation: type[R],
+    run: Callable[[Tx, Call, Any], R],
+    *,
+    conflict: type[WireError] = iot.ConflictException,
+) -> Callable[[Tx, Call, Any], R]:
     """An operation that carries out each clientToken once; ``operation`` is what it answers with.
 
     Raises, beside what the operation does:
-        ConflictException: the token came before with another request.
+        ConflictException: the token came before with another request; ``conflict`` is the one of the operation's plane.
     """
 
     @functools.wraps(run)
@@ -42,7 +48,7 @@ def once(operation: type[R], run: Callable[[Tx, Call, Any], R]) -> Callable[[Tx,
         known = client_tokens.get(tx, key, since=call.now - KEPT)
         if known is not None:
             if known.digest != digest:
-                raise iot.ConflictException(texts.packages.TOKEN_REUSED)
+                raise conflict(texts.packages.TOKEN_REUSED)
             return jsontext.from_json(operation, known.response)
         response = run(tx, call, request)
         client_tokens.forget(tx, until=call.now - KEPT)

@@ -46,7 +46,7 @@ def _targets(_operation: Operation, given: list[str], limits: Limits) -> None:
 def _tags(operation: Operation, given: list[Any] | dict[str, str], limits: Limits) -> None:
     if len(given) > limits.tags_per_resource:
         modelled = iot.LimitExceededException in operation.errors
-        error: type[WireError] = iot.LimitExceededException if modelled else iot.InvalidRequestException
+        error: type[WireError] = iot.LimitExceededException if modelled else operation.invalid
         raise error(texts.tags.too_many_tags(limits.tags_per_resource))
 
 

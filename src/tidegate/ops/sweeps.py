@@ -6,6 +6,7 @@ where it was. What a step decides, it decides from the stored state and ``now`` 
 A job is looked at when ``wake_at`` has come: read, step, apply. What it does then, ``core.job`` says; here is read what
 the step asks for, and its acts are carried out, batches of executions among them, of which one sweep does one at most.
 Ownership tokens and claim certificates that are over are due like jobs (``fleet_provisioning``).
+Commands that time out or are to be deleted are due like jobs (``command_sweeps``).
 Dynamic groups that a step of its own would take too long to fill are filled here too (``dynamic_membership``).
 """
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import NamedTuple
 
 from tidegate.core import job as machine
@@ -21,7 +22,7 @@ from tidegate.core import rollout
 from tidegate.core.events import JobOperation
 from tidegate.core.job import Fact
 from tidegate.core.lifecycle import EXECUTION_MOVES, TERMINAL, Act, ExecutionStatus, Stage
-from tidegate.ops import dynamic_membership, events, fleet_provisioning, job_state, transitions
+from tidegate.ops import command_sweeps, dynamic_membership, events, fleet_provisioning, job_state, transitions
 from tidegate.ops.call import Limits
 from tidegate.ops.effects import ExecutionsQueued
 from tidegate.ops.job_state import Bookmark
@@ -46,9 +47,11 @@ def sweep(tx: Tx, now: int, limits: Limits, partition: str = "aws") -> int | Non
     """
     deadline, wake, build = _due(tx)
     held = False
-    end = provisioning.next_end(tx)
-    if end is not None and end <= now and all(other is None or end <= other for other in (deadline, wake, build)):
-        fleet_provisioning.expire(tx, now)
+    beside = _beside(tx)
+    others = [at for at in (deadline, wake, build) if at is not None]
+    first = min(beside, default=None)
+    if first is not None and first <= now and all(first <= at for at in others):
+        beside[first](tx, now, min([now, *others]), partition)
     elif build is not None and build <= now and all(other is None or build < other for other in (deadline, wake)):
         held = not dynamic_membership.step(tx, now, limits, partition)
     elif deadline is not None and deadline <= now and (wake is None or deadline <= wake):
@@ -58,13 +61,22 @@ def sweep(tx: Tx, now: int, limits: Limits, partition: str = "aws") -> int | Non
         if job is not None:
             look(tx, job, now, limits, partition)
     deadline, wake, build = _due(tx)
-    times = (deadline, wake, provisioning.next_end(tx), now + dynamic_membership.LATER if held else build)
+    times = (deadline, wake, *_beside(tx), now + dynamic_membership.LATER if held else build)
     return min((time for time in times if time is not None), default=None)
 
 
 def _due(tx: Tx) -> tuple[int | None, int | None, int | None]:
     """When the next execution times out, job wants to be looked at, and dynamic group is to be filled further."""
     return executions.next_deadline(tx), jobs.next_wake(tx), dynamic_groups.next_due(tx)
+
+
+def _beside(tx: Tx) -> dict[int, Callable[[Tx, int, int, str], None]]:
+    """When what is no job's is due next, and what does it: (transaction, now, what came due until, partition)."""
+    found = {
+        provisioning.next_end(tx): lambda tx, now, _until, _partition: fleet_provisioning.expire(tx, now),
+        command_sweeps.next_due(tx): command_sweeps.step,
+    }
+    return {at: step for at, step in found.items() if at is not None}
 
 
 # --- time limits of executions --------------------------------------------------------------------------------------

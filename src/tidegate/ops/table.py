@@ -7,6 +7,8 @@ from tidegate.ops import (
     billing_groups,
     ca_certificates,
     certificates,
+    command_executions,
+    commands,
     connections,
     device,
     dynamic_groups,
@@ -50,6 +52,7 @@ TAGGABLE = {
     **provisioning_templates.TAGGABLE,
     **streams.TAGGABLE,
     **ota_updates.TAGGABLE,
+    **commands.TAGGABLE,
 }
 """What can be tagged, by the type in its ARN."""
 
@@ -80,6 +83,8 @@ HANDLERS: Handlers = {
     **provisioning.HANDLERS,
     **streams.HANDLERS,
     **ota_updates.HANDLERS,
+    **commands.HANDLERS,
+    **command_executions.HANDLERS,
     **shadows.HANDLERS,
     **messages.HANDLERS,
     **connections.HANDLERS,

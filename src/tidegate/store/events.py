@@ -18,7 +18,11 @@ class Switch(NamedTuple):
 
 
 class Event(NamedTuple):
-    """An event that has not been handed over; ``message`` is JSON text that lacks what is only known at the edge."""
+    """An event that has not been handed over; ``message`` is JSON text that lacks what is only known at the edge.
+
+    With a ``payload`` it is a message of the service that is handed over as it is; from ``expires_at`` (epoch ms) on
+    nobody wants it.
+    """
 
     id: int
     account: str
@@ -26,6 +30,9 @@ class Event(NamedTuple):
     topic: str
     thing_name: str | None
     message: str
+    payload: bytes | None = None
+    content_type: str | None = None
+    expires_at: int | None = None
 
 
 def switch(tx: Tx, scope: int, event_type: str, *, enabled: bool, now: int) -> None:
@@ -58,6 +65,14 @@ def put(tx: Tx, scope: int, topic: str, message: str) -> None:
 def put_of_thing(tx: Tx, thing_id: int, topic: str, message: str) -> None:
     """Send an event that names a thing on its way; the thing may be deleted already."""
     tx.run("event_put_of_thing", {"thing": thing_id, "topic": topic, "message": message})
+
+
+def put_message(
+    tx: Tx, scope: int, topic: str, payload: bytes, content_type: str | None = None, expires_at: int | None = None
+) -> None:
+    """Send a message on its way, among the events and in order with them."""
+    values = {"scope": scope, "topic": topic, "payload": payload, "content_type": content_type}
+    tx.run("event_put_message", {**values, "expires_at": expires_at})
 
 
 def underway(tx: Tx, after: int, limit: int) -> list[Event]:

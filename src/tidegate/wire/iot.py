@@ -40,6 +40,19 @@ CertificatePem = Annotated[str, Text(min=1, max=65536, pattern=r"[\s\S]*")]
 CertificateSigningRequest = Annotated[str, Text(min=1, max=4096, pattern=r"[\s\S]*")]
 CertificateStatus = Annotated[str, Text(enum=("ACTIVE", "INACTIVE", "REVOKED", "PENDING_TRANSFER", "REGISTER_INACTIVE", "PENDING_ACTIVATION"))]
 ClientToken = Annotated[str, Text(min=36, max=64, pattern=r"\S{36,64}")]
+CommandDescription = Annotated[str, Text(max=2028, pattern=r"[^\p{C}]*")]
+CommandExecutionId = Annotated[str, Text(min=1, max=64, pattern="[a-zA-Z0-9_-]+")]
+CommandExecutionResultName = Annotated[str, Text(min=1, max=32, pattern="[a-zA-Z0-9_-]+")]
+CommandExecutionStatus = Annotated[str, Text(enum=("CREATED", "IN_PROGRESS", "SUCCEEDED", "FAILED", "REJECTED", "TIMED_OUT"))]
+CommandExecutionTimeoutInSeconds = Annotated[Long, Number(min=1)]
+CommandId = Annotated[str, Text(min=1, max=64, pattern="[a-zA-Z0-9_-]+")]
+CommandMaxResults = Annotated[Integer, Number(min=1, max=100)]
+CommandNamespace = Annotated[str, Text(enum=("AWS-IoT", "AWS-IoT-FleetWise"))]
+CommandParameterDescription = Annotated[str, Text(max=2028, pattern=r"[^\p{C}]*")]
+CommandParameterName = Annotated[str, Text(min=1, max=192, pattern="^[.$a-zA-Z0-9_-]+$")]
+CommandParameterType = Annotated[str, Text(enum=("STRING", "INTEGER", "DOUBLE", "LONG", "UNSIGNEDLONG", "BOOLEAN", "BINARY"))]
+CommandParameterValueComparisonOperator = Annotated[str, Text(enum=("EQUALS", "NOT_EQUALS", "LESS_THAN", "LESS_THAN_EQUALS", "GREATER_THAN", "GREATER_THAN_EQUALS", "IN_SET", "NOT_IN_SET", "IN_RANGE", "NOT_IN_RANGE"))]
+CommandPayloadTemplateString = Annotated[str, Text(max=32768)]
 Comment = Annotated[str, Text(max=2028, pattern=r"[^\p{C}]+")]
 ConnectionAttributeName = Annotated[str, Text(max=128, pattern="[a-zA-Z0-9:.]+")]
 CronExpression = Annotated[str, Text(min=1, max=256)]
@@ -47,6 +60,7 @@ CustomerVersion = Annotated[Integer, Number(min=1)]
 DetailsKey = Annotated[str, Text(min=1, max=128, pattern="[a-zA-Z0-9:_-]+")]
 DetailsValue = Annotated[str, Text(min=1, pattern=r"[^\p{C}]+", max=1024)]
 DeviceDefenderIndexingMode = Annotated[str, Text(enum=("OFF", "VIOLATIONS"))]
+DisplayName = Annotated[str, Text(max=64, pattern=r"[^\p{C}]*")]
 DurationInMinutes = Annotated[Integer, Number(min=1, max=1430)]
 DynamicGroupStatus = Annotated[str, Text(enum=("ACTIVE", "BUILDING", "REBUILDING"))]
 EndpointType = Annotated[str, Text(max=128, pattern=r"[\s\S]*")]
@@ -79,6 +93,7 @@ MaxJobExecutionsPerMin = Annotated[Integer, Number(min=1)]
 MaxResults = Annotated[Integer, Number(min=1, max=250)]
 MaximumPerMinute = Annotated[Integer, Number(min=1, max=1000)]
 Message = Annotated[str, Text(max=128, pattern=r"[\s\S]*")]
+MimeType = Annotated[str, Text(min=1)]
 MinimumNumberOfExecutedThings = Annotated[Integer, Number(min=1)]
 NamedShadowIndexingMode = Annotated[str, Text(enum=("OFF", "ON"))]
 NamespaceId = Annotated[str, Text(pattern="[a-zA-Z0-9_-]+", max=64)]
@@ -87,6 +102,7 @@ NumberOfThings = Annotated[Integer, Number(min=1)]
 OTAUpdateDescription = Annotated[str, Text(max=2028, pattern=r"[^\p{C}]+")]
 OTAUpdateId = Annotated[str, Text(min=1, max=128, pattern="[a-zA-Z0-9_-]+")]
 OTAUpdateStatus = Annotated[str, Text(enum=("CREATE_PENDING", "CREATE_IN_PROGRESS", "CREATE_COMPLETE", "CREATE_FAILED", "DELETE_IN_PROGRESS", "DELETE_FAILED"))]
+OutputFormat = Annotated[str, Text(enum=("JSON", "CBOR"))]
 PackageCatalogMaxResults = Annotated[Integer, Number(min=1, max=100)]
 PackageName = Annotated[str, Text(min=1, max=128, pattern="[a-zA-Z0-9-_.]+")]
 PackageVersionAction = Annotated[str, Text(enum=("PUBLISH", "DEPRECATE"))]
@@ -123,10 +139,15 @@ SbomValidationResult = Annotated[str, Text(enum=("FAILED", "SUCCEEDED"))]
 SbomValidationStatus = Annotated[str, Text(enum=("IN_PROGRESS", "FAILED", "SUCCEEDED"))]
 SearchQueryMaxResults = Annotated[Integer, Number(min=1, max=500)]
 ShadowName = Annotated[str, Text(min=1, max=64, pattern="[$a-zA-Z0-9:_-]+")]
+SortOrder = Annotated[str, Text(enum=("ASCENDING", "DESCENDING"))]
+StatusReasonCode = Annotated[str, Text(max=64, pattern="[A-Z0-9_-]+")]
+StatusReasonDescription = Annotated[str, Text(max=1024, pattern=r"[^\p{C}]*")]
 StreamDescription = Annotated[str, Text(max=2028, pattern=r"[^\p{C}]+")]
 StreamId = Annotated[str, Text(min=1, max=128, pattern="[a-zA-Z0-9_-]+")]
 StreamVersion = Annotated[Integer, Number(min=0, max=65535)]
+StringCommandExecutionResult = Annotated[str, Text(min=1)]
 StringDateTime = Annotated[str, Text(min=1, max=64)]
+StringParameterValue = Annotated[str, Text(min=1)]
 TagKey = Annotated[str, Text(min=1, max=128, pattern=r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$")]
 TagValue = Annotated[str, Text(min=0, max=256)]
 TargetArn = Annotated[str, Text(max=2048)]
@@ -146,6 +167,7 @@ ThingName = Annotated[str, Text(min=1, max=128, pattern="[a-zA-Z0-9:_-]+")]
 ThingPrincipalType = Annotated[str, Text(enum=("EXCLUSIVE_THING", "NON_EXCLUSIVE_THING"))]
 ThingTypeDescription = Annotated[str, Text(max=2028, pattern=r"[\p{Graph}\x20]*")]
 ThingTypeName = Annotated[str, Text(min=1, max=128, pattern="[a-zA-Z0-9:_-]+")]
+UnsignedLongParameterValue = Annotated[str, Text(min=1, max=20, pattern="^[0-9]*$")]
 UserPropertyKeyName = Annotated[str, Text(max=128, pattern="[a-zA-Z0-9:$.]+")]
 Value = Annotated[str, Text(min=0, max=4096, pattern=r"[\s\S]*")]
 VersionName = Annotated[str, Text(min=1, max=64, pattern="[a-zA-Z0-9-_.]+")]
@@ -300,6 +322,11 @@ class AwsJobTimeoutConfig(Shape):
     in_progress_timeout_in_minutes: Long | None = None
 
 
+class AwsJsonSubstitutionCommandPreprocessorConfig(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("output_format",)
+    output_format: Required[OutputFormat] = MISSING
+
+
 class BillingGroupMetadata(Shape):
     creation_date: float | None = None
 
@@ -398,6 +425,81 @@ class CodeSigningSignature(Shape):
     inline_document: bytes | None = None
 
 
+class CommandExecutionResult(Shape):
+    s: StringCommandExecutionResult | None = field(default=None, name="S")
+    b: bool | None = field(default=None, name="B")
+    bin: bytes | None = field(default=None, name="BIN")
+
+
+class CommandExecutionSummary(Shape):
+    command_arn: str | None = None
+    execution_id: CommandExecutionId | None = None
+    target_arn: TargetArn | None = None
+    status: CommandExecutionStatus | None = None
+    created_at: float | None = None
+    started_at: float | None = None
+    completed_at: float | None = None
+
+
+class CommandParameter(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("name",)
+    name: Required[CommandParameterName] = MISSING
+    type: CommandParameterType | None = None
+    value: CommandParameterValue | None = None
+    default_value: CommandParameterValue | None = None
+    value_conditions: CommandParameterValueConditionList | None = None
+    description: CommandParameterDescription | None = None
+
+
+class CommandParameterValue(Shape):
+    s: StringParameterValue | None = field(default=None, name="S")
+    b: bool | None = field(default=None, name="B")
+    i: Integer | None = field(default=None, name="I")
+    l: Long | None = field(default=None, name="L")
+    d: Decimal | None = field(default=None, name="D")
+    bin: bytes | None = field(default=None, name="BIN")
+    ul: UnsignedLongParameterValue | None = field(default=None, name="UL")
+
+
+class CommandParameterValueComparisonOperand(Shape):
+    number: StringParameterValue | None = None
+    numbers: CommandParameterValueStringList | None = None
+    string: StringParameterValue | None = None
+    strings: CommandParameterValueStringList | None = None
+    number_range: CommandParameterValueNumberRange | None = None
+
+
+class CommandParameterValueCondition(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("comparison_operator", "operand")
+    comparison_operator: Required[CommandParameterValueComparisonOperator] = MISSING
+    operand: Required[CommandParameterValueComparisonOperand] = MISSING
+
+
+class CommandParameterValueNumberRange(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("min", "max")
+    min: Required[StringParameterValue] = MISSING
+    max: Required[StringParameterValue] = MISSING
+
+
+class CommandPayload(Shape):
+    content: bytes | None = None
+    content_type: MimeType | None = None
+
+
+class CommandPreprocessor(Shape):
+    aws_json_substitution: AwsJsonSubstitutionCommandPreprocessorConfig | None = None
+
+
+class CommandSummary(Shape):
+    command_arn: str | None = None
+    command_id: CommandId | None = None
+    display_name: DisplayName | None = None
+    deprecated: bool | None = None
+    created_at: float | None = None
+    last_updated_at: float | None = None
+    pending_deletion: bool | None = None
+
+
 class Configuration(Shape):
     enabled: bool | None = field(default=None, name="Enabled")
 
@@ -429,6 +531,25 @@ class CreateCertificateFromCsrResponse(Shape):
     certificate_arn: str | None = None
     certificate_id: CertificateId | None = None
     certificate_pem: CertificatePem | None = None
+
+
+class CreateCommandRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("command_id",)
+    command_id: Required[CommandId] = MISSING
+    namespace: CommandNamespace | None = None
+    display_name: DisplayName | None = None
+    description: CommandDescription | None = None
+    payload: CommandPayload | None = None
+    payload_template: CommandPayloadTemplateString | None = None
+    preprocessor: CommandPreprocessor | None = None
+    mandatory_parameters: CommandParameterList | None = None
+    role_arn: RoleArn | None = None
+    tags: list[Tag] | None = None
+
+
+class CreateCommandResponse(Shape):
+    command_id: CommandId | None = None
+    command_arn: str | None = None
 
 
 class CreateDynamicThingGroupRequest(Shape):
@@ -718,6 +839,25 @@ class DeleteCertificateRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("certificate_id",)
     certificate_id: Required[CertificateId] = MISSING
     force_delete: bool | None = None
+
+
+class DeleteCommandExecutionRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("execution_id", "target_arn")
+    execution_id: Required[CommandExecutionId] = MISSING
+    target_arn: Required[TargetArn] = MISSING
+
+
+class DeleteCommandExecutionResponse(Shape):
+    pass
+
+
+class DeleteCommandRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("command_id",)
+    command_id: Required[CommandId] = MISSING
+
+
+class DeleteCommandResponse(Shape):
+    status_code: Integer | None = None
 
 
 class DeleteDynamicThingGroupRequest(Shape):
@@ -1177,6 +1317,51 @@ class GetCardinalityResponse(Shape):
     cardinality: Integer | None = None
 
 
+class GetCommandExecutionRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("execution_id", "target_arn")
+    execution_id: Required[CommandExecutionId] = MISSING
+    target_arn: Required[TargetArn] = MISSING
+    include_result: bool | None = None
+
+
+class GetCommandExecutionResponse(Shape):
+    execution_id: CommandExecutionId | None = None
+    command_arn: str | None = None
+    target_arn: TargetArn | None = None
+    status: CommandExecutionStatus | None = None
+    status_reason: StatusReason | None = None
+    result: CommandExecutionResultMap | None = None
+    parameters: CommandExecutionParameterMap | None = None
+    execution_timeout_seconds: CommandExecutionTimeoutInSeconds | None = None
+    created_at: float | None = None
+    last_updated_at: float | None = None
+    started_at: float | None = None
+    completed_at: float | None = None
+    time_to_live: float | None = None
+
+
+class GetCommandRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("command_id",)
+    command_id: Required[CommandId] = MISSING
+
+
+class GetCommandResponse(Shape):
+    command_id: CommandId | None = None
+    command_arn: str | None = None
+    namespace: CommandNamespace | None = None
+    display_name: DisplayName | None = None
+    description: CommandDescription | None = None
+    mandatory_parameters: CommandParameterList | None = None
+    payload: CommandPayload | None = None
+    payload_template: CommandPayloadTemplateString | None = None
+    preprocessor: CommandPreprocessor | None = None
+    role_arn: RoleArn | None = None
+    created_at: float | None = None
+    last_updated_at: float | None = None
+    deprecated: bool | None = None
+    pending_deletion: bool | None = None
+
+
 class GetEffectivePoliciesRequest(Shape):
     principal: str | None = None
     cognito_identity_pool_id: str | None = None
@@ -1495,6 +1680,36 @@ class ListCertificatesRequest(Shape):
 class ListCertificatesResponse(Shape):
     certificates: list[Certificate] | None = None
     next_marker: Marker | None = None
+
+
+class ListCommandExecutionsRequest(Shape):
+    max_results: CommandMaxResults | None = None
+    next_token: str | None = None
+    namespace: CommandNamespace | None = None
+    status: CommandExecutionStatus | None = None
+    sort_order: SortOrder | None = None
+    started_time_filter: TimeFilter | None = None
+    completed_time_filter: TimeFilter | None = None
+    target_arn: TargetArn | None = None
+    command_arn: str | None = None
+
+
+class ListCommandExecutionsResponse(Shape):
+    command_executions: list[CommandExecutionSummary] | None = None
+    next_token: str | None = None
+
+
+class ListCommandsRequest(Shape):
+    max_results: CommandMaxResults | None = None
+    next_token: str | None = None
+    namespace: CommandNamespace | None = None
+    command_parameter_name: CommandParameterName | None = None
+    sort_order: SortOrder | None = None
+
+
+class ListCommandsResponse(Shape):
+    commands: list[CommandSummary] | None = None
+    next_token: str | None = None
 
 
 class ListIndicesRequest(Shape):
@@ -2134,6 +2349,12 @@ class Statistics(Shape):
     std_deviation: Decimal | None = None
 
 
+class StatusReason(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("reason_code",)
+    reason_code: Required[StatusReasonCode] = MISSING
+    reason_description: StatusReasonDescription | None = None
+
+
 class Stream(Shape):
     stream_id: StreamId | None = None
     file_id: FileId | None = None
@@ -2283,6 +2504,11 @@ class ThingTypeProperties(Shape):
     mqtt5_configuration: Mqtt5Configuration | None = None
 
 
+class TimeFilter(Shape):
+    after: StringDateTime | None = None
+    before: StringDateTime | None = None
+
+
 class TimeoutConfig(Shape):
     in_progress_timeout_in_minutes: Long | None = None
 
@@ -2329,6 +2555,22 @@ class UpdateCertificateRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("certificate_id", "new_status")
     certificate_id: Required[CertificateId] = MISSING
     new_status: Required[CertificateStatus] = MISSING
+
+
+class UpdateCommandRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("command_id",)
+    command_id: Required[CommandId] = MISSING
+    display_name: DisplayName | None = None
+    description: CommandDescription | None = None
+    deprecated: bool | None = None
+
+
+class UpdateCommandResponse(Shape):
+    command_id: CommandId | None = None
+    display_name: DisplayName | None = None
+    description: CommandDescription | None = None
+    deprecated: bool | None = None
+    last_updated_at: float | None = None
 
 
 class UpdateDynamicThingGroupRequest(Shape):
@@ -2495,6 +2737,11 @@ class VersionUpdateByJobsConfig(Shape):
 AbortCriteriaList = Annotated[list[AbortCriteria], Size(min=1)]
 AuthInfos = Annotated[list[AuthInfo], Size(min=1, max=10)]
 AwsJobAbortCriteriaList = Annotated[list[AwsJobAbortCriteria], Size(min=1)]
+CommandExecutionParameterMap = Annotated[dict[CommandParameterName, CommandParameterValue], Size(min=1)]
+CommandExecutionResultMap = Annotated[dict[CommandExecutionResultName, CommandExecutionResult], Size(min=1)]
+CommandParameterList = Annotated[list[CommandParameter], Size(min=1)]
+CommandParameterValueConditionList = Annotated[list[CommandParameterValueCondition], Size(min=1)]
+CommandParameterValueStringList = Annotated[list[StringParameterValue], Size(min=1, max=10)]
 DestinationPackageVersions = Annotated[list[PackageVersionArn], Size(max=25, quota="package_versions_per_job")]
 DetailsMap = Annotated[dict[DetailsKey, DetailsValue], Size(max=10)]
 JobTargets = Annotated[list[TargetArn], Size(min=1)]
@@ -4971,5 +5218,139 @@ OPERATIONS: dict[str, Operation] = {
             ServiceUnavailableException,
         ),
         invalid=InvalidRequestException,
+    ),
+    "CreateCommand": Operation(
+        name="CreateCommand",
+        plane="iot",
+        method="PUT",
+        path="/commands/{commandId}",
+        request=CreateCommandRequest,
+        response=CreateCommandResponse,
+        outside=(
+            label("command_id", "commandId"),
+        ),
+        has_body=True,
+        errors=(
+            ValidationException, ConflictException, ServiceQuotaExceededException, ThrottlingException,
+            InternalServerException,
+        ),
+        invalid=ValidationException,
+    ),
+    "GetCommand": Operation(
+        name="GetCommand",
+        plane="iot",
+        method="GET",
+        path="/commands/{commandId}",
+        request=GetCommandRequest,
+        response=GetCommandResponse,
+        outside=(
+            label("command_id", "commandId"),
+        ),
+        errors=(
+            ValidationException, ResourceNotFoundException, ThrottlingException, InternalServerException,
+        ),
+        invalid=ValidationException,
+    ),
+    "ListCommands": Operation(
+        name="ListCommands",
+        plane="iot",
+        method="GET",
+        path="/commands",
+        request=ListCommandsRequest,
+        response=ListCommandsResponse,
+        outside=(
+            query("max_results", "maxResults", "int"),
+            query("next_token", "nextToken"),
+            query("namespace", "namespace"),
+            query("command_parameter_name", "commandParameterName"),
+            query("sort_order", "sortOrder"),
+        ),
+        errors=(
+            ValidationException, ThrottlingException, InternalServerException,
+        ),
+        invalid=ValidationException,
+    ),
+    "UpdateCommand": Operation(
+        name="UpdateCommand",
+        plane="iot",
+        method="PATCH",
+        path="/commands/{commandId}",
+        request=UpdateCommandRequest,
+        response=UpdateCommandResponse,
+        outside=(
+            label("command_id", "commandId"),
+        ),
+        has_body=True,
+        errors=(
+            ValidationException, ResourceNotFoundException, ConflictException, ThrottlingException,
+            InternalServerException,
+        ),
+        invalid=ValidationException,
+    ),
+    "DeleteCommand": Operation(
+        name="DeleteCommand",
+        plane="iot",
+        method="DELETE",
+        path="/commands/{commandId}",
+        request=DeleteCommandRequest,
+        response=DeleteCommandResponse,
+        response_status="status_code",
+        outside=(
+            label("command_id", "commandId"),
+        ),
+        errors=(
+            ValidationException, ConflictException, ThrottlingException, InternalServerException,
+        ),
+        invalid=ValidationException,
+    ),
+    "GetCommandExecution": Operation(
+        name="GetCommandExecution",
+        plane="iot",
+        method="GET",
+        path="/command-executions/{executionId}",
+        request=GetCommandExecutionRequest,
+        response=GetCommandExecutionResponse,
+        outside=(
+            label("execution_id", "executionId"),
+            query("target_arn", "targetArn"),
+            query("include_result", "includeResult", "bool"),
+        ),
+        errors=(
+            ValidationException, ResourceNotFoundException, ThrottlingException, InternalServerException,
+        ),
+        invalid=ValidationException,
+    ),
+    "ListCommandExecutions": Operation(
+        name="ListCommandExecutions",
+        plane="iot",
+        method="POST",
+        path="/command-executions",
+        request=ListCommandExecutionsRequest,
+        response=ListCommandExecutionsResponse,
+        outside=(
+            query("max_results", "maxResults", "int"),
+            query("next_token", "nextToken"),
+        ),
+        has_body=True,
+        errors=(
+            ValidationException, ResourceNotFoundException, ThrottlingException, InternalServerException,
+        ),
+        invalid=ValidationException,
+    ),
+    "DeleteCommandExecution": Operation(
+        name="DeleteCommandExecution",
+        plane="iot",
+        method="DELETE",
+        path="/command-executions/{executionId}",
+        request=DeleteCommandExecutionRequest,
+        response=DeleteCommandExecutionResponse,
+        outside=(
+            label("execution_id", "executionId"),
+            query("target_arn", "targetArn"),
+        ),
+        errors=(
+            ConflictException, ValidationException, ThrottlingException, InternalServerException,
+        ),
+        invalid=ValidationException,
     ),
 }

@@ -6,21 +6,39 @@ are at the top of ``tools/generate_wire.py``.
 
 from __future__ import annotations
 
-
+from decimal import Decimal
 from typing import Annotated, ClassVar
 
+from msgspec import field
 
 from tidegate.wire.errors import WireError
-from tidegate.wire.shapes import MISSING, Long, Operation, Required, Size, SparseShape, Text
+from tidegate.wire.shapes import MISSING, Integer, Long, Number, Operation, Required, Size, SparseShape, Text
 from tidegate.wire.shapes import label, query
 
+ClientRequestTokenV2 = Annotated[str, Text(min=1, max=64, pattern=r"^[\x21-\x7E]+$")]
+CommandExecutionId = Annotated[str, Text(min=1, max=64, pattern="[a-zA-Z0-9_-]+")]
+CommandExecutionTimeoutInSeconds = Annotated[Long, Number(min=1)]
+CommandParameterName = Annotated[str, Text(min=1, max=192, pattern="^[.$a-zA-Z0-9_-]+$")]
 DescribeJobExecutionJobId = Annotated[str, Text(pattern=r"[a-zA-Z0-9_-]+|^\$next")]
 DetailsKey = Annotated[str, Text(min=1, max=128, pattern="[a-zA-Z0-9:_-]+")]
 DetailsValue = Annotated[str, Text(min=1, pattern=r"[^\p{C}]+", max=1024, multiline=True)]
 JobDocument = Annotated[str, Text(max=32768)]
 JobExecutionStatus = Annotated[str, Text(enum=("QUEUED", "IN_PROGRESS", "SUCCEEDED", "FAILED", "TIMED_OUT", "REJECTED", "REMOVED", "CANCELED"))]
 JobId = Annotated[str, Text(min=1, max=64, pattern="[a-zA-Z0-9_-]+")]
+StringParameterValue = Annotated[str, Text(min=1)]
+TargetArn = Annotated[str, Text(max=2048)]
 ThingName = Annotated[str, Text(min=1, max=128, pattern="[a-zA-Z0-9:_-]+")]
+UnsignedLongParameterValue = Annotated[str, Text(min=1, max=20, pattern="^[0-9]*$")]
+
+
+class CommandParameterValue(SparseShape):
+    s: StringParameterValue | None = field(default=None, name="S")
+    b: bool | None = field(default=None, name="B")
+    i: Integer | None = field(default=None, name="I")
+    l: Long | None = field(default=None, name="L")
+    d: Decimal | None = field(default=None, name="D")
+    bin: bytes | None = field(default=None, name="BIN")
+    ul: UnsignedLongParameterValue | None = field(default=None, name="UL")
 
 
 class DescribeJobExecutionRequest(SparseShape):
@@ -74,6 +92,19 @@ class JobExecutionSummary(SparseShape):
     execution_number: Long | None = None
 
 
+class StartCommandExecutionRequest(SparseShape):
+    __required__: ClassVar[tuple[str, ...]] = ("target_arn", "command_arn")
+    target_arn: Required[TargetArn] = MISSING
+    command_arn: Required[str] = MISSING
+    parameters: CommandExecutionParameterMap | None = None
+    execution_timeout_seconds: CommandExecutionTimeoutInSeconds | None = None
+    client_token: ClientRequestTokenV2 | None = None
+
+
+class StartCommandExecutionResponse(SparseShape):
+    execution_id: CommandExecutionId | None = None
+
+
 class StartNextPendingJobExecutionRequest(SparseShape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_name",)
     thing_name: Required[ThingName] = MISSING
@@ -103,12 +134,25 @@ class UpdateJobExecutionResponse(SparseShape):
     job_document: JobDocument | None = None
 
 
+CommandExecutionParameterMap = Annotated[dict[CommandParameterName, CommandParameterValue], Size(min=1)]
 DetailsMap = Annotated[dict[DetailsKey, DetailsValue], Size(max=10)]
 
 
 class CertificateValidationException(WireError):
     code = "CertificateValidationException"
     http_status = 400
+    plane = "iot-jobs-data"
+
+
+class ConflictException(WireError):
+    code = "ConflictException"
+    http_status = 409
+    plane = "iot-jobs-data"
+
+
+class InternalServerException(WireError):
+    code = "InternalServerException"
+    http_status = 500
     plane = "iot-jobs-data"
 
 
@@ -130,6 +174,12 @@ class ResourceNotFoundException(WireError):
     plane = "iot-jobs-data"
 
 
+class ServiceQuotaExceededException(WireError):
+    code = "ServiceQuotaExceededException"
+    http_status = 402
+    plane = "iot-jobs-data"
+
+
 class ServiceUnavailableException(WireError):
     code = "ServiceUnavailableException"
     http_status = 503
@@ -145,6 +195,12 @@ class TerminalStateException(WireError):
 class ThrottlingException(WireError):
     code = "ThrottlingException"
     http_status = 429
+    plane = "iot-jobs-data"
+
+
+class ValidationException(WireError):
+    code = "ValidationException"
+    http_status = 400
     plane = "iot-jobs-data"
 
 
@@ -218,5 +274,19 @@ OPERATIONS: dict[str, Operation] = {
             CertificateValidationException, InvalidStateTransitionException,
         ),
         invalid=InvalidRequestException,
+    ),
+    "StartCommandExecution": Operation(
+        name="StartCommandExecution",
+        plane="iot-jobs-data",
+        method="POST",
+        path="/command-executions",
+        request=StartCommandExecutionRequest,
+        response=StartCommandExecutionResponse,
+        has_body=True,
+        errors=(
+            ValidationException, ResourceNotFoundException, ConflictException, ThrottlingException,
+            ServiceQuotaExceededException, InternalServerException,
+        ),
+        invalid=ValidationException,
     ),
 }

@@ -27,6 +27,7 @@ TRANSLATIONS: dict[str, str] = {
     r"(0x)?[a-fA-F0-9]+": r"(0x)?[a-fA-F0-9]+",
     r"[$a-zA-Z0-9:_-]+": r"[$a-zA-Z0-9:_-]+",
     r"[0-9]+": r"[0-9]+",
+    r"[A-Z0-9_-]+": r"[A-Z0-9_-]+",
     r"[A-Za-z0-9+/]+={0,2}": r"[A-Za-z0-9+/]+={0,2}",
     r"[\p{Graph}\x20]*": r"[\x20-\x7e]*",
     r"[\p{Upper}\p{Digit}_]+": r"[A-Z0-9_]+",
@@ -43,6 +44,9 @@ TRANSLATIONS: dict[str, str] = {
     r"[a-zA-Z0-9_.,@/:#=\[\]-]*": r"[a-zA-Z0-9_.,@/:#=\[\]-]*",
     r"\S{36,64}": r"[^ \t\n\x0b\f\r]{36,64}",
     r"^[0-9-]+$": r"[0-9-]+",
+    r"^[.$a-zA-Z0-9_-]+$": r"[.$a-zA-Z0-9_-]+",
+    r"^[0-9]*$": r"[0-9]*",
+    r"^[\x21-\x7E]+$": r"[\x21-\x7e]+",
     r"^[0-9A-Za-z_-]+$": r"[0-9A-Za-z_-]+",
     # Where the dot is a digit all is digits: said apart, or the dot would be looked for in every place.
     r"^[1-9]+.[0-9]+": rf"[1-9][0-9]{{2,}}|[1-9]+(?![0-9]){_ANY_IN_LINE}[0-9]+",

@@ -30,6 +30,8 @@ Answer = tuple[int, Headers, bytes]
 CONTENT_TYPE = (b"Content-Type", b"application/json")
 NO_STORE = (b"Cache-Control", b"no-store")
 
+NO_CONTENT = 204
+
 NUL_REFUSED = "The request contains the character NUL, which no value may have."
 """[R] Most patterns of the model exclude it. Where the model has none it is refused too: PostgreSQL cannot store it."""
 
@@ -179,6 +181,9 @@ _READERS: dict[str, Callable[[str], object]] = {
 
 def encode(operation: Operation, response: msgspec.Struct | None) -> Answer:
     """The successful answer of an operation. None where the operation has no output: an empty object."""
+    if operation.response_status is not None:
+        status = getattr(response, operation.response_status)
+        return (status, [], b"") if status == NO_CONTENT else (status, [CONTENT_TYPE], b"{}")
     if response is None:
         body = b"{}"
     elif operation.response_payload is not None:

@@ -126,6 +126,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """The request member that is the raw body."""
     response_payload: str | None = None
     """The response member that is the raw body."""
+    response_status: str | None = None
+    """The response member that travels as the status alone (DeleteCommand)."""
     sensitive: bool = False
     """The model marks a member of the response as not to be shown (private keys): no cache may keep it."""
     errors: tuple[type[WireError], ...] = ()

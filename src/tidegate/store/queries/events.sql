@@ -20,8 +20,12 @@ INSERT INTO event_outbox (scope_id, topic, message) VALUES (:scope, :topic, :mes
 INSERT INTO event_outbox (scope_id, topic, thing_name, message)
 SELECT scope_id, CAST(:topic AS TEXT), name, CAST(:message AS TEXT) FROM thing WHERE id = :thing;
 
+-- name: event_put_message
+INSERT INTO event_outbox (scope_id, topic, message, payload, content_type, expires_at)
+VALUES (:scope, :topic, '', :payload, :content_type, :expires_at);
+
 -- name: event_list
-SELECT e.id, s.account, s.region, e.topic, e.thing_name, e.message
+SELECT e.id, s.account, s.region, e.topic, e.thing_name, e.message, e.payload, e.content_type, e.expires_at
 FROM event_outbox e JOIN scope s ON s.id = e.scope_id
 WHERE e.id > :after ORDER BY e.id LIMIT :limit;
 
