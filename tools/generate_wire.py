@@ -68,7 +68,7 @@ AssociateSbomWithPackageVersion DisassociateSbomFromPackageVersion ListSbomValid
 PROVISIONING = """
 CreateProvisioningTemplate DescribeProvisioningTemplate UpdateProvisioningTemplate DeleteProvisioningTemplate
 ListProvisioningTemplates CreateProvisioningTemplateVersion DescribeProvisioningTemplateVersion
-ListProvisioningTemplateVersions DeleteProvisioningTemplateVersion RegisterThing
+ListProvisioningTemplateVersions DeleteProvisioningTemplateVersion CreateProvisioningClaim RegisterThing
 """.split()
 STREAMS = """
 CreateStream DescribeStream UpdateStream DeleteStream ListStreams

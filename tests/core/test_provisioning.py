@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate.core import texts
-from tidegate.core.provisioning import functions, plan, refusals, template
+from tidegate.core.provisioning import functions, hook, plan, refusals, template
 from tidegate.core.provisioning.refusals import RefusedError
 from tidegate.core.provisioning.template import CERTIFICATE_ID, InvalidTemplateError, Kind, Override
 
@@ -23,7 +23,7 @@ def body(**sections: Any) -> str:
     return json.dumps({"Resources": {"certificate": CERTIFICATE}, **sections})
 
 
-def configured(value: Any, *, given: dict[str, str] | None = None, **sections: Any) -> str:
+def configured(value: Any, *, given: dict[str, Any] | None = None, **sections: Any) -> str:
     """What a value in the place of a device's configuration comes to."""
     parameters = {"a": {"Type": "String"}, "b": {"Type": "String", "Default": "two"}}
     text = body(**{"Parameters": parameters, "DeviceConfiguration": {"x": value}, **sections})
@@ -337,3 +337,49 @@ def test_a_certificate_without_a_part_of_its_name_that_the_template_declares() -
     assert plan.evaluate(found, {}, known).certificate is not None
     with pytest.raises(RefusedError, match=texts.provisioning.unresolved(name)):
         plan.evaluate(found, {}, {CERTIFICATE_ID: "id"})
+
+
+# --- hooks ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("allows", ["true", '"true"', '"TRUE"', "1", "-1", "0.5"])
+def test_a_hook_that_allows(allows: str) -> None:
+    assert hook.overrides(f'{{"allowProvisioning":{allows}}}'.encode()) == {}
+
+
+@pytest.mark.parametrize("allows", ["false", '"yes"', '""', "0", "0.0", "null", "[]", "{}", "[true]"])
+def test_a_hook_that_does_not(allows: str) -> None:
+    with pytest.raises(RefusedError) as error:
+        hook.overrides(f'{{"allowProvisioning":{allows},"parameterOverrides":[]}}'.encode())
+    assert (error.value.reason, error.value.status, error.value.message) == ("AccessDenied", 403, "Access Denied")
+
+
+def test_parameters_of_a_hook() -> None:
+    answer = b'{"allowProvisioning":true,"parameterOverrides":{"a":"x","b":5,"c":true,"d":null,"e":1.5}}'
+    assert hook.overrides(answer) == {"a": "x", "b": "5", "c": "true", "d": None, "e": "1.5"}
+    assert hook.overrides(b'{"allowProvisioning":true,"parameterOverrides":null}') == {}
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (b"", texts.provisioning.HOOK_SILENT),
+        (b" null\n", texts.provisioning.HOOK_SILENT),
+        (b"true", texts.provisioning.HOOK_UNREADABLE),
+        (b"OK", texts.provisioning.HOOK_UNREADABLE),
+        (b"[" * 5000, texts.provisioning.HOOK_UNREADABLE),
+        (b"\xff", texts.provisioning.HOOK_UNREADABLE),
+        (b'{"allowProvisioning":true,"parameterOverrides":[]}', texts.provisioning.HOOK_UNREADABLE),
+        (b'{"allowProvisioning":true,"parameterOverrides":{"a":{}}}', texts.provisioning.HOOK_UNREADABLE),
+        (b'{"allowProvisioning":true,"parameterOverrides":{"a":[]}}', texts.provisioning.HOOK_UNREADABLE),
+    ],
+)
+def test_an_answer_that_says_nothing(answer: bytes, message: str) -> None:
+    with pytest.raises(RefusedError) as error:
+        hook.overrides(answer)
+    assert (error.value.reason, error.value.message) == ("InvalidResult", message)
+
+
+def test_a_value_that_a_hook_takes_away_is_not_the_default() -> None:
+    with pytest.raises(RefusedError, match=texts.provisioning.unresolved("b")):
+        configured({"Ref": "b"}, given={"b": None})

@@ -14,7 +14,8 @@ from tests.ops.x509_samples import SampleAuthority, make_key, signing_request
 from tidegate.core import texts
 from tidegate.core.provisioning import refusals
 from tidegate.core.provisioning.refusals import RefusedError
-from tidegate.ops import audit, fleet_provisioning, sweeps
+from tidegate.net.hooks import Hook, HookFaultError
+from tidegate.ops import audit, fleet_provisioning, identity, sweeps
 from tidegate.ops.call import Call, Limits, Origin
 from tidegate.ops.effects import EngineDue, PrincipalChanged
 from tidegate.ops.fleet_provisioning import KeysRequest, Offered, RegisterRequest, SigningRequest
@@ -22,6 +23,7 @@ from tidegate.ops.handler import Consulted, Handler, Prepared
 from tidegate.ops.provisioning import Applied
 from tidegate.store import provisioning, scopes
 from tidegate.store.database import Database, transact
+from tidegate.wire import iot
 
 CLAIM = "c" * 64
 HOUR = 3_600_000
@@ -224,6 +226,103 @@ def test_a_device_names_no_other_certificate(run: Run, ask: Ask) -> None:
     attempt = {"SerialNumber": "7", "AWS::IoT::Certificate::Id": other.certificate_id}
     ask(fleet_provisioning.REGISTER, RegisterRequest("u", mine.token, attempt))
     assert (status(run, mine.certificate_id), status(run, other.certificate_id)) == ("ACTIVE", "PENDING_ACTIVATION")
+
+
+# --- hooks ----------------------------------------------------------------------------------------------------------
+
+HOOK = "arn:aws:lambda:eu-west-1:123456789012:function:check"
+
+
+def test_what_a_hook_is_asked_and_what_it_changes(run: Run, ask: Ask, claim: Call, database: Database) -> None:
+    where = Hook("http://127.0.0.1:9/")
+    hooked = claim._replace(hooks={HOOK: where})
+    make(run, enabled=True, call=hooked, pre_provisioning_hook=iot.ProvisioningHook(target_arn=HOOK))
+    offered, handler = keys(ask), fleet_provisioning.REGISTER
+    request = RegisterRequest("t", offered.token, {"SerialNumber": "7"})
+    found = database.read(lambda tx: handler.look(tx, hooked, request))
+    question = handler.question(hooked, request, found)
+    assert question is not None
+    assert (question.hook, question.timeout_s) == (where, 5)
+    assert json.loads(question.body) == {
+        "claimCertificateId": CLAIM,
+        "certificateId": offered.certificate_id,
+        "certificatePem": offered.certificate_pem,
+        "templateArn": "arn:aws:iot:eu-west-1:123456789012:provisioningtemplate/t",
+        "clientId": "factory",
+        "parameters": {"SerialNumber": "7"},
+    }
+    answer = handler.read(b'{"allowProvisioning":true,"parameterOverrides":{"SerialNumber":"8"}}')
+    transact(database, handler.transaction(hooked, request, answer))
+    assert [thing.thing_name for thing in run("ListThings").things] == ["device-8"]
+    with pytest.raises(RefusedError) as error:
+        handler.read(HookFaultError("no answer within 5 s"))
+    assert (error.value.reason, error.value.detail) == (refusals.INVOCATION_ERROR, "no answer within 5 s")
+    with pytest.raises(RefusedError) as error:  # started without --hook since
+        handler.question(claim, request, found)
+    assert error.value.message == "Access denied while invoking Lambda function"
+    # Deleted while the hook was asked.
+    run("DeleteProvisioningTemplate", template_name="t")
+    with pytest.raises(RefusedError) as error:
+        database.commit([handler.transaction(hooked, request, answer)])[0].result()
+    assert error.value.reason == refusals.INVALID_TEMPLATE
+
+
+# --- claims ---------------------------------------------------------------------------------------------------------
+
+
+def claimed(run: Run, claim: Call, **more: Any) -> Any:
+    return run("CreateProvisioningClaim", call=claim, template_name="t", **more)
+
+
+def test_create_provisioning_claim(run: Run, claim: Call, database: Database) -> None:
+    make(run, enabled=True)
+    effects: list[Any] = []
+    made = claimed(run, claim, effects=effects)
+    assert made.expiration == (NOW + 300_000) / 1000
+    assert effects == [EngineDue(NOW + 300_000)]
+    assert "PRIVATE KEY" in made.key_pair.private_key
+    assert run("ListCertificates").certificates == []
+    with pytest.raises(iot.ResourceNotFoundException):
+        run("DescribeCertificate", certificate_id=made.certificate_id)
+
+    def load(at: int, client_id: str | None = "anything") -> identity.Device | None:
+        return database.read(lambda tx: identity.load(tx, made.certificate_id, client_id=client_id, service_now=at))
+
+    device = load(NOW + 299_999)
+    assert device is not None
+    bound = device.bind("anything", "127.0.0.1", lambda: NOW)
+    assert bound.allows("iot:Connect", "client/anything")
+    for topic in (
+        "certificates/create/cbor",
+        "certificates/create-from-csr/json",
+        "provisioning-templates/t/provision/json",
+    ):
+        assert bound.allows("iot:Publish", f"topic/$aws/{topic}")
+        assert bound.allows("iot:Receive", f"topic/$aws/{topic}/accepted")
+        assert bound.allows("iot:Subscribe", f"topicfilter/$aws/{topic}/+")
+    for topic in ("$aws/provisioning-templates/other/provision/json", "$aws/things/t/jobs/get", "a", "#"):
+        assert not bound.allows("iot:Publish", f"topic/{topic}")
+        assert not bound.allows("iot:Subscribe", f"topicfilter/{topic}")
+    assert load(NOW + 300_000) is None
+    assert load(NOW, None) is None  # over HTTPS it is nobody
+    outcome = database.commit([lambda tx: sweeps.sweep(tx, NOW + 300_000, Limits())])[0]
+    assert outcome.effects == [PrincipalChanged(claim.scope, made.certificate_id)]
+    assert load(NOW) is None
+
+
+def test_claims_end_with_their_template(run: Run, claim: Call) -> None:
+    make(run)
+    made, effects = claimed(run, claim), list[Any]()
+    run("DeleteProvisioningTemplate", template_name="t", effects=effects)
+    assert effects == [PrincipalChanged(claim.scope, made.certificate_id)]
+
+
+def test_claims_that_there_are_not(run: Run, claim: Call) -> None:
+    with pytest.raises(iot.ResourceNotFoundException):
+        claimed(run, claim)
+    make(run, type="JITP")
+    with pytest.raises(iot.InvalidRequestException):
+        claimed(run, claim)
 
 
 # --- what is over ---------------------------------------------------------------------------------------------------

@@ -167,6 +167,7 @@ _CONTROL: Final[dict[str, tuple[str, ...]]] = {
     "DescribeProvisioningTemplateVersion": (_PROVISIONING,),
     "ListProvisioningTemplateVersions": (_PROVISIONING,),
     "DeleteProvisioningTemplateVersion": (_PROVISIONING,),
+    "CreateProvisioningClaim": (_PROVISIONING,),
     "RegisterThing": (),
     # Software packages
     "CreatePackage": (_NAMED_PACKAGE,),

@@ -95,6 +95,7 @@ class Devices:
             server_name=server_name,
             client_id=client_id,
             partition=partition,
+            service_now=self._service.clock.now(),
         )
         device = await holders.device(self._service.unit, load)
         return None if device is None else DeviceIdentity(device, peer, self._service.clock.now, ends=ends)

@@ -118,12 +118,13 @@ def _tell(asked: Asked, call: Call, error: WireError, sparing: Sparing) -> None:
     """One line of the log that says why, and what to do: nobody sees the device's own."""
     refused = _as_refusal(error)
     sparing.warning(
-        "client %r with certificate %s was refused at %s: %s, %s; %s",
+        "client %r with certificate %s was refused at %s: %s, %s%s; %s",
         call.origin.client_id,
         call.principal,
         asked.topic,
         refused.reason,
         refused.message,
+        f" ({refused.detail})" if refused.detail else "",
         _ADVICE.get(refused.reason, "see the lines before"),
         kind=refused.reason,
     )

@@ -51,12 +51,17 @@ class Hook(NamedTuple):
 def parse(text: str) -> tuple[str, Hook]:
     """``ARN=URL``, and behind ``#`` what goes with it: ``…#secret=FILE&ca=FILE``. Reads the files.
 
+    ``ARN=list:FILE`` is no service but a list (``allow_list``).
+
     Raises:
         ValueError: it is not that, with what is wrong.
         OSError: a file cannot be read.
     """
     arn, equals, address = text.partition("=")
     parts = urlsplit(address)
+    if equals and arn.startswith("arn:") and parts.scheme == "list" and parts.path and not parts.netloc:
+        Path(parts.path).open("rb").close()
+        return arn, Hook(address)
     if not equals or not arn.startswith("arn:") or parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"{text!r} is not ARN=http(s)://HOST[:PORT]/PATH")
     if parts.username or parts.password:

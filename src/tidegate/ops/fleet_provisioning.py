@@ -16,17 +16,17 @@ from typing import Final, NamedTuple
 import msgspec
 
 from tidegate.core import texts
+from tidegate.core.provisioning import hook, refusals
 from tidegate.core.provisioning import plan as planning
-from tidegate.core.provisioning import refusals
 from tidegate.core.provisioning import template as language
 from tidegate.core.provisioning.plan import Plan
 from tidegate.core.provisioning.refusals import RefusedError
 from tidegate.core.provisioning.template import CERTIFICATE_ID, Kind
 from tidegate.net.hooks import HookFaultError
-from tidegate.ops import audit, certificates, provisioning
+from tidegate.ops import audit, certificates, provisioning, provisioning_templates
 from tidegate.ops.call import Call
 from tidegate.ops.effects import EngineDue, PrincipalChanged
-from tidegate.ops.handler import Consulted, Prepared, Question
+from tidegate.ops.handler import Consulted, Handlers, Prepared, Question
 from tidegate.ops.provisioning import Applied
 from tidegate.pki import certificates as x509
 from tidegate.store import certificates as stored_certificates
@@ -34,9 +34,14 @@ from tidegate.store import provisioning as stored
 from tidegate.store import provisioning_templates as templates
 from tidegate.store.certificates import Certificate
 from tidegate.store.database import Tx
+from tidegate.wire import iot
 from tidegate.wire.errors import WireError
 
+HOOK_SECONDS = 5.0
+"""In which a hook must answer (reach reference 3.7)."""
 TOKEN_LIFE: Final = 3_600_000
+"""Milliseconds (reach reference 3.1)."""
+CLAIM_LIFE: Final = 300_000
 """Milliseconds (reach reference 3.1)."""
 _TOKEN_LENGTH: Final = 128
 _PENDING: Final = "PENDING_ACTIVATION"
@@ -139,19 +144,37 @@ def _look(tx: Tx, call: Call, request: RegisterRequest) -> Found:
     return Found(template, version.body, certificate)
 
 
-def _question(_call: Call, _request: RegisterRequest, _found: Found) -> Question | None:
-    return None
+def _question(call: Call, request: RegisterRequest, found: Found) -> Question | None:
+    """What the template's hook is asked, if it has one."""
+    name = found.template.hook
+    if name is None:
+        return None
+    where = call.hooks.get(name)
+    if where is None:  # the server was started without it since the template was made
+        detail = f"no --hook names {name}"
+        raise RefusedError(refusals.INVOCATION_ERROR, texts.provisioning.HOOK_NOT_PERMITTED, detail=detail)
+    asked = hook.Asked(
+        claim_certificate_id=call.principal,
+        certificate_id=found.certificate.certificate_id,
+        certificate_pem=found.certificate.pem,
+        template_arn=provisioning_templates.arn(call, found.template.name),
+        client_id=call.origin.client_id,
+        parameters=request.parameters,
+    )
+    return Question(where, msgspec.json.encode(asked), HOOK_SECONDS)
 
 
-def _read(_answer: bytes | HookFaultError | None) -> dict[str, str | None]:
-    return {}
+def _read(answer: bytes | HookFaultError | None) -> dict[str, str | None]:
+    if isinstance(answer, HookFaultError):
+        message = texts.provisioning.HOOK_UNREACHED
+        raise RefusedError(refusals.INVOCATION_ERROR, message, detail=str(answer)) from answer
+    return {} if answer is None else hook.overrides(answer)
 
 
 def _register(tx: Tx, call: Call, request: RegisterRequest, overrides: Mapping[str, str | None]) -> Applied:
     # Looked up again: while the hook was asked, a certificate may have been deleted or a template disabled.
     found = _look(tx, call, request)
-    parameters = {**request.parameters, **overrides}
-    given = {name: value for name, value in parameters.items() if value is not None}
+    given = {**request.parameters, **overrides}
     certificate_id = found.certificate.certificate_id
     parsed = language.parse(found.body, Kind.FLEET)
     plan = planning.evaluate(parsed, given, {CERTIFICATE_ID: certificate_id})
@@ -175,6 +198,36 @@ def _failed(call: Call, reason: str) -> RefusedError:
     return RefusedError(refusals.PROVISIONING_FAILED, message)
 
 
+# --- claims ---------------------------------------------------------------------------------------------------------
+
+
+def _prepare_claim(call: Call, _request: iot.CreateProvisioningClaimRequest, _found: None) -> certificates.Issued:
+    return certificates.issue_keys(call, lasts_ms=CLAIM_LIFE)
+
+
+def create_provisioning_claim(
+    tx: Tx, call: Call, request: iot.CreateProvisioningClaimRequest, issued: certificates.Issued
+) -> iot.CreateProvisioningClaimResponse:
+    """A certificate of five minutes, in no list, that provisions by this template and does nothing else.
+
+    Its policy is none that is stored (``ops.identity``). It ends by both clocks: TLS judges its dates by the wall
+    clock, the engine its five minutes by the service's.
+    """
+    found = provisioning_templates.named(tx, call, request.template_name)
+    if found.type != Kind.FLEET:
+        raise iot.InvalidRequestException(texts.provisioning.claim_of_jitp(found.name))
+    made, end = issued.certificate, call.now + CLAIM_LIFE
+    claim = stored.NewClaim(made.certificate_id, found.id, made.pem, made.not_before, made.not_after, end)
+    stored.put_claim(tx, call.scope, claim)
+    tx.effects.append(EngineDue(end))
+    return iot.CreateProvisioningClaimResponse(
+        certificate_id=made.certificate_id,
+        certificate_pem=made.pem,
+        key_pair=iot.KeyPair(public_key=issued.keys.public_pem, private_key=issued.keys.private_pem),
+        expiration=end / 1000,
+    )
+
+
 # --- what is over ---------------------------------------------------------------------------------------------------
 
 
@@ -186,4 +239,5 @@ def expire(tx: Tx, now: int) -> None:
 
 CREATE_KEYS: Final = Prepared(_create_keys, prepare=_prepare_keys)
 CREATE_FROM_CSR: Final = Prepared(_create_from_request, prepare=_prepare_signature)
+HANDLERS: Handlers = {("iot", "CreateProvisioningClaim"): Prepared(create_provisioning_claim, prepare=_prepare_claim)}
 REGISTER: Final = Consulted(_register, look=_look, question=_question, read=_read)

@@ -21,7 +21,7 @@ from tidegate.clock import Millis
 from tidegate.core import contexts, policy
 from tidegate.core.contexts import Place
 from tidegate.pki import certificates as x509
-from tidegate.store import certificates, policies
+from tidegate.store import certificates, policies, provisioning
 from tidegate.store.database import Tx
 
 _OF_CONNECT: Final = frozenset({"iot:connectattributes", "iot:lastwilltopic"})
@@ -38,6 +38,13 @@ _TOO_MUCH: Final = (
         f"(policies of its thing groups: more than {MOST_OF_GROUPS} characters)",
     ),
 )
+_CLAIM_POLICY: Final = """{"Version": "2012-10-17", "Statement": [
+  {"Effect": "Allow", "Action": "iot:Connect", "Resource": "*"},
+  {"Effect": "Allow", "Action": ["iot:Publish", "iot:Receive", "iot:Subscribe"], "Resource": [
+    "HEADtopic*/$aws/certificates/create/*",
+    "HEADtopic*/$aws/certificates/create-from-csr/*",
+    "HEADtopic*/$aws/provisioning-templates/TEMPLATE/provision/*"]}]}"""
+"""What a claim certificate may do without any policy of its own (reach reference 3.8)."""
 _ATTRIBUTES: msgspec.json.Decoder[dict[str, str]] = msgspec.json.Decoder(dict[str, str])
 
 
@@ -194,6 +201,7 @@ def load(
     client_id: str | None = None,
     partition: str = "aws",
     unread: int | None = None,
+    service_now: Millis | None = None,
 ) -> Device | None:
     """The device that presented a certificate; None if the scope it means does not know it as ACTIVE, or not now.
 
@@ -208,16 +216,53 @@ def load(
         server_name: the host name the client asked for (SNI), by which it says which of several scopes it means.
         client_id: MQTT's; None over HTTPS.
         partition: of the ARNs.
+        service_now: epoch ms of the service's clock, for certificates of CreateProvisioningClaim; None: not they.
         unread: characters of policies that may be parsed here; None: however many.
 
     Raises:
         UnreadError: more than that are yet to be parsed.
     """
     owner = meant(certificates.owners(tx, certificate_id), server_name)
+    if owner is None and service_now is not None and client_id is not None:
+        return _claimant(tx, certificate_id, client_id, server_name, partition, now, service_now)
     if owner is None or owner.status != "ACTIVE" or not (now is None or in_force(owner, now)):
         return None
     return held(
         tx, owner, certificate_id, server_name=server_name, client_id=client_id, partition=partition, unread=unread
+    )
+
+
+def _claimant(
+    tx: Tx,
+    certificate_id: str,
+    client_id: str,
+    server_name: str | None,
+    partition: str,
+    now: Millis | None,
+    service_now: Millis,
+) -> Device | None:
+    """The holder of a claim certificate, which may be provisioned by its template and nothing else."""
+    claim = provisioning.claim(tx, certificate_id)
+    if (
+        claim is None
+        or claim.expires_at <= service_now
+        or not (now is None or claim.not_before <= now < claim.not_after)
+    ):
+        return None
+    head = f"arn:{partition}:iot:{claim.region}:{claim.account}:"
+    document = _CLAIM_POLICY.replace("HEAD", head).replace("TEMPLATE", claim.template)
+    return Device(
+        scope=claim.scope,
+        account=claim.account,
+        region=claim.region,
+        partition=partition,
+        certificate_id=certificate_id,
+        server_name=server_name,
+        client_id=client_id,
+        variables={},
+        things=(),
+        policies=(_parse(policies.InForce("provisioning claim", document, 1)),),
+        not_after=claim.not_after,
     )
 
 

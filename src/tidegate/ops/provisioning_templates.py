@@ -5,25 +5,25 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from tidegate.core import checks, texts
 from tidegate.core.audit import Image
+from tidegate.core.provisioning import hook as hooks
 from tidegate.core.provisioning import template as language
 from tidegate.core.provisioning.template import InvalidTemplateError, Kind
 from tidegate.ops import tags
 from tidegate.ops.call import Call
+from tidegate.ops.effects import PrincipalChanged
 from tidegate.ops.handler import Handlers, Read, Write
 from tidegate.ops.paging import following, page
+from tidegate.store import provisioning as stored_provisioning
 from tidegate.store import provisioning_templates as templates
 from tidegate.store import tags as stored_tags
 from tidegate.store.database import Tx
 from tidegate.store.provisioning_templates import NewTemplate, Template
 from tidegate.wire import iot
 from tidegate.wire.timestamps import seconds
-
-HOOK_VERSION: Final = "2020-04-01"
-
 
 # --- templates ------------------------------------------------------------------------------------------------------
 
@@ -75,7 +75,9 @@ def describe_provisioning_template(
         template_body=body_of(tx, found),
         enabled=bool(found.enabled),
         provisioning_role_arn=found.role_arn,
-        pre_provisioning_hook=iot.ProvisioningHook(payload_version=HOOK_VERSION, target_arn=hook) if hook else None,
+        pre_provisioning_hook=iot.ProvisioningHook(payload_version=hooks.PAYLOAD_VERSION, target_arn=hook)
+        if hook
+        else None,
         type=found.type,
     )
 
@@ -112,6 +114,8 @@ def delete_provisioning_template(
     found = templates.get(tx, call.scope, request.template_name)
     if found is None:
         raise iot.ResourceNotFoundException(texts.provisioning.TEMPLATE_TO_DELETE_MISSING)
+    gone = stored_provisioning.delete_claims(tx, found.id)
+    tx.effects += [PrincipalChanged(each.scope, each.certificate_id) for each in gone]
     templates.delete(tx, found)
     stored_tags.delete_all(tx, call.scope, arn(call, found.name))
     return iot.DeleteProvisioningTemplateResponse()
@@ -268,8 +272,8 @@ def _hook_problems(call: Call, kind: Kind, hook: iot.ProvisioningHook | None) ->
     if kind is not Kind.FLEET:
         return [texts.provisioning.hook_unsupported(kind)]
     wrong = []
-    if hook.payload_version not in (None, HOOK_VERSION):
-        wrong.append(texts.provisioning.hook_version_unsupported(HOOK_VERSION))
+    if hook.payload_version not in (None, hooks.PAYLOAD_VERSION):
+        wrong.append(texts.provisioning.hook_version_unsupported(hooks.PAYLOAD_VERSION))
     if hook.target_arn not in call.hooks:  # a template must not look protected without being so
         wrong.append(texts.provisioning.hook_unknown(hook.target_arn))
     return wrong

@@ -720,6 +720,18 @@ class CreatePolicyVersionResponse(Shape):
     is_default_version: bool | None = None
 
 
+class CreateProvisioningClaimRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("template_name",)
+    template_name: Required[TemplateName] = MISSING
+
+
+class CreateProvisioningClaimResponse(Shape):
+    certificate_id: CertificateId | None = None
+    certificate_pem: CertificatePem | None = None
+    key_pair: KeyPair | None = None
+    expiration: float | None = None
+
+
 class CreateProvisioningTemplateRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("template_name", "template_body", "provisioning_role_arn")
     template_name: Required[TemplateName] = MISSING
@@ -5047,6 +5059,23 @@ OPERATIONS: dict[str, Operation] = {
         errors=(
             InternalFailureException, InvalidRequestException, ThrottlingException, ResourceNotFoundException,
             UnauthorizedException, ConflictingResourceUpdateException, DeleteConflictException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "CreateProvisioningClaim": Operation(
+        name="CreateProvisioningClaim",
+        plane="iot",
+        method="POST",
+        path="/provisioning-templates/{templateName}/provisioning-claim",
+        request=CreateProvisioningClaimRequest,
+        response=CreateProvisioningClaimResponse,
+        sensitive=True,
+        outside=(
+            label("template_name", "templateName"),
+        ),
+        errors=(
+            InvalidRequestException, ResourceNotFoundException, ThrottlingException, UnauthorizedException,
+            ServiceUnavailableException, InternalFailureException,
         ),
         invalid=InvalidRequestException,
     ),

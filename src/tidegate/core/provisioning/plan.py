@@ -60,12 +60,12 @@ class Plan(NamedTuple):
     device_configuration: dict[str, str]
 
 
-def evaluate(found: Template, given: Mapping[str, str], predefined: Mapping[str, str]) -> Plan:
+def evaluate(found: Template, given: Mapping[str, str | None], predefined: Mapping[str, str]) -> Plan:
     """The plan for a device.
 
     Args:
         found: the template.
-        given: the parameters that came with the request, after the hook.
+        given: the parameters that came with the request, after the hook; None leaves one without value.
         predefined: what the service says; nobody overrides it.
 
     Raises:
@@ -77,7 +77,8 @@ def evaluate(found: Template, given: Mapping[str, str], predefined: Mapping[str,
         raise RefusedError(INVALID_PARAMETERS, texts.provisioning.unresolved(lacking[0]))
     defaults = {name: value for name, value in found.parameters.items() if value is not None}
     named = {name: value for name, value in given.items() if name in found.parameters}
-    evaluation = Evaluation({**defaults, **named, **predefined}, found.maps)
+    values = {name: value for name, value in {**defaults, **named}.items() if value is not None}
+    evaluation = Evaluation({**values, **predefined}, found.maps)
     return Plan(
         None if found.thing is None else _thing(found.thing, evaluation),
         None if found.certificate is None else _certificate(found.certificate, evaluation),

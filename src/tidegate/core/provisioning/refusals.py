@@ -25,9 +25,11 @@ class RefusedError(WireError):
 
     by_a_part = True
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: str, message: str, *, detail: str = "") -> None:
+        """``detail`` is for the log alone."""
         super().__init__(message)
         self.reason = reason
+        self.detail = detail
 
     @property
     def status(self) -> int:

@@ -71,11 +71,6 @@ def claim_of_jitp(name: str) -> str:
     return f"Template {name} is of type JITP: nobody claims by it."
 
 
-def claim_disabled(name: str) -> str:
-    """[R] CreateProvisioningClaim."""
-    return f"Template {name} is not enabled."
-
-
 def not_jitp(name: str) -> str:
     """[R] ``registrationConfig.templateName`` of an authority."""
     return f"Template {name} is not of type JITP."
