@@ -38,7 +38,7 @@ from tidegate.mqtt.plane import Publisher, Reply, Signer
 from tidegate.mqtt.reserved import Claim
 from tidegate.mqtt.session import Message, Session
 from tidegate.mqtt.settings import Settings
-from tidegate.net.door import LIMITS, Door, Limits
+from tidegate.net.admission import LIMITS, Admission, Limits
 from tidegate.net.entrance import Networks
 from tidegate.pki.tls import SERVER_NAME
 
@@ -210,7 +210,7 @@ class Live:
             ids=clock.SequentialIds(),
             settings=self.settings,
             beat=self.beat,
-            door=Door(self.limits),
+            admission=Admission(self.limits),
             observer=Observer(
                 interest=lambda _scope, name, wanted: self.interest.append((name, wanted)),
                 unidentified=lambda *who: self.unidentified.append(who),

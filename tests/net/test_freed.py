@@ -171,7 +171,7 @@ def _settle(server: Started) -> None:
     """Until no connection is left, and what was to be done after that."""
 
     async def gone() -> None:
-        while server.running.door.taken:  # noqa: ASYNC110 - what is waited for happens inside the server
+        while server.running.admission.taken:  # noqa: ASYNC110 - what is waited for happens inside the server
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.01)
 

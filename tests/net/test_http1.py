@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import uvloop
 
-from tidegate.net.door import LIMITS, Door
-from tidegate.net.door import Limits as DoorLimits
+from tidegate.net.admission import LIMITS, Admission
+from tidegate.net.admission import Limits as AdmissionLimits
 from tidegate.net.http1.intake import HEAD_LIMIT
 from tidegate.net.http1.listener import Listener
 from tidegate.net.http1.messages import Answer, Limits, Request
@@ -83,9 +83,9 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig(limits: Limits | None = None, door: DoorLimits = LIMITS) -> AsyncIterator[Rig]:
+async def rig(limits: Limits | None = None, admission: AdmissionLimits = LIMITS) -> AsyncIterator[Rig]:
     echo = Echo()
-    listener = Listener(echo, limits or Limits(body=1000), door=Door(door))
+    listener = Listener(echo, limits or Limits(body=1000), admission=Admission(admission))
     made = Rig(echo, listener, await listener.open("127.0.0.1", 0))
     try:
         async with asyncio.timeout(20):
@@ -517,7 +517,7 @@ def test_a_request_that_does_not_arrive_in_time(sent: bytes) -> None:
 
 def test_a_silent_connection_is_closed() -> None:
     async def scenario() -> None:
-        async with rig(door=DoorLimits(silence_s=0)) as made:
+        async with rig(admission=AdmissionLimits(silence_s=0)) as made:
             client = await made.connect()
             assert await client.closed()
 

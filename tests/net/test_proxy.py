@@ -91,4 +91,4 @@ def test_a_device_behind_a_balancer(live: Live, header: bytes) -> None:
 def test_without_a_header_nobody_gets_in(live: Live) -> None:
     with contextlib.suppress(OSError), live.raw(live.device("lamp")) as client:
         assert client.connect("lamp") != Connack()
-    live.until(lambda: ("mqtts", "proxy", 1) in live.server.door.seen().sent_away)
+    live.until(lambda: ("mqtts", "proxy", 1) in live.server.admission.seen().sent_away)

@@ -15,7 +15,7 @@ from tests.mqtt.live import PATIENCE, RawClient
 from tests.servers import Started, options, started
 from tidegate.mqtt.codec import Connack
 from tidegate.net import room
-from tidegate.net.door import Limits
+from tidegate.net.admission import Limits
 from tidegate.net.room import Room
 
 GET = b"GET /_tidegate/health HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -24,7 +24,7 @@ GET = b"GET /_tidegate/health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
     limits = Limits(room=Room(6, 2), grace_s=PATIENCE)
-    with started(options(tmp_path_factory.mktemp("room"), door=limits)) as running:
+    with started(options(tmp_path_factory.mktemp("room"), admission=limits)) as running:
         yield running
 
 
@@ -51,7 +51,7 @@ def _ask(plug: socket.socket) -> None:
 
 def _settle(server: Started) -> None:
     async def none_left() -> bool:
-        return server.running.door.taken == 0
+        return server.running.admission.taken == 0
 
     while not server.on_loop(none_left):
         pass
@@ -65,7 +65,7 @@ def test_the_one_that_has_rested_longest_goes(server: Started) -> None:
         newcomer = stack.enter_context(_plug(server.addresses.http))
         _ask(newcomer)
         assert _closed(resting[0])
-        seen = server.running.door.seen()
+        seen = server.running.admission.seen()
         assert {reason for listener, reason, _ in seen.sent_away if listener == "http"} == {"idle"}
     _settle(server)
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.mqtt.live import PATIENCE
 from tests.servers import Started, options, started
-from tidegate.net.door import Limits
+from tidegate.net.admission import Limits
 from tidegate.net.unfinished import Holding, Unfinished
 
 _KIB = 1024
@@ -44,8 +44,10 @@ def test_one_alone_is_let_go_too() -> None:
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
     data = tmp_path_factory.mktemp("unfinished")
     limits = Limits(unfinished=256 * _KIB)
-    with started(options(data, auth=request.param, door=limits)) as running:
-        running.running.door.unfinished.limit = 256 * _KIB  # less than the largest body: four of those fit otherwise
+    with started(options(data, auth=request.param, admission=limits)) as running:
+        running.running.admission.unfinished.limit = (
+            256 * _KIB
+        )  # less than the largest body: four of those fit otherwise
         yield running
 
 
@@ -61,7 +63,7 @@ def _begin(url: str, head: bytes, body: bytes) -> socket.socket:
 def test_bodies_that_are_held_back(server: Started) -> None:
     """Signed in form, so that the body is waited for; each is small, and all of them are too much."""
     head = b"PUT /job-templates/a HTTP/1.1\r\nAuthorization: AWS4-HMAC-SHA256 Credential=none\r\n"
-    url, total = server.addresses.http, server.running.door.unfinished
+    url, total = server.addresses.http, server.running.admission.unfinished
     with contextlib.ExitStack() as stack:
         held = [stack.enter_context(_begin(url, head, bytes(100 * _KIB))) for _ in range(5)]
         assert all(each.recv(12) == b"HTTP/1.1 503" for each in held[:2])
@@ -74,7 +76,7 @@ def test_bodies_that_are_held_back(server: Started) -> None:
 
 def _size(server: Started) -> Callable[[], Awaitable[int]]:
     async def size() -> int:
-        return server.running.door.unfinished.size
+        return server.running.admission.unfinished.size
 
     return size
 
@@ -82,7 +84,7 @@ def _size(server: Started) -> Callable[[], Awaitable[int]]:
 def test_objects_that_are_held_back(server: Started) -> None:
     head = b"PUT /no-bucket/a HTTP/1.1\r\nX-Filler: " + b"x" * 60 * _KIB
     host, port = server.addresses.objects.rpartition("//")[2].split(":")
-    total = server.running.door.unfinished
+    total = server.running.admission.unfinished
     with contextlib.ExitStack() as stack:
         held = []
         for _ in range(8):

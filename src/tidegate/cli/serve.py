@@ -173,7 +173,7 @@ def banner(running: Running, chosen: Options, *, has_keys: bool) -> str:
         f"  account  {addresses.account}, region {addresses.region}",
         f"  auth     {auth}",
         f"  clock    {clock}",
-        f"  files    {room.limit():,} may be open: room for {running.door.room.sockets:,} connections",
+        f"  files    {room.limit():,} may be open: room for {running.admission.room.sockets:,} connections",
         f"  CA       {addresses.ca}",
         "",
         f'Point boto3, the AWS CLI and the SDKs here:  eval "$(tidegate env --data {chosen.data})"',

@@ -111,7 +111,7 @@ def _scope(call: Call) -> Scope:
 
 
 def _caller(call: Call) -> SignerIdentity:
-    """The caller as who sends a request; what it may do was asked at the door."""
+    """The caller as who sends a request; what it may do was asked when it was let in."""
     grant = Grant(lambda _action, _resource: False)
     return SignerIdentity(Signer(call.principal, _scope(call)), call.scope, grant, call.origin)
 

@@ -29,7 +29,7 @@ from tidegate.mqtt.plane import Publisher, Reply, Signer
 from tidegate.mqtt.reserved import Claim
 from tidegate.mqtt.session import Message, Session
 from tidegate.mqtt.settings import Settings
-from tidegate.net.door import Door
+from tidegate.net.admission import Admission
 from tidegate.ops import audit, identity
 from tidegate.ops.call import Origin
 from tidegate.ops.effects import AccessChanged, Missed, PoliciesChanged, PrincipalChanged, StoreEmptied, acting
@@ -134,7 +134,7 @@ class Endpoint:
         settings: Settings | None = None,
         *,
         node: int = 0,
-        door: Door | None = None,
+        admission: Admission | None = None,
     ) -> None:
         """``node`` tells servers on one store apart: each has the sessions of its own clients."""
         self.journal = Written(service.unit, node)
@@ -149,7 +149,7 @@ class Endpoint:
             ids=service.ids,
             settings=settings,
             journal=self.journal,
-            door=door,
+            admission=admission,
             observer=self._observer(),
         )
         self._neighbours = None if service.relay is None else Neighbours(service.relay, self.server, self._recorder)

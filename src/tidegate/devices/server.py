@@ -33,7 +33,7 @@ from tidegate.mqtt.replies import outcome
 from tidegate.mqtt.session import Closed, Connection, Ending, Message, Session, State
 from tidegate.mqtt.session.keeping import Journal
 from tidegate.mqtt.settings import Settings
-from tidegate.net.door import Door, Ticket
+from tidegate.net.admission import Admission, Ticket
 from tidegate.net.entrance import Entrance, Make, Networks
 from tidegate.pki.tls import SERVER_NAME
 from tidegate.sparing import Sparing
@@ -61,10 +61,10 @@ class Server:
         settings: Settings | None = None,
         beat: Callable[[], float] = clock.monotonic,
         journal: Journal | None = None,
-        door: Door | None = None,
+        admission: Admission | None = None,
         observer: Observer | None = None,
     ) -> None:
-        """``door``: the one of all listeners; None makes one. ``observer``: who is told of what goes on."""
+        """``admission``: the one of all listeners; None makes one. ``observer``: who is told of what goes on."""
         self.plane = plane
         self.clock = clock
         self.ids = ids
@@ -86,7 +86,7 @@ class Server:
         self._orphans: set[asyncio.Future[Any]] = set()
         self._dirty: list[Edge] = []
         self._flushing = False
-        self.door = door or Door()
+        self.admission = admission or Admission()
         self._entrances: list[Entrance] = []
         self._empty: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = self.loop.call_later(1, self._tick)
@@ -119,7 +119,7 @@ class Server:
         ``make`` makes other protocols than ``protocol``; ``balancers`` begin with a PROXY header.
         """
         entrance = Entrance(
-            self.door,
+            self.admission,
             name,
             make or self.protocol,
             context,

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from typing import cast
 
 from tidegate.devices.server import Server
-from tidegate.net.door import Ticket
+from tidegate.net.admission import Ticket
 
 log = logging.getLogger("tidegate.mqtt")
 

@@ -35,7 +35,7 @@ from tidegate.mqtt.session import (
     State,
 )
 from tidegate.mqtt.settings import Settings
-from tidegate.net.door import Ticket
+from tidegate.net.admission import Ticket
 from tidegate.net.slices import Sliced
 from tidegate.net.unfinished import Holding
 from tidegate.sparing import Sparing

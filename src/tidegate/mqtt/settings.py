@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tidegate.net.door import LIMITS, Limits
+from tidegate.net.admission import LIMITS, Limits
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -84,8 +84,8 @@ class Settings:
     write_stall: float = 15.0
     """How long a client may stay above the high water mark before it is disconnected."""
 
-    def at_the_door(self, limits: Limits) -> Limits:
-        """Limits of the door with what is set here."""
+    def of_admission(self, limits: Limits) -> Limits:
+        """Limits of admission with what is set here."""
         return limits._replace(
             handshake_s=self.handshake_timeout,
             strangers=self.strangers,

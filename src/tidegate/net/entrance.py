@@ -16,7 +16,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any, Final
 
 from tidegate.net import proxy, tls_failures
-from tidegate.net.door import Door, Ticket
+from tidegate.net.admission import Admission, Ticket
 from tidegate.sparing import Sparing
 
 log = logging.getLogger("tidegate.net")
@@ -41,7 +41,7 @@ class Entrance:
 
     def __init__(
         self,
-        door: Door,
+        admission: Admission,
         name: str,
         make: Make,
         context: ssl.SSLContext | None = None,
@@ -55,7 +55,7 @@ class Entrance:
 
         ``farewell_s``: how long a closing TLS connection waits for the peer's farewell.
         """
-        self.door = door
+        self.admission = admission
         self.name = name
         self.operators = operators
         self.weight = weight
@@ -71,7 +71,7 @@ class Entrance:
         if context is not None:
             self._timeouts = {
                 "ssl": context,
-                "ssl_handshake_timeout": door.limits.handshake_s,
+                "ssl_handshake_timeout": admission.limits.handshake_s,
                 "ssl_shutdown_timeout": farewell_s,
             }
 
@@ -87,7 +87,7 @@ class Entrance:
     def take(self, listening: list[socket.socket]) -> tuple[str, int]:
         """Accept from sockets that listen and do not block."""
         self._sockets = listening
-        self.door.opened()
+        self.admission.opened()
         self._resume()
         bound = self._sockets[0].getsockname()
         return str(bound[0]), int(bound[1])
@@ -100,7 +100,7 @@ class Entrance:
             self.loop.remove_reader(each.fileno())
             each.close()
         self._sockets = []
-        self.door.closed(self)
+        self.admission.closed(self)
         # Without TLS they are open in a turn, and uvloop would forget to tell a cancelled one of its end.
         if self.placed:
             for task in self._opening:
@@ -128,7 +128,7 @@ class Entrance:
             except OSError as error:
                 if error.errno not in _EXHAUSTED:
                     raise
-                if not self.door.make_room():
+                if not self.admission.make_room():
                     self._sparing.error("no connection can be accepted on %s: %s", self.name, error)
                     self._pause()
                 return
@@ -137,7 +137,7 @@ class Entrance:
 
     def _arrived(self, accepted: socket.socket, address: str) -> None:
         outside = _Outside(self, accepted)
-        ticket = self.door.admit(self, address, outside.close)
+        ticket = self.admission.admit(self, address, outside.close)
         if ticket is None:
             outside.close()
             return
@@ -174,7 +174,7 @@ class Entrance:
             ticket.opened(transport)
             return
         if isinstance(error, OSError):  # also what TLS refuses, and its timeout
-            self.door.ledger.handshake_failed(self.name, tls_failures.of(error), ticket.address)
+            self.admission.ledger.handshake_failed(self.name, tls_failures.of(error), ticket.address)
         elif error is not None:
             self._sparing.error("a connection on %s was not opened", self.name, exc_info=error)
         ticket.gone()
@@ -221,7 +221,7 @@ class _Outside:
                 self._wait(1)
             return
         except proxy.NoHeaderError:
-            self._entrance.door.ledger.refused(self._entrance.name, "proxy", self.ticket.address)
+            self._entrance.admission.ledger.refused(self._entrance.name, "proxy", self.ticket.address)
             self._gone()
             return
         except OSError:
@@ -231,7 +231,7 @@ class _Outside:
             self._wait(needed)
         elif self.named:
             self._stop_reading()
-            self._entrance.door.spoke(self.ticket)
+            self._entrance.admission.spoke(self.ticket)
 
     def _needs(self) -> int:
         """Bytes that must be there before it begins; 0 if they are."""
@@ -252,7 +252,7 @@ class _Outside:
             return found
         self._socket.recv(found.size)
         self.named = True
-        if found.address is not None and not self._entrance.door.renamed(self.ticket, found.address):
+        if found.address is not None and not self._entrance.admission.renamed(self.ticket, found.address):
             raise ConnectionRefusedError
         return self._needs()
 

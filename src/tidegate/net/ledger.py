@@ -1,4 +1,4 @@
-"""What the door did to whom: counters for the metrics, and a line of the log a minute instead of one for each."""
+"""What admission did to whom: counters for the metrics, and a line of the log a minute instead of one for each."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WHY: Final = {
 
 
 class Seen(NamedTuple):
-    """What a door has seen, as plain values that another process can be told."""
+    """What admission has seen, as plain values that another process can be told."""
 
     sockets: dict[str, int]
     """Connections that nobody knows yet, by what they are."""

@@ -15,7 +15,7 @@ import asyncio
 from typing import ClassVar, Final, cast
 
 from tidegate.clock import monotonic
-from tidegate.net.door import Ticket
+from tidegate.net.admission import Ticket
 
 FIRST: Final = 4 * 1024
 """Bytes that are taken in at once, whatever they cost."""
@@ -73,7 +73,7 @@ class Sliced(asyncio.Protocol):
     """Reasons that are waited for even when the client has gone: what it said is still to be carried out."""
 
     def __init__(self, ticket: Ticket | None = None) -> None:
-        """``ticket``: what the door gave for the connection."""
+        """``ticket``: what admission gave for the connection."""
         self.ticket = ticket
         self._below: asyncio.Transport | None = None
         self._held = 0

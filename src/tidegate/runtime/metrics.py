@@ -56,7 +56,7 @@ class Metrics(Collector):
         """Devices' requests to be provisioned, by operation and ``accepted`` or the errorCode they were told."""
         self._requests: dict[tuple[str, str, int], _Latency] = {}
         self._connections: dict[str, Callable[[], int]] = {}
-        self._doors: list[Callable[[], Seen | None]] = []
+        self._admissions: list[Callable[[], Seen | None]] = []
 
     def observe(self, plane: str, operation: str, status: int, seconds: float) -> None:
         """Count a request that was answered with ``status`` after ``seconds``."""
@@ -75,9 +75,9 @@ class Metrics(Collector):
         """Ask ``count`` for the connected MQTT clients without a subscription at each scrape."""
         self._unsubscribed.append(count)
 
-    def door(self, seen: Callable[[], Seen | None]) -> None:
-        """Ask a process's door at each scrape."""
-        self._doors.append(seen)
+    def admission(self, seen: Callable[[], Seen | None]) -> None:
+        """Ask a process's admission at each scrape."""
+        self._admissions.append(seen)
 
     def text(self) -> bytes:
         """Everything in Prometheus's text format (``CONTENT_TYPE``)."""
@@ -92,7 +92,7 @@ class Metrics(Collector):
         text = "Connected MQTT clients without a subscription."
         name = "tidegate_mqtt_connections_without_subscription"
         yield GaugeMetricFamily(name, text, value=sum(count() for count in self._unsubscribed))
-        yield from self._door_families()
+        yield from self._admission_families()
         yield self._provisioning_family()
         yield _counter("tidegate_engine_steps", "Steps of the engine that became durable.", self.engine_steps)
         yield _counter("tidegate_engine_failures", "Steps of the engine that failed.", self.engine_failures)
@@ -129,14 +129,14 @@ class Metrics(Collector):
             family.add_metric([operation, outcome], count)
         return family
 
-    def _door_families(self) -> Iterator[Metric]:
+    def _admission_families(self) -> Iterator[Metric]:
         text = "Connections whose holder is not known yet."
         unknown = GaugeMetricFamily("tidegate_unidentified_connections", text, labels=["state"])
         labels = ["listener", "reason"]
         away = CounterMetricFamily("tidegate_connections_sent_away", "Connections refused or evicted.", labels=labels)
         failed = CounterMetricFamily("tidegate_tls_failures", "TLS handshakes that failed.", labels=labels)
         sockets: Counter[str] = Counter()
-        for seen in filter(None, (door() for door in self._doors)):
+        for seen in filter(None, (admission() for admission in self._admissions)):
             sockets.update(seen.sockets)
             for family, rows in ((away, seen.sent_away), (failed, seen.failed)):
                 for listener, reason, count in rows:

@@ -43,7 +43,7 @@ class Apart:
         self, settings: Settings, listening: socket.socket, gate: Gate, observe: Callable[[str, int, float], None]
     ) -> None:
         self.connections = 0
-        self.door: Seen | None = None
+        self.admission: Seen | None = None
         self.process: subprocess.Popen[bytes] | None = None
         self._settings, self._listening, self._gate, self._observe = settings, listening, gate, observe
         self._writer: asyncio.StreamWriter | None = None
@@ -111,9 +111,9 @@ class Apart:
         if not self._ready.done():
             self._ready.set_exception(EndpointFaultError(text))
 
-    def _seen(self, answered: list[list[Any]], connections: int, door: list[Any]) -> None:
+    def _seen(self, answered: list[list[Any]], connections: int, admission: list[Any]) -> None:
         self.connections = connections
-        self.door = Seen(*door)
+        self.admission = Seen(*admission)
         for operation, status, seconds in answered:
             self._observe(operation, status, seconds)
 

@@ -15,7 +15,7 @@ import msgspec
 
 from tidegate.aws.sigv4 import Key
 from tidegate.clock import Ids, MovableClock
-from tidegate.net.door import Door
+from tidegate.net.admission import Admission
 from tidegate.net.http1 import listener
 from tidegate.objects import credential
 from tidegate.objects.embedded import Embedded
@@ -117,7 +117,7 @@ async def serving(
     auth: bool,
     names: tuple[str, ...],
     grace_s: float,
-    door: Door,
+    admission: Admission,
     balancers: tuple[str, ...] = (),
 ) -> AsyncIterator[None]:
     """Serve the server's own objects.
@@ -136,7 +136,7 @@ async def serving(
             grace_s=grace_s,
             balancers=list(balancers),
         )
-        count = await _endpoint(stack, own.choice, settings, own.listening, service, metrics, door)
+        count = await _endpoint(stack, own.choice, settings, own.listening, service, metrics, admission)
         metrics.connections("objects", count)
         yield
 
@@ -162,7 +162,7 @@ async def _endpoint(
     listening: socket.socket,
     service: Service,
     metrics: Metrics,
-    door: Door,
+    admission: Admission,
 ) -> Callable[[], int]:
     """Start the endpoint; what counts its connections."""
     gate = LocalGate(service)
@@ -172,10 +172,12 @@ async def _endpoint(
 
     if choice.apart:
         process = await stack.enter_async_context(apart.serving(settings, listening, gate, observe))
-        metrics.door(lambda: process.door)
+        metrics.admission(lambda: process.admission)
         return lambda: process.connections
     ids: Ids = service.ids
-    within = await stack.enter_async_context(endpoint.serving(settings, listening, gate, ids, observe, door=door))
+    within = await stack.enter_async_context(
+        endpoint.serving(settings, listening, gate, ids, observe, admission=admission)
+    )
     return within.connections
 
 

@@ -17,7 +17,7 @@ import msgspec
 from tidegate.clock import Ids, monotonic, wall_now
 from tidegate.files import seen
 from tidegate.net import pages
-from tidegate.net.door import Door
+from tidegate.net.admission import Admission
 from tidegate.net.http1 import messages
 from tidegate.net.http1.listener import Listener
 from tidegate.objects import credential
@@ -77,9 +77,9 @@ async def serving(
     ids: Ids,
     observe: Observe,
     limits: Limits = LIMITS,
-    door: Door | None = None,
+    admission: Admission | None = None,
 ) -> AsyncIterator[Listener]:
-    """Serve until the block is left, then drain. ``door``: the process's; None makes one.
+    """Serve until the block is left, then drain. ``admission``: the process's; None makes one.
 
     Raises:
         BusyError: another process writes to the folder.
@@ -114,7 +114,7 @@ async def serving(
                 ),
                 converse=app.converse,
                 render=application.malformed,
-                door=door,
+                admission=admission,
                 name="objects",
             )
             store = _store(settings)

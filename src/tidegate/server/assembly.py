@@ -21,7 +21,7 @@ from tidegate.engine.tidying import Tidying
 from tidegate.mqtt.settings import Settings as MqttSettings
 from tidegate.mqtt.settings import overridden
 from tidegate.net import room
-from tidegate.net.door import Door
+from tidegate.net.admission import Admission
 from tidegate.ops import sweeps
 from tidegate.runtime.auditor import Auditor
 from tidegate.runtime.metrics import Metrics
@@ -52,7 +52,7 @@ class Running(NamedTuple):
     timeline: Timeline
     devices: Endpoint
     trust: Trust
-    door: Door
+    admission: Admission
     auditor: Auditor
 
 
@@ -88,19 +88,19 @@ async def running(options: Options) -> AsyncIterator[Running]:
         stack.push_async_callback(engine.stop)
         node = directory.node(options.data, service.ids) if service.unit.shared else 0
         room.raise_limit()
-        unfinished = max(options.door.unfinished, 4 * listeners.largest_body(options))
+        unfinished = max(options.admission.unfinished, 4 * listeners.largest_body(options))
         settings = _mqtt(options, service.settings.leniency)
-        door = Door(settings.at_the_door(options.door._replace(unfinished=unfinished)))
-        metrics.door(door.seen)
-        devices = Endpoint(service, settings, node=node, door=door)
+        admission = Admission(settings.of_admission(options.admission._replace(unfinished=unfinished)))
+        metrics.admission(admission.seen)
+        devices = Endpoint(service, settings, node=node, admission=admission)
         stack.push_async_callback(devices.drain, options.grace_s)
         await devices.open()
         timeline = Timeline(service.clock, engine.settle, devices.published)
-        await objects.served(options, stack, storage, service, metrics, door)
+        await objects.served(options, stack, storage, service, metrics, admission)
         edges = await listeners.opened(options, stack, service, devices, timeline, metrics, trust)
         addresses = addresses_of(options, edges, storage.base)
         publish(options.data, addresses)
-        yield Running(addresses, service, engine, metrics, timeline, devices, trust, door, auditor)
+        yield Running(addresses, service, engine, metrics, timeline, devices, trust, admission, auditor)
 
 
 def _mqtt(options: Options, taken: Leniency) -> MqttSettings:

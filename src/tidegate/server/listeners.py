@@ -53,7 +53,7 @@ async def opened(
     expiry = options.enforce_expiry
     called = None if service.settings.leniency.other_names else _called(options)
     certified = trust.store.listener("required", name="mqtts", enforce_expiry=expiry, called=called)
-    door, balancers = devices.server.door, [ip_network(each, strict=False) for each in options.balancers]
+    admission, balancers = devices.server.admission, [ip_network(each, strict=False) for each in options.balancers]
     with naming("--mqtts", options.mqtts):
         mqtts = Address(*await devices.server.listen(*options.mqtts, certified, balancers=balancers))
     metrics.connections("mqtts", lambda: devices.server.connections)
@@ -78,7 +78,7 @@ async def opened(
             upgrade=handshakes.upgrade,
             refuse=guard.refuse,
             render=refusals.malformed,
-            door=door,
+            admission=admission,
             name=name,
             signed_only=options.auth,
         )

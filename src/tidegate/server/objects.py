@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 
 from tidegate.clock import Ids
-from tidegate.net.door import Door
+from tidegate.net.admission import Admission
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.service import Service
 from tidegate.runtime.trust import Trust
@@ -34,7 +34,7 @@ async def opened(options: Options, stack: AsyncExitStack, trust: Trust, ids: Ids
 
 
 async def served(
-    options: Options, stack: AsyncExitStack, storage: Storage, service: Service, metrics: Metrics, door: Door
+    options: Options, stack: AsyncExitStack, storage: Storage, service: Service, metrics: Metrics, admission: Admission
 ) -> None:
     """Serve the objects that are this server's own."""
     if storage.own is None:
@@ -46,7 +46,7 @@ async def served(
         auth=options.auth,
         names=options.names,
         grace_s=options.grace_s,
-        door=door,
+        admission=admission,
         balancers=options.balancers,
     )
     await stack.enter_async_context(serving)

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from tidegate.core import leniency
 from tidegate.core.throttle import Rates
-from tidegate.net.door import Limits as DoorLimits
+from tidegate.net.admission import Limits as AdmissionLimits
 from tidegate.net.hooks import Hook
 from tidegate.ops.call import Limits
 from tidegate.pki.chains import Chain
@@ -104,7 +104,7 @@ class Options(NamedTuple):
     """Where the Lambda functions that resources name by ARN are reached, as HTTP services."""
     hook_hosts: tuple[str, ...] = ()
     """Hosts beyond this machine that hooks may be at."""
-    door: DoorLimits = DoorLimits()
+    admission: AdmissionLimits = AdmissionLimits()
     """Who is let in, in what numbers."""
 
 

@@ -25,7 +25,7 @@ import asyncio
 from contextlib import aclosing
 from typing import Final, Protocol, cast
 
-from tidegate.net.door import Ticket
+from tidegate.net.admission import Ticket
 from tidegate.net.http1.exchange import CONTINUE, PASSED_OVER_S, Exchange, head_of
 from tidegate.net.http1.intake import ENOUGH, PIPELINED, Intake, Rules, Waiting
 from tidegate.net.http1.messages import Answer, Peer, Refusal, Refuse, Render, Respond, Stream, Switch

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, Protocol, cast
 import httptools
 
 from tidegate.net import pages
-from tidegate.net.door import Ticket
+from tidegate.net.admission import Ticket
 from tidegate.net.http1.exchange import Converse, Exchange
 from tidegate.net.http1.messages import Headers, Limits, Peer, Refusal, Request, Upgrade
 from tidegate.net.http1.outlet import Outlet

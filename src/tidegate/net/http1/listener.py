@@ -10,7 +10,7 @@ import ssl
 from email.utils import formatdate
 
 from tidegate.clock import wall_now
-from tidegate.net.door import Door, Ticket
+from tidegate.net.admission import Admission, Ticket
 from tidegate.net.entrance import Entrance, Networks
 from tidegate.net.http1.connection import Connection
 from tidegate.net.http1.exchange import Converse
@@ -45,7 +45,7 @@ class Listener:
         upgrade: Upgrade | None = None,
         refuse: Refuse | None = None,
         render: Render = plainly,
-        door: Door | None = None,
+        admission: Admission | None = None,
         name: str = "http",
         signed_only: bool = False,
     ) -> None:
@@ -53,13 +53,13 @@ class Listener:
 
         ``device``: what its peers are said to be. ``upgrade`` answers requests for another protocol; without it they
         are requests like any other. ``refuse`` is asked first, and answers what neither shall see; ``render`` words
-        what is no request. ``door``: the one of all listeners; None makes one. ``signed_only``: whoever shows neither
+        what is no request. ``admission``: the one of all listeners; None makes one. ``signed_only``: whoever shows neither
         signature nor certificate is refused before the body has arrived.
         """
         assert (respond is None) != (converse is None)
         self.signed_only = signed_only
         self.name = name
-        self.door = door or Door()
+        self.admission = admission or Admission()
         self.respond = respond
         self.converse = converse
         self.upgrade = upgrade
@@ -94,7 +94,7 @@ class Listener:
 
     def _enter(self, context: ssl.SSLContext | None, balancers: Networks) -> Entrance:
         self._entrance = Entrance(
-            self.door,
+            self.admission,
             self.name,
             self.protocol,
             context,
@@ -110,7 +110,7 @@ class Listener:
 
     def watch(self) -> None:
         """Begin to look after times and room; ``open`` does it."""
-        self.door.sheds.append(self.shed)
+        self.admission.sheds.append(self.shed)
         self._sweep()
 
     def shed(self, count: int) -> int:
@@ -130,8 +130,8 @@ class Listener:
         """Stop accepting, let requests under way finish for ``grace`` seconds, then close every connection."""
         if self._entrance is not None:
             await self._entrance.close()
-        if self.shed in self.door.sheds:
-            self.door.sheds.remove(self.shed)
+        if self.shed in self.admission.sheds:
+            self.admission.sheds.remove(self.shed)
         for connection in list(self._connections):
             connection.stop()
         try:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Literal, NamedTuple
 
-from tidegate.net.door import Ticket
+from tidegate.net.admission import Ticket
 
 Headers = list[tuple[bytes, bytes]]
 """ASGI's: lower-case names, in order of arrival."""
@@ -19,7 +19,7 @@ class Peer(NamedTuple):
     """The connection a request came over.
 
     ``device`` is true on the device listener, ``tls`` where it is encrypted; ``certificate`` is the DER of the client
-    certificate whose key the TLS handshake proved, if there was one; ``ticket`` what the door gave for it.
+    certificate whose key the TLS handshake proved, if there was one; ``ticket`` what admission gave for it.
     """
 
     device: bool = False

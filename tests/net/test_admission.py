@@ -15,7 +15,7 @@ import uvloop
 from tests.mqtt.live import PATIENCE, Certificates, Live
 from tidegate.mqtt.codec import Connack
 from tidegate.mqtt.settings import Settings
-from tidegate.net.door import LIMITS, Door, Limits, Ticket
+from tidegate.net.admission import LIMITS, Admission, Limits, Ticket
 from tidegate.net.entrance import Entrance
 from tidegate.net.room import Room
 
@@ -49,11 +49,11 @@ def _closed(plain: socket.socket) -> bool:
 
 
 def _states(live: Live) -> dict[str, int]:
-    return live.call(lambda: live.server.door.seen().sockets)
+    return live.call(lambda: live.server.admission.seen().sockets)
 
 
 def _sent_away(live: Live) -> dict[str, int]:
-    return live.call(lambda: {reason: count for _, reason, count in live.server.door.seen().sent_away})
+    return live.call(lambda: {reason: count for _, reason, count in live.server.admission.seen().sent_away})
 
 
 def test_the_silent_take_no_place(certificates: Certificates) -> None:
@@ -74,7 +74,7 @@ def test_half_a_client_hello_is_silence(certificates: Certificates) -> None:
             assert client.connect("lamp") == Connack()
         assert _states(live)["silent"] == 3
         halves[0].close()
-        live.until(lambda: live.server.door.seen().sockets["silent"] == 2)
+        live.until(lambda: live.server.admission.seen().sockets["silent"] == 2)
 
 
 def test_a_client_hello_in_pieces_is_as_good(certificates: Certificates) -> None:
@@ -141,9 +141,9 @@ def test_a_failed_handshake_is_told_with_its_reason(
             plain.sendall(b"GET / HTTP/1.1\r\n\r\n")
             while _receive(plain):
                 pass
-        live.until(lambda: [count for *_, count in live.server.door.seen().failed] == [3])
-        assert live.server.door.seen().failed == [("mqtts", "not-tls", 3)]
-        live.call(live.server.door.ledger.tell)
+        live.until(lambda: [count for *_, count in live.server.admission.seen().failed] == [3])
+        assert live.server.admission.seen().failed == [("mqtts", "not-tls", 3)]
+        live.call(live.server.admission.ledger.tell)
     assert [record.getMessage() for record in caplog.records] == [
         "TLS handshake of 127.0.0.1 on mqtts failed: it speaks HTTP without TLS",
         "TLS handshakes failed in the last minute: 3 of 127.0.0.1 (not-tls)",
@@ -154,7 +154,7 @@ def test_a_line_a_minute_says_who_was_sent_away(certificates: Certificates, capl
     with _live(certificates, Limits(silence_s=0)) as live, contextlib.ExitStack() as stack:
         assert all(_closed(each) for each in [_bare(live, stack) for _ in range(3)])
         for _ in range(2):
-            live.call(live.server.door.ledger.tell)
+            live.call(live.server.admission.ledger.tell)
     told = [record.getMessage() for record in caplog.records if record.name == "tidegate.net"]
     assert told == ["sent away in the last minute: 3 of 127.0.0.1 (said nothing)"]
 
@@ -225,7 +225,7 @@ def test_connections_per_address(certificates: Certificates) -> None:
                 assert fourth.connect("d") == Connack()
 
 
-def test_stopping_with_strangers_at_the_door(certificates: Certificates) -> None:
+def test_stopping_with_strangers_of_admission(certificates: Certificates) -> None:
     settings = Limits(strangers_per_address=1)
     with contextlib.ExitStack() as stack:
         with _live(certificates, settings) as live:
@@ -253,7 +253,7 @@ def test_stopping_while_many_come(turns: int) -> None:
                 self.ticket.gone()
                 lost.append(self)
 
-        entrance = Entrance(Door(), "plain", Protocol)
+        entrance = Entrance(Admission(), "plain", Protocol)
         address = await entrance.open("127.0.0.1", 0)
         with contextlib.ExitStack() as stack:
             for _ in range(20):
@@ -268,7 +268,7 @@ def test_stopping_while_many_come(turns: int) -> None:
             while len(lost) < len(opened):  # noqa: ASYNC110 - likewise
                 await asyncio.sleep(0)
             assert len(opened) == 20
-            assert entrance.door.taken == 0
+            assert entrance.admission.taken == 0
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(asyncio.wait_for(scenario(), PATIENCE))

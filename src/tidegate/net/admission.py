@@ -1,4 +1,4 @@
-"""One door for all listeners of a process: who gets in, who waits, who has to go when room is short.
+"""One admission for all listeners of a process: who gets in, who waits, who has to go when room is short.
 
 A connection is **silent** from its acceptance until its client has said something: over TLS a whole first record, which
 is its ClientHello. Until then it is a bare socket and costs a descriptor. Then it is a **stranger** and takes a *place*
@@ -66,7 +66,7 @@ LIMITS: Final = Limits()
 
 
 class Way(Protocol):
-    """A listener, as the door sees it."""
+    """A listener, as admission sees it."""
 
     name: str
     operators: bool
@@ -84,10 +84,10 @@ class Way(Protocol):
 class Ticket:
     """A connection, from its acceptance until it is gone."""
 
-    __slots__ = ("_door", "address", "drop", "key", "party", "since", "socket", "state", "way")
+    __slots__ = ("_admission", "address", "drop", "key", "party", "since", "socket", "state", "way")
 
-    def __init__(self, door: Door, way: Way, address: str, since: float, drop: Callable[[], object]) -> None:
-        self._door = door
+    def __init__(self, admission: Admission, way: Way, address: str, since: float, drop: Callable[[], object]) -> None:
+        self._admission = admission
         self.way = way
         self.address = address
         """The client's; behind a trusted balancer what that one says."""
@@ -104,7 +104,7 @@ class Ticket:
     def release(self) -> None:
         """The holder is known: make room for the next stranger. Further calls do nothing."""
         if self.state is STRANGER:
-            self._door.known(self)
+            self._admission.known(self)
 
     def opened(self, transport: asyncio.BaseTransport) -> None:
         """The connection is there: it can be sent away through its transport."""
@@ -118,16 +118,16 @@ class Ticket:
 
     def admits(self) -> bool:
         """Whether the client may do something at once; if not it is to wait for its ``turn``."""
-        return self._door.turns.admits(self.whose)
+        return self._admission.turns.admits(self.whose)
 
     def soon(self, act: Callable[[], object]) -> None:
         """Do something for the client when its turn comes."""
-        self._door.turns.soon(self.whose, act)
+        self._admission.turns.soon(self.whose, act)
 
     async def turn(self) -> None:
         """Wait until the client may do something."""
         came = asyncio.Event()
-        self._door.turns.wait(self.whose, came.set)
+        self._admission.turns.wait(self.whose, came.set)
         await came.wait()
 
     def confirm(self) -> None:
@@ -145,28 +145,28 @@ class Ticket:
         """Count what the connection holds back of its requests; ``let_go`` is called when that is too much."""
 
         def too_much() -> None:
-            self._door.ledger.refused(self.way.name, "bytes", self.address)
+            self._admission.ledger.refused(self.way.name, "bytes", self.address)
             let_go()
 
-        return Holding(self._door.unfinished, self.key, too_much)
+        return Holding(self._admission.unfinished, self.key, too_much)
 
     def send_away(self, reason: str) -> None:
         """Write down why the socket is being closed, a key of ``ledger.WHY``; its room is free from now on."""
         if self.state is not GONE:
-            self._door.ledger.refused(self.way.name, reason, self.address)
-            self._door.gone(self)
+            self._admission.ledger.refused(self.way.name, reason, self.address)
+            self._admission.gone(self)
 
     def gone(self) -> None:
         """The socket is gone. Further calls do nothing."""
         if self.state is not GONE:
-            self._door.gone(self)
+            self._admission.gone(self)
 
 
 Shed = Callable[[int], int]
 """Closes up to so many connections that rest, those that have rested longest first; returns how many."""
 
 
-class Door:
+class Admission:
     """Every connection of this process. Made and used on one event loop."""
 
     def __init__(self, limits: Limits = LIMITS) -> None:
