@@ -17,9 +17,9 @@ from tidegate.devices.connectivity import Recorder
 from tidegate.devices.dispatch import Dispatch
 from tidegate.devices.events import Events
 from tidegate.devices.journal import Written
-from tidegate.devices.neighbours import Neighbours
 from tidegate.devices.notices import Notices
 from tidegate.devices.observer import Connectivity, Observer
+from tidegate.devices.other_servers import OtherServers
 from tidegate.devices.registration import Registration
 from tidegate.devices.route import Asked
 from tidegate.devices.server import Server
@@ -152,11 +152,13 @@ class Endpoint:
             admission=admission,
             observer=self._observer(),
         )
-        self._neighbours = None if service.relay is None else Neighbours(service.relay, self.server, self._recorder)
+        self._other_servers = (
+            None if service.relay is None else OtherServers(service.relay, self.server, self._recorder)
+        )
         self._notices = Notices(service, self.server)
         self.events = Events(service, self.server, self._notices.settled, self.journal.settled)
         self._watch = Watch(service.access, self.server)
-        for listener in (self._notices, self.events, self._neighbours):
+        for listener in (self._notices, self.events, self._other_servers):
             if listener is not None:
                 service.unit.subscribe(listener.effects)
         service.unit.subscribe(dispatch.telling(self.server))
@@ -185,18 +187,18 @@ class Endpoint:
         self._notices.interest(scope, thing_name, wanted)
 
     def _came_or_went(self, what: Connectivity) -> None:
-        if self._neighbours is None:
+        if self._other_servers is None:
             self._recorder.record(what)
         else:
-            self._neighbours.came_or_went(what)
+            self._other_servers.came_or_went(what)
 
     def _event(self, scope: Scope, topic: str, payload: Callable[[], bytes]) -> None:
-        if self._neighbours is not None:
-            self._neighbours.event(scope, topic, payload)
+        if self._other_servers is not None:
+            self._other_servers.event(scope, topic, payload)
 
     def broker_call(self) -> BrokerCall:
         """The message broker for one call that came over HTTP."""
-        tell = None if self._neighbours is None else self._neighbours.publish
+        tell = None if self._other_servers is None else self._other_servers.publish
         return BrokerCall(self.server, self.journal, tell)
 
     async def open(self) -> None:

@@ -18,7 +18,7 @@ from tidegate.ops.effects import ClientConnected, MessagePublished, PresenceEven
 from tidegate.runtime.relay import Relay
 
 
-class Neighbours:
+class OtherServers:
     """Stands between a server's comings and goings and those who are told of them. Lives on the event loop."""
 
     def __init__(self, relay: Relay, server: Server, recorder: Recorder) -> None:
