@@ -10,10 +10,10 @@ from typing import Any
 
 from tests.mqtt.rig import SCOPE
 from tidegate.devices.dispatch import Dispatch
+from tidegate.devices.ordering import Turns
 from tidegate.devices.route import Asked
 from tidegate.devices.shadows import IN_FLIGHT
 from tidegate.devices.table import TABLE
-from tidegate.devices.turns import Turns
 from tidegate.mqtt.session import Message
 from tidegate.store.database import Lane, StoreUnavailable
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tidegate.s3.errors import S3Error
-from tidegate.s3.work import LIMITS, Turns
+from tidegate.s3.work import LIMITS, Slots
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def fill(turns: Turns, account: str, held: AsyncExitStack, count: int) -> tuple[int, list[asyncio.Task[Any]]]:
+async def fill(turns: Slots, account: str, held: AsyncExitStack, count: int) -> tuple[int, list[asyncio.Task[Any]]]:
     """Ask for so many places; how many an account gets, and those who wait."""
     tasks = [asyncio.ensure_future(held.enter_async_context(turns.turn(account))) for _ in range(count)]
     await settle()
@@ -34,7 +34,7 @@ def test_an_account_alone_gets_what_the_limits_say(run: Callable[..., None]) -> 
     async def scene() -> None:
         for limit, own in ((LIMITS.uploads, 16), (LIMITS.downloads, 1000)):
             async with AsyncExitStack() as held:
-                got, waiting = await fill(Turns(limit, 30, 10_000), "a", held, limit)
+                got, waiting = await fill(Slots(limit, 30, 10_000), "a", held, limit)
                 assert got == own
                 for task in waiting:
                     task.cancel()
@@ -44,7 +44,7 @@ def test_an_account_alone_gets_what_the_limits_say(run: Callable[..., None]) -> 
 
 def test_however_many_an_account_wants_another_finds_places(run: Callable[..., None]) -> None:
     async def scene() -> None:
-        turns = Turns(LIMITS.uploads, 30, 10_000)
+        turns = Slots(LIMITS.uploads, 30, 10_000)
         async with AsyncExitStack() as held:
             _, waiting = await fill(turns, "greedy", held, 1000)
             got, others = await fill(turns, "other", held, 10)
@@ -58,7 +58,7 @@ def test_however_many_an_account_wants_another_finds_places(run: Callable[..., N
 
 def test_the_queue_of_one_account_is_not_in_the_way_of_another(run: Callable[..., None]) -> None:
     async def scene() -> None:
-        turns = Turns(1, 30, 2)
+        turns = Slots(1, 30, 2)
         order: list[str] = []
 
         async def work(account: str) -> None:
@@ -86,7 +86,7 @@ def test_the_queue_of_one_account_is_not_in_the_way_of_another(run: Callable[...
 
 def test_a_place_that_comes_as_its_holder_goes_is_given_on(run: Callable[..., None]) -> None:
     async def scene() -> None:
-        turns = Turns(1, 30, 10)
+        turns = Slots(1, 30, 10)
         first = turns.turn("a")
         await first.__aenter__()
         gone, next_one = (asyncio.ensure_future(turns.turn(each).__aenter__()) for each in ("a", "b"))
@@ -101,7 +101,7 @@ def test_a_place_that_comes_as_its_holder_goes_is_given_on(run: Callable[..., No
 
 def test_who_waits_in_vain_is_told_and_forgotten(run: Callable[..., None]) -> None:
     async def scene() -> None:
-        turns = Turns(1, 0.01, 1)
+        turns = Slots(1, 0.01, 1)
         async with turns.turn("a"):
             for _ in range(2):
                 with pytest.raises(S3Error):

@@ -13,8 +13,8 @@ from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 from tidegate.core.shadow import Message as Told
+from tidegate.devices.ordering import InOrder
 from tidegate.devices.route import Asked, Demand, Family, MisaddressedError, TooManyError, UnreadableError
-from tidegate.devices.turns import Turns
 from tidegate.mqtt.identity import Scope
 from tidegate.mqtt.plane import Publisher, Reply
 from tidegate.mqtt.session import Message, Session
@@ -49,7 +49,7 @@ class Dispatch:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._turns: Turns[Reply] = Turns(service.unit)
+        self._in_order: InOrder[Reply] = InOrder(service.unit)
         self.outcomes: Counter[tuple[str, str]] = Counter()
         """Requests of families that tell of refusals, by operation and what became of them."""
         self._sparing = Sparing(log)
@@ -97,8 +97,8 @@ class Dispatch:
             work = self._answered(inner, call, asked, payload, demand.token)
             if asked.family.together:
                 work = together(work, (who.scope_id, asked.labels["thingName"]))
-            return self._turns.run(who, work)
-        return self._turns.follow(who, lambda: self._carry_out(call, asked, payload, demand))
+            return self._in_order.run(who, work)
+        return self._in_order.follow(who, lambda: self._carry_out(call, asked, payload, demand))
 
     def _answered(self, inner: Work[Any], call: Call, asked: Asked, payload: bytes, token: str | None) -> Work[Reply]:
         """A work that ends with the answer: refusals, too, which come before the first write, so nothing is undone."""

@@ -25,7 +25,7 @@ from typing import Final, NamedTuple, Protocol, cast
 
 from tidegate.net import room
 from tidegate.net.addresses import owner
-from tidegate.net.fairness import Turns
+from tidegate.net.fairness import FairScheduler
 from tidegate.net.ledger import Ledger, Seen
 from tidegate.net.room import Room
 from tidegate.net.unfinished import Holding, Unfinished
@@ -118,16 +118,16 @@ class Ticket:
 
     def admits(self) -> bool:
         """Whether the client may do something at once; if not it is to wait for its ``turn``."""
-        return self._admission.turns.admits(self.whose)
+        return self._admission.scheduler.admits(self.whose)
 
     def soon(self, act: Callable[[], object]) -> None:
         """Do something for the client when its turn comes."""
-        self._admission.turns.soon(self.whose, act)
+        self._admission.scheduler.soon(self.whose, act)
 
     async def turn(self) -> None:
         """Wait until the client may do something."""
         came = asyncio.Event()
-        self._admission.turns.wait(self.whose, came.set)
+        self._admission.scheduler.wait(self.whose, came.set)
         await came.wait()
 
     def confirm(self) -> None:
@@ -173,7 +173,7 @@ class Admission:
         self.limits = limits
         self.room = limits.room or room.room(room.limit())
         self.ledger = Ledger()
-        self.turns = Turns(asyncio.get_running_loop())
+        self.scheduler = FairScheduler(asyncio.get_running_loop())
         self.unfinished = Unfinished(limits.unfinished)
         self.sheds: list[Shed] = []
         self._loop = asyncio.get_running_loop()

@@ -71,7 +71,7 @@ class Queues(Generic[P, T]):
                 del self._by_party[party]
 
 
-class Turns:
+class FairScheduler:
     """The turns of one event loop. Made and used on it."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:

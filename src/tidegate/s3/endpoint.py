@@ -29,7 +29,7 @@ from tidegate.s3 import app as application
 from tidegate.s3.app import App, Observe
 from tidegate.s3.asking import Gate
 from tidegate.s3.callers import Callers
-from tidegate.s3.work import LIMITS, Limits, Turns, Work
+from tidegate.s3.work import LIMITS, Limits, Slots, Work
 
 log = logging.getLogger("tidegate.s3")
 
@@ -90,8 +90,8 @@ async def serving(
     try:
         await _own(folder)
         with ThreadPoolExecutor(limits.uploads + 4, "tidegate-objects") as executor:
-            uploads = Turns(limits.uploads, limits.patience_s, limits.queue)
-            downloads = Turns(limits.downloads, limits.patience_s, limits.queue)
+            uploads = Slots(limits.uploads, limits.patience_s, limits.queue)
+            downloads = Slots(limits.downloads, limits.patience_s, limits.queue)
             work = Work(folder, executor, uploads, downloads, settings.region)
             own_key = credential.load_or_create(Path(settings.data), ids)
             callers = Callers(

@@ -21,7 +21,7 @@ _SHARE: Final = 2
 """Places an account may have for each that is free: the dynamic threshold of shared buffers."""
 
 
-class Turns:
+class Slots:
     """So many places. No account gets more than twice what it leaves free, so that there is always one for another.
 
     Others wait, accounts in turn and of one account in the order they came, and are told to come back when that takes
@@ -121,8 +121,8 @@ class Work(NamedTuple):
 
     folder: Folder
     executor: Executor
-    uploads: Turns
-    downloads: Turns
+    uploads: Slots
+    downloads: Slots
     region: str
 
     async def off(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -13,7 +13,7 @@ from tidegate.store.database import Lane, Work, in_lane, locks_rows
 T = TypeVar("T")
 
 
-class Turns(Generic[T]):
+class InOrder(Generic[T]):
     """Works of many connections, each waiting for the one before it of its own connection."""
 
     def __init__(self, unit: Unit) -> None:
