@@ -15,7 +15,7 @@ from tidegate.devices import dispatch
 from tidegate.devices.broker_call import BrokerCall
 from tidegate.devices.connectivity import Recorder
 from tidegate.devices.dispatch import Dispatch
-from tidegate.devices.events import Events
+from tidegate.devices.event_publisher import EventPublisher
 from tidegate.devices.journal import Written
 from tidegate.devices.notices import Notices
 from tidegate.devices.observer import Connectivity, Observer
@@ -156,7 +156,7 @@ class Endpoint:
             None if service.relay is None else OtherServers(service.relay, self.server, self._recorder)
         )
         self._notices = Notices(service, self.server)
-        self.events = Events(service, self.server, self._notices.settled, self.journal.settled)
+        self.events = EventPublisher(service, self.server, self._notices.settled, self.journal.settled)
         self._watch = Watch(service.access, self.server)
         for listener in (self._notices, self.events, self._other_servers):
             if listener is not None:

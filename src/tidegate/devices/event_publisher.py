@@ -48,7 +48,7 @@ class Publisher(Protocol):
     def wanted(self, scope: Scope, topic: str) -> bool: ...
 
 
-class Events:
+class EventPublisher:
     """Empties the outbox. Lives on the event loop."""
 
     def __init__(

@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import NOW
 from tidegate.clock import MovableClock, SequentialIds
-from tidegate.devices.events import LINGER_S, PATIENCE_S, Events
+from tidegate.devices.event_publisher import LINGER_S, PATIENCE_S, EventPublisher
 from tidegate.mqtt.identity import Scope
 from tidegate.mqtt.session import Message
 from tidegate.ops.effects import EventsWritten
@@ -35,7 +35,7 @@ class Node:
         self.notices.set()
         self.beat = 0.0
         service = Service(shared, MovableClock(NOW), SequentialIds(), Settings())
-        self.events = Events(service, self, self._notices, self._kept, beat=lambda: self.beat)
+        self.events = EventPublisher(service, self, self._notices, self._kept, beat=lambda: self.beat)
         shared.subscribe(self.events.effects)
 
     async def _notices(self) -> None:
