@@ -23,7 +23,7 @@ _OF_A_CONNECTION = {
     "Edge",
     "Tunnel",
     "_Framed",
-    "Doorman",
+    "ProtocolDetector",
     "Ticket",
     "_Outside",
     "Exchange",

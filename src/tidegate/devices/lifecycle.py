@@ -16,7 +16,7 @@ from tidegate import clock
 from tidegate.devices.observer import Connectivity, Observer
 from tidegate.mqtt.identity import Identity, Scope
 from tidegate.mqtt.session import Closed, Connection, Ending
-from tidegate.mqtt.wheel import Wheel
+from tidegate.mqtt.timer_wheel import TimerWheel
 
 REMEMBERED_S = 3600
 """How long a client id that is away keeps its version number."""
@@ -50,7 +50,7 @@ class Lifecycle:
         self._clock = time
         self._ids = ids
         self._known: dict[tuple[Scope, str], Presence] = {}
-        self._gone: Wheel[tuple[Scope, str]] = Wheel()
+        self._gone: TimerWheel[tuple[Scope, str]] = TimerWheel()
 
     def presence(self, scope: Scope, client_id: str) -> Presence | None:
         """What is known of a client id that is connected, or was within the last hour."""

@@ -29,7 +29,7 @@ log = logging.getLogger("tidegate.mqtt")
 _CONNECT = 0x10
 
 
-class Doorman(asyncio.Protocol):
+class ProtocolDetector(asyncio.Protocol):
     """Holds an accepted connection until it is clear whose it is."""
 
     def __init__(self, devices: Server, http: Callable[[Ticket], asyncio.Protocol], ticket: Ticket) -> None:

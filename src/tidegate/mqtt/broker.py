@@ -19,7 +19,7 @@ from tidegate.mqtt.retention import Retention
 from tidegate.mqtt.session import Closed, Connection, Effect, Ending, Message, Publication, Retained, Session
 from tidegate.mqtt.session.keeping import Forgetful, Journal, Stored
 from tidegate.mqtt.settings import Settings
-from tidegate.mqtt.wheel import Wheel
+from tidegate.mqtt.timer_wheel import TimerWheel
 from tidegate.mqtt.wills import Wills
 
 Interest = Callable[[Scope, str, bool], None]
@@ -72,7 +72,7 @@ class Broker:
         self._interest = interest
         self._noted = retained
         self._realms: dict[Scope, Realm] = {}
-        self._asleep: Wheel[Session] = Wheel()
+        self._asleep: TimerWheel[Session] = TimerWheel()
         self._connects: Counter[tuple[Scope, str]] = Counter()
         self.wills = Wills(self._publish_will)
         self._handlers: dict[type, Callable[[Connection, Any, clock.Millis], None]] = {

@@ -16,7 +16,7 @@ from tidegate.clock import Millis, wall_now
 from tidegate.mqtt.codec import Reason
 from tidegate.mqtt.session import Connection, Ending, State
 from tidegate.mqtt.settings import Settings
-from tidegate.mqtt.wheel import Wheel
+from tidegate.mqtt.timer_wheel import TimerWheel
 
 log = logging.getLogger("tidegate.mqtt")
 
@@ -67,9 +67,9 @@ class Deadlines:
         self._beat = beat
         self._end = end
         self.second = int(beat())
-        self._wheel: Wheel[Watched] = Wheel()
-        self._lives: Wheel[Watched] = Wheel()
-        self._ends: Wheel[Watched] = Wheel()  # by the wall clock
+        self._wheel: TimerWheel[Watched] = TimerWheel()
+        self._lives: TimerWheel[Watched] = TimerWheel()
+        self._ends: TimerWheel[Watched] = TimerWheel()  # by the wall clock
 
     def look(self) -> None:
         """Once a second: end what has to end."""

@@ -14,7 +14,7 @@ from tidegate.clock import Millis
 from tidegate.mqtt.codec import Will
 from tidegate.mqtt.identity import Identity
 from tidegate.mqtt.session import Ask, Closed, Connection, Session, denied_to_will
-from tidegate.mqtt.wheel import Wheel
+from tidegate.mqtt.timer_wheel import TimerWheel
 
 log = logging.getLogger("tidegate.mqtt")
 
@@ -34,7 +34,7 @@ class Wills:
     def __init__(self, publish: Publish) -> None:
         self._publish = publish
         self._waiting: dict[Session, _Waiting] = {}
-        self._wheel: Wheel[Session] = Wheel()
+        self._wheel: TimerWheel[Session] = TimerWheel()
 
     def take(self, connection: Connection, effect: Closed, session: Session, now: Millis) -> None:
         """A connection is over: publish its will, or keep it for as long as the client asked and the session lives."""

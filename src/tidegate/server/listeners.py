@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from tidegate.devices.endpoint import Endpoint
 from tidegate.devices.server import Server as MqttServer
-from tidegate.devices.shared import Doorman
+from tidegate.devices.shared import ProtocolDetector
 from tidegate.http import refusals
 from tidegate.http.app import App
 from tidegate.http.callers import Caller
@@ -130,7 +130,7 @@ async def _shared(
         bound = await devices.listen(
             *address,
             context,
-            lambda ticket: Doorman(devices, http.protocol, ticket),
+            lambda ticket: ProtocolDetector(devices, http.protocol, ticket),
             name="shared",
             balancers=balancers,
         )

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Wheel(Generic[T]):
+class TimerWheel(Generic[T]):
     """A bag of items, each due at some second. The caller remembers the deadline of an item it may take out."""
 
     __slots__ = ("_buckets",)
