@@ -225,7 +225,7 @@ def test_connections_per_address(certificates: Certificates) -> None:
                 assert fourth.connect("d") == Connack()
 
 
-def test_stopping_with_strangers_of_admission(certificates: Certificates) -> None:
+def test_stopping_with_strangers_admission_limits(certificates: Certificates) -> None:
     settings = Limits(strangers_per_address=1)
     with contextlib.ExitStack() as stack:
         with _live(certificates, settings) as live:

@@ -64,7 +64,7 @@ class Wire:
         self.heard: Callable[[str], None] | None = None
         self.tuned: Callable[[int], None] = lambda _member: None
         self.broken = False
-        self.letters = 0
+        self.messages = 0
         self.renewed = 0
         ether.channels.append(self)
 
@@ -81,7 +81,7 @@ class Wire:
             for text in texts:
                 if each.heard is not None:
                     each.heard(text)
-        self.letters += 1
+        self.messages += 1
 
     def members(self) -> frozenset[int]:
         return self.ether.members()
@@ -149,7 +149,7 @@ def play(scenario: Callable[[Node, Node], Awaitable[None]]) -> None:
         ether = Ether()
         one, two = Node(ether, 1), Node(ether, 2)
         await one.relay.start()
-        await until(lambda: one.wire.letters == 1)  # it has said that it is there
+        await until(lambda: one.wire.messages == 1)  # it has said that it is there
         await two.relay.start()
         await two.hears([Missed()])  # the first was there before
         await scenario(one, two)
@@ -193,12 +193,12 @@ def test_what_stays_at_home_is_not_told() -> None:
 
 def test_what_comes_together_is_told_together() -> None:
     async def scenario(one: Node, two: Node) -> None:
-        before = one.wire.letters
+        before = one.wire.messages
         told = [PoliciesChanged(number) for number in range(100)]
         for each in told:
             one.relay.tell([each])
         await two.hears(told)
-        assert one.wire.letters - before <= 2
+        assert one.wire.messages - before <= 2
 
     play(scenario)
 
@@ -239,10 +239,10 @@ def test_the_others_look_when_a_server_is_gone_without_a_word(politely: bool) ->
             two.wire.close()
         await until(lambda: one.relay.alone)
         assert one.heard == ([] if politely else [Missed()])
-        before = one.wire.letters
+        before = one.wire.messages
         one.relay.tell([PoliciesChanged(1)])
         assert one.relay._batch == []
-        assert one.wire.letters == before
+        assert one.wire.messages == before
         if not politely:
             await two.relay.stop()
 
@@ -273,16 +273,16 @@ def test_what_is_not_understood_is_looked_up(text: str) -> None:
 
 def test_what_only_a_newer_server_knows_is_passed_over() -> None:
     async def scenario(_one: Node, two: Node) -> None:
-        letter = msgspec.json.encode([("Unheard", [1, 2]), ("PoliciesChanged", [4])]).decode()
+        message = msgspec.json.encode([("Unheard", [1, 2]), ("PoliciesChanged", [4])]).decode()
         assert two.wire.heard is not None
-        two.wire.heard(f"other:0:1:{letter}")
+        two.wire.heard(f"other:0:1:{message}")
         await two.hears([PoliciesChanged(4)])
 
     play(scenario)
 
 
 @given(st.text(max_size=200), st.integers(4, 50))
-def test_letters_are_cut_between_characters(text: str, limit: int) -> None:
+def test_messages_are_cut_between_characters(text: str, limit: int) -> None:
     cut = pieces("n", [effects.ThingNamed("1", "r", text, None)], limit)
     bodies = []
     for index, piece in enumerate(cut):

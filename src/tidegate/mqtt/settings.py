@@ -84,7 +84,7 @@ class Settings:
     write_stall: float = 15.0
     """How long a client may stay above the high water mark before it is disconnected."""
 
-    def of_admission(self, limits: Limits) -> Limits:
+    def admission_limits(self, limits: Limits) -> Limits:
         """Limits of admission with what is set here."""
         return limits._replace(
             handshake_s=self.handshake_timeout,

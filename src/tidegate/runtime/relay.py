@@ -94,7 +94,7 @@ _RELAYED: tuple[type, ...] = (
     effects.StoreEmptied,
 )
 _KINDS: dict[str, type] = {kind.__name__: kind for kind in (*_RELAYED, Joined, Welcome, Left, Lost)}
-_LETTER: msgspec.json.Decoder[list[tuple[str, msgspec.Raw]]] = msgspec.json.Decoder(list[tuple[str, msgspec.Raw]])
+_MESSAGE: msgspec.json.Decoder[list[tuple[str, msgspec.Raw]]] = msgspec.json.Decoder(list[tuple[str, msgspec.Raw]])
 
 
 class Relay:
@@ -243,15 +243,15 @@ class Relay:
         if name == self._name:
             return
         try:
-            letter = self._whole(name, rest)
-            if letter is not None:
-                self._act(name, letter)
+            message = self._whole(name, rest)
+            if message is not None:
+                self._act(name, message)
         except (ValueError, msgspec.MsgspecError) as error:
             log.error("what another server said was not understood: %s", error)
             self._unit.hear([effects.Missed()])
 
     def _whole(self, name: str, rest: str) -> str | None:
-        """A letter whose last piece has come. Raises ``ValueError`` if one is missing."""
+        """A message whose last piece has come. Raises ``ValueError`` if one is missing."""
         index, count, piece = rest.split(":", 2)
         known = self._pieces.setdefault(name, [])
         if index == "0":
@@ -263,9 +263,9 @@ class Relay:
             return None
         return "".join(self._pieces.pop(name))
 
-    def _act(self, name: str, letter: str) -> None:
+    def _act(self, name: str, message: str) -> None:
         heard: list[Any] = []
-        for kind, fields in _LETTER.decode(letter):
+        for kind, fields in _MESSAGE.decode(message):
             known = _KINDS.get(kind)  # a newer server may have others
             if known is not None:
                 heard += self._taken(name, msgspec.json.decode(fields, type=known))
@@ -295,9 +295,9 @@ class Relay:
 
 
 def pieces(name: str, batch: Sequence[Any], limit: int) -> list[str]:
-    """A letter as texts of at most ``limit`` bytes and a header."""
-    letter = msgspec.json.encode([(type(each).__name__, each) for each in batch])
-    cut = list(_cut(letter, limit))
+    """A message as texts of at most ``limit`` bytes and a header."""
+    message = msgspec.json.encode([(type(each).__name__, each) for each in batch])
+    cut = list(_cut(message, limit))
     return [f"{name}:{index}:{len(cut)}:{piece.decode()}" for index, piece in enumerate(cut)]
 
 

@@ -125,14 +125,14 @@ class _Landing:
     def hear(self, effects: list[Any]) -> None:
         _hand(effects, self._everywhere)
 
-    def land(self, future: asyncio.Future[T], outcome: Outcome[T]) -> None:
-        """Resolve a work's future; its effects follow in the loop's next turn, in the order of the landings."""
+    def resolve(self, future: asyncio.Future[T], outcome: Outcome[T]) -> None:
+        """Resolve a work's future; its effects follow in the loop's next turn, in the order of the outcomes."""
         _resolve(future, outcome)
         if outcome.effects:
             self._loop.call_soon(self._deliver, outcome.effects)
 
     async def delivered(self) -> None:
-        await asyncio.sleep(0)  # deliveries take their turns in the order of the landings; this is a later one
+        await asyncio.sleep(0)  # deliveries take their turns in the order of the outcomes; this is a later one
 
     def _deliver(self, effects: list[Any]) -> None:
         _hand(effects, self._listeners)
@@ -219,7 +219,7 @@ class Ticked(_Landing):
             if outcomes is None:  # a signal, which goes on its way from here
                 outcomes = [Outcome(None, [], OutcomeUnknown("the server was interrupted")) for _ in batch]
             for (_, future), outcome in zip(batch, outcomes, strict=True):
-                self.land(future, outcome)
+                self.resolve(future, outcome)
 
     def _waits_on(self) -> bool:
         """Whether a foreign lock may still be waited for; once it may not, whoever comes is refused until it ends."""
@@ -242,7 +242,7 @@ class Ticked(_Landing):
 
     def _at_once(self, call: Callable[[], T]) -> asyncio.Future[T]:
         future: asyncio.Future[T] = self._loop.create_future()
-        self.land(future, _outcome(call))
+        self.resolve(future, _outcome(call))
         return future
 
     async def close(self) -> None:
@@ -333,13 +333,13 @@ class Pooled(_Landing):
         except Exception as error:  # noqa: BLE001 - handed to the callers
             outcomes = [Outcome(None, [], error) for _ in batch]
         finally:
-            self._loop.call_soon_threadsafe(self._land_set, batch, outcomes)
+            self._loop.call_soon_threadsafe(self._resolve_set, batch, outcomes)
 
-    def _land_set(self, batch: list[tuple[Work[Any], asyncio.Future[Any]]], outcomes: list[Outcome[Any]]) -> None:
+    def _resolve_set(self, batch: list[tuple[Work[Any], asyncio.Future[Any]]], outcomes: list[Outcome[Any]]) -> None:
         self._sets -= 1
         for (work, future), outcome in zip(batch, outcomes, strict=True):
             if not isinstance(outcome.error, Blocked):
-                self.land(future, outcome)
+                self.resolve(future, outcome)
             elif len(batch) == 1:
                 self._wait_for_lock(future, self._alone(work), outcome, monotonic(), _LOCK_PAUSE_S, marked(work).party)
             else:  # one of them met a lock, and few of the others will
@@ -389,7 +389,7 @@ class Pooled(_Landing):
     ) -> None:
         """Run a call again that met a lock, or give it up."""
         if future.done() or monotonic() - since >= _LOCK_PATIENCE_S:
-            self.land(future, outcome)
+            self.resolve(future, outcome)
             return
         self._under_way += 1
 
@@ -416,9 +416,9 @@ class Pooled(_Landing):
         except Exception as error:  # noqa: BLE001 - handed to the caller
             outcome = Outcome(None, [], error)
         finally:
-            self._loop.call_soon_threadsafe(self._landed, future, call, outcome, since, pause, party)
+            self._loop.call_soon_threadsafe(self._resolve_call, future, call, outcome, since, pause, party)
 
-    def _landed(
+    def _resolve_call(
         self,
         future: asyncio.Future[T],
         call: Callable[[], Outcome[T]],
@@ -430,7 +430,7 @@ class Pooled(_Landing):
         if isinstance(outcome.error, Blocked):
             self._wait_for_lock(future, call, outcome, monotonic() if since is None else since, pause, party)
         else:
-            self.land(future, outcome)
+            self.resolve(future, outcome)
         self._one_less()
 
     def _one_less(self) -> None:
@@ -478,6 +478,6 @@ def _resolve(future: asyncio.Future[T], outcome: Outcome[T]) -> None:
 
 
 async def _let_effects_out() -> None:
-    """Wait until the loop has gone through what landing put into it: the landing itself, then the delivery."""
+    """Wait until the loop has gone through what resolving put into it: the outcome itself, then the delivery."""
     await asyncio.sleep(0)
     await asyncio.sleep(0)

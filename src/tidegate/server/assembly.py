@@ -90,7 +90,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
         room.raise_limit()
         unfinished = max(options.admission.unfinished, 4 * listeners.largest_body(options))
         settings = _mqtt(options, service.settings.leniency)
-        admission = Admission(settings.of_admission(options.admission._replace(unfinished=unfinished)))
+        admission = Admission(settings.admission_limits(options.admission._replace(unfinished=unfinished)))
         metrics.admission(admission.seen)
         devices = Endpoint(service, settings, node=node, admission=admission)
         stack.push_async_callback(devices.drain, options.grace_s)

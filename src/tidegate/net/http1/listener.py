@@ -53,7 +53,7 @@ class Listener:
 
         ``device``: what its peers are said to be. ``upgrade`` answers requests for another protocol; without it they
         are requests like any other. ``refuse`` is asked first, and answers what neither shall see; ``render`` words
-        what is no request. ``admission``: the one of all listeners; None makes one. ``signed_only``: whoever shows neither
+        what is no request. ``admission``: that of all listeners; None makes one. ``signed_only``: whoever shows neither
         signature nor certificate is refused before the body has arrived.
         """
         assert (respond is None) != (converse is None)
