@@ -1,6 +1,6 @@
 """What devices report of commands, in JSON or CBOR, whatever the command was written in (reach reference 7.3, 7.4).
 
-The commands themselves are messages of the outbox (``devices.events``).
+The commands themselves are messages of the outbox (``devices.event_publisher``).
 """
 
 from __future__ import annotations
