@@ -82,7 +82,7 @@ def test_a_test_suite(tmp_path: Path, server: Started) -> None:
 
 def test_the_table_of_options_is_that_of_the_command() -> None:
     """Options, variables and defaults; the words beside them are written by hand."""
-    rows = [line.split("|")[1:4] for line in text_of("README.md").splitlines() if line.startswith("| `--")]
+    rows = [line.split("|")[1:4] for line in text_of("docs/operations.md").splitlines() if line.startswith("| `--")]
     table = {tuple(cell.strip().strip("`") for cell in row) for row in rows}
     assert table == {
         (f"--{name.replace('_', '-')}", f"TIDEGATE_{name.upper()}", _shown(parameter.default))
