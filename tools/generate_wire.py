@@ -78,6 +78,7 @@ COMMANDS = """
 CreateCommand GetCommand ListCommands UpdateCommand DeleteCommand
 GetCommandExecution ListCommandExecutions DeleteCommandExecution
 """.split()
+CREDENTIALS = "CreateRoleAlias DescribeRoleAlias UpdateRoleAlias DeleteRoleAlias ListRoleAliases".split()
 DEVICE_JOBS = "GetPendingJobExecutions StartNextPendingJobExecution DescribeJobExecution UpdateJobExecution".split()
 DEVICE_COMMANDS = ["StartCommandExecution"]
 DEVICE_DATA = """
@@ -99,6 +100,7 @@ PLANES: dict[str, tuple[str, list[str]]] = {
             *PROVISIONING,
             *STREAMS,
             *COMMANDS,
+            *CREDENTIALS,
         ],
     ),
     "jobs_data": ("iot-jobs-data", [*DEVICE_JOBS, *DEVICE_COMMANDS]),

@@ -41,7 +41,9 @@ from tidegate.clock import RandomIds, wall_now
 from tidegate.core.standing import CHECKED, Fact, Moment
 from tidegate.mqtt import codec
 from tidegate.ops import access
+from tidegate.store import certificates, device_sessions
 from tidegate.store.database import Tx
+from tidegate.store.device_sessions import DeviceSession
 
 SECRET = "a-secret-of-forty-characters-0123456789"
 _names = itertools.count(1)
@@ -371,6 +373,42 @@ class DeletedPrincipal(Key):
             self.world.do(lambda tx: access.delete_principal(tx, self.principal), self.at(way))
 
 
+class OfDevice(Key):
+    """The same principal, as the role of a device whose certificate is revoked, or that devices may be no more."""
+
+    cut = True
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.certificate = world.certificate()
+        number, vault = self.certificate.certificate_id, vault_of(world.servers[0])
+
+        def made(tx: Tx) -> access.Credentials:
+            access.allow_devices(tx, self.principal, 900)
+            found = access.new_session(RandomIds())
+            session = DeviceSession(
+                key_id=found.key_id,
+                secret=vault.seal(found.key_id, found.secret),
+                token_digest=access.token_digest(str(found.token)),
+                principal=self.principal,
+                scope=certificates.owners(tx, number)[0].scope,
+                certificate_id=number,
+                thing_name=None,
+                thing_type=None,
+                expires_at=wall_now() + 900_000,
+            )
+            device_sessions.insert(tx, session, wall_now())
+            return found
+
+        self.key = world.do(made)
+
+    def take(self, what: str, way: Moment = Moment.HERE) -> None:
+        if way is Moment.BESIDE:
+            access_commands.deny_devices(self.name, account=self.world.here.id, **self.beside)
+        else:
+            self.world.set_status(self.certificate, "REVOKED", self.at(way))
+
+
 class Revoked(Attached):
     """A certificate that is REVOKED."""
 
@@ -690,6 +728,7 @@ CHANGING: dict[Fact, Callable[[World], Subject]] = {
     Fact.CERTIFICATE: Revoked,
     Fact.KEY: RevokedKey,
     Fact.PRINCIPAL: DeletedPrincipal,
+    Fact.BEHIND: OfDevice,
 }
 CELLS: dict[tuple[Fact, Moment], Try] = {
     **{(fact, Moment.CONNECT): connects(make) for fact, make in CHANGING.items()},
@@ -704,7 +743,7 @@ CELLS: dict[tuple[Fact, Moment], Try] = {
     },
     **{
         (fact, Moment.BESIDE): is_cut(CHANGING[fact], Moment.BESIDE)
-        for fact in (Fact.KEY, Fact.PRINCIPAL, Fact.PRINCIPAL_POLICIES)
+        for fact in (Fact.KEY, Fact.PRINCIPAL, Fact.BEHIND, Fact.PRINCIPAL_POLICIES)
     },
     (Fact.CERTIFICATE, Moment.RESUMPTION): resumes(Revoked),
     (Fact.ATTACHMENTS, Moment.RESUMPTION): resumes(Attached),

@@ -45,6 +45,7 @@ def test_every_limit_is_known_to_be_a_quota_or_a_rule() -> None:
         "attributes_per_thing", "attributes_per_typed_thing", "attributes_per_group", "groups_per_thing",
         "thing_group_depth", "children_per_group", "packages", "package_versions", "attribute_bytes", "shadow_bytes",
         "ca_certificates_per_subject", "dynamic_groups", "provisioning_template_versions", "stream_file_size",
+        "role_aliases", "authorizers", "domain_configurations",
     }  # fmt: skip
 
 

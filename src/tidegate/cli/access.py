@@ -13,6 +13,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from tidegate.cli import options
+from tidegate.cli.keys import check_lifetime, lifetime
 from tidegate.cli.options import Data, OwnAccount, Store
 from tidegate.clock import wall_now
 from tidegate.core import contexts
@@ -138,6 +139,42 @@ def detach_policy(
 
 
 @app.command
+def allow_devices(
+    name: Name,
+    *,
+    longest: Annotated[
+        str, Parameter(help="How long their credentials may last: 15m to 12h.", validator=check_lifetime)
+    ] = "1h",
+    account: OwnAccount = None,
+    data: Data = options.DATA,
+    store: Store = "sqlite",
+) -> None:
+    """Let devices be a principal: as the role arn:aws:iam::ACCOUNT:role/NAME that a role alias names."""
+    principal = access.arn(account or options.account_of(data), name)
+    _set_devices(principal, lifetime(longest), data, store)
+    print(f"Devices get credentials of {principal} by a role alias for {principal.replace(':user/', ':role/')}.")
+
+
+@app.command
+def deny_devices(name: Name, *, account: OwnAccount = None, data: Data = options.DATA, store: Store = "sqlite") -> None:
+    """Let devices be a principal no longer; the credentials that they have of it are refused."""
+    principal = access.arn(account or options.account_of(data), name)
+    _set_devices(principal, 0, data, store)
+    print(f"Devices get no credentials of {principal}.")
+
+
+def _set_devices(principal: str, longest_s: int, data: Path, store: str) -> None:
+    with options.database(data, store) as database:
+        options.change(
+            database,
+            "UpdateAssumeRolePolicy",
+            principal,
+            {"maxSessionDuration": longest_s},
+            lambda tx: access.allow_devices(tx, principal, longest_s),
+        )
+
+
+@app.command
 def show(name: Name, *, account: OwnAccount = None, data: Data = options.DATA, store: Store = "sqlite") -> None:
     """Print a principal's tags, policies and access keys as JSON."""
     principal = access.arn(account or options.account_of(data), name)
@@ -151,6 +188,7 @@ def _shown(tx: Tx, principal: str) -> dict[str, object]:
     return {
         "Arn": found.arn,
         "Tags": json.loads(found.tags),
+        "DevicesForSeconds": found.device_session_s,
         "Policies": {policy.name: json.loads(policy.document) for policy in principals.policies(tx, found.id)},
         "AccessKeys": {key.key_id: key.status for key in keys.every(tx) if key.principal == principal},
     }

@@ -38,7 +38,8 @@ def lifetime(text: str) -> int:
     return int(found[1]) * _SECONDS[found[2]]
 
 
-def _check_lifetime(_type: Any, text: str | None) -> None:
+def check_lifetime(_type: Any, text: str | None) -> None:
+    """Raises ValueError for what is no lifetime."""
     if text is not None:
         lifetime(text)
 
@@ -55,7 +56,7 @@ def create(
     account: options.OwnAccount = None,
     expires: Annotated[
         str | None,
-        Parameter(help="Make temporary credentials with a session token: 90s, 15m, 12h.", validator=_check_lifetime),
+        Parameter(help="Make temporary credentials with a session token: 90s, 15m, 12h.", validator=check_lifetime),
     ] = None,
     policy: Annotated[
         Path | None, Parameter(help="With --expires: a policy that takes away from what the principal may do.")

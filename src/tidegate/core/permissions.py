@@ -39,6 +39,7 @@ _NAMED_TYPE, _NAMED_PACKAGE = "thingtype/{thing_type_name}", "package/{package_n
 _VERSION, _POLICY = "package/{package_name}/version/{version_name}", "policy/{policy_name}"
 _PROVISIONING = "provisioningtemplate/{template_name}"
 _COMMAND = "command/{command_id}"
+_ALIAS = "rolealias/{role_alias}"
 _CERTIFICATE, _AUTHORITY, _INDEX = "cert:{certificate_id}", "cacert:{certificate_id}", "index:{index_name}"
 
 _CONTROL: Final[dict[str, tuple[str, ...]]] = {
@@ -157,6 +158,12 @@ _CONTROL: Final[dict[str, tuple[str, ...]]] = {
     "ListTagsForResource": ("{resource_arn}",),
     "UpdateEventConfigurations": (),
     "DescribeEventConfigurations": (),
+    # Role aliases (reach reference 4.1)
+    "CreateRoleAlias": (_ALIAS,),
+    "DescribeRoleAlias": (_ALIAS,),
+    "UpdateRoleAlias": (_ALIAS,),
+    "DeleteRoleAlias": (_ALIAS,),
+    "ListRoleAliases": (),
     # Provisioning (reach reference 3.8, 3.9)
     "CreateProvisioningTemplate": (_PROVISIONING,),
     "DescribeProvisioningTemplate": (_PROVISIONING,),
@@ -263,6 +270,8 @@ _ROLES: Final[dict[str, str]] = {
 }
 """The member that holds a ``role_arn``: who hands a role to the service must be allowed to."""
 _ROLE_ITSELF: Final[dict[str, str]] = {
+    "CreateRoleAlias": "role_arn",
+    "UpdateRoleAlias": "role_arn",
     "CreateProvisioningTemplate": "provisioning_role_arn",
     "UpdateProvisioningTemplate": "provisioning_role_arn",
     "CreateStream": "role_arn",

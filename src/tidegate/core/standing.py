@@ -23,6 +23,7 @@ class Fact(enum.StrEnum):
     PRINCIPAL = "principal of the key exists"
     PRINCIPAL_POLICIES = "policies of the principal"
     CREDENTIALS = "temporary credentials not expired"
+    BEHIND = "certificate ACTIVE, and role open to devices, behind a device's credentials"
     TIME = "times in conditions of policies, of devices and principals"
     WILL = "`iot:Publish` and `iot:RetainPublish` of the will"
 
@@ -95,6 +96,13 @@ CHECKED: Final[Mapping[Fact, Mapping[Moment, str]]] = {
         Moment.BESIDE: "judged anew within a second, cut without `iot:Connect`",
     },
     Fact.CREDENTIALS: {Moment.CONNECT: _REFUSED, Moment.PARTING: _SILENT, Moment.END: _CUT},
+    Fact.BEHIND: {
+        Moment.CONNECT: _REFUSED,
+        Moment.PARTING: _SILENT,
+        Moment.HERE: _CUT,
+        Moment.THERE: _CUT,
+        Moment.BESIDE: _SOON,
+    },
     Fact.TIME: {
         Moment.CONNECT: _REFUSED,
         Moment.RESUMPTION: _REFUSED,

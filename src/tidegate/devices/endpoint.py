@@ -165,7 +165,7 @@ class Endpoint:
         service.unit.subscribe(
             acting(
                 {
-                    PrincipalChanged: lambda effect: self.server.refresh(effect.certificate_id),
+                    PrincipalChanged: self._certificate_changed,
                     **dict.fromkeys((PoliciesChanged, Missed), lambda _: self.server.refresh()),
                     AccessChanged: lambda _: self.server.refresh_signers(),
                     StoreEmptied: lambda _: self.reset(),
@@ -218,6 +218,12 @@ class Endpoint:
         self.journal.clear()
         self.server.broker.reset(self._service.clock.now())
         self.server.refresh()
+
+    def _certificate_changed(self, effect: PrincipalChanged) -> None:
+        """Ask again who those are that hold a certificate, or credentials that were given for it."""
+        self.server.refresh(effect.certificate_id)
+        session = f"/{effect.certificate_id}"
+        self.server.refresh_signers(lambda _key_id, who: who.principal.endswith(session))
 
     def _refused(self, address: str, client_id: str) -> None:
         self._service.refusals.count(address, f"MQTT client {client_id!a}", "AUTHORIZATION_FAILED")

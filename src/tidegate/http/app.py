@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 
 from tidegate.aws import sigv4
 from tidegate.clock import monotonic
-from tidegate.http import callers, devices, operators, planes, refusals
+from tidegate.http import callers, credentials, devices, operators, planes, refusals
 from tidegate.http.callers import Caller
 from tidegate.http.control import Control
 from tidegate.http.planes import Planes
@@ -67,6 +67,7 @@ class App:
         self._throttle = throttle
         self._ceilings = service.settings.limits.ceilings()
         self._keys = callers.Keys(service)
+        self._provider = credentials.Provider(service)
         self._sparing = Sparing(log)
 
     async def respond(self, request: Request) -> Answer:
@@ -74,6 +75,8 @@ class App:
         request_id = self._service.ids.uuid()
         if self._control.owns(request):
             answer = await self._page(request, request_id)
+        elif (alias := credentials.alias(request)) is not None:
+            answer = await self._credentials(request, request_id, alias)
         else:
             answer = await self.answer(request, request_id)
         answer[1].append((b"x-amzn-RequestId", request_id.encode()))
@@ -84,6 +87,15 @@ class App:
             return await self._control.answer(request, request_id)
         except Exception as error:  # noqa: BLE001 - the last place that can still answer the caller
             return protocol.encode_error(self._fault(error, None, request_id), request_id)
+
+    async def _credentials(self, request: Request, request_id: str, alias: str) -> Answer:
+        started = monotonic()
+        try:
+            answer = await self._provider.answer(request, alias)
+        except Exception as error:  # noqa: BLE001 - the last place that can still answer the caller
+            answer = protocol.encode_error(self._fault(error, None, request_id), request_id)
+        self._metrics.observe("credentials", "AssumeRoleWithCertificate", answer[0], monotonic() - started)
+        return answer
 
     async def answer(self, request: Request, request_id: str) -> Answer:
         """Carry out an AWS request."""

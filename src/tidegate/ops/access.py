@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 import msgspec
@@ -18,7 +18,7 @@ from tidegate.clock import Ids, Millis
 from tidegate.core.iam import documents, managed
 from tidegate.ops.effects import AccessChanged
 from tidegate.pki.vault import Vault, is_sealed
-from tidegate.store import keys, principals
+from tidegate.store import device_sessions, keys, principals
 from tidegate.store.database import Tx
 from tidegate.store.keys import AccessKey
 from tidegate.store.principals import Principal
@@ -27,6 +27,9 @@ MOST_POLICIES: Final = 10
 """Of one principal, as IAM's managed policies."""
 SHORTEST_SESSION_S, LONGEST_SESSION_S = 60, 36 * 3600
 """IAM's GetSessionToken has 15 minutes to 36 hours; a test wants to see one expire."""
+
+SHORTEST_OF_DEVICES_S, LONGEST_OF_DEVICES_S = 900, 43_200
+"""credentialDurationSeconds of a role alias (reach reference 4.1)."""
 
 _NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{1,64}")
 _POLICY_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{1,128}")
@@ -121,6 +124,19 @@ def detach_policy(tx: Tx, principal: str, name: str) -> None:
     tx.effects.append(AccessChanged())
 
 
+def allow_devices(tx: Tx, principal: str, longest_s: int) -> None:
+    """Let devices be a principal, with credentials that last so long at most; 0 ends it, and what is out with it.
+
+    Raises:
+        RefusedError: no such principal, or a time out of range.
+    """
+    found = existing(tx, principal)
+    if longest_s and not SHORTEST_OF_DEVICES_S <= longest_s <= LONGEST_OF_DEVICES_S:
+        raise RefusedError("Credentials of devices last from 15 minutes to 12 hours.")
+    principals.set_device_session(tx, found.id, longest_s)
+    tx.effects.append(AccessChanged())
+
+
 def image(tx: Tx, principal: str) -> dict[str, str]:
     """What the audit log shows of a principal: tags, policies, and keys without their secrets."""
     found = principals.find(tx, principal)
@@ -128,7 +144,8 @@ def image(tx: Tx, principal: str) -> dict[str, str]:
         return {}
     held = {f"key {key.key_id}": _of_key(tx, key) for key in keys.every(tx) if key.principal == principal}
     documents = {f"policy {policy.name}": policy.document for policy in principals.policies(tx, found.id)}
-    return {"tags": found.tags, **documents, **held}
+    devices = {"devices": f"{found.device_session_s} s"} if found.device_session_s else {}
+    return {"tags": found.tags, **devices, **documents, **held}
 
 
 def _of_key(tx: Tx, key: keys.Listed) -> str:
@@ -170,11 +187,16 @@ def create_session(
     if policy is not None:
         documents.parse(policy)
     keys.delete_expired(tx, now - LONGEST_SESSION_S * 1000)  # for a while their holders are told that they expired
-    made = Credentials(_key_id("ASIA", ids), ids.token(40), ids.token(160))
+    made = new_session(ids)
     digest, end = token_digest(made.token or ""), now + lifetime_s * 1000
     return _keep(
         tx, vault, made, AccessKey("", principal, expires_at=end, token_digest=digest, session_policy=policy), now
     )
+
+
+def new_session(ids: Ids) -> Credentials:
+    """Temporary credentials, not kept yet."""
+    return Credentials(_key_id("ASIA", ids), ids.token(40), ids.token(160))
 
 
 def keep_key(tx: Tx, vault: Vault, credentials: Credentials, principal: str, now: Millis) -> None:
@@ -233,9 +255,18 @@ def seal_secrets(tx: Tx, vault: Vault) -> int:
 
 def reseal(tx: Tx, vault: Vault) -> int:
     """Seal every secret with the master key that seals now; how many had another. Raises ``VaultError``."""
-    old = {key_id: secret for key_id, secret in keys.secrets(tx).items() if not vault.current(secret)}
+    return sum(_resealed(tx, vault, *kept) for kept in ((keys.secrets, keys.set_secret), _OF_DEVICES))
+
+
+_OF_DEVICES = device_sessions.secrets, device_sessions.set_secret
+
+
+def _resealed(
+    tx: Tx, vault: Vault, secrets: Callable[[Tx], dict[str, str]], put: Callable[[Tx, str, str], None]
+) -> int:
+    old = {key_id: secret for key_id, secret in secrets(tx).items() if not vault.current(secret)}
     for key_id, secret in old.items():
-        keys.set_secret(tx, key_id, vault.seal(key_id, vault.open(key_id, secret)))
+        put(tx, key_id, vault.seal(key_id, vault.open(key_id, secret)))
     return len(old)
 
 

@@ -48,6 +48,9 @@ class Limits(NamedTuple):
     ca_certificates_per_subject: int = 10
     provisioning_template_versions: int = 5
     billing_groups: int = 20_000
+    role_aliases: int = 100
+    authorizers: int = 10
+    domain_configurations: int = 10
     thing_type_rest: int = 5 * 60_000
     """How long (ms) a thing type must have been deprecated before it can be deleted."""
     packages: int = 100

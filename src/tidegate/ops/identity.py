@@ -179,7 +179,7 @@ class Device(NamedTuple):
         if self.server_name is not None:
             context["iot:DomainName"] = self.server_name
         if client_id is not None:
-            context |= {"iot:ClientId": client_id, **_thing_variables(self.thing)}
+            context |= {"iot:ClientId": client_id, **thing_variables(self.thing)}
         prefix = f"arn:{self.partition}:iot:{self.region}:{self.account}:"
         applying, thing_name = self.applying, self.thing.name if self.thing else None
         place = Place(self.region, source_ip, tls=True)  # which proved the certificate
@@ -391,7 +391,8 @@ def _parse(entry: policies.InForce) -> policy.Policy:
     return found
 
 
-def _thing_variables(thing: Thing | None) -> dict[str, str | list[str]]:
+def thing_variables(thing: Thing | None) -> dict[str, str | list[str]]:
+    """What policies know of the thing that a connection is."""
     if thing is None:
         return {"iot:Connection.Thing.IsAttached": "false"}
     attributes = {f"iot:Connection.Thing.Attributes[{name}]": value for name, value in thing.attributes.items()}

@@ -22,11 +22,12 @@ from tidegate.core.iam.decisions import Asked, Decision
 from tidegate.core.iam.documents import Policy
 from tidegate.net.failures import Failures
 from tidegate.ops.access import name_of, token_digest
-from tidegate.ops.effects import AccessChanged, Missed, StoreEmptied, acting
+from tidegate.ops.effects import AccessChanged, Missed, PrincipalChanged, StoreEmptied, acting
 from tidegate.pki.vault import Vault, VaultError
 from tidegate.runtime.unit import Unit
-from tidegate.store import keys, principals
+from tidegate.store import device_sessions, keys, principals
 from tidegate.store.database import Tx
+from tidegate.store.device_sessions import DeviceSession
 from tidegate.store.keys import AccessKey
 from tidegate.store.principals import Standing
 
@@ -62,6 +63,8 @@ class Identity(NamedTuple):
     expires_at: Millis | None
     last_used_at: Millis | None
     source: bytes = b""
+    certificate_id: str | None = None
+    """The certificate that stands behind credentials of a device."""
 
     def decide(self, asked: Asked) -> Decision:
         """Put a question to its policies."""
@@ -94,12 +97,24 @@ class Access:
         self._ids: tuple[float, asyncio.Future[frozenset[str]]] | None = None
         self.failures = Failures()
         """Signatures that did not hold, by the address they came from."""
-        unit.subscribe(acting(dict.fromkeys((AccessChanged, Missed, StoreEmptied), lambda _: self.forget())))
+        unit.subscribe(
+            acting(
+                {
+                    **dict.fromkeys((AccessChanged, Missed, StoreEmptied), lambda _: self.forget()),
+                    PrincipalChanged: lambda effect: self._certificate_changed(effect.certificate_id),
+                }
+            )
+        )
 
     def forget(self) -> None:
         """Read everything again: the store has changed."""
         self._known.clear()
         self._ids = None
+        self._changes += 1
+
+    def _certificate_changed(self, certificate_id: str) -> None:
+        """Read again who has credentials by a certificate: it may have been revoked."""
+        self._known = {key: kept for key, kept in self._known.items() if kept[1].certificate_id != certificate_id}
         self._changes += 1
 
     async def sources(self, key_ids: Collection[str]) -> dict[str, bytes]:
@@ -144,13 +159,15 @@ class Access:
         if self._ids is None or self._ids[0] <= monotonic():
             self._ids = (
                 monotonic() + _REMEMBERED_S,
-                asyncio.ensure_future(self._unit.read(lambda tx: keys.active_ids(tx, _MOST_IDS))),
+                asyncio.ensure_future(self._unit.read(_ids)),
             )
         return key_id in await asyncio.shield(self._ids[1])
 
     def used(self, identity: Identity) -> None:
         """Note that a key was used, now and then. Does not wait for the store."""
         now = wall_now()
+        if identity.certificate_id is not None:  # of a device's, nobody lists the last use
+            return
         if identity.last_used_at is not None and now - identity.last_used_at < _NOTED_MS:
             return
         key_id = identity.key_id
@@ -174,16 +191,53 @@ def _noted(future: asyncio.Future[None]) -> None:
 
 def load(tx: Tx, vault: Vault, key_id: str) -> Identity | Unknown:
     """Who holds a key, from committed state."""
+    session: DeviceSession | None = None
     key = keys.get(tx, key_id)
     if key is None:
-        return Unknown("its access key does not exist")
+        session = device_sessions.good(tx, [key_id]).get(key_id)
+        key = None if session is None else _key_of(session)
+    if key is None:
+        behind = ", or the certificate or role behind it counts no more" if key_id.startswith("ASIA") else ""
+        return Unknown(f"its access key does not exist{behind}")
     if key.status != keys.ACTIVE:
         return Unknown(f"its access key is {key.status}")
     try:
         secret = vault.open(key_id, key.secret)
     except VaultError as error:
         return Unknown(str(error))
-    return _identity(key_id, key, secret, principals.standing(tx, [key.principal]).get(key.principal))
+    found = _identity(key_id, key, secret, principals.standing(tx, [key.principal]).get(key.principal))
+    return found if session is None else _of_device(found, session)
+
+
+def _key_of(session: DeviceSession) -> AccessKey:
+    return AccessKey(
+        session.secret, session.principal, expires_at=session.expires_at, token_digest=session.token_digest
+    )
+
+
+def _of_device(found: Identity, session: DeviceSession) -> Identity:
+    """The holder of a device's credentials (reach reference 4.2): the role, in the session of a certificate."""
+    named = arn.parse(session.principal)
+    account, role = (named.account, name_of(session.principal)) if named else ("", "")
+    own = {
+        "aws:principalarn": f"arn:aws:iam::{account}:role/{role}",
+        "aws:principaltype": "AssumedRole",
+        "aws:username": "",
+        "aws:userid": f"{role}:{session.certificate_id}",
+        "credentials-iot:thingname": session.thing_name or "",
+        "credentials-iot:thingtypename": session.thing_type or "",
+        "credentials-iot:awscertificateid": session.certificate_id,
+    }
+    variables = {**found.variables, **{key: (value,) for key, value in own.items()}}
+    return found._replace(
+        principal=f"arn:aws:sts::{account}:assumed-role/{role}/{session.certificate_id}",
+        variables={key: values for key, values in variables.items() if values != ("",)},
+        certificate_id=session.certificate_id,
+    )
+
+
+def _ids(tx: Tx) -> frozenset[str]:
+    return keys.active_ids(tx, _MOST_IDS) | device_sessions.ids(tx, _MOST_IDS)
 
 
 def identity_of(tx: Tx, principal: str) -> Identity:
@@ -192,7 +246,8 @@ def identity_of(tx: Tx, principal: str) -> Identity:
 
 
 def _sources(tx: Tx, key_ids: Collection[str]) -> dict[str, bytes]:
-    found = keys.several(tx, key_ids)
+    of_devices = {key_id: _key_of(each) for key_id, each in device_sessions.good(tx, key_ids).items()}
+    found = {**of_devices, **keys.several(tx, key_ids)}
     holders = principals.standing(tx, {key.principal for key in found.values()})
     active = {key_id: key for key_id, key in found.items() if key.status == keys.ACTIVE}
     return {key_id: _source(key, holders.get(key.principal)) for key_id, key in active.items()}

@@ -96,6 +96,7 @@ class Service:
         self.authority = authority
         self.objects = objects
         self.relay = relay
+        self.vault = vault
         self.access = Access(unit, vault)
         self.refusals = Refusals()
         self.hooks = Hooks(settings.hook_hosts)

@@ -11,12 +11,16 @@ from tidegate.store.database import Tx
 
 
 class Principal(NamedTuple):
-    """An operator. ``tags`` is a JSON object of texts."""
+    """An operator. ``tags`` is a JSON object of texts.
+
+    ``device_session_s`` is how long credentials may last by which devices are this principal; 0: none are.
+    """
 
     id: int
     arn: str
     tags: str
     created_at: int
+    device_session_s: int
 
 
 class Attached(NamedTuple):
@@ -64,6 +68,11 @@ def delete(tx: Tx, principal_id: int) -> None:
     """Take a principal away, with its policies."""
     tx.run("principal_policy_delete_all", {"principal_id": principal_id})
     tx.run("principal_delete", {"id": principal_id})
+
+
+def set_device_session(tx: Tx, principal_id: int, longest_s: int) -> None:
+    """Say how long credentials of devices may last; 0: there are none."""
+    tx.run("principal_set_device_session", {"id": principal_id, "longest_s": longest_s})
 
 
 def put_policy(tx: Tx, principal_id: int, name: str, document: str, at: int) -> None:

@@ -55,6 +55,7 @@ CommandParameterValueComparisonOperator = Annotated[str, Text(enum=("EQUALS", "N
 CommandPayloadTemplateString = Annotated[str, Text(max=32768)]
 Comment = Annotated[str, Text(max=2028, pattern=r"[^\p{C}]+")]
 ConnectionAttributeName = Annotated[str, Text(max=128, pattern="[a-zA-Z0-9:.]+")]
+CredentialDurationSeconds = Annotated[Integer, Number(min=900, max=43200)]
 CronExpression = Annotated[str, Text(min=1, max=256)]
 CustomerVersion = Annotated[Integer, Number(min=1)]
 DetailsKey = Annotated[str, Text(min=1, max=128, pattern="[a-zA-Z0-9:_-]+")]
@@ -130,6 +131,8 @@ ResourceAttributeKey = Annotated[str, Text(min=1, pattern="[a-zA-Z0-9:_-]+")]
 ResourceAttributeValue = Annotated[str, Text(min=1, pattern=r"[^\p{C}]+")]
 ResourceDescription = Annotated[str, Text(min=0, max=1024, pattern=r"[^\p{C}]+", or_empty=True)]
 RetryableFailureType = Annotated[str, Text(enum=("FAILED", "TIMED_OUT", "ALL"))]
+RoleAlias = Annotated[str, Text(min=1, max=128, pattern=r"[\w=,@-]+")]
+RoleAliasArn = Annotated[str, Text(min=1, max=2048)]
 RoleArn = Annotated[str, Text(min=20, max=2048)]
 RolloutRatePerMinute = Annotated[Integer, Number(min=1, max=1000, quota="rollout_per_minute")]
 S3Bucket = Annotated[str, Text(min=1)]
@@ -764,6 +767,19 @@ class CreateProvisioningTemplateVersionResponse(Shape):
     is_default_version: bool | None = None
 
 
+class CreateRoleAliasRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("role_alias", "role_arn")
+    role_alias: Required[RoleAlias] = MISSING
+    role_arn: Required[RoleArn] = MISSING
+    credential_duration_seconds: CredentialDurationSeconds | None = None
+    tags: list[Tag] | None = None
+
+
+class CreateRoleAliasResponse(Shape):
+    role_alias: RoleAlias | None = None
+    role_alias_arn: RoleAliasArn | None = None
+
+
 class CreateStreamRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("stream_id", "files", "role_arn")
     stream_id: Required[StreamId] = MISSING
@@ -973,6 +989,15 @@ class DeleteRegistrationCodeResponse(Shape):
     pass
 
 
+class DeleteRoleAliasRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("role_alias",)
+    role_alias: Required[RoleAlias] = MISSING
+
+
+class DeleteRoleAliasResponse(Shape):
+    pass
+
+
 class DeleteStreamRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("stream_id",)
     stream_id: Required[StreamId] = MISSING
@@ -1177,6 +1202,15 @@ class DescribeProvisioningTemplateVersionResponse(Shape):
     creation_date: float | None = None
     template_body: TemplateBody | None = None
     is_default_version: bool | None = None
+
+
+class DescribeRoleAliasRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("role_alias",)
+    role_alias: Required[RoleAlias] = MISSING
+
+
+class DescribeRoleAliasResponse(Shape):
+    role_alias_description: RoleAliasDescription | None = None
 
 
 class DescribeStreamRequest(Shape):
@@ -1925,6 +1959,17 @@ class ListProvisioningTemplatesResponse(Shape):
     next_token: str | None = None
 
 
+class ListRoleAliasesRequest(Shape):
+    page_size: PageSize | None = None
+    marker: Marker | None = None
+    ascending_order: bool | None = None
+
+
+class ListRoleAliasesResponse(Shape):
+    role_aliases: list[RoleAlias] | None = None
+    next_marker: Marker | None = None
+
+
 class ListSbomValidationResultsRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("package_name", "version_name")
     package_name: Required[PackageName] = MISSING
@@ -2282,6 +2327,16 @@ class RetryCriteria(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("failure_type", "number_of_retries")
     failure_type: Required[RetryableFailureType] = MISSING
     number_of_retries: Required[NumberOfRetries] = MISSING
+
+
+class RoleAliasDescription(Shape):
+    role_alias: RoleAlias | None = None
+    role_alias_arn: RoleAliasArn | None = None
+    role_arn: RoleArn | None = None
+    owner: AwsAccountId | None = None
+    credential_duration_seconds: CredentialDurationSeconds | None = None
+    creation_date: float | None = None
+    last_modified_date: float | None = None
 
 
 class S3Destination(Shape):
@@ -2679,6 +2734,18 @@ class UpdateProvisioningTemplateRequest(Shape):
 
 class UpdateProvisioningTemplateResponse(Shape):
     pass
+
+
+class UpdateRoleAliasRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("role_alias",)
+    role_alias: Required[RoleAlias] = MISSING
+    role_arn: RoleArn | None = None
+    credential_duration_seconds: CredentialDurationSeconds | None = None
+
+
+class UpdateRoleAliasResponse(Shape):
+    role_alias: RoleAlias | None = None
+    role_alias_arn: RoleAliasArn | None = None
 
 
 class UpdateStreamRequest(Shape):
@@ -5381,5 +5448,89 @@ OPERATIONS: dict[str, Operation] = {
             ConflictException, ValidationException, ThrottlingException, InternalServerException,
         ),
         invalid=ValidationException,
+    ),
+    "CreateRoleAlias": Operation(
+        name="CreateRoleAlias",
+        plane="iot",
+        method="POST",
+        path="/role-aliases/{roleAlias}",
+        request=CreateRoleAliasRequest,
+        response=CreateRoleAliasResponse,
+        outside=(
+            label("role_alias", "roleAlias"),
+        ),
+        has_body=True,
+        errors=(
+            ResourceAlreadyExistsException, InvalidRequestException, LimitExceededException, ThrottlingException,
+            UnauthorizedException, ServiceUnavailableException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DescribeRoleAlias": Operation(
+        name="DescribeRoleAlias",
+        plane="iot",
+        method="GET",
+        path="/role-aliases/{roleAlias}",
+        request=DescribeRoleAliasRequest,
+        response=DescribeRoleAliasResponse,
+        outside=(
+            label("role_alias", "roleAlias"),
+        ),
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, ServiceUnavailableException,
+            InternalFailureException, ResourceNotFoundException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "UpdateRoleAlias": Operation(
+        name="UpdateRoleAlias",
+        plane="iot",
+        method="PUT",
+        path="/role-aliases/{roleAlias}",
+        request=UpdateRoleAliasRequest,
+        response=UpdateRoleAliasResponse,
+        outside=(
+            label("role_alias", "roleAlias"),
+        ),
+        has_body=True,
+        errors=(
+            ResourceNotFoundException, InvalidRequestException, ThrottlingException, UnauthorizedException,
+            ServiceUnavailableException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DeleteRoleAlias": Operation(
+        name="DeleteRoleAlias",
+        plane="iot",
+        method="DELETE",
+        path="/role-aliases/{roleAlias}",
+        request=DeleteRoleAliasRequest,
+        response=DeleteRoleAliasResponse,
+        outside=(
+            label("role_alias", "roleAlias"),
+        ),
+        errors=(
+            DeleteConflictException, InvalidRequestException, ThrottlingException, UnauthorizedException,
+            ServiceUnavailableException, InternalFailureException, ResourceNotFoundException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "ListRoleAliases": Operation(
+        name="ListRoleAliases",
+        plane="iot",
+        method="GET",
+        path="/role-aliases",
+        request=ListRoleAliasesRequest,
+        response=ListRoleAliasesResponse,
+        outside=(
+            query("page_size", "pageSize", "int"),
+            query("marker", "marker"),
+            query("ascending_order", "isAscendingOrder", "bool"),
+        ),
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, ServiceUnavailableException,
+            InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
     ),
 }

@@ -2,7 +2,7 @@
 INSERT INTO principal (arn, tags, created_at) VALUES (:arn, :tags, :created_at) ON CONFLICT DO NOTHING RETURNING id;
 
 -- name: principal_get
-SELECT id, arn, tags, created_at FROM principal WHERE arn = :arn;
+SELECT id, arn, tags, created_at, device_session_s FROM principal WHERE arn = :arn;
 
 -- name: principal_standing
 SELECT p.arn, p.tags, c.name, c.document
@@ -10,7 +10,10 @@ FROM json_each(:arns) w CROSS JOIN principal p ON p.arn = w.value
 LEFT JOIN principal_policy c ON c.principal_id = p.id ORDER BY p.arn, c.name;
 
 -- name: principal_list
-SELECT id, arn, tags, created_at FROM principal ORDER BY arn;
+SELECT id, arn, tags, created_at, device_session_s FROM principal ORDER BY arn;
+
+-- name: principal_set_device_session
+UPDATE principal SET device_session_s = :longest_s WHERE id = :id;
 
 -- name: principal_delete
 DELETE FROM principal WHERE id = :id;
