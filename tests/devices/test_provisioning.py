@@ -30,7 +30,6 @@ def asked(topic: str) -> Asked:
 
 def demand(topic: str, payload: bytes) -> Demand:
     found = asked(topic)
-    assert found.route is not None
     return found.route.demand(found, payload)
 
 
@@ -40,8 +39,6 @@ def sent(value: Any, encoded: str) -> bytes:
 
 def answered(topic: str, response: Any) -> Any:
     found = asked(topic)
-    assert found.route is not None
-    assert found.route.answer is not None
     ((where, payload),) = found.route.answer(found, 0, None, response)
     assert where == f"{topic}/accepted"
     return cbor.decode(payload) if found.format == "cbor" else json.loads(payload)

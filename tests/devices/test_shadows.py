@@ -10,11 +10,12 @@ from typing import Any
 
 from tests.mqtt.rig import SCOPE
 from tidegate.devices.dispatch import Dispatch
-from tidegate.devices.ordering import Turns
+from tidegate.devices.ordering import InOrder
 from tidegate.devices.route import Asked
 from tidegate.devices.shadows import IN_FLIGHT
 from tidegate.devices.table import TABLE
 from tidegate.mqtt.session import Message
+from tidegate.ops.call import Origin
 from tidegate.store.database import Lane, StoreUnavailable
 
 UPDATE = "$aws/things/lamp/shadow/update"
@@ -48,10 +49,9 @@ class Scene:
         self.store = SlowStore()
         self.published: list[tuple[str, Any]] = []
         self.delivered: list[str] = []
-        call = SimpleNamespace(now=5000, account=SCOPE[0], region=SCOPE[1])
+        call = SimpleNamespace(now=5000, account=SCOPE[0], region=SCOPE[1], origin=Origin(edge="mqtt", device=True))
         now = SimpleNamespace(now=lambda: 5000)
         service: Any = SimpleNamespace(unit=self.store, call_at=lambda *_where: call, clock=now)
-        service.work = lambda _handler, _call, _request: lambda _tx: None
         self.dispatch = Dispatch(service)
 
     def publish(self, topic: str, payload: bytes, _qos: int, **_options: Any) -> None:
@@ -113,7 +113,7 @@ def test_a_store_that_fails_is_an_internal_failure() -> None:
 def test_turns_of_one_connection_wait_for_each_other() -> None:
     async def scenario() -> None:
         store, one, other = SlowStore(ordered=False), Client(), Client()
-        turns: Turns[None] = Turns(store)  # type: ignore[arg-type]
+        turns: InOrder[None] = InOrder(store)  # type: ignore[arg-type]
         first, second = turns.run(one, lambda _tx: None), turns.run(one, lambda _tx: None)
         third = turns.run(other, lambda _tx: None)
         for _ in range(5):
@@ -127,6 +127,30 @@ def test_turns_of_one_connection_wait_for_each_other() -> None:
             future.set_result(None)
         await asyncio.wait([first, second, third])
         assert [future.exception() is None for future in (first, second, third)] == [False, True, True]
+
+    carried_out(scenario)
+
+
+def test_what_is_slow_keeps_its_own_connection_waiting_and_no_other() -> None:
+    async def scenario() -> None:
+        store, one, other = SlowStore(), Client(), Client()
+        turns: InOrder[None] = InOrder(store)  # type: ignore[arg-type]
+        slow: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        first, second = turns.follow(one, lambda: slow), turns.run(one, lambda _tx: None)
+        turns.run(other, lambda _tx: None)
+        await asyncio.sleep(0)
+        assert len(store.waiting) == 1, "the other's"
+        slow.set_result(None)
+        await asyncio.wait([first])
+        third = turns.run(one, lambda _tx: None)
+        await asyncio.sleep(0)
+        store.waiting[1][1].set_result(None)
+        await asyncio.wait([second])
+        await asyncio.sleep(0)
+        store.waiting[2][1].set_result(None)
+        await asyncio.wait([third])
+        turns.run(one, lambda _tx: None)
+        assert len(store.waiting) == 4, "at once again"
 
     carried_out(scenario)
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tidegate.core.blocks import Block
 from tidegate.core.location import Location
 from tidegate.devices import streams as family
-from tidegate.devices.route import Asked, MisaddressedError
+from tidegate.devices.route import NOWHERE, Asked, MisaddressedError
 from tidegate.devices.table import TABLE
 from tidegate.mqtt.reserved import Kind
 from tidegate.ops import streams
@@ -33,7 +33,6 @@ def asked(topic: str) -> Asked:
 def refusal(topic: str, payload: bytes) -> Any:
     """What is answered to a payload that is no request: topic, members."""
     where = asked(topic)
-    assert where.route is not None
     with pytest.raises(Refused) as caught:
         where.route.demand(where, payload)
     ((to, body),) = family.FAMILY.refuse(where, 0, payload, None, caught.value)  # type: ignore[misc]
@@ -51,7 +50,7 @@ def test_answers_are_the_services_own(word: str, form: str) -> None:
 def test_topics_that_mean_nothing(rest: str) -> None:
     """There is no creating by devices (5.2); where nothing can be answered nothing is."""
     found = asked(f"{P}/{rest}")
-    assert found.route is None
+    assert found.route is NOWHERE
     reply = family.FAMILY.refuse(found, 0, b'{"c":"t"}', None, MisaddressedError())  # type: ignore[misc]
     if rest == "create/json":
         ((topic, body),) = reply
@@ -67,7 +66,7 @@ def test_topics_that_mean_nothing(rest: str) -> None:
 
 def test_a_stream_of_a_strange_name_is_answered() -> None:
     found = asked("$aws/things/t/streams/a b/get/cbor")
-    assert found.route is None
+    assert found.route is NOWHERE
     ((topic, body),) = family.FAMILY.refuse(found, 0, b"", None, MisaddressedError())  # type: ignore[misc]
     assert topic == "$aws/things/t/streams/a b/rejected/cbor"
     assert cbor2.loads(body)["o"] == "InvalidTopic"
@@ -107,7 +106,6 @@ def test_a_refusal_repeats_the_token() -> None:
 def test_the_requests_of_known_clients() -> None:
     """The six members of a FreeRTOS agent, the literal bytes of AWS's C library, a sketch in Python (5.5)."""
     where = asked(f"{P}/get/cbor")
-    assert where.route is not None
     library = bytes.fromhex("a6 6163 63726479 6166 00 616c 191000 616f 00 6162 44 4d513d3d 616e 01")
     demand = where.route.demand(where, library)
     question = demand.request.question
@@ -115,7 +113,6 @@ def test_the_requests_of_known_clients() -> None:
     assert question.bitmap == b"MQ=="
     assert (demand.token, demand.weight, demand.handler) == ("rdy", 4096, streams.GET)
     sketch = asked(f"{P}/get/json")
-    assert sketch.route is not None
     question = sketch.route.demand(sketch, b'{"f":0,"l":2048,"o":3,"n":1,"unknown":[1]}').request.question
     assert (question.token, question.version, question.size, question.offset) == (None, None, 2048, 3)
 
@@ -125,8 +122,6 @@ SENT = [Sent(0, Block(2, 8192, 4), b"abcd"), Sent(0, Block(3, 8196, 2), b"\x00\x
 
 def test_blocks_in_json() -> None:
     where = asked(f"{P}/get/json")
-    assert where.route is not None
-    assert where.route.answer is not None
     reply = where.route.answer(where, 0, "rdy", SENT)
     assert [topic for topic, _ in reply] == [f"{P}/data/json"] * 2
     assert [json.loads(body) for _, body in reply] == [
@@ -138,8 +133,6 @@ def test_blocks_in_json() -> None:
 def test_blocks_in_cbor() -> None:
     """The map of 5.5, whatever the order of its members; a byte string; at most 19 bytes beside it without a token."""
     where = asked(f"{P}/get/cbor")
-    assert where.route is not None
-    assert where.route.answer is not None
     reply = where.route.answer(where, 0, "rdy", SENT)
     expected = cbor2.loads(bytes.fromhex("a5 6166 00 6169 02 616c 04 6170 44 61626364 6163 63726479"))
     assert cbor2.loads(reply[0][1]) == expected
@@ -150,8 +143,6 @@ def test_blocks_in_cbor() -> None:
 def test_a_description() -> None:
     for form, load in (("json", json.loads), ("cbor", cbor2.loads)):
         where = asked(f"{P}/describe/{form}")
-        assert where.route is not None
-        assert where.route.answer is not None
         demand = where.route.demand(where, b"")
         assert demand.request == streams.Describing("lamp:1", "s-1", None)
         found = Description(7, None, [File(0, "b", "k", None, 9, "e"), File(3, "b", "l", None, 5, "e")])
@@ -164,7 +155,6 @@ def test_a_description() -> None:
 @given(st.binary(max_size=300), st.sampled_from(["json", "cbor"]), st.sampled_from(["get", "describe"]))
 def test_any_payload_is_a_request_or_refused(payload: bytes, form: str, word: str) -> None:
     where = asked(f"{P}/{word}/{form}")
-    assert where.route is not None
     try:
         where.route.demand(where, payload)
     except Refused as error:

@@ -30,7 +30,7 @@ from paho.mqtt.properties import Properties as PahoProperties
 from tests.mqtt.rig import SCOPE, Someone
 from tidegate import clock
 from tidegate.devices.observer import Connectivity, Observer
-from tidegate.devices.route import Asked, MisaddressedError
+from tidegate.devices.route import NOWHERE, Asked, MisaddressedError
 from tidegate.devices.server import Server
 from tidegate.mqtt import codec
 from tidegate.mqtt.identity import Identity
@@ -139,7 +139,7 @@ class FakePlane:
     ) -> asyncio.Future[Reply]:
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         assert isinstance(claim, Asked)
-        if claim.route is None:
+        if claim.route is NOWHERE:
             future.set_result(self.failed(claim, message.payload, MisaddressedError()))
             return future
         payload = message.payload

@@ -16,6 +16,7 @@ import pytest
 
 from tests.conftest import NOW
 from tests.store.rows import template
+from tidegate.ops.effects import Acting
 from tidegate.runtime import unit as units
 from tidegate.runtime.unit import Pooled, Ticked, Unit
 from tidegate.store import templates
@@ -251,6 +252,27 @@ def test_a_listener_that_fails_harms_neither_callers_nor_other_listeners(
     run(watched, scenario)
     assert heard == ["x", "y"]
     assert "the change itself is stored" in caplog.text
+
+
+def test_those_who_act_on_a_type_hear_of_it_in_the_order_they_came_whatever_the_others_do(
+    watched: Watched, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard: list[Any] = []
+
+    def faulty(_effect: str) -> None:
+        raise ValueError
+
+    async def scenario(unit: Unit) -> None:
+        unit.subscribe(Acting({str: faulty, int: heard.append}))
+        unit.subscribe(Acting({str: lambda effect: heard.append(("own", effect))}), own=True)
+        unit.subscribe(Acting({str: lambda effect: heard.append(("all", effect))}))
+        await unit.transact(put("a", "x"))
+        await unit.delivered()
+        unit.hear(["y", 1.5, 2])
+
+    run(watched, scenario)
+    assert heard == [("own", "x"), ("all", "x"), ("all", "y"), 2]
+    assert caplog.text.count("the change itself is stored") == 2
 
 
 def test_reset_empties_the_store(watched: Watched) -> None:

@@ -72,20 +72,21 @@ class PendingList(tuple[E, ...]):
         now: if its job is taking its executions away, they count as seen until the engine has come to them.
         """
         taken = ending.job_id if ending is not None and ending.job_status in _TAKING_AWAY else None
-        return _ordered(
-            [
-                one
-                for one in self
-                if one.namespace == namespace and (one.job_status is _RUNNING or one.job_id == taken or _is_shown(one))
-            ]
-        )
+        seen = [
+            one
+            for one in self
+            if one.namespace == namespace and (one.job_status is _RUNNING or one.job_id == taken or _is_shown(one))
+        ]
+        if len(seen) > 1:
+            seen.sort(key=_place)
+        return PendingList(seen)
 
     def shown_by(self, one: E) -> tuple[PendingList[E], PendingList[E]]:
         """What a device saw, and sees, when a maintenance window made one that waits appear, or disappear."""
         now = self.visible(one.namespace)
         if one in now:
             return now.without(one), now
-        return _ordered([*now, one]), now
+        return PendingList(sorted([*now, one], key=_place)), now
 
     def without(self, gone: E) -> PendingList[E]:
         """The list when one has left it."""
@@ -112,10 +113,8 @@ class PendingList(tuple[E, ...]):
         return Change(notify=set(old) != set(new), notify_next=old[:1] != new[:1])
 
 
-def _ordered(found: list[E]) -> PendingList[E]:
-    if len(found) > 1:
-        found.sort(key=lambda one: (-one.status, one.queued_at, one.job_id, one.number))
-    return PendingList(found)
+def _place(one: Entry) -> tuple[int, int, int, int]:
+    return -one.status, one.queued_at, one.job_id, one.number
 
 
 def _is_shown(one: Entry) -> bool:

@@ -14,16 +14,16 @@ from weakref import WeakKeyDictionary
 
 from tidegate.core.shadow import Message as Told
 from tidegate.devices.ordering import InOrder
-from tidegate.devices.route import Asked, Demand, Family, MisaddressedError, TooManyError, UnreadableError
+from tidegate.devices.route import NOWHERE, Asked, Demand, Family, TooManyError, UnreadableError
 from tidegate.mqtt.identity import Scope
 from tidegate.mqtt.plane import Publisher, Reply
 from tidegate.mqtt.session import Message, Session
 from tidegate.ops.call import Call, Origin
-from tidegate.ops.effects import ShadowMessages, acting
-from tidegate.ops.handler import Read, Report, Write
+from tidegate.ops.effects import Acting, ShadowMessages
+from tidegate.ops.handler import Handler, Read, Report, Write
 from tidegate.runtime.service import Service
 from tidegate.sparing import Sparing
-from tidegate.store.database import Lane, Tx, Work, marked, together
+from tidegate.store.database import Lane, Marked, Tx, Work
 from tidegate.wire.errors import WireError
 
 log = logging.getLogger("tidegate.mqtt")
@@ -66,49 +66,59 @@ class Dispatch:
         call = self._call(who, asked, origin)
         if asked.family.seen:
             return self._seen(who, call, asked, message, origin, publisher)
+        payload = message.payload
         try:
-            demand = _demand(asked, message.payload)
+            demand = asked.route.demand(asked, payload)
         except (UnreadableError, WireError) as error:
             self._count(asked, call, error)
-            return _settled(self._refused(asked, call.now, message.payload, None, error))
+            return _settled(self._refused(asked, call.now, payload, None, error))
         connection = None if origin is None else origin.connection
         if demand.weight and connection is not None:
             connection.count_in(0, demand.weight, 0)
-        return self._run(who, call, asked, message.payload, demand)
+        return self._run(who, call, asked, payload, demand)
 
     def failed(self, asked: Asked, payload: bytes, error: BaseException) -> Reply:
         """The answer to a request that was not carried out, and the fault is ours."""
         return self._refused(asked, self._service.clock.now(), payload, None, error)
 
     def _call(self, who: Requester, asked: Asked, session: Session | None) -> Call:
-        origin, route = who.origin or _DEVICE, asked.route
+        origin = who.origin
+        if origin is None:
+            origin = _DEVICE
+        elif not origin.device:
+            plane, operation = asked.route.operation
+            origin = origin._replace(plane=plane, operation=operation)
         if asked.family.asks_who and session is not None:
             connection = session.connection
             address = origin.source if connection is None else connection.address
             most = 0 if connection is None else connection.max_packet
             origin = origin._replace(client_id=session.client_id, source=address, max_packet=most)
-        if route is not None and not origin.device:
-            origin = origin._replace(plane=route.operation[0], operation=route.operation[1])
         return self._service.call_at(who.scope_id, *who.scope, who.principal, origin)
 
     def _run(self, who: Requester, call: Call, asked: Asked, payload: bytes, demand: Demand) -> asyncio.Future[Reply]:
-        if isinstance(demand.handler, _AT_ONCE):
-            inner = self._service.work(demand.handler, call, demand.request)
-            work = self._answered(inner, call, asked, payload, demand.token)
-            if asked.family.together:
-                work = together(work, (who.scope_id, asked.labels["thingName"]))
-            return self._in_order.run(who, work)
-        return self._in_order.follow(who, lambda: self._carry_out(call, asked, payload, demand))
+        handler = demand.handler
+        if not isinstance(handler, _AT_ONCE):
+            return self._in_order.follow(who, lambda: self._carry_out(call, asked, payload, demand))
+        # What a device does leaves no entry in the audit log, which spares its requests a detour.
+        run = handler.run if call.origin.device else self._recorded(handler)
+        first = (who.scope_id, asked.labels["thingName"]) if asked.family.together else None
+        work = self._answered(run, call, asked, payload, demand)
+        return self._in_order.run(who, Marked(work, Lane.DEVICES, locks_rows=True, first=first))
 
-    def _answered(self, inner: Work[Any], call: Call, asked: Asked, payload: bytes, token: str | None) -> Work[Reply]:
+    def _recorded(self, handler: Handler) -> Callable[[Tx, Call, Any], Any]:
+        return lambda tx, call, request: self._service.work(handler, call, request)(tx)
+
+    def _answered(
+        self, run: Callable[[Tx, Call, Any], Any], call: Call, asked: Asked, payload: bytes, demand: Demand
+    ) -> Work[Reply]:
         """A work that ends with the answer: refusals, too, which come before the first write, so nothing is undone."""
-        run = marked(inner).run  # all of a device's works are marked alike
 
         def work(tx: Tx) -> Reply:
             try:
-                reply = _answer(asked, call.now, token, run(tx))
+                response = run(tx, call, demand.request)
+                reply = asked.route.answer(asked, call.now, demand.token, response)
             except WireError as error:
-                reply = self._refused(asked, call.now, payload, token, error)
+                reply = self._refused(asked, call.now, payload, demand.token, error)
             if reply and asked.family.seen:
                 tx.effects.append(ShadowMessages(call.account, call.region, [Told(*each) for each in reply]))
                 return _SILENCE
@@ -124,12 +134,12 @@ class Dispatch:
             self._count(asked, call, error)
             return self._refused(asked, call.now, payload, demand.token, error)
         self._count(asked, call, None)
-        return _answer(asked, call.now, demand.token, response)
+        return asked.route.answer(asked, call.now, demand.token, response)
 
     def _count(self, asked: Asked, call: Call, error: Exception | None) -> None:
         """Count what became of a request of a family that tells, and tell."""
         tell, route = asked.family.tell, asked.route
-        if tell is None or route is None:
+        if tell is None or route is NOWHERE:
             return
         outcome = "accepted" if error is None else getattr(error, "reason", type(error).__name__)
         self.outcomes[route.operation[1], outcome] += 1
@@ -154,7 +164,7 @@ class Dispatch:
         family, payload = asked.family, message.payload
         publisher.deliver(message, who.scope, origin)
         try:
-            demand = _demand(asked, payload)
+            demand = asked.route.demand(asked, payload)
             self._enter(who, family)
         except (UnreadableError, WireError, TooManyError) as error:
             _publish(publisher, who.scope, self._refused(asked, call.now, payload, None, error))
@@ -179,30 +189,18 @@ class Dispatch:
         counts[family.root] = count + 1
 
 
-def telling(publisher: Publisher) -> Callable[[Iterable[Any]], None]:
+def telling(publisher: Publisher) -> Acting:
     """A listener to effects that publishes what transactions have to tell subscribers."""
 
     def told(effect: ShadowMessages) -> None:
         _publish(publisher, (effect.account, effect.region), effect.messages)
 
-    return acting({ShadowMessages: told})
+    return Acting({ShadowMessages: told})
 
 
 def _publish(publisher: Publisher, scope: Scope, messages: Iterable[tuple[str, bytes]]) -> None:
     for topic, payload in messages:
         publisher.publish(topic, payload, _QOS, scope=scope)
-
-
-def _demand(asked: Asked, payload: bytes) -> Demand:
-    if asked.route is None:
-        raise MisaddressedError
-    return asked.route.demand(asked, payload)
-
-
-def _answer(asked: Asked, now: int, token: str | None, response: Any) -> Reply:
-    assert asked.route is not None
-    answer = asked.route.answer
-    return _SILENCE if answer is None else answer(asked, now, token, response)
 
 
 def _settled(reply: Reply) -> asyncio.Future[Reply]:

@@ -32,7 +32,7 @@ from tidegate.mqtt.settings import Settings
 from tidegate.net.admission import Admission
 from tidegate.ops import audit, identity
 from tidegate.ops.call import Origin
-from tidegate.ops.effects import AccessChanged, Missed, PoliciesChanged, PrincipalChanged, StoreEmptied, acting
+from tidegate.ops.effects import AccessChanged, Acting, Missed, PoliciesChanged, PrincipalChanged, StoreEmptied
 from tidegate.runtime import holders
 from tidegate.runtime.service import Service
 from tidegate.wire import iot_data
@@ -69,6 +69,9 @@ class DeviceIdentity:
 
     def allows(self, action: str, resource: str, client_id: str) -> bool:
         return self._bound.allows(action, resource)
+
+
+_IDENTITIES = (DeviceIdentity, SignerIdentity)
 
 
 class Devices:
@@ -116,7 +119,7 @@ class Devices:
     def request(
         self, identity: Identity, claim: Claim, message: Message, origin: Session | None, publisher: Publisher
     ) -> asyncio.Future[Reply]:
-        assert isinstance(identity, DeviceIdentity | SignerIdentity)
+        assert isinstance(identity, _IDENTITIES)
         assert isinstance(claim, Asked)
         return self._dispatch.request(identity, claim, message, origin, publisher)
 
@@ -163,7 +166,7 @@ class Endpoint:
                 service.unit.subscribe(listener.effects)
         service.unit.subscribe(dispatch.telling(self.server))
         service.unit.subscribe(
-            acting(
+            Acting(
                 {
                     PrincipalChanged: self._certificate_changed,
                     **dict.fromkeys((PoliciesChanged, Missed), lambda _: self.server.refresh()),

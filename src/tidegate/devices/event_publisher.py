@@ -23,7 +23,7 @@ from tidegate.core import events as wording
 from tidegate.mqtt.codec import Properties
 from tidegate.mqtt.identity import Scope
 from tidegate.mqtt.session import Message
-from tidegate.ops.effects import EventsWritten, Missed, acting
+from tidegate.ops.effects import Acting, EventsWritten, Missed
 from tidegate.runtime.service import Service
 from tidegate.sparing import Sparing
 from tidegate.store import events
@@ -80,7 +80,7 @@ class EventPublisher:
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._stopped = False
-        self.effects = acting(dict.fromkeys((EventsWritten, Missed), self._written))
+        self.effects = Acting(dict.fromkeys((EventsWritten, Missed), self._written))
         """Takes note of what a transaction did."""
 
     def start(self) -> None:

@@ -210,7 +210,7 @@ def _update_answer(
 
 
 def _accepted(asked: Asked, message: _Accepted) -> Reply:
-    return ((topics.accepted(asked.topic), encode(message)),)
+    return ((topics.accepted(asked.topic), _ENCODER.encode(message)),)
 
 
 def embedded(execution: jobs_data.JobExecution) -> _Execution:

@@ -22,7 +22,7 @@ from tidegate.devices import jobs, topics
 from tidegate.mqtt.identity import Scope
 from tidegate.ops import device, documents
 from tidegate.ops.call import Objects
-from tidegate.ops.effects import ExecutionsQueued, JobShown, Missed, PendingChanged, ThingNamed, acting
+from tidegate.ops.effects import Acting, ExecutionsQueued, JobShown, Missed, PendingChanged, ThingNamed
 from tidegate.runtime.service import Service
 from tidegate.sparing import Sparing
 from tidegate.store import executions, scopes, things
@@ -95,7 +95,7 @@ class Notices:
         self._looking_up = 0
         self._running: set[asyncio.Task[None]] = set()
         self._reading: asyncio.Future[list[_Message]] | None = None
-        self.effects = acting(
+        self.effects = Acting(
             {
                 PendingChanged: self._changed,
                 ExecutionsQueued: self._queued,

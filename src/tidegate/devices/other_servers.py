@@ -14,7 +14,7 @@ from tidegate.devices.observer import Connectivity
 from tidegate.devices.server import Server
 from tidegate.mqtt.identity import Scope
 from tidegate.ops.broker import Publication
-from tidegate.ops.effects import ClientConnected, MessagePublished, PresenceEvent, acting
+from tidegate.ops.effects import Acting, ClientConnected, MessagePublished, PresenceEvent
 from tidegate.runtime.relay import Relay
 
 
@@ -27,7 +27,7 @@ class OtherServers:
         self._server = server
         self._recorder = recorder
         self._ceding = False
-        self.effects = acting(
+        self.effects = Acting(
             {ClientConnected: self._cede, PresenceEvent: self._present, MessagePublished: self._published}
         )
         """Acts on what the others say."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, Literal, NamedTuple
 
-from msgspec import field
+from msgspec import Struct, field
 
 from tidegate.clock import Millis
 from tidegate.mqtt.plane import Reply
@@ -37,13 +37,10 @@ LABELS: Final[dict[str, str]] = {
 
 
 class Asked(Claim, frozen=True, gc=False, kw_only=True):
-    """A publish to a topic of a feature. ``route`` None: the feature has no such operation, and says so.
-
-    ``labels`` are those of the template, by name.
-    """
+    """A publish to a topic of a feature. ``labels`` are those of the route's template, by name."""
 
     family: Family
-    route: Route | None = None
+    route: Route
     labels: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -52,7 +49,7 @@ class Asked(Claim, frozen=True, gc=False, kw_only=True):
         return "cbor" if self.labels.get("format") == "cbor" else "json"
 
 
-class Demand(NamedTuple):
+class Demand(Struct, gc=False):
     """A request, decoded: what carries it out, what that is given, and the token that its answer must repeat."""
 
     handler: Handler
@@ -110,14 +107,26 @@ class Route(NamedTuple):
     ``template``: its request topic, with labels in braces (``LABELS``); a level may begin with literal text.
     ``operation``: (plane, name), for the audit log. ``demand(asked, payload)`` decodes a request, or raises
     ``UnreadableError`` or a ``WireError``. ``answer(asked, now, token, response)`` encodes the response: topics and
-    payloads, in order; None where the operation itself tells those who subscribed.
+    payloads, in order; ``unanswered`` where the operation itself tells those who subscribed.
     """
 
     template: str
     operation: tuple[str, str]
     demand: Callable[[Asked, bytes], Demand]
-    answer: Callable[[Asked, Millis, str | None, Any], Reply] | None
+    answer: Callable[[Asked, Millis, str | None, Any], Reply]
 
+
+def unanswered(_asked: Asked, _now: Millis, _token: str | None, _response: Any) -> Reply:
+    """For operations that need no answer."""
+    return ()
+
+
+def _misaddressed(_asked: Asked, _payload: bytes) -> Demand:
+    raise MisaddressedError
+
+
+NOWHERE: Final = Route("", ("", ""), _misaddressed, unanswered)
+"""Of a topic at which a feature has no operation, and says so."""
 
 ANSWERS: Final = frozenset({"accepted", "rejected"})
 

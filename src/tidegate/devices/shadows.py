@@ -13,7 +13,7 @@ from typing import Any
 from tidegate.clock import Millis
 from tidegate.core import shadow, texts
 from tidegate.devices import topics
-from tidegate.devices.route import Asked, Demand, Family, Route, TooManyError
+from tidegate.devices.route import Asked, Demand, Family, Route, TooManyError, unanswered
 from tidegate.mqtt.plane import Reply
 from tidegate.ops import shadows
 from tidegate.ops.handler import Read, Report
@@ -72,8 +72,8 @@ FAMILY = Family(
         for where in (_CLASSIC, _NAMED)
         for word, name, demand, answer in (
             ("get", "GetThingShadow", _get, _shown),
-            ("update", "UpdateThingShadow", _update, None),
-            ("delete", "DeleteThingShadow", _delete, None),
+            ("update", "UpdateThingShadow", _update, unanswered),
+            ("delete", "DeleteThingShadow", _delete, unanswered),
         )
     ),
     refuse=_refuse,

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from tidegate.devices import commands, jobs, provisioning, shadows, streams, topics
-from tidegate.devices.route import LABELS, Asked, Family, Route, all_are_ours, answers_are_ours, none_is_ours
+from tidegate.devices.route import LABELS, NOWHERE, Asked, Family, Route, all_are_ours, answers_are_ours, none_is_ours
 from tidegate.mqtt.reserved import Claim, Kind
 
 FAMILIES: Final[tuple[Family, ...]] = (
@@ -27,8 +27,7 @@ FAMILIES: Final[tuple[Family, ...]] = (
 )
 """Every feature of AWS that has topics of its own; what is published to those without routes is dropped (2.5)."""
 
-_THING, _PLAIN = 3, 1
-"""The level that names the family, below ``$aws/things/{thingName}/`` and below ``$aws/``."""
+_THINGS = "things/"
 _LABEL = re.compile(r"\{(\w+)\}")
 
 
@@ -42,17 +41,23 @@ class Table:
     """Finds the operation that a topic asks for (``mqtt.reserved.Reserved``)."""
 
     def __init__(self, families: Iterable[Family]) -> None:
-        self._families = {family.root: _Known(family, _indexed(family.routes)) for family in families}
+        known = {family.root: _Known(family, _indexed(family.routes)) for family in families}
+        self._of_things = {root.removeprefix(_THINGS): each for root, each in known.items() if root.startswith(_THINGS)}
+        self._others = {root: each for root, each in known.items() if not root.startswith(_THINGS)}
 
     def find(self, topic: str) -> Claim | Kind:
-        if not topic.startswith("$"):
-            return Kind.ORDINARY
+        if not topic.startswith("$aws/"):
+            return Kind.DENIED if topic.startswith("$") else Kind.ORDINARY
         levels = topic.split("/")
-        known = self._family(levels)
+        depth = len(levels)
+        if depth > 4 and levels[1] == "things":  # $aws/things/{thingName}/FAMILY/…
+            known = self._of_things.get(levels[3])
+        else:  # $aws/FAMILY/…
+            known = self._others.get(levels[1]) if depth > 2 else None
         if known is None:
             return Kind.DENIED
-        family = known.family
-        for pattern, route in known.routes.get((len(levels), levels[-1]), ()):
+        family, routes = known
+        for pattern, route in routes.get((depth, levels[-1]), ()):
             found = pattern.fullmatch(topic)
             if found is not None:
                 return Asked(topic, family.seen, family=family, route=route, labels=found.groupdict())
@@ -60,17 +65,10 @@ class Table:
             return Kind.DENIED
         if family.otherwise is not None:
             return family.otherwise
-        return Asked(topic, family.seen, by_will=False, family=family)
+        return Asked(topic, family.seen, by_will=False, family=family, route=NOWHERE)
 
     def watched(self, topic_filter: str) -> str | None:
         return topics.notify_interest(topic_filter)
-
-    def _family(self, levels: list[str]) -> _Known | None:
-        if levels[0] != "$aws" or len(levels) <= _PLAIN + 1:
-            return None
-        if levels[_PLAIN] != "things":
-            return self._families.get(levels[_PLAIN])
-        return self._families.get(f"things/{levels[_THING]}") if len(levels) > _THING + 1 else None
 
 
 def _indexed(routes: Iterable[Route]) -> dict[tuple[int, str], list[tuple[re.Pattern[str], Route]]]:

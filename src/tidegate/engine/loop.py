@@ -18,7 +18,7 @@ from collections.abc import Callable
 from tidegate.clock import Clock, Millis, MovableClock, monotonic
 from tidegate.engine.pacer import Look, Pacer
 from tidegate.ops import clock_jumps
-from tidegate.ops.effects import EngineDue, ExecutionsQueued, acting
+from tidegate.ops.effects import Acting, EngineDue, ExecutionsQueued
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.unit import Unit
 from tidegate.sparing import Sparing
@@ -75,7 +75,7 @@ class Engine:
         self._sparing = Sparing(log)
         self._waiting: list[asyncio.Future[Millis | None]] = []
         self._task: asyncio.Task[None] | None = None
-        unit.subscribe(acting({EngineDue: self._due, ExecutionsQueued: self._released}), own=True)
+        unit.subscribe(Acting({EngineDue: self._due, ExecutionsQueued: self._released}), own=True)
 
     def start(self) -> None:
         """Begin. What came due while nobody ran is done first."""

@@ -401,11 +401,11 @@ class Edge(Sliced):
             _HANDLERS[type(effect)](self, effect)
 
     def _request(self, effect: Request) -> None:
-        identity = self.connection.identity
+        server, connection, claim = self._server, self.connection, effect.claim
+        identity = connection.identity
         assert identity is not None
-        server, connection = self._server, self.connection
-        answer = server.plane.request(identity, effect.claim, effect.message, connection.session, server)
-        if effect.claim.seen:
+        answer = server.plane.request(identity, claim, effect.message, connection.session, server)
+        if claim.seen:
             server.await_orphan(answer, effect.message.topic)
             return
         if self._replies is None:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from tidegate import clock
 from tidegate.faults import Unavailable
@@ -17,11 +17,6 @@ from tidegate.sparing import Sparing
 
 log = logging.getLogger("tidegate.mqtt")
 T = TypeVar("T")
-
-
-class _Pending(NamedTuple):
-    request: Request
-    answer: asyncio.Future[Reply]
 
 
 class Replies:
@@ -43,34 +38,34 @@ class Replies:
         self._clock = time
         self._settled = settled
         self._failed = failed
-        self._pending: deque[_Pending] = deque()
+        self._pending: deque[tuple[Request, asyncio.Future[Reply]]] = deque()
 
     def __len__(self) -> int:
         return len(self._pending)
 
     def await_answer(self, request: Request, answer: asyncio.Future[Reply]) -> None:
         """Send the reply to a request when the service has it."""
-        self._pending.append(_Pending(request, answer))
+        self._pending.append((request, answer))
         answer.add_done_callback(self._settle)
 
     @property
     def due(self) -> list[asyncio.Future[Reply]]:
         """The answers of the service that are still to come."""
-        return [each.answer for each in self._pending]
+        return [answer for _, answer in self._pending]
 
     def _settle(self, _answer: asyncio.Future[Reply]) -> None:
         """Send the replies that are due, none before its predecessor."""
         queue, now = self._pending, self._clock.now()
-        while queue and queue[0].answer.done():
-            self._reply(queue.popleft(), now)
+        while queue and queue[0][1].done():
+            self._reply(*queue.popleft(), now)
         self._settled()
 
-    def _reply(self, pending: _Pending, now: clock.Millis) -> None:
-        message = pending.request.message
-        reply = outcome(pending.answer, message.topic, self._sparing)
+    def _reply(self, request: Request, answer: asyncio.Future[Reply], now: clock.Millis) -> None:
+        message = request.message
+        reply = outcome(answer, message.topic, self._sparing)
         if reply is None:
-            error = fault(pending.answer) or asyncio.CancelledError()
-            reply = self._failed(pending.request.claim, message.payload, error)
+            error = fault(answer) or asyncio.CancelledError()
+            reply = self._failed(request.claim, message.payload, error)
         for topic, payload in reply:
             self._connection.reply(topic, payload, message.qos, now)
 

@@ -151,13 +151,16 @@ Effect = (
 )
 
 
-def acting(acts: Mapping[type, Callable[[Any], object]]) -> Callable[[Iterable[Any]], None]:
+class Acting:
     """A listener that answers each effect with what is to be done for its type; others do not concern it."""
 
-    def listen(happened: Iterable[Any]) -> None:
+    __slots__ = ("acts",)
+
+    def __init__(self, acts: Mapping[type, Callable[[Any], object]]) -> None:
+        self.acts = acts
+
+    def __call__(self, happened: Iterable[Any]) -> None:
         for effect in happened:
-            act = acts.get(type(effect))
+            act = self.acts.get(type(effect))
             if act is not None:
                 act(effect)
-
-    return listen

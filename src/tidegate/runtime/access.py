@@ -22,7 +22,7 @@ from tidegate.core.iam.decisions import Asked, Decision
 from tidegate.core.iam.documents import Policy
 from tidegate.net.failures import Failures
 from tidegate.ops.access import name_of, token_digest
-from tidegate.ops.effects import AccessChanged, Missed, PrincipalChanged, StoreEmptied, acting
+from tidegate.ops.effects import AccessChanged, Acting, Missed, PrincipalChanged, StoreEmptied
 from tidegate.pki.vault import Vault, VaultError
 from tidegate.runtime.unit import Unit
 from tidegate.store import device_sessions, keys, principals
@@ -98,7 +98,7 @@ class Access:
         self.failures = Failures()
         """Signatures that did not hold, by the address they came from."""
         unit.subscribe(
-            acting(
+            Acting(
                 {
                     **dict.fromkeys((AccessChanged, Missed, StoreEmptied), lambda _: self.forget()),
                     PrincipalChanged: lambda effect: self._certificate_changed(effect.certificate_id),

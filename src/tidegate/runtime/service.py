@@ -17,7 +17,7 @@ from tidegate.ops import audit
 from tidegate.ops.audit import Entry
 from tidegate.ops.broker import MessageBroker
 from tidegate.ops.call import Authority, Call, Endpoints, Limits, Objects, Origin, Refused
-from tidegate.ops.effects import Missed, StoreEmptied, acting
+from tidegate.ops.effects import Acting, Missed, StoreEmptied
 from tidegate.ops.handler import (
     AtBroker,
     Computed,
@@ -104,7 +104,7 @@ class Service:
         self._parts = asyncio.Lock()
         self._threads = ThreadPoolExecutor(max(2, os.cpu_count() or 2), thread_name_prefix="tidegate-devices")
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="tidegate-ranges")
-        unit.subscribe(acting(dict.fromkeys((StoreEmptied, Missed), lambda _: self._scopes.clear())))
+        unit.subscribe(Acting(dict.fromkeys((StoreEmptied, Missed), lambda _: self._scopes.clear())))
 
     def reached_at(self, endpoints: Endpoints) -> None:
         """Say where devices reach this server; that is known when its listeners are bound."""

@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 
 from tidegate.clock import Millis, wall_now
 from tidegate.files import Seen, seen
-from tidegate.ops.effects import CertificateTrusted, Missed, StoreEmptied, TrustWithdrawn, acting
+from tidegate.ops.effects import Acting, CertificateTrusted, Missed, StoreEmptied, TrustWithdrawn
 from tidegate.pki.certificates import InvalidCertificateError
 from tidegate.pki.chains import Chain, check
 from tidegate.pki.tls import DEFAULT, Authorities, Suites, TrustStore
@@ -107,7 +107,7 @@ class Trust:
             self._served[name] = seen(_paths(chains))
         self.store = TrustStore(served.pop(DEFAULT), [self._own.trusted], beside=served, suites=self._suites)
         self._unit.subscribe(
-            acting(
+            Acting(
                 {
                     CertificateTrusted: self._trusted,
                     TrustWithdrawn: self._withdrawn,

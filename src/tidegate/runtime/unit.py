@@ -25,6 +25,7 @@ from typing import Any, Protocol, TypeVar
 
 from tidegate.clock import monotonic
 from tidegate.net.fairness import Queues
+from tidegate.ops.effects import Acting
 from tidegate.sparing import Sparing
 from tidegate.store.database import (
     Blocked,
@@ -108,34 +109,65 @@ def over(database: Database) -> Unit:
     return Pooled(database) if database.concurrent else Ticked(database)
 
 
+class _Audience:
+    """Those who hear of effects.
+
+    A failure is the fault of an edge, not of the caller, and keeps nothing from the others.
+    """
+
+    def __init__(self) -> None:
+        self._listeners: list[Listener] = []
+        self._acts: dict[type, list[Callable[[Any], object]]] = {}
+
+    def join(self, listener: Listener) -> None:
+        """One more."""
+        if isinstance(listener, Acting):
+            for kind, act in listener.acts.items():
+                self._acts.setdefault(kind, []).append(act)
+        else:
+            self._listeners.append(listener)
+
+    def hear(self, effects: list[Any]) -> None:
+        """Tell them: all of it to those who want all, then each effect to those who act on its type."""
+        for listener in self._listeners:
+            _attempt(listener, effects)
+        for effect in effects:
+            for act in self._acts.get(type(effect), ()):
+                _attempt(act, effect)
+
+
+def _attempt(act: Callable[[Any], object], what: object) -> None:
+    try:
+        act(what)
+    except Exception:
+        log.exception("an edge failed to act on %s; the change itself is stored", what)
+
+
 class _Landing:
     """Brings outcomes back to the loop: first the caller's future, then the effects to every listener."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._listeners: list[Listener] = []
-        self._everywhere: list[Listener] = []
+        self._audience = _Audience()
+        self._everywhere = _Audience()
         self.calls = 0
 
     def subscribe(self, listener: Listener, *, own: bool = False) -> None:
-        self._listeners.append(listener)
+        self._audience.join(listener)
         if not own:
-            self._everywhere.append(listener)
+            self._everywhere.join(listener)
 
     def hear(self, effects: list[Any]) -> None:
-        _hand(effects, self._everywhere)
+        self._everywhere.hear(effects)
 
     def resolve(self, future: asyncio.Future[T], outcome: Outcome[T]) -> None:
         """Resolve a work's future; its effects follow in the loop's next turn, in the order of the outcomes."""
         _resolve(future, outcome)
         if outcome.effects:
-            self._loop.call_soon(self._deliver, outcome.effects)
+            self._loop.call_soon(self._audience.hear, outcome.effects)
 
     async def delivered(self) -> None:
         await asyncio.sleep(0)  # deliveries take their turns in the order of the outcomes; this is a later one
-
-    def _deliver(self, effects: list[Any]) -> None:
-        _hand(effects, self._listeners)
 
     def refused(self) -> asyncio.Future[Any]:
         """The answer to a call that comes after ``close``."""
@@ -448,15 +480,6 @@ class Pooled(_Landing):
             threads.shutdown()
         await _let_effects_out()
         self._database.close()
-
-
-def _hand(effects: list[Any], listeners: list[Listener]) -> None:
-    for listener in listeners:
-        try:
-            listener(effects)
-        except Exception:
-            # The fault of an edge, not of the caller.
-            log.exception("an edge failed to act on %s; the change itself is stored", effects)
 
 
 def _outcome(call: Callable[[], T]) -> Outcome[T]:

@@ -104,19 +104,19 @@ def _meaning(connection: Connection, asked: codec.Publish | codec.Will, now: clo
     found = connection.reserved.find(asked.topic)
     if found is Kind.DENIED or found is Kind.DROPPED:
         return found
-    forwarded, expires_at = _forwarded(connection, asked.properties, now)
-    if found is Kind.ORDINARY:
-        return Publication(Message(asked.topic, asked.payload, asked.qos, asked.retain, forwarded, expires_at))
-    assert isinstance(found, Claim)
-    return Request(found, Message(asked.topic, asked.payload, asked.qos, False, forwarded, expires_at))
+    message = Message(asked.topic, asked.payload, asked.qos)
+    if asked.properties is not None:
+        message.properties, message.expires_at = _forwarded(connection, asked.properties, now)
+    if isinstance(found, Claim):
+        return Request(found, message)
+    message.retain = asked.retain
+    return Publication(message)
 
 
 def _forwarded(
-    connection: Connection, properties: Properties | None, now: clock.Millis
+    connection: Connection, properties: Properties, now: clock.Millis
 ) -> tuple[Properties | None, clock.Millis | None]:
     """What of a publisher's properties travels on, and when the message expires (2.7)."""
-    if properties is None:
-        return None, None
     kept = Properties(
         payload_format_indicator=properties.payload_format_indicator,
         content_type=properties.content_type,
