@@ -265,6 +265,33 @@ def test_a_certificate_registers_itself(account: Account, level: int) -> None:
         assert listening.silent()
 
 
+@pytest.mark.parametrize("level", [4, 5])
+def test_a_certificate_is_provisioned_by_its_authoritys_template(account: Account, level: int) -> None:
+    ca = MakerCA(f"maker {account.id}")
+    account.policy("all", EVERYTHING)
+    common_name = "AWS::IoT::Certificate::CommonName"
+    resources = {
+        "thing": {"Type": "AWS::IoT::Thing", "Properties": {"ThingName": {"Ref": common_name}}},
+        "certificate": {
+            "Type": "AWS::IoT::Certificate",
+            "Properties": {"CertificateId": {"Ref": "AWS::IoT::Certificate::Id"}, "Status": "ACTIVE"},
+        },
+        "policy": {"Type": "AWS::IoT::Policy", "Properties": {"PolicyName": "all"}},
+    }
+    body = json.dumps({"Parameters": {common_name: {"Type": "String"}}, "Resources": resources})
+    role = "arn:aws:iam::123456789012:role/provisioning"
+    ca_id = enroll(account, ca, allowAutoRegistration=True, registrationConfig={"templateBody": body, "roleArn": role})
+    credentials = leaf(account, ca, "unit")
+    with pytest.raises(RefusedError):
+        Device(account, credentials, "unit", level=level)
+    account.settle()
+    with connected(account, credentials, "unit", level=level) as device:
+        ping(device)
+    assert account.iot.list_thing_principals(thingName="unit")["principals"] == [credentials.arn]
+    found = account.iot.describe_certificate(certificateId=credentials.certificate_id)["certificateDescription"]
+    assert (found["status"], found["caCertificateId"]) == ("ACTIVE", ca_id)
+
+
 def test_a_deleted_certificate_does_not_come_back_by_itself(account: Account) -> None:
     ca = MakerCA(f"maker {account.id}")
     enroll(account, ca, allowAutoRegistration=True)

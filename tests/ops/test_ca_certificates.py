@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -18,6 +19,16 @@ from tidegate.store.database import Database, transact
 from tidegate.wire import iot
 
 UNKNOWN = "0" * 64
+JITP = json.dumps(
+    {
+        "Resources": {
+            "certificate": {
+                "Type": "AWS::IoT::Certificate",
+                "Properties": {"CertificateId": {"Ref": "AWS::IoT::Certificate::Id"}},
+            }
+        }
+    }
+)
 
 
 def ca_arn(certificate_id: str) -> str:
@@ -71,7 +82,7 @@ def test_register_ca_certificate(run: Run, rsa_key: bool) -> None:
 
 def test_register_ca_certificate_with_everything(run: Run) -> None:
     ca = MakerCA()
-    config = iot.RegistrationConfig(template_body='{"Resources": {}}', role_arn="arn:aws:iam::123456789012:role/r")
+    config = iot.RegistrationConfig(template_body=JITP, role_arn="arn:aws:iam::123456789012:role/r")
     tags = [iot.Tag(key="site", value="north")]
     enroll(run, ca, allow_auto_registration=True, registration_config=config, tags=tags)
     answer = run("DescribeCACertificate", certificate_id=ca.certificate_id)
@@ -96,7 +107,7 @@ def test_register_ca_certificate_says_all_that_is_wrong_at_once(run: Run) -> Non
             registration_config=iot.RegistrationConfig(template_body="{"),
             tags=[iot.Tag(key="a"), iot.Tag(key="a")],
         )
-    for text in (texts.ca_certificates.VERIFICATION_MISSING, texts.ca_certificates.TEMPLATE_BODY_NOT_JSON, "a"):
+    for text in (texts.ca_certificates.VERIFICATION_MISSING, texts.provisioning.BODY_INVALID, "a"):
         assert text in error.value.message
     assert run("ListCACertificates").certificates == []
 
@@ -175,14 +186,40 @@ def test_ten_authorities_of_one_name(run: Run) -> None:
     enroll(run, MakerCA("another"))
 
 
-def test_provisioning_templates_do_not_exist(run: Run) -> None:
-    config = iot.RegistrationConfig(template_name="t")
-    with pytest.raises(iot.ResourceNotFoundException):
-        enroll(run, MakerCA(), registration_config=config)
-    certificate_id = enroll(run, MakerCA())
-    with pytest.raises(iot.ResourceNotFoundException):
-        run("UpdateCACertificate", certificate_id=certificate_id, registration_config=config)
-    assert run("ListCACertificates", template_name="t").certificates == []
+def test_provisioning_templates_of_authorities(run: Run) -> None:
+    config = iot.RegistrationConfig(template_name="t_1")
+    known = enroll(run, MakerCA())
+    for name, members in (("RegisterCACertificate", {}), ("UpdateCACertificate", {"certificate_id": known})):
+        ca = MakerCA("other")
+        given = members or {"ca_certificate": ca.pem, "certificate_mode": "SNI_ONLY"}
+        with pytest.raises(iot.ResourceNotFoundException, match="Unable to find template named t_1"):
+            run(name, registration_config=config, **given)
+        both = iot.RegistrationConfig(template_name="t_1", template_body="{}", role_arn="arn:aws:iam::1:user/x1234")
+        with pytest.raises(iot.InvalidRequestException) as error:
+            run(name, registration_config=both, **given)
+        assert texts.provisioning.TEMPLATE_NAMED_AND_GIVEN in error.value.message
+        assert texts.provisioning.NO_RESOURCES in error.value.message
+        assert texts.placeholders.role_invalid("arn:aws:iam::1:user/x1234") in error.value.message
+    role = "arn:aws:iam::123456789012:role/provisioning"
+    run("CreateProvisioningTemplate", template_name="t_1", template_body=JITP, provisioning_role_arn=role)
+    with pytest.raises(iot.InvalidRequestException, match="Template t_1 is not of type JITP"):
+        run("UpdateCACertificate", certificate_id=known, registration_config=config)
+    run("DeleteProvisioningTemplate", template_name="t_1")
+    for name in ("t_1", "tx1"):
+        members = {"template_name": name, "template_body": JITP, "provisioning_role_arn": role}
+        run("CreateProvisioningTemplate", type="JITP", **members)
+    run("UpdateCACertificate", certificate_id=known, registration_config=config)
+    other = iot.RegistrationConfig(template_body=JITP.replace('"Ref"', '"Ref" ', 1), role_arn=role)
+    enroll(run, MakerCA("third"), registration_config=other)
+    for ascending in (True, False):
+        listed = run("ListCACertificates", template_name="t_1", ascending_order=ascending).certificates
+        assert [each.certificate_id for each in listed] == [known]
+    assert run("ListCACertificates", template_name="tx1").certificates == []
+    run("DeleteProvisioningTemplate", template_name="tx1")
+    with pytest.raises(iot.DeleteConflictException, match=f"is used by CA certificate {known}"):
+        run("DeleteProvisioningTemplate", template_name="t_1")
+    run("UpdateCACertificate", certificate_id=known, remove_auto_registration=True)
+    run("DeleteProvisioningTemplate", template_name="t_1")
 
 
 # --- Update, Delete, List -------------------------------------------------------------------------------------------
@@ -202,9 +239,9 @@ def test_update_ca_certificate(run: Run, call: Call) -> None:
     assert update() == ("ACTIVE", "DISABLE", None, 1, NOW / 1000)
     assert update(new_status="ACTIVE") == ("ACTIVE", "DISABLE", None, 1, NOW / 1000)
     assert update(new_auto_registration_status="ENABLE") == ("ACTIVE", "ENABLE", None, 2, (NOW + 5000) / 1000)
-    config = iot.RegistrationConfig(template_body="{}")
-    assert update(registration_config=config)[:4] == ("ACTIVE", "ENABLE", "{}", 3)
-    assert update(new_status="INACTIVE")[:4] == ("INACTIVE", "ENABLE", "{}", 4)
+    config = iot.RegistrationConfig(template_body=JITP)
+    assert update(registration_config=config)[:4] == ("ACTIVE", "ENABLE", JITP, 3)
+    assert update(new_status="INACTIVE")[:4] == ("INACTIVE", "ENABLE", JITP, 4)
     assert update(remove_auto_registration=True)[:4] == ("INACTIVE", "DISABLE", None, 5)
     with pytest.raises(iot.InvalidRequestException):
         update(registration_config=iot.RegistrationConfig(template_body="[]"))

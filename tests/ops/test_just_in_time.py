@@ -8,15 +8,18 @@ from typing import Any
 import pytest
 
 from tests.conftest import NOW, Run
-from tests.ops.test_ca_certificates import enroll
+from tests.ops.test_ca_certificates import JITP, enroll
+from tests.ops.test_provisioning_templates import make
 from tests.ops.x509_samples import MakerCA, self_signed
 from tidegate.clock import SequentialIds
+from tidegate.core.provisioning.refusals import RefusedError
 from tidegate.ops import just_in_time
 from tidegate.ops.call import Call
 from tidegate.ops.effects import EventsWritten
 from tidegate.pki import certificates as x509
 from tidegate.store import events, scopes
 from tidegate.store.database import Database, transact
+from tidegate.wire import iot
 
 IDS = SequentialIds()
 PEER = "192.0.2.7"
@@ -28,12 +31,14 @@ class Gate:
     def __init__(self, run: Run, database: Database) -> None:
         self.run = run
         self.database = database
+        self.awaited: just_in_time.Awaited | None = None
 
     def knock(self, pem: str, server_name: str | None = None) -> list[Any]:
         """A CONNECT; the effects."""
         attempt = just_in_time.Attempt(x509.parse(pem), server_name, PEER)
         work: Any = lambda tx: just_in_time.register(tx, attempt, now=NOW, ids=IDS)  # noqa: E731
-        effects = list(self.database.commit([work])[0].effects)
+        outcome = self.database.commit([work])[0]
+        effects, self.awaited = list(outcome.effects), outcome.result()
         assert self.database.read(lambda tx: just_in_time.is_awaited(tx, attempt)) or not effects
         return effects
 
@@ -122,3 +127,82 @@ def test_a_device_means_the_scope_it_names(run: Run, call: Call, database: Datab
     assert gate.knock(ca.leaf(), "x.iot.us-east-1.example") == [EventsWritten(scope)]
     [found] = run("ListCertificates", call=other).certificates
     assert (found.status, found.certificate_mode) == ("PENDING_ACTIVATION", "SNI_ONLY")
+
+
+# --- with a template ------------------------------------------------------------------------------------------------
+
+COMMON_NAME = "AWS::IoT::Certificate::CommonName"
+
+
+def body(**thing: Any) -> str:
+    content = json.loads(JITP)
+    content["Parameters"] = {COMMON_NAME: {"Type": "String"}}
+    properties = {"ThingName": {"Ref": COMMON_NAME}, **thing}
+    content["Resources"]["thing"] = {"Type": "AWS::IoT::Thing", "Properties": properties}
+    return json.dumps(content)
+
+
+def provisioned(gate: Gate, call: Call, leaf: str) -> None:
+    """A CONNECT with all that follows from it."""
+    assert gate.knock(leaf) == []
+    assert gate.awaited is not None
+    awaited = gate.awaited
+    transact(gate.database, lambda tx: just_in_time.provision(tx, call, awaited))
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_template_lets_a_device_in(run: Run, call: Call, gate: Gate, named: bool) -> None:
+    ca = MakerCA()
+    config = iot.RegistrationConfig(template_name="t") if named else iot.RegistrationConfig(template_body=body())
+    if named:
+        make(run, type="JITP", template_body=body(), enabled=True)
+    enroll(run, ca, allow_auto_registration=True, registration_config=config)
+    leaf = ca.leaf("pump-7")
+    provisioned(gate, call, leaf)
+    assert gate.statuses() == ["ACTIVE"]
+    assert gate.events() == []
+    (principal,) = run("ListThingPrincipals", thing_name="pump-7").principals
+    assert principal.endswith(x509.parse(leaf).certificate_id)
+    assert gate.knock(leaf) == []
+    assert gate.awaited is None
+
+
+@pytest.mark.parametrize("enabled", [None, False])
+def test_a_template_that_lets_nobody_in(run: Run, call: Call, gate: Gate, enabled: bool | None) -> None:
+    ca = MakerCA()
+    make(run, type="JITP", template_body=body(ThingGroups=["no"]), enabled=enabled)
+    config = iot.RegistrationConfig(template_name="t")
+    enroll(run, ca, allow_auto_registration=True, registration_config=config)
+    leaf = ca.leaf("pump-7")
+    for sentence in ("Template t is not enabled.", "ThingGroup 123456789012:no not found."):
+        with pytest.raises(RefusedError, match=sentence):
+            provisioned(gate, call, leaf)
+        assert gate.statuses() == ["PENDING_ACTIVATION"]
+        assert run("ListThings").things == []
+        run("UpdateProvisioningTemplate", template_name="t", enabled=True)
+    run("CreateThingGroup", thing_group_name="no")  # what was missing is made, and the device tries again
+    provisioned(gate, call, leaf)
+    assert gate.statuses() == ["ACTIVE"]
+
+
+def test_a_certificate_without_what_the_template_declares(run: Run, call: Call, gate: Gate) -> None:
+    ca = MakerCA()
+    content = json.loads(body())
+    content["Parameters"]["AWS::IoT::Certificate::Country"] = {"Type": "String"}
+    config = iot.RegistrationConfig(template_body=json.dumps(content))
+    enroll(run, ca, allow_auto_registration=True, registration_config=config)
+    with pytest.raises(RefusedError, match="Cannot resolve reference value: AWS::IoT::Certificate::Country"):
+        provisioned(gate, call, ca.leaf("pump-7"))
+
+
+def test_a_certificate_that_was_revoked_meanwhile(run: Run, call: Call, gate: Gate) -> None:
+    ca = MakerCA()
+    enroll(run, ca, allow_auto_registration=True, registration_config=iot.RegistrationConfig(template_body=body()))
+    leaf = ca.leaf("pump-7")
+    gate.knock(leaf)
+    awaited = gate.awaited
+    assert awaited is not None
+    run("UpdateCertificate", certificate_id=x509.parse(leaf).certificate_id, new_status="REVOKED")
+    with pytest.raises(RefusedError, match="not in status PENDING_ACTIVATION any more"):
+        transact(gate.database, lambda tx: just_in_time.provision(tx, call, awaited))
+    assert gate.statuses() == ["REVOKED"]

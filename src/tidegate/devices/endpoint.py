@@ -145,7 +145,7 @@ class Endpoint:
         self.outcomes = devices.outcomes
         self._service = service
         self._recorder = Recorder(service)
-        self._registration = Registration(service)
+        self._registration = Registration(service, devices.outcomes)
         self.server = Server(
             devices,
             clock=service.clock,

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 
+from tidegate.core.provisioning.refusals import RefusedError
 from tidegate.ops import just_in_time
-from tidegate.ops.just_in_time import Attempt
+from tidegate.ops.call import Origin
+from tidegate.ops.just_in_time import Attempt, Awaited
 from tidegate.pki import certificates
 from tidegate.pki.certificates import InvalidCertificateError
 from tidegate.runtime.service import Service
@@ -25,8 +28,10 @@ _MOST = 64
 class Registration:
     """Lives on the event loop."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, outcomes: Counter[tuple[str, str]]) -> None:
+        """``outcomes`` counts attempts to provision, by ``JustInTime`` and what became of them."""
         self._service = service
+        self._outcomes = outcomes
         self._loop = asyncio.get_running_loop()
         self._sparing = Sparing(log)
         self._under_way: set[asyncio.Task[None]] = set()
@@ -50,10 +55,34 @@ class Registration:
             attempt = Attempt(certificates.from_der(certificate_der), server_name, peer)
             if await service.unit.read(in_lane(Lane.HOUSE, lambda tx: just_in_time.is_awaited(tx, attempt))):
                 now = service.clock.now()
-                await service.unit.transact(
+                awaited = await service.unit.transact(
                     in_lane(Lane.HOUSE, lambda tx: just_in_time.register(tx, attempt, now=now, ids=service.ids))
                 )
+                if awaited is not None:
+                    await self._provision(awaited, peer)
         except (InvalidCertificateError, StoreError) as error:
             self._sparing.error(
                 "a certificate from %s could not be registered: %s; its device will try again", peer, error
             )
+
+    async def _provision(self, awaited: Awaited, peer: str) -> None:
+        service, certificate_id = self._service, awaited.certificate.certificate_id
+        origin = Origin(edge="mqtt", device=True, source=peer)
+        call = service.call_at(awaited.scope, awaited.account, awaited.region, certificate_id, origin)
+        try:
+            await service.unit.transact(
+                in_lane(Lane.HOUSE, lambda tx: just_in_time.provision(tx, call, awaited), call.account)
+            )
+        except RefusedError as error:
+            self._outcomes["JustInTime", error.reason] += 1
+            self._sparing.warning(
+                "a device at %s with certificate %s was not provisioned: %s, %s; mend the template of its authority, or"
+                " what it names: the device will try again",
+                peer,
+                certificate_id,
+                error.reason,
+                error.message,
+                kind=error.reason,
+            )
+        else:
+            self._outcomes["JustInTime", "accepted"] += 1

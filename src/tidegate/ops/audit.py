@@ -213,7 +213,7 @@ def registered_itself(tx: Tx, account: str, region: str, certificate_id: str, no
 
 
 def provisioned(tx: Tx, call: Call, template: str, resources: list[str]) -> None:
-    """Note that a device got what a template names: it asked for that itself, and no operator did."""
+    """Note that a device got what a template names, which may have none itself: it asked, and no operator did."""
     names = Names(call.partition, call.region, call.account)
     certificate = names.certificate(call.principal) if call.origin.device else call.principal
     append(
@@ -226,7 +226,7 @@ def provisioned(tx: Tx, call: Call, template: str, resources: list[str]) -> None
             source=call.origin.source,
             edge=call.origin.edge,
             operation="tidegate:Provision",
-            resources=[call.arn(f"provisioningtemplate/{template}"), *resources],
+            resources=[*([call.arn(f"provisioningtemplate/{template}")] if template else []), *resources],
         ),
     )
 

@@ -4,8 +4,8 @@ Registering one proves that the caller holds its key: a verification certificate
 code. In SNI_ONLY mode AWS asks for no proof, nor do we. The TLS listeners trust what a registered authority signed,
 ACTIVE or not, for devices registered under it go on connecting when it is INACTIVE; only new ones are refused then.
 
-Provisioning templates are not here: a ``registrationConfig`` is kept and shown, and registers a device's certificate
-as one without it does (``ops.just_in_time``).
+A ``registrationConfig`` says by which provisioning template devices with unknown certificates are let in
+(``ops.just_in_time``).
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import Any
 
 import msgspec
 
-from tidegate.core import texts
+from tidegate.core import checks, texts
 from tidegate.core.audit import Image
-from tidegate.ops import tags
+from tidegate.core.provisioning.template import Kind
+from tidegate.ops import provisioning_templates, tags
 from tidegate.ops.call import Call
 from tidegate.ops.effects import CertificateTrusted, TrustWithdrawn
 from tidegate.ops.handler import Handlers, Read, Write
@@ -28,7 +29,6 @@ from tidegate.store.ca_certificates import CACertificate, Issuer
 from tidegate.store.database import Tx
 from tidegate.wire import iot
 
-_NO_TEMPLATES = "registrationConfig is kept and shown; no provisioning template is carried out"
 _PAGE = 25
 
 
@@ -66,7 +66,7 @@ def register_ca_certificate(
     wrong = tags.problems(request.tags, call.limits.tags_per_resource) + _problems(request, mode)
     if wrong:
         raise iot.InvalidRequestException(" ".join(wrong))
-    _refuse_template(request.registration_config)
+    _require_template(tx, call, request.registration_config)
     ca = _readable(request.ca_certificate, texts.ca_certificates.CA_CERTIFICATE_UNREADABLE)
     if not ca.is_ca:
         raise iot.CertificateValidationException(texts.ca_certificates.NOT_A_CA)
@@ -102,7 +102,7 @@ def describe_ca_certificate(
             validity=iot.CertificateValidity(not_before=found.not_before / 1000, not_after=found.not_after / 1000),
             certificate_mode=found.mode,
         ),
-        registration_config=_config(found.registration_config),
+        registration_config=config_of(found.registration_config),
     )
 
 
@@ -111,7 +111,7 @@ def update_ca_certificate(tx: Tx, call: Call, request: iot.UpdateCACertificateRe
     wrong = _config_problems(request.registration_config)
     if wrong:
         raise iot.InvalidRequestException(" ".join(wrong))
-    _refuse_template(request.registration_config)
+    _require_template(tx, call, request.registration_config)
     found = _found(tx, call, request.certificate_id)
     status = request.new_status or found.status
     automatic = found.auto_registration
@@ -141,17 +141,13 @@ def delete_ca_certificate(
 
 
 def list_ca_certificates(tx: Tx, call: Call, request: iot.ListCACertificatesRequest) -> iot.ListCACertificatesResponse:
-    """From new to old unless ascending order is asked for; 25 a page unless another size is.
-
-    No provisioning template exists, so that a ``templateName`` finds nothing.
-    """
-    if request.template_name is not None:
-        return iot.ListCACertificatesResponse(certificates=[])
+    """From new to old unless ascending order is asked for; all, or those that name a provisioning template."""
+    template = request.template_name
     rows, marker = by_age(
-        ["ListCACertificates", call.scope],
+        ["ListCACertificates", call.scope, template or ""],
         request,
-        upward=lambda after, limit: ca_certificates.page(tx, call.scope, after, limit),
-        downward=lambda before, limit: ca_certificates.page_newest(tx, call.scope, before, limit),
+        upward=lambda after, limit: ca_certificates.page(tx, call.scope, after, limit, template),
+        downward=lambda before, limit: ca_certificates.page_newest(tx, call.scope, before, limit, template),
         size=_PAGE,
     )
     listed = [
@@ -205,18 +201,22 @@ def _problems(request: iot.RegisterCACertificateRequest, mode: str) -> list[str]
 
 
 def _config_problems(config: iot.RegistrationConfig | None) -> list[str]:
-    if config is None or config.template_body is None:
+    if config is None:
         return []
-    try:
-        body = msgspec.json.decode(config.template_body)
-    except (msgspec.DecodeError, RecursionError, UnicodeError):
-        body = None
-    return [] if isinstance(body, dict) else [texts.ca_certificates.TEMPLATE_BODY_NOT_JSON]
+    wrong = [] if checks.is_role(config.role_arn) else [texts.placeholders.role_invalid(config.role_arn or "")]
+    if config.template_body is None:
+        return wrong
+    if config.template_name is not None:
+        wrong.append(texts.provisioning.TEMPLATE_NAMED_AND_GIVEN)
+    return wrong + provisioning_templates.body_problems(config.template_body, Kind.JITP)
 
 
-def _refuse_template(config: iot.RegistrationConfig | None) -> None:
-    if config is not None and config.template_name is not None:
-        raise iot.ResourceNotFoundException(texts.ca_certificates.provisioning_template_missing(config.template_name))
+def _require_template(tx: Tx, call: Call, config: iot.RegistrationConfig | None) -> None:
+    if config is None or config.template_name is None:
+        return
+    found = provisioning_templates.named(tx, call, config.template_name)
+    if found.type != Kind.JITP:
+        raise iot.InvalidRequestException(texts.provisioning.not_jitp(found.name))
 
 
 def _readable(pem: str | None, complaint: str) -> x509.Certificate:
@@ -284,7 +284,8 @@ def _encoded(config: iot.RegistrationConfig | None) -> str | None:
     return None if config is None else msgspec.json.encode(config).decode()
 
 
-def _config(text: str | None) -> iot.RegistrationConfig | None:
+def config_of(text: str | None) -> iot.RegistrationConfig | None:
+    """What is stored of a ``registrationConfig``."""
     return None if text is None else msgspec.json.decode(text, type=iot.RegistrationConfig)
 
 
@@ -301,9 +302,9 @@ def _arn(call: Call, certificate_id: str) -> str:
 HANDLERS: Handlers = {
     ("iot", "GetRegistrationCode"): Write(get_registration_code),
     ("iot", "DeleteRegistrationCode"): Write(delete_registration_code),
-    ("iot", "RegisterCACertificate"): Write(register_ca_certificate, partial=_NO_TEMPLATES),
+    ("iot", "RegisterCACertificate"): Write(register_ca_certificate),
     ("iot", "DescribeCACertificate"): Read(describe_ca_certificate),
-    ("iot", "UpdateCACertificate"): Write(update_ca_certificate, image=_image, partial=_NO_TEMPLATES),
+    ("iot", "UpdateCACertificate"): Write(update_ca_certificate, image=_image),
     ("iot", "DeleteCACertificate"): Write(delete_ca_certificate, image=_image),
     ("iot", "ListCACertificates"): Read(list_ca_certificates),
 }

@@ -17,6 +17,7 @@ from tidegate.ops.call import Call
 from tidegate.ops.effects import PrincipalChanged
 from tidegate.ops.handler import Handlers, Read, Write
 from tidegate.ops.paging import following, page
+from tidegate.store import ca_certificates
 from tidegate.store import provisioning as stored_provisioning
 from tidegate.store import provisioning_templates as templates
 from tidegate.store import tags as stored_tags
@@ -34,7 +35,7 @@ def create_provisioning_template(
     """A template with version 1, which is the default; not enabled unless asked for."""
     kind = Kind(request.type or Kind.FLEET)
     wrong = tags.problems(request.tags, None) + _role_problems(request.provisioning_role_arn)
-    wrong += _hook_problems(call, kind, request.pre_provisioning_hook) + _body_problems(request.template_body, kind)
+    wrong += _hook_problems(call, kind, request.pre_provisioning_hook) + body_problems(request.template_body, kind)
     if wrong:
         raise iot.InvalidRequestException(" ".join(wrong))
     tags.require_room(request.tags, call.limits.tags_per_resource)
@@ -114,6 +115,9 @@ def delete_provisioning_template(
     found = templates.get(tx, call.scope, request.template_name)
     if found is None:
         raise iot.ResourceNotFoundException(texts.provisioning.TEMPLATE_TO_DELETE_MISSING)
+    users = ca_certificates.page(tx, call.scope, 0, 1, found.name)
+    if users:
+        raise iot.DeleteConflictException(texts.provisioning.template_used_by_ca(found.name, users[0].certificate_id))
     gone = stored_provisioning.delete_claims(tx, found.id)
     tx.effects += [PrincipalChanged(each.scope, each.certificate_id) for each in gone]
     templates.delete(tx, found)
@@ -153,7 +157,7 @@ def create_provisioning_template_version(
 ) -> iot.CreateProvisioningTemplateVersionResponse:
     """A further body, in force at once if asked. None is dropped unasked."""
     found = named(tx, call, request.template_name)
-    wrong = _body_problems(request.template_body, Kind(found.type))
+    wrong = body_problems(request.template_body, Kind(found.type))
     if wrong:
         raise iot.InvalidRequestException(" ".join(wrong))
     most = call.limits.provisioning_template_versions
@@ -253,7 +257,8 @@ def _version(tx: Tx, found: Template, number: int) -> templates.Version:
     return version
 
 
-def _body_problems(body: str, kind: Kind) -> list[str]:
+def body_problems(body: str, kind: Kind) -> list[str]:
+    """What is wrong with a body of this kind."""
     try:
         language.parse(body, kind)
     except InvalidTemplateError as error:

@@ -62,6 +62,7 @@ class Issuer(NamedTuple):
     status: str
     mode: str
     auto_registration: int
+    registration_config: str | None = None
 
 
 def insert(tx: Tx, scope: int, ca: NewCACertificate) -> bool:
@@ -75,16 +76,23 @@ def get(tx: Tx, scope: int, certificate_id: str) -> CACertificate | None:
     return CACertificate(*row) if row else None
 
 
-def page(tx: Tx, scope: int, after: int, limit: int) -> list[CACertificateSummary]:
-    """CAs in the order of their registration, after an inner id."""
-    rows = tx.all("ca_certificate_list", {"scope": scope, "after": after, "limit": limit})
+def page(tx: Tx, scope: int, after: int, limit: int, template: str | None = None) -> list[CACertificateSummary]:
+    """CAs in the order of their registration, after an inner id; those that name a provisioning template, or all."""
+    values = {"scope": scope, "after": after, "limit": limit, "config": _naming(template)}
+    rows = tx.all("ca_certificate_list", values)
     return [CACertificateSummary(*row) for row in rows]
 
 
-def page_newest(tx: Tx, scope: int, before: int, limit: int) -> list[CACertificateSummary]:
-    """CAs from new to old, before an inner id."""
-    rows = tx.all("ca_certificate_list_newest", {"scope": scope, "before": before, "limit": limit})
+def page_newest(tx: Tx, scope: int, before: int, limit: int, template: str | None = None) -> list[CACertificateSummary]:
+    """CAs from new to old, before an inner id; those that name a provisioning template, or all."""
+    values = {"scope": scope, "before": before, "limit": limit, "config": _naming(template)}
+    rows = tx.all("ca_certificate_list_newest", values)
     return [CACertificateSummary(*row) for row in rows]
+
+
+def _naming(template: str | None) -> str | None:
+    """What the stored JSON of a configuration that names a template is like; within a body quotes are escaped."""
+    return None if template is None else f'%"templateName":"{template.replace("_", "!_")}"%'
 
 
 def of_subject(tx: Tx, subject_key: str) -> list[Issuer]:

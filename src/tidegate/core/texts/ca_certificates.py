@@ -33,9 +33,6 @@ REGISTRATION_CODE_DIFFERS: Final = (
 REGISTRATION_CODE_MISSING: Final = "There is no registration code."
 """[R] DeleteRegistrationCode."""
 
-TEMPLATE_BODY_NOT_JSON: Final = "registrationConfig.templateBody is not a JSON object"
-"""[R] RegisterCACertificate, UpdateCACertificate."""
-
 NOT_SIGNED_BY_THE_CA: Final = "The certificate is not signed by the CA certificate"
 """[R] RegisterCertificate with caCertificatePem."""
 
@@ -59,8 +56,3 @@ def ca_certificate_active(certificate_id: str) -> str:
 def ca_certificate_inactive(certificate_id: str) -> str:
     """[R] RegisterCertificate."""
     return f"CA certificate {certificate_id} is INACTIVE. Certificates cannot be registered under it."
-
-
-def provisioning_template_missing(name: str) -> str:
-    """[R] after the text for things. ``registrationConfig.templateName``: there are none here."""
-    return f"Provisioning template {name} cannot be found."

@@ -214,6 +214,8 @@ def status_invalid(status: str) -> str:
 
 OTHER_CERTIFICATE: Final = "CertificateId must be the certificate of the ownership token"
 """[R]"""
+NO_LONGER_WAITS: Final = "The certificate is not in status PENDING_ACTIVATION any more"
+"""[R] Just-in-time provisioning."""
 THING_NAME_INVALID: Final = "Invalid thingName: must match [a-zA-Z0-9:_-]{1,128}"
 """[third hand]"""
 

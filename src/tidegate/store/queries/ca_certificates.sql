@@ -12,14 +12,20 @@ FROM ca_certificate WHERE scope_id = :scope AND certificate_id = :certificate_id
 
 -- name: ca_certificate_list
 SELECT id, certificate_id, status, created_at, registration_config
-FROM ca_certificate WHERE scope_id = :scope AND id > :after ORDER BY id LIMIT :limit;
+FROM ca_certificate
+WHERE scope_id = :scope AND id > :after AND (CAST(:config AS TEXT) IS NULL OR registration_config LIKE :config ESCAPE '!')
+ORDER BY id LIMIT :limit;
 
 -- name: ca_certificate_list_newest
 SELECT id, certificate_id, status, created_at, registration_config
-FROM ca_certificate WHERE scope_id = :scope AND id < :before ORDER BY id DESC LIMIT :limit;
+FROM ca_certificate
+WHERE scope_id = :scope AND id < :before
+  AND (CAST(:config AS TEXT) IS NULL OR registration_config LIKE :config ESCAPE '!')
+ORDER BY id DESC LIMIT :limit;
 
 -- name: ca_certificate_of_subject
-SELECT c.scope_id, s.account, s.region, c.certificate_id, c.pem, c.status, c.mode, c.auto_registration
+SELECT c.scope_id, s.account, s.region, c.certificate_id, c.pem, c.status, c.mode, c.auto_registration,
+  c.registration_config
 FROM ca_certificate c JOIN scope s ON s.id = c.scope_id
 WHERE c.subject_key = :subject_key ORDER BY c.id;
 
