@@ -17,10 +17,10 @@ import uvloop
 from bench import processes, signing
 from tidegate import server
 from tidegate.clock import RandomIds, monotonic, wall_now
+from tidegate.devices.edge import Edge
 from tidegate.devices.endpoint import DeviceIdentity, Devices
-from tidegate.mqtt.edge import Edge
+from tidegate.devices.plane import Publisher, Reply
 from tidegate.mqtt.identity import Identity
-from tidegate.mqtt.plane import Publisher, Reply
 from tidegate.mqtt.reserved import Claim
 from tidegate.mqtt.session import Message, Session
 from tidegate.ops import (

@@ -17,10 +17,10 @@ from tests.mqtt.rig import SCOPE, Someone, denying
 from tidegate.clock import MovableClock, SequentialIds
 from tidegate.devices import connections
 from tidegate.devices.observer import Connectivity
+from tidegate.devices.plane import Signer
 from tidegate.devices.server import Server
 from tidegate.mqtt import codec
 from tidegate.mqtt.codec import Connack, Disconnect, Filter, Subscribe, Will
-from tidegate.mqtt.plane import Signer
 from tidegate.mqtt.session import Ending
 from tidegate.mqtt.settings import Settings
 

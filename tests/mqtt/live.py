@@ -30,11 +30,11 @@ from paho.mqtt.properties import Properties as PahoProperties
 from tests.mqtt.rig import SCOPE, Someone
 from tidegate import clock
 from tidegate.devices.observer import Connectivity, Observer
+from tidegate.devices.plane import Publisher, Reply, Signer
 from tidegate.devices.route import NOWHERE, Asked, MisaddressedError
 from tidegate.devices.server import Server
 from tidegate.mqtt import codec
 from tidegate.mqtt.identity import Identity
-from tidegate.mqtt.plane import Publisher, Reply, Signer
 from tidegate.mqtt.reserved import Claim
 from tidegate.mqtt.session import Message, Session
 from tidegate.mqtt.settings import Settings

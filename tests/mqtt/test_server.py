@@ -14,7 +14,8 @@ import pytest
 
 from tests.mqtt.live import PATIENCE, Certificates, Live
 from tests.mqtt.rig import SCOPE, Someone, denying
-from tidegate.mqtt import codec, edge
+from tidegate.devices import edge
+from tidegate.mqtt import codec
 from tidegate.mqtt.codec import Connack, Disconnect, Filter, Puback, Publish, Suback, Subscribe, Will
 from tidegate.mqtt.session import Ending
 from tidegate.mqtt.settings import Settings

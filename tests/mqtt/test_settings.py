@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from tidegate.devices.server import admission_limits
 from tidegate.mqtt.settings import LENIENT, Settings, overridden
+from tidegate.net.admission import LIMITS
 
 PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
 NAMES = [field.name for field in dataclasses.fields(Settings) if field.name not in LENIENT]
@@ -57,3 +59,12 @@ def test_what_is_wrong_is_told_at_once(given: dict[str, Any], sentences: list[st
         overridden(Settings(), given)
     for sentence in sentences:
         assert sentence in str(caught.value)
+
+
+def test_admission_is_as_elsewhere_unless_it_is_set() -> None:
+    assert admission_limits(Settings(), LIMITS) == LIMITS
+    set_here = Settings(
+        handshake_timeout=1, strangers=2, strangers_per_address=3, waiting=4, max_connections_per_address=5
+    )
+    assert admission_limits(set_here, LIMITS)[:4] == (2, 3, 4, 5)
+    assert admission_limits(set_here, LIMITS).handshake_s == 1

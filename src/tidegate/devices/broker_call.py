@@ -8,11 +8,11 @@ from typing import Any
 
 from tidegate.core import message
 from tidegate.devices import connections
+from tidegate.devices.plane import Signer
 from tidegate.devices.server import Server
 from tidegate.devices.signers import Grant, SignerIdentity
 from tidegate.mqtt.codec import Properties
 from tidegate.mqtt.identity import Scope
-from tidegate.mqtt.plane import Signer
 from tidegate.mqtt.reserved import Claim, Kind
 from tidegate.mqtt.session import Message
 from tidegate.mqtt.session import Retained as Kept

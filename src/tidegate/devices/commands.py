@@ -12,8 +12,8 @@ import msgspec
 from tidegate.clock import Millis
 from tidegate.core import command_report, texts
 from tidegate.core.command_report import InvalidReportError
+from tidegate.devices.plane import Reply
 from tidegate.devices.route import Asked, Demand, Family, Format, MisaddressedError, Route, UnreadableError
-from tidegate.mqtt.plane import Reply
 from tidegate.ops import command_executions
 from tidegate.ops.command_executions import UpdateCommandExecutionRequest
 from tidegate.store.command_executions import Place

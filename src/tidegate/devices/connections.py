@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tidegate import clock
+from tidegate.devices.edge import Edge
 from tidegate.devices.server import Server
 from tidegate.mqtt.codec import Reason
-from tidegate.mqtt.edge import Edge
 from tidegate.mqtt.identity import Scope
 from tidegate.mqtt.session import Ending
 

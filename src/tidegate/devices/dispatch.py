@@ -14,9 +14,9 @@ from weakref import WeakKeyDictionary
 
 from tidegate.core.shadow import Message as Told
 from tidegate.devices.ordering import InOrder
+from tidegate.devices.plane import Publisher, Reply
 from tidegate.devices.route import NOWHERE, Asked, Demand, Family, TooManyError, UnreadableError
 from tidegate.mqtt.identity import Scope
-from tidegate.mqtt.plane import Publisher, Reply
 from tidegate.mqtt.session import Message, Session
 from tidegate.ops.call import Call, Origin
 from tidegate.ops.effects import Acting, ShadowMessages

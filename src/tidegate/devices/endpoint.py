@@ -20,12 +20,12 @@ from tidegate.devices.journal import Written
 from tidegate.devices.notices import Notices
 from tidegate.devices.observer import Connectivity, Observer
 from tidegate.devices.other_servers import OtherServers
+from tidegate.devices.plane import Publisher, Reply, Signer
 from tidegate.devices.registration import Registration
 from tidegate.devices.route import Asked
 from tidegate.devices.server import Server
 from tidegate.devices.signers import SignerIdentity, Watch, by_policies
 from tidegate.mqtt.identity import Identity, Scope
-from tidegate.mqtt.plane import Publisher, Reply, Signer
 from tidegate.mqtt.reserved import Claim
 from tidegate.mqtt.session import Message, Session
 from tidegate.mqtt.settings import Settings

@@ -14,8 +14,8 @@ import msgspec
 
 from tidegate.clock import Millis
 from tidegate.devices import topics
+from tidegate.devices.plane import Reply
 from tidegate.devices.route import ANSWERS, Asked, Demand, Family, MisaddressedError, Route, UnreadableError
-from tidegate.mqtt.plane import Reply
 from tidegate.ops import device
 from tidegate.ops.device import HANDLERS
 from tidegate.ops.handler import Handler, Read, Report

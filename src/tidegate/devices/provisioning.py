@@ -15,8 +15,8 @@ from tidegate.core import texts
 from tidegate.core.provisioning import refusals
 from tidegate.core.provisioning.refusals import RefusedError
 from tidegate.devices import topics
+from tidegate.devices.plane import Reply
 from tidegate.devices.route import Asked, Demand, Family, Route, answers_are_ours
-from tidegate.mqtt.plane import Reply
 from tidegate.ops import fleet_provisioning
 from tidegate.ops.call import Call
 from tidegate.ops.fleet_provisioning import KeysRequest, Offered, RegisterRequest, SigningRequest

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, NamedTuple
 from msgspec import Struct, field
 
 from tidegate.clock import Millis
-from tidegate.mqtt.plane import Reply
+from tidegate.devices.plane import Reply
 from tidegate.mqtt.reserved import Claim, Kind
 from tidegate.ops.call import Call
 from tidegate.ops.handler import Handler

@@ -18,22 +18,22 @@ from typing import Any
 
 from tidegate import clock
 from tidegate.devices import topics
+from tidegate.devices.edge import Edge
 from tidegate.devices.lifecycle import Lifecycle
 from tidegate.devices.observer import Observer
+from tidegate.devices.plane import Plane, Signer
+from tidegate.devices.replies import outcome
 from tidegate.devices.table import TABLE
 from tidegate.devices.websocket import Tunnel
 from tidegate.mqtt import session as sessions
 from tidegate.mqtt.broker import Broker
 from tidegate.mqtt.codec import Reason
 from tidegate.mqtt.deadlines import Deadlines
-from tidegate.mqtt.edge import Edge
 from tidegate.mqtt.identity import Identity, Scope
-from tidegate.mqtt.plane import Plane, Signer
-from tidegate.mqtt.replies import outcome
 from tidegate.mqtt.session import Closed, Connection, Ending, Message, Session, State
 from tidegate.mqtt.session.keeping import Journal
 from tidegate.mqtt.settings import Settings
-from tidegate.net.admission import Admission, Ticket
+from tidegate.net.admission import Admission, Limits, Ticket
 from tidegate.net.entrance import Entrance, Make, Networks
 from tidegate.pki.tls import SERVER_NAME
 from tidegate.sparing import Sparing
@@ -47,6 +47,17 @@ def _log_ending(connection: Connection, effect: Closed) -> None:
     level = logging.DEBUG if effect.ending in _EXPECTED else logging.INFO
     words = (connection.client_id, effect.ending.value, effect.code, effect.message)
     log.log(level, "client %r: %s (0x%02x) %s", *words)
+
+
+def admission_limits(settings: Settings, limits: Limits) -> Limits:
+    """Limits of admission with what is set for devices."""
+    return limits._replace(
+        handshake_s=settings.handshake_timeout,
+        strangers=settings.strangers,
+        strangers_per_address=settings.strangers_per_address,
+        bare=settings.waiting,
+        per_address=settings.max_connections_per_address,
+    )
 
 
 class Server:

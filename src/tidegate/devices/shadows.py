@@ -13,8 +13,8 @@ from typing import Any
 from tidegate.clock import Millis
 from tidegate.core import shadow, texts
 from tidegate.devices import topics
+from tidegate.devices.plane import Reply
 from tidegate.devices.route import Asked, Demand, Family, Route, TooManyError, unanswered
-from tidegate.mqtt.plane import Reply
 from tidegate.ops import shadows
 from tidegate.ops.handler import Read, Report
 from tidegate.wire import iot_data

@@ -10,10 +10,10 @@ from typing import NamedTuple
 from tidegate.clock import Clock, Millis, wall_now
 from tidegate.core import contexts
 from tidegate.core.contexts import Place
+from tidegate.devices.plane import Signer
 from tidegate.devices.server import Server
 from tidegate.mqtt import identity as mqtt
 from tidegate.mqtt.identity import Scope
-from tidegate.mqtt.plane import Signer
 from tidegate.ops.call import Origin
 from tidegate.runtime.access import Access, Identity, Unknown
 from tidegate.runtime.service import Service

@@ -16,8 +16,8 @@ import msgspec
 from tidegate.clock import Millis
 from tidegate.core import blocks, texts
 from tidegate.core.blocks import RefusedError
+from tidegate.devices.plane import Reply
 from tidegate.devices.route import Asked, Demand, Family, MisaddressedError, Route
-from tidegate.mqtt.plane import Reply
 from tidegate.ops import streams
 from tidegate.ops.streams import Describing, Description, Getting, Refused, Sent
 from tidegate.wire import cbor

@@ -15,9 +15,9 @@ from typing import Any, cast
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import SERVER, Protocol, State
 
+from tidegate.devices.edge import Edge, Host
+from tidegate.devices.plane import Signer
 from tidegate.mqtt.codec import Reason
-from tidegate.mqtt.edge import Edge, Host
-from tidegate.mqtt.plane import Signer
 from tidegate.mqtt.session import Ending
 from tidegate.net.slices import Sliced
 

@@ -6,8 +6,6 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tidegate.net.admission import LIMITS, Limits
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Settings:
@@ -29,16 +27,16 @@ class Settings:
     max_keep_alive: int = 1200
     connect_timeout: float = 20.0
     """From the accepted socket to a complete CONNECT."""
-    handshake_timeout: float = LIMITS.handshake_s
+    handshake_timeout: float = 20.0
     websocket_lifetime: float = 86_400.0
     """The longest life of a WebSocket connection (2.9)."""
-    strangers: int = LIMITS.strangers
+    strangers: int = 1024
     """Connections dealt with at once before it is known who they are, on all listeners; the others wait."""
-    strangers_per_address: int = LIMITS.strangers_per_address
+    strangers_per_address: int = 128
     """The same for one address; further ones wait without costing a handshake."""
-    waiting: int = LIMITS.bare
+    waiting: int = 8192
     """Sockets that say nothing or wait so; then the oldest of the address that has most is closed."""
-    max_connections_per_address: int = LIMITS.per_address
+    max_connections_per_address: int = 0
     """Connections of one address, known or not; further ones are closed. 0: a gateway has many behind one."""
     close_timeout: float = 5.0
     """How long a closing TLS connection waits for the peer's farewell."""
@@ -83,16 +81,6 @@ class Settings:
     """Bytes unsent to a client above which QoS 0 messages to it are dropped."""
     write_stall: float = 15.0
     """How long a client may stay above the high water mark before it is disconnected."""
-
-    def admission_limits(self, limits: Limits) -> Limits:
-        """Limits of admission with what is set here."""
-        return limits._replace(
-            handshake_s=self.handshake_timeout,
-            strangers=self.strangers,
-            strangers_per_address=self.strangers_per_address,
-            bare=self.waiting,
-            per_address=self.max_connections_per_address,
-        )
 
     @classmethod
     def strict(cls) -> Settings:

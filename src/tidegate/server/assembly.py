@@ -15,6 +15,7 @@ from typing import NamedTuple
 from tidegate import process
 from tidegate.core.leniency import Leniency
 from tidegate.devices.endpoint import Endpoint
+from tidegate.devices.server import admission_limits
 from tidegate.engine.loop import Engine, Step
 from tidegate.engine.pace import Pace
 from tidegate.engine.tidying import Tidying
@@ -90,7 +91,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
         room.raise_limit()
         unfinished = max(options.admission.unfinished, 4 * listeners.largest_body(options))
         settings = _mqtt(options, service.settings.leniency)
-        admission = Admission(settings.admission_limits(options.admission._replace(unfinished=unfinished)))
+        admission = Admission(admission_limits(settings, options.admission._replace(unfinished=unfinished)))
         metrics.admission(admission.seen)
         devices = Endpoint(service, settings, node=node, admission=admission)
         stack.push_async_callback(devices.drain, options.grace_s)

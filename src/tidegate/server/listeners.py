@@ -11,6 +11,7 @@ from ipaddress import ip_network
 from urllib.parse import urlsplit
 
 from tidegate.devices.endpoint import Endpoint
+from tidegate.devices.plane import Signer
 from tidegate.devices.server import Server as MqttServer
 from tidegate.devices.shared import ProtocolDetector
 from tidegate.http import refusals
@@ -20,7 +21,6 @@ from tidegate.http.control import Control
 from tidegate.http.throttle import Throttle
 from tidegate.http.visitors import Guard
 from tidegate.http.websocket import Handshakes
-from tidegate.mqtt.plane import Signer
 from tidegate.net import pages
 from tidegate.net.entrance import Networks
 from tidegate.net.http1.listener import Listener

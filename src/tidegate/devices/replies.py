@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from tidegate import clock
+from tidegate.devices.plane import Reply
 from tidegate.faults import Unavailable
-from tidegate.mqtt.plane import Reply
 from tidegate.mqtt.reserved import Claim
 from tidegate.mqtt.session import Connection, Request
 from tidegate.sparing import Sparing

@@ -15,13 +15,13 @@ from functools import partial
 from typing import Any, Protocol, cast
 
 from tidegate.clock import Clock, Ids, Millis, monotonic
+from tidegate.devices.plane import Plane, Reply, Signer
+from tidegate.devices.replies import Replies, fault, outcome
 from tidegate.faults import Unavailable
 from tidegate.mqtt.broker import Broker
 from tidegate.mqtt.codec import Reason
 from tidegate.mqtt.deadlines import Deadlines
 from tidegate.mqtt.identity import Identity, Scope
-from tidegate.mqtt.plane import Plane, Reply, Signer
-from tidegate.mqtt.replies import Replies, fault, outcome
 from tidegate.mqtt.session import (
     Ask,
     Connection,
