@@ -41,6 +41,7 @@ AddThingToBillingGroup RemoveThingFromBillingGroup ListThingsInBillingGroup
 """.split()
 INDEXING = """
 SearchIndex GetIndexingConfiguration UpdateIndexingConfiguration DescribeIndex ListIndices GetStatistics GetCardinality
+GetPercentiles GetBucketsAggregation GetThingConnectivityData
 """.split()
 CERTIFICATES = """
 CreateKeysAndCertificate CreateCertificateFromCsr RegisterCertificate RegisterCertificateWithoutCA DescribeCertificate
@@ -83,6 +84,7 @@ DEVICE_JOBS = "GetPendingJobExecutions StartNextPendingJobExecution DescribeJobE
 DEVICE_COMMANDS = ["StartCommandExecution"]
 DEVICE_DATA = """
 Publish GetRetainedMessage ListRetainedMessages DeleteConnection GetConnection
+SendDirectMessage ListSubscriptions
 GetThingShadow UpdateThingShadow DeleteThingShadow ListNamedShadowsForThing
 """.split()
 

@@ -7,6 +7,7 @@ import json
 import queue
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -372,3 +373,105 @@ def test_the_cli(account: Account, monkeypatch: pytest.MonkeyPatch, capfd: Any, 
     code, _, errors = aws("iot-data", "delete-connection", "--client-id", "nobody")
     assert code
     assert "(ResourceNotFoundException) when calling the DeleteConnection operation" in errors
+
+
+# --- to one client ---
+
+
+@pytest.mark.parametrize("level", [4, 5])
+def test_a_direct_message_needs_no_subscription(account: Account, level: int) -> None:
+    (credentials,) = devices(account, "lamp")
+    with connected(account, credentials, "lamp", level=level) as lamp:
+        data = operator(account)
+        sent = data.send_direct_message(clientId="lamp", topic="a/b", payload=b"hi")
+        assert sent["message"]
+        assert sent["traceId"]
+        assert lamp.next() == ("a/b", b"hi", 0, False)
+        data.send_direct_message(clientId="lamp", topic="a/b", payload=b"", confirmation=True, timeout=15)
+        assert lamp.next() == ("a/b", b"", 1, False)
+        assert lamp.silent()
+
+
+def test_a_direct_message_has_the_properties_of_mqtt_5(account: Account) -> None:
+    (credentials,) = devices(account, "lamp")
+    with connected(account, credentials, "lamp", level=5) as lamp:
+        seen = Properties(lamp)
+        operator(account).send_direct_message(
+            clientId="lamp",
+            topic="a",
+            payload=b"x",
+            userProperties='[{"k":"v"}]',
+            payloadFormatIndicator="UTF8_DATA",
+            contentType="text/plain",
+            responseTopic="answers",
+            correlationData=base64.b64encode(b"\x00").decode(),
+        )
+        payload, properties = seen.next()
+        assert payload == b"x"
+        assert properties["UserProperty"] == [("k", "v")]
+        assert (properties["ContentType"], properties["ResponseTopic"]) == ("text/plain", "answers")
+        assert (properties["PayloadFormatIndicator"], properties["CorrelationData"]) == (1, "00")
+
+
+def test_direct_messages_that_are_not_sent(either_account: Account) -> None:
+    account = either_account
+    send = operator(account).send_direct_message
+    deaf = [*ANYTHING["Statement"], {"Effect": "Deny", "Action": "iot:Receive", "Resource": f"{_HEAD}topic/secret"}]
+    (credentials,) = devices(account, "lamp", policy={"Version": "2012-10-17", "Statement": deaf})
+    absent = (404, "ResourceNotFoundException")
+    assert refusal(send, clientId="lamp", topic="a") == absent
+    with connected(account, credentials, "lamp", clean=False) as lamp:
+        lamp.subscribe("#")
+        for members in ({"topic": "a/#"}, {"topic": "a", "responseTopic": "+"}, {"topic": "a", "correlationData": "?"}):
+            assert refusal(send, clientId="lamp", **members) == (400, "InvalidRequestException")
+        for seconds in (0, 16):
+            wanted = {"topic": "a", "confirmation": True, "timeout": seconds}
+            assert refusal(send, clientId="lamp", **wanted) == (400, "InvalidRequestException")
+        send(clientId="lamp", topic="a", timeout=16)  # which counts with confirmation alone
+        assert lamp.next().topic == "a"
+        assert refusal(send, clientId="lamp", topic="secret") == (403, "ForbiddenException")
+        assert refusal(send, clientId="lamp", topic="$aws/things/lamp/jobs/notify") == (403, "ForbiddenException")
+        too_large = (413, "RequestEntityTooLargeException")
+        assert refusal(send, clientId="lamp", topic="a", payload=b"x" * 131_073) == too_large
+        assert lamp.silent()
+    assert refusal(send, clientId="lamp", topic="a", confirmation=True) == absent  # a session is not enough
+    with connected(account, credentials, "lamp", clean=False) as lamp:
+        assert lamp.silent()
+
+
+def test_a_client_that_does_not_confirm(account: Account) -> None:
+    (credentials,) = devices(account, "lamp")
+    go_on = threading.Event()
+    with connected(account, credentials, "lamp", clean=False) as lamp:
+        listen = lamp.client.on_message
+
+        def dawdle(*message: Any) -> None:  # paho acknowledges when it returns
+            go_on.wait(PATIENCE)
+            listen(*message)  # type: ignore[misc]
+
+        lamp.client.on_message = dawdle
+        wanted = {"clientId": "lamp", "topic": "a", "confirmation": True, "timeout": 1}
+        assert refusal(operator(account).send_direct_message, **wanted) == (504, "GatewayTimeoutException")
+        go_on.set()
+        assert lamp.next().topic == "a"
+        assert operator(account).send_direct_message(**{**wanted, "timeout": 15})["message"]
+
+
+def test_subscriptions_are_listed(either_account: Account) -> None:
+    account = either_account
+    (credentials,) = devices(account, "lamp")
+    listing = operator(account).list_subscriptions
+    assert refusal(listing, clientId="lamp") == (404, "ResourceNotFoundException")
+    names = sorted(f"a/{number:02}/#" for number in range(45))
+    with connected(account, credentials, "lamp", clean=False) as lamp:
+        for start in range(0, 45, 8):
+            lamp.subscribe(*names[start : start + 8])
+        lamp.subscribe("b", qos=0)
+    found, token, pages = [], None, 0
+    while token or not pages:
+        page = listing(clientId="lamp", **({"nextToken": token} if token else {}))
+        found += [(one["topicFilter"], one["qos"]) for one in page["subscriptions"]]
+        token, pages = page.get("nextToken"), pages + 1
+    assert (found, pages) == ([*((name, 1) for name in names), ("b", 0)], 3)
+    assert len(listing(clientId="lamp", maxResults=200)["subscriptions"]) == 46
+    assert refusal(listing, clientId="lamp", nextToken="x") == (400, "InvalidRequestException")

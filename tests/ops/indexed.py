@@ -8,6 +8,7 @@ from typing import Any
 from tests.conftest import Run
 from tidegate.ops import connectivity, sweeps
 from tidegate.ops.call import Call, Limits
+from tidegate.store.connectivity import Session
 from tidegate.store.database import Database, locks_rows, transact
 from tidegate.wire import iot
 
@@ -54,9 +55,17 @@ def settle(database: Database, now: int) -> None:
             return
 
 
-def connect(database: Database, call: Call, name: str, connected: bool, at: int, reason: str | None = None) -> None:
+def connect(
+    database: Database,
+    call: Call,
+    name: str,
+    connected: bool,
+    at: int,
+    reason: str | None = None,
+    session: Session = Session(),  # noqa: B008 - a value
+) -> None:
     """A client connects or disconnects."""
-    transact(database, locks_rows(lambda tx: connectivity.record(tx, call, name, connected, at, reason)))
+    transact(database, locks_rows(lambda tx: connectivity.record(tx, call, name, connected, at, reason, session)))
 
 
 def report(run: Run, thing: str, name: str | None = None, **state: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -429,3 +430,67 @@ def test_a_walk_in_parts_finds_the_same(
         parts += 1
     assert parts > 2
     assert answer == whole
+
+
+# --- percentiles and buckets ---
+
+
+@pytest.mark.usefixtures("fleet")
+def test_percentiles(run: Run) -> None:
+    def of(*percents: float, field: str = "attributes.size", text: str = "*") -> list[tuple[float, float]]:
+        chosen = [Decimal(str(each)) for each in percents] or None
+        found = run("GetPercentiles", query_string=text, aggregation_field=field, percents=chosen).percentiles
+        return [(float(one.percent), float(one.value)) for one in found]
+
+    assert of(0, 50, 100) == [(0, 8), (50, 75), (100, 75)]
+    assert of(25) == [(25, 41.5)]
+    assert [percent for percent, _ in of()] == [1, 5, 25, 50, 75, 95, 99]
+    assert of(99.9, text="thingName:lamp_1") == [(99.9, 75)]
+    assert of(50, text="thingName:none") == []
+    with pytest.raises(iot.InvalidAggregationException, match="thingName is not of type Number"):
+        of(50, field="thingName")
+    with pytest.raises(iot.InvalidAggregationException, match="neither a managed field"):
+        of(50, field="attributes.model")
+
+
+@pytest.mark.usefixtures("fleet")
+def test_buckets(run: Run) -> None:
+    def of(field: str, text: str = "*", most: int | None = None) -> tuple[int, list[tuple[str, int]]]:
+        kind = iot.BucketsAggregationType(terms_aggregation=iot.TermsAggregation(max_buckets=most))
+        found = run("GetBucketsAggregation", query_string=text, aggregation_field=field, buckets_aggregation_type=kind)
+        return found.total_count, [(one.key_value, one.count) for one in found.buckets]
+
+    assert of("attributes.size") == (4, [("75", 2), ("8", 1)])
+    assert of("registry.thingGroupNames") == (4, [("Hall", 2), ("attic", 2)])
+    assert of("registry.thingGroupNames", most=1) == (4, [("Hall", 2)])
+    assert of("thingName", "thingName:lamp_*") == (1, [("Lamp_1", 1)])
+    assert of("thingName", "thingName:none") == (0, [])
+    with pytest.raises(iot.InvalidAggregationException):
+        of("attributes.model")
+
+
+# --- live connectivity ---
+
+
+def test_thing_connectivity_data(run: Run, database: Database, call: Call) -> None:
+    create(run, "a")
+    assert run("GetThingConnectivityData", thing_name="a") == iot.GetThingConnectivityDataResponse(
+        thing_name="a", connected=False
+    )
+    connect(database, call, "a", True, NOW, session=Session("client", 30, False, 60))
+    assert run("GetThingConnectivityData", thing_name="a", include_socket_information=True) == (
+        iot.GetThingConnectivityDataResponse(
+            thing_name="a",
+            connected=True,
+            timestamp=NOW / 1000,
+            keep_alive_duration=30,
+            clean_session=False,
+            session_expiry=60,
+            client_id="client",
+        )
+    )
+    connect(database, call, "a", False, NOW + 1000, "CONNECTION_LOST")
+    found = run("GetThingConnectivityData", thing_name="a")
+    assert (found.connected, found.timestamp, found.disconnect_reason) == (False, NOW / 1000 + 1, "CONNECTION_LOST")
+    with pytest.raises(iot.ResourceNotFoundException):
+        run("GetThingConnectivityData", thing_name="b")

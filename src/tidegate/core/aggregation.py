@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from typing import Final
 
 from tidegate.core.query import Value
 from tidegate.wire import iot
@@ -49,6 +51,36 @@ def statistics(kind: str, found: Sequence[int | float]) -> iot.Statistics:
         variance=_decimal(variance),
         std_deviation=_decimal(math.sqrt(variance)),
     )
+
+
+PERCENTS: Final = (1.0, 5.0, 25.0, 50.0, 75.0, 95.0, 99.0)
+"""[D] GetPercentiles, unless others are asked for."""
+BUCKETS: Final = 10
+"""[D] GetBucketsAggregation, unless another number is asked for."""
+
+
+def percentiles(found: Sequence[int | float], percents: Iterable[float]) -> list[iot.PercentPair]:
+    """The value below which each percent of the values lies, between two of them in proportion; nothing of nothing.
+
+    Exact, where AWS promises an approximation.
+    """
+    ordered = sorted(found)
+    if not ordered:
+        return []
+    return [iot.PercentPair(percent=_decimal(each), value=_decimal(_at(ordered, each))) for each in percents]
+
+
+def _at(ordered: Sequence[int | float], percent: float) -> float:
+    place = (len(ordered) - 1) * float(percent) / 100
+    low = math.floor(place)
+    high, share = min(low + 1, len(ordered) - 1), place - low
+    return ordered[low] + (ordered[high] - ordered[low]) * share if share else float(ordered[low])
+
+
+def buckets(found: Iterable[str], most: int) -> list[iot.Bucket]:
+    """How often each value is there, the commonest first, equals in the order of their texts."""
+    counted = sorted(Counter(found).items(), key=lambda one: (-one[1], one[0]))
+    return [iot.Bucket(key_value=key, count=count) for key, count in counted[:most]]
 
 
 def _decimal(number: float) -> Decimal:

@@ -108,6 +108,9 @@ _CONTROL: Final[dict[str, tuple[str, ...]]] = {
     "ListIndices": (),
     "GetStatistics": (_INDEX,),
     "GetCardinality": (_INDEX,),
+    "GetPercentiles": (_INDEX,),
+    "GetBucketsAggregation": (_INDEX,),
+    "GetThingConnectivityData": (_THING,),
     # Certificates
     "CreateKeysAndCertificate": (),
     "CreateCertificateFromCsr": (),
@@ -220,6 +223,8 @@ _DATA: Final[dict[str, tuple[str, ...]]] = {
     "ListRetainedMessages": (),
     "DeleteConnection": ("client/{client_id}",),
     "GetConnection": ("client/{client_id}",),
+    "SendDirectMessage": ("client/{client_id}",),
+    "ListSubscriptions": ("client/{client_id}",),
     "GetThingShadow": ("shadow:{thing_name}",),
     "UpdateThingShadow": ("shadow:{thing_name}",),
     "DeleteThingShadow": ("shadow:{thing_name}",),

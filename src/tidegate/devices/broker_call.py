@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from tidegate.core import message
+import msgspec
+
+from tidegate.core import message, texts
 from tidegate.devices import connections
 from tidegate.devices.plane import Signer
 from tidegate.devices.server import Server
@@ -18,9 +20,10 @@ from tidegate.mqtt.session import Message
 from tidegate.mqtt.session import Retained as Kept
 from tidegate.mqtt.session.keeping import Journal
 from tidegate.mqtt.topics import valid_topic
-from tidegate.ops.broker import Connected, Publication, Retained
+from tidegate.ops.broker import Connected, Publication, Retained, Sent
 from tidegate.ops.call import Call
 from tidegate.store.database import OutcomeUnknown
+from tidegate.wire import iot_data
 
 Tell = Callable[[Scope, Publication], None]
 
@@ -69,6 +72,24 @@ class BrokerCall:
         found = connections.describe(self._server, _scope(call), client_id)
         return None if found is None else Connected(*found)
 
+    def subscriptions(self, call: Call, client_id: str) -> list[tuple[str, int]] | None:
+        return connections.subscriptions(self._server, _scope(call), client_id)
+
+    def send(self, call: Call, client_id: str, publication: Publication, *, confirm_s: int | None) -> Sent:
+        if self._server.broker.reserved.find(publication.topic) is Kind.DENIED:
+            return Sent.DENIED
+        confirmed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def done() -> None:
+            if not confirmed.done():
+                confirmed.set_result(None)
+
+        message = msgspec.structs.replace(_message(publication), reply=True)
+        sent = connections.send(self._server, _scope(call), client_id, message, done)
+        if sent is Sent.SENT and confirm_s is not None:
+            self._due.append(_confirmed(confirmed, confirm_s))
+        return sent
+
     def disconnect(self, call: Call, client_id: str, *, clean_session: bool, prevent_will: bool) -> bool:
         return connections.delete(
             self._server, _scope(call), client_id, clean_session=clean_session, prevent_will=prevent_will
@@ -79,6 +100,7 @@ class BrokerCall:
 
         Raises:
             StoreError: the store cannot take it.
+            GatewayTimeoutException: a client has not acknowledged what it was sent in time.
         """
         await asyncio.gather(*self._due)
         if self._journal.changes != self._changes:
@@ -94,6 +116,13 @@ class BrokerCall:
         self._journal.when_written(done)
         if not await outcome:
             raise OutcomeUnknown("what clients are to be sent could not be stored")
+
+
+async def _confirmed(confirmed: asyncio.Future[None], seconds: int) -> None:
+    try:
+        await asyncio.wait_for(confirmed, seconds)
+    except TimeoutError:
+        raise iot_data.GatewayTimeoutException(texts.messages.not_confirmed(seconds)) from None
 
 
 def deliver(server: Server, scope: Scope, publication: Publication) -> None:

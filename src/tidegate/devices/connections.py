@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from tidegate import clock
@@ -9,7 +10,8 @@ from tidegate.devices.edge import Edge
 from tidegate.devices.server import Server
 from tidegate.mqtt.codec import Reason
 from tidegate.mqtt.identity import Scope
-from tidegate.mqtt.session import Ending
+from tidegate.mqtt.session import Ending, Message
+from tidegate.ops.broker import Sent
 
 Place = tuple[str, int]
 """Address and port."""
@@ -64,6 +66,17 @@ def subscriptions(server: Server, scope: Scope, client_id: str) -> list[tuple[st
     if session is None:
         return None
     return sorted((each.filter, each.qos) for each in session.subscriptions.values())
+
+
+def send(server: Server, scope: Scope, client_id: str, message: Message, done: Callable[[], None]) -> Sent:
+    """Send a message to a client that is connected here, at its QoS; ``done`` is called when it has acknowledged it."""
+    session = server.broker.session(scope, client_id)
+    if session is None or session.connection is None:
+        return Sent.ABSENT
+    if not session.may_receive(message.topic):
+        return Sent.DENIED
+    session.send(message, message.qos, done, server.clock.now())
+    return Sent.SENT
 
 
 def delete(

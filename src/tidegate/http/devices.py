@@ -14,7 +14,7 @@ from tidegate.pki.certificates import certificate_id
 from tidegate.runtime import holders
 from tidegate.runtime.service import Service
 from tidegate.wire.errors import WireError
-from tidegate.wire.iot_data import ForbiddenException
+from tidegate.wire.iot_data import ForbiddenException, SendDirectMessageRequest
 from tidegate.wire.shapes import Operation
 
 Allows = Callable[[Operation, Mapping[str, str], object], bool]
@@ -44,9 +44,13 @@ async def judge(service: Service, request: Request, der: bytes) -> tuple[Caller,
     device = await holders.device(service.unit, load)
     if device is None:
         raise forbidden()
-    bound = device.bind(None, request.peer.address, service.clock.now)
+    request_from = request.peer.address
+    bound = device.bind(None, request_from, service.clock.now)
 
     def allows(operation: Operation, labels: Mapping[str, str], request: object) -> bool:
+        if isinstance(request, SendDirectMessageRequest):  # [D] policies may restrict on which topics one may be sent
+            extra = {"iot:Topic": request.topic}
+            return _allows(device.bind(None, request_from, service.clock.now, extra), operation, labels, request)
         return _allows(bound, operation, labels, request)
 
     principal = f"arn:{partition}:iot:{device.region}:{device.account}:cert/{known_as}"

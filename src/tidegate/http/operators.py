@@ -17,7 +17,7 @@ from tidegate.runtime.service import Service
 from tidegate.store import scopes, tags
 from tidegate.store.database import Tx
 from tidegate.wire.errors import AccessDeniedException, WireError
-from tidegate.wire.iot_data import ForbiddenException
+from tidegate.wire.iot_data import ForbiddenException, SendDirectMessageRequest
 from tidegate.wire.shapes import Operation
 
 Values = Mapping[str, tuple[str, ...]]
@@ -98,6 +98,8 @@ def _context(service: Service, identity: Identity, caller: Caller, members: Any,
     job_id = getattr(members, "job_id", None)
     if job_id is not None:  # [D] of iotjobsdata:DescribeJobExecution and UpdateJobExecution
         found["iot:jobid"] = (job_id,)
+    if isinstance(members, SendDirectMessageRequest):  # [D] restricts on which topics one may be sent
+        found["iot:topic"] = (members.topic,)
     given = _request_tags(members)
     if given:
         found["aws:tagkeys"] = tuple(given)

@@ -5,6 +5,7 @@ An ``AtBroker`` handler is called as ``run(broker, call, request)`` on the threa
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import NamedTuple, Protocol
 
 from tidegate.core.message import Pairs
@@ -52,6 +53,16 @@ class Connected(NamedTuple):
     target: tuple[str, int] | None
 
 
+class Sent(Enum):
+    """What became of a message to one client."""
+
+    SENT = 1
+    ABSENT = 2
+    """It is not connected."""
+    DENIED = 3
+    """It may not receive on the topic, or only the service speaks there."""
+
+
 class MessageBroker(Protocol):
     """The broker as one call reaches it."""
 
@@ -68,6 +79,18 @@ class MessageBroker(Protocol):
         """Publish to a valid topic what the caller is allowed to; False where only the service may speak (2.5).
 
         A reserved topic means what it means over MQTT: a job or shadow request is carried out.
+        """
+        ...
+
+    def subscriptions(self, call: Call, client_id: str) -> list[tuple[str, int]] | None:
+        """Filters and granted QoS of a client id, by filter; None if it has no session."""
+        ...
+
+    def send(self, call: Call, client_id: str, publication: Publication, *, confirm_s: int | None) -> Sent:
+        """Send a message to one client that is connected, subscribed or not; it is kept for nobody.
+
+        ``confirm_s``: at QoS 1, and the call is answered with GatewayTimeoutException unless the client acknowledges it
+        within so many seconds. None: at QoS 0.
         """
         ...
 

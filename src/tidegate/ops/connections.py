@@ -1,13 +1,16 @@
-"""Connections of MQTT clients over HTTPS: GetConnection and DeleteConnection (device reference 2.8)."""
+"""Connections of MQTT clients over HTTPS: GetConnection, ListSubscriptions, DeleteConnection (device reference 2.8)."""
 
 from __future__ import annotations
 
 from tidegate.core import texts
+from tidegate.ops import paging
 from tidegate.ops.broker import MessageBroker
 from tidegate.ops.call import Call
 from tidegate.ops.handler import AtBroker, Handlers, nothing
 from tidegate.wire import iot_data
 
+_PAGE = 20
+"""[D] Of ListSubscriptions, unless another size is asked for."""
 _TOLD_MS = 30 * 60_000
 """How long it is told when and why a client left (the service model's text)."""
 
@@ -42,6 +45,33 @@ def get_connection(
     return response
 
 
+def list_subscriptions(
+    broker: MessageBroker, call: Call, request: iot_data.ListSubscriptionsRequest
+) -> iot_data.ListSubscriptionsResponse:
+    """What a client subscribes to, by filter; also of one that is away and has a session.
+
+    Raises:
+        InvalidRequestException: the token is not of this list.
+        ResourceNotFoundException: there is no such connection, nor a session.
+    """
+    found = broker.subscriptions(call, request.client_id)
+    if found is None:
+        raise iot_data.ResourceNotFoundException(texts.messages.connection_missing(request.client_id))
+    listing = ["ListSubscriptions", call.scope, request.client_id]
+    page = paging.page(
+        listing,
+        token=request.next_token,
+        size=request.max_results or _PAGE,
+        start=[""],
+        error=iot_data.InvalidRequestException,
+    )
+    rows = [each for each in found if each[0] > str(page.position[0])][: page.size + 1]
+    return iot_data.ListSubscriptionsResponse(
+        subscriptions=[iot_data.SubscriptionSummary(topic_filter=name, qos=qos) for name, qos in rows[: page.size]],
+        next_token=paging.following(listing, rows, page.size, lambda row: [row[0]]),
+    )
+
+
 def delete_connection(broker: MessageBroker, call: Call, request: iot_data.DeleteConnectionRequest) -> None:
     """Disconnect a client; ``cleanSession`` ends its session too, ``preventWillMessage`` keeps its will back.
 
@@ -60,5 +90,6 @@ def delete_connection(broker: MessageBroker, call: Call, request: iot_data.Delet
 
 HANDLERS: Handlers = {
     ("iot-data", "GetConnection"): AtBroker(get_connection, changed_by=nothing),
+    ("iot-data", "ListSubscriptions"): AtBroker(list_subscriptions, changed_by=nothing),
     ("iot-data", "DeleteConnection"): AtBroker(delete_connection),
 }

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 
 from tidegate.core import message, texts
 from tidegate.ops import paging
-from tidegate.ops.broker import MessageBroker, Publication, Retained
+from tidegate.ops.broker import MessageBroker, Publication, Retained, Sent
 from tidegate.ops.call import Call
 from tidegate.ops.handler import AtBroker, Handlers, nothing
 from tidegate.wire import iot_data
 
 _LARGEST_PAGE = 200
+_CONFIRMATION_S = 5
+_CONFIRMATIONS_S = range(1, 16)
+"""[D] Seconds that a confirmation may be waited for."""
 
 
 def publish(broker: MessageBroker, call: Call, request: iot_data.PublishRequest) -> None:
@@ -39,7 +42,7 @@ def publish(broker: MessageBroker, call: Call, request: iot_data.PublishRequest)
         message.format_indicator(request.payload_format_indicator),
         request.content_type,
         request.response_topic,
-        message.correlation_data(request.correlation_data) if request.correlation_data is not None else None,
+        _correlation(request),
         message.user_properties(request.user_properties or "null") or (),
         message.expires_at(call.now, request.message_expiry, most=broker.max_message_expiry),
     )
@@ -47,7 +50,9 @@ def publish(broker: MessageBroker, call: Call, request: iot_data.PublishRequest)
         raise iot_data.ForbiddenException(texts.messages.TOPIC_RESERVED)
 
 
-def _faults(broker: MessageBroker, request: iot_data.PublishRequest) -> Iterator[str]:
+def _faults(
+    broker: MessageBroker, request: iot_data.PublishRequest | iot_data.SendDirectMessageRequest
+) -> Iterator[str]:
     topic, response = request.topic, request.response_topic
     if not broker.valid(topic):
         yield texts.messages.TOPIC_INVALID
@@ -57,8 +62,57 @@ def _faults(broker: MessageBroker, request: iot_data.PublishRequest) -> Iterator
         yield texts.messages.CORRELATION_NOT_BASE64
     if request.user_properties is not None and message.user_properties(request.user_properties) is None:
         yield texts.messages.PROPERTIES_MALFORMED
-    if request.message_expiry is not None and request.message_expiry < 0:
+    expiry = request.message_expiry if isinstance(request, iot_data.PublishRequest) else None
+    if expiry is not None and expiry < 0:
         yield texts.messages.EXPIRY_NEGATIVE
+
+
+def send_direct_message(
+    broker: MessageBroker, call: Call, request: iot_data.SendDirectMessageRequest
+) -> iot_data.SendDirectMessageResponse:
+    """Send a message to one client that is connected, subscribed or not. It is not kept for one that is away.
+
+    With ``confirmation`` it goes at QoS 1, and is answered when the client has acknowledged it.
+
+    Raises:
+        RequestEntityTooLargeException: the payload.
+        InvalidRequestException: the topic, the time, or properties no message can have; all of them.
+        ResourceNotFoundException: the client is not connected.
+        ForbiddenException: it may not receive on the topic, or only the service speaks there.
+        GatewayTimeoutException: it has not acknowledged the message in time.
+    """
+    payload = request.payload or b""
+    if len(payload) > broker.max_payload:
+        raise iot_data.RequestEntityTooLargeException(texts.messages.payload_too_large(broker.max_payload))
+    seconds = _CONFIRMATION_S if request.timeout is None else request.timeout
+    faults = list(_faults(broker, request))
+    if request.confirmation and seconds not in _CONFIRMATIONS_S:
+        faults.append(texts.messages.TIMEOUT_OUT_OF_RANGE)
+    if faults:
+        raise iot_data.InvalidRequestException("; ".join(faults))
+    publication = Publication(
+        request.topic,
+        payload,
+        1 if request.confirmation else 0,
+        payload_format_indicator=message.format_indicator(request.payload_format_indicator),
+        content_type=request.content_type,
+        response_topic=request.response_topic,
+        correlation_data=_correlation(request),
+        user_properties=message.user_properties(request.user_properties or "null") or (),
+    )
+    sent = broker.send(call, request.client_id, publication, confirm_s=seconds if request.confirmation else None)
+    if sent is Sent.ABSENT:
+        raise iot_data.ResourceNotFoundException(texts.messages.not_connected(request.client_id))
+    if sent is Sent.DENIED:
+        raise iot_data.ForbiddenException(texts.messages.TOPIC_RESERVED)
+    return iot_data.SendDirectMessageResponse(
+        message=texts.messages.CONFIRMED if request.confirmation else texts.messages.SENT,
+        trace_id=call.origin.request_id or call.ids.uuid(),
+    )
+
+
+def _correlation(request: iot_data.PublishRequest | iot_data.SendDirectMessageRequest) -> bytes | None:
+    return None if request.correlation_data is None else message.correlation_data(request.correlation_data)
 
 
 def get_retained_message(
@@ -115,6 +169,7 @@ def _summary(found: Retained) -> iot_data.RetainedMessageSummary:
 
 HANDLERS: Handlers = {
     ("iot-data", "Publish"): AtBroker(publish, changed_by=lambda request: bool(request.retain)),
+    ("iot-data", "SendDirectMessage"): AtBroker(send_direct_message, changed_by=nothing),
     ("iot-data", "GetRetainedMessage"): AtBroker(get_retained_message, changed_by=nothing),
     ("iot-data", "ListRetainedMessages"): AtBroker(list_retained_messages, changed_by=nothing),
 }

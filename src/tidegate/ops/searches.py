@@ -94,10 +94,56 @@ def get_cardinality(
     return iot.GetCardinalityResponse(cardinality=len(set(seen.found))) if whole else seen
 
 
+def get_percentiles(
+    tx: Tx,
+    call: Call,
+    request: iot.GetPercentilesRequest,
+    so_far: Unfinished | None = None,
+    enough: Callable[[], bool] = never,
+) -> iot.GetPercentilesResponse | Unfinished:
+    """The values of a field of numbers at some percents of them.
+
+    Raises:
+        InvalidAggregationException: the field is not of numbers.
+    """
+    kind, seen, whole = _aggregated(tx, call, request, so_far, enough)
+    if kind != "Number":
+        raise iot.InvalidAggregationException(texts.fleet_index.not_of_numbers(request.aggregation_field or ""))
+    percents = [float(each) for each in request.percents or aggregation.PERCENTS]
+    return iot.GetPercentilesResponse(percentiles=aggregation.percentiles(seen.found, percents)) if whole else seen
+
+
+def get_buckets_aggregation(
+    tx: Tx,
+    call: Call,
+    request: iot.GetBucketsAggregationRequest,
+    so_far: Unfinished | None = None,
+    enough: Callable[[], bool] = never,
+) -> iot.GetBucketsAggregationResponse | Unfinished:
+    """How many things have each value of a field, and how many the query finds in all."""
+    index, tree = _asked(tx, call, request)
+    field = request.aggregation_field
+    if index_configuration.type_of(field, index.managed, index.custom) is None:
+        raise iot.InvalidAggregationException(texts.fleet_index.not_aggregated(field))
+    name, seen = index_configuration.searched_name(field), so_far or Unfinished()
+    for one in _documents(tx, call, index, tree, seen):
+        if query.matches(tree, one.fields):
+            seen.found.append({value.text for value in _values(one, name)})
+        seen.last = _name(one)
+        if enough():
+            return seen
+    terms = request.buckets_aggregation_type.terms_aggregation
+    most = terms.max_buckets if terms is not None and terms.max_buckets is not None else aggregation.BUCKETS
+    return iot.GetBucketsAggregationResponse(
+        total_count=len(seen.found),
+        buckets=aggregation.buckets((text for values in seen.found for text in values), most),
+    )
+
+
 def _aggregated(
     tx: Tx,
     call: Call,
-    request: iot.GetStatisticsRequest | iot.GetCardinalityRequest,
+    request: iot.GetStatisticsRequest | iot.GetCardinalityRequest | iot.GetPercentilesRequest,
     so_far: Unfinished | None,
     enough: Callable[[], bool],
 ) -> tuple[str, Unfinished, bool]:
@@ -152,7 +198,13 @@ def fitting(text: str, node: query.Node, configured: iot.ThingIndexingConfigurat
 
 
 def _asked(
-    tx: Tx, call: Call, request: iot.SearchIndexRequest | iot.GetStatisticsRequest | iot.GetCardinalityRequest
+    tx: Tx,
+    call: Call,
+    request: iot.SearchIndexRequest
+    | iot.GetStatisticsRequest
+    | iot.GetCardinalityRequest
+    | iot.GetPercentilesRequest
+    | iot.GetBucketsAggregationRequest,
 ) -> tuple[_Index, query.Node]:
     """The index of a request, and its query of it."""
     text = request.query_string
@@ -196,4 +248,6 @@ HANDLERS: Handlers = {
     ("iot", "SearchIndex"): InParts(search_index, partial="Device Defender data and geographic queries"),
     ("iot", "GetStatistics"): InParts(get_statistics),
     ("iot", "GetCardinality"): InParts(get_cardinality),
+    ("iot", "GetPercentiles"): InParts(get_percentiles),
+    ("iot", "GetBucketsAggregation"): InParts(get_buckets_aggregation),
 }

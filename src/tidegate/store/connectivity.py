@@ -26,6 +26,28 @@ def put(tx: Tx, thing_id: int, *, connected: bool, at: int, reason: str | None, 
     return tx.run("connectivity_put", {**values, "thing": thing_id, "at": at}) > 0
 
 
+class State(NamedTuple):
+    """A thing's state since an instant (epoch ms), and how it connected last."""
+
+    connected: bool
+    at: int
+    disconnect_reason: str | None
+    keep_alive: int | None
+    clean_session: bool | None
+    session_expiry: int | None
+    client_id: str | None
+
+
+def get(tx: Tx, thing_id: int) -> State | None:
+    """The state of a thing; None of one that was never connected."""
+    row = tx.one("connectivity_get", {"thing": thing_id})
+    if row is None:
+        return None
+    found = State(*row)
+    clean = None if found.clean_session is None else bool(found.clean_session)
+    return found._replace(connected=bool(found.connected), clean_session=clean)
+
+
 def delete(tx: Tx, thing_id: int) -> None:
     """Forget a thing."""
     tx.run("connectivity_delete", {"thing": thing_id})

@@ -55,12 +55,14 @@ CommandParameterValueComparisonOperator = Annotated[str, Text(enum=("EQUALS", "N
 CommandPayloadTemplateString = Annotated[str, Text(max=32768)]
 Comment = Annotated[str, Text(max=2028, pattern=r"[^\p{C}]+")]
 ConnectionAttributeName = Annotated[str, Text(max=128, pattern="[a-zA-Z0-9:.]+")]
+ConnectivityApiThingName = Annotated[str, Text(min=1, max=128, pattern="[a-zA-Z0-9:_-]+")]
 CredentialDurationSeconds = Annotated[Integer, Number(min=900, max=43200)]
 CronExpression = Annotated[str, Text(min=1, max=256)]
 CustomerVersion = Annotated[Integer, Number(min=1)]
 DetailsKey = Annotated[str, Text(min=1, max=128, pattern="[a-zA-Z0-9:_-]+")]
 DetailsValue = Annotated[str, Text(min=1, pattern=r"[^\p{C}]+", max=1024)]
 DeviceDefenderIndexingMode = Annotated[str, Text(enum=("OFF", "VIOLATIONS"))]
+DisconnectReasonValue = Annotated[str, Text(enum=("AUTH_ERROR", "CLIENT_INITIATED_DISCONNECT", "CLIENT_ERROR", "CONNECTION_LOST", "DUPLICATE_CLIENTID", "FORBIDDEN_ACCESS", "MQTT_KEEP_ALIVE_TIMEOUT", "SERVER_ERROR", "SERVER_INITIATED_DISCONNECT", "API_INITIATED_DISCONNECT", "THROTTLED", "WEBSOCKET_TTL_EXPIRATION", "CUSTOMAUTH_TTL_EXPIRATION", "UNKNOWN", "NONE"))]
 DisplayName = Annotated[str, Text(max=64, pattern=r"[^\p{C}]*")]
 DurationInMinutes = Annotated[Integer, Number(min=1, max=1430)]
 DynamicGroupStatus = Annotated[str, Text(enum=("ACTIVE", "BUILDING", "REBUILDING"))]
@@ -90,6 +92,7 @@ LaserMaxResults = Annotated[Integer, Number(min=1, max=250)]
 ManagedJobTemplateName = Annotated[str, Text(min=1, max=64)]
 ManagedTemplateVersion = Annotated[str, Text(pattern="^[1-9]+.[0-9]+")]
 Marker = Annotated[str, Text(max=1024, pattern="[A-Za-z0-9+/]+={0,2}")]
+MaxBuckets = Annotated[Integer, Number(min=1, max=10000)]
 MaxJobExecutionsPerMin = Annotated[Integer, Number(min=1)]
 MaxResults = Annotated[Integer, Number(min=1, max=250)]
 MaximumPerMinute = Annotated[Integer, Number(min=1, max=1000)]
@@ -115,6 +118,7 @@ Parameter = Annotated[str, Text(min=0, max=2048, pattern=r"[\s\S]*")]
 ParameterKey = Annotated[str, Text(min=1, max=128, pattern="[a-zA-Z0-9_-]+")]
 ParameterValue = Annotated[str, Text(min=1, max=30720, pattern=r"[^\p{C}]+")]
 PayloadVersion = Annotated[str, Text(min=10, max=32, pattern="^[0-9-]+$")]
+Percent = Annotated[Decimal, Number(min=0, max=100)]
 PolicyDocument = Annotated[str, Text(min=0, max=404600, pattern=r"[\s\S]*")]
 PolicyName = Annotated[str, Text(min=1, max=128, pattern=r"[\w+=,.@-]+")]
 PolicyVersionId = Annotated[str, Text(pattern="[0-9]+")]
@@ -336,6 +340,15 @@ class BillingGroupMetadata(Shape):
 
 class BillingGroupProperties(Shape):
     billing_group_description: BillingGroupDescription | None = None
+
+
+class Bucket(Shape):
+    key_value: str | None = None
+    count: Integer | None = None
+
+
+class BucketsAggregationType(Shape):
+    terms_aggregation: TermsAggregation | None = None
 
 
 class CACertificate(Shape):
@@ -1351,6 +1364,20 @@ class GeoLocationTarget(Shape):
     order: TargetFieldOrder | None = None
 
 
+class GetBucketsAggregationRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("query_string", "aggregation_field", "buckets_aggregation_type")
+    index_name: IndexName | None = None
+    query_string: Required[QueryString] = MISSING
+    aggregation_field: Required[AggregationField] = MISSING
+    query_version: str | None = None
+    buckets_aggregation_type: Required[BucketsAggregationType] = MISSING
+
+
+class GetBucketsAggregationResponse(Shape):
+    total_count: Integer | None = None
+    buckets: list[Bucket] | None = None
+
+
 class GetCardinalityRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("query_string",)
     index_name: IndexName | None = None
@@ -1490,6 +1517,19 @@ class GetPackageVersionResponse(Shape):
     recipe: PackageVersionRecipe | None = None
 
 
+class GetPercentilesRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("query_string",)
+    index_name: IndexName | None = None
+    query_string: Required[QueryString] = MISSING
+    aggregation_field: AggregationField | None = None
+    query_version: str | None = None
+    percents: list[Percent] | None = None
+
+
+class GetPercentilesResponse(Shape):
+    percentiles: list[PercentPair] | None = None
+
+
 class GetPolicyRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("policy_name",)
     policy_name: Required[PolicyName] = MISSING
@@ -1540,6 +1580,28 @@ class GetStatisticsRequest(Shape):
 
 class GetStatisticsResponse(Shape):
     statistics: Statistics | None = None
+
+
+class GetThingConnectivityDataRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("thing_name",)
+    thing_name: Required[ConnectivityApiThingName] = MISSING
+    include_socket_information: bool | None = None
+
+
+class GetThingConnectivityDataResponse(Shape):
+    thing_name: ConnectivityApiThingName | None = None
+    connected: bool | None = None
+    timestamp: float | None = None
+    disconnect_reason: DisconnectReasonValue | None = None
+    source_ip: str | None = None
+    source_port: Integer | None = None
+    target_ip: str | None = None
+    target_port: Integer | None = None
+    vpc_endpoint_id: str | None = None
+    keep_alive_duration: Integer | None = None
+    clean_session: bool | None = None
+    session_expiry: Long | None = None
+    client_id: str | None = None
 
 
 class GroupNameAndArn(Shape):
@@ -2189,6 +2251,11 @@ class PackageVersionSummary(Shape):
     last_modified_date: float | None = None
 
 
+class PercentPair(Shape):
+    percent: Percent | None = None
+    value: Decimal | None = None
+
+
 class Policy(Shape):
     policy_name: PolicyName | None = None
     policy_arn: str | None = None
@@ -2464,6 +2531,10 @@ class TagResourceRequest(Shape):
 
 class TagResourceResponse(Shape):
     pass
+
+
+class TermsAggregation(Shape):
+    max_buckets: MaxBuckets | None = None
 
 
 class TestAuthorizationRequest(Shape):
@@ -3936,6 +4007,54 @@ OPERATIONS: dict[str, Operation] = {
             InvalidRequestException, ThrottlingException, UnauthorizedException, ServiceUnavailableException,
             InternalFailureException, ResourceNotFoundException, InvalidQueryException, InvalidAggregationException,
             IndexNotReadyException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "GetPercentiles": Operation(
+        name="GetPercentiles",
+        plane="iot",
+        method="POST",
+        path="/indices/percentiles",
+        request=GetPercentilesRequest,
+        response=GetPercentilesResponse,
+        has_body=True,
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, ServiceUnavailableException,
+            InternalFailureException, ResourceNotFoundException, InvalidQueryException, InvalidAggregationException,
+            IndexNotReadyException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "GetBucketsAggregation": Operation(
+        name="GetBucketsAggregation",
+        plane="iot",
+        method="POST",
+        path="/indices/buckets",
+        request=GetBucketsAggregationRequest,
+        response=GetBucketsAggregationResponse,
+        has_body=True,
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, ServiceUnavailableException,
+            InternalFailureException, ResourceNotFoundException, InvalidQueryException, InvalidAggregationException,
+            IndexNotReadyException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "GetThingConnectivityData": Operation(
+        name="GetThingConnectivityData",
+        plane="iot",
+        method="POST",
+        path="/things/{thingName}/connectivity-data",
+        request=GetThingConnectivityDataRequest,
+        response=GetThingConnectivityDataResponse,
+        sensitive=True,
+        outside=(
+            label("thing_name", "thingName"),
+        ),
+        has_body=True,
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, ServiceUnavailableException,
+            InternalFailureException, ResourceNotFoundException, IndexNotReadyException,
         ),
         invalid=InvalidRequestException,
     ),

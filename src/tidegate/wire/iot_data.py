@@ -110,6 +110,18 @@ class ListRetainedMessagesResponse(SparseShape):
     next_token: str | None = None
 
 
+class ListSubscriptionsRequest(SparseShape):
+    __required__: ClassVar[tuple[str, ...]] = ("client_id",)
+    client_id: Required[ClientId] = MISSING
+    next_token: str | None = None
+    max_results: MaxResults | None = None
+
+
+class ListSubscriptionsResponse(SparseShape):
+    subscriptions: list[SubscriptionSummary] | None = None
+    next_token: str | None = None
+
+
 class PublishRequest(SparseShape):
     __required__: ClassVar[tuple[str, ...]] = ("topic",)
     topic: Required[str] = MISSING
@@ -129,6 +141,31 @@ class RetainedMessageSummary(SparseShape):
     payload_size: Long | None = None
     qos: Qos | None = None
     last_modified_time: Long | None = None
+
+
+class SendDirectMessageRequest(SparseShape):
+    __required__: ClassVar[tuple[str, ...]] = ("client_id", "topic")
+    client_id: Required[ClientId] = MISSING
+    topic: Required[str] = MISSING
+    content_type: str | None = None
+    response_topic: str | None = None
+    confirmation: bool | None = None
+    timeout: Integer | None = None
+    payload: bytes | None = None
+    user_properties: str | None = None
+    payload_format_indicator: PayloadFormatIndicator | None = None
+    correlation_data: str | None = None
+
+
+class SendDirectMessageResponse(SparseShape):
+    message: str | None = None
+    trace_id: str | None = None
+
+
+class SubscriptionSummary(SparseShape):
+    __required__: ClassVar[tuple[str, ...]] = ("topic_filter", "qos")
+    topic_filter: Required[str] = MISSING
+    qos: Required[Qos] = MISSING
 
 
 class UpdateThingShadowRequest(SparseShape):
@@ -151,6 +188,12 @@ class ConflictException(WireError):
 class ForbiddenException(WireError):
     code = "ForbiddenException"
     http_status = 403
+    plane = "iot-data"
+
+
+class GatewayTimeoutException(WireError):
+    code = "GatewayTimeoutException"
+    http_status = 504
     plane = "iot-data"
 
 
@@ -293,6 +336,49 @@ OPERATIONS: dict[str, Operation] = {
         outside=(
             label("client_id", "clientId"),
             query("include_socket_information", "includeSocketInformation", "bool"),
+        ),
+        errors=(
+            InvalidRequestException, ForbiddenException, ResourceNotFoundException, ThrottlingException,
+            InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "SendDirectMessage": Operation(
+        name="SendDirectMessage",
+        plane="iot-data",
+        method="POST",
+        path="/connections/{clientId}/messages",
+        request=SendDirectMessageRequest,
+        response=SendDirectMessageResponse,
+        outside=(
+            label("client_id", "clientId"),
+            query("topic", "topic"),
+            query("content_type", "contentType"),
+            query("response_topic", "responseTopic"),
+            query("confirmation", "confirmation", "bool"),
+            query("timeout", "timeout", "int"),
+            header("user_properties", "x-amz-mqtt5-user-properties", "json"),
+            header("payload_format_indicator", "x-amz-mqtt5-payload-format-indicator"),
+            header("correlation_data", "x-amz-mqtt5-correlation-data"),
+        ),
+        payload="payload",
+        errors=(
+            InternalFailureException, InvalidRequestException, ResourceNotFoundException, UnauthorizedException,
+            ForbiddenException, ThrottlingException, RequestEntityTooLargeException, GatewayTimeoutException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "ListSubscriptions": Operation(
+        name="ListSubscriptions",
+        plane="iot-data",
+        method="GET",
+        path="/connections/{clientId}/subscriptions",
+        request=ListSubscriptionsRequest,
+        response=ListSubscriptionsResponse,
+        outside=(
+            label("client_id", "clientId"),
+            query("next_token", "nextToken"),
+            query("max_results", "maxResults", "int"),
         ),
         errors=(
             InvalidRequestException, ForbiddenException, ResourceNotFoundException, ThrottlingException,

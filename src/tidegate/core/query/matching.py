@@ -37,6 +37,8 @@ class Value(NamedTuple):
 
     words: tuple[str, ...]
     number: Number | None
+    text: str = ""
+    """As it was written."""
 
 
 Document = Mapping[str, Sequence[Value]]
@@ -45,9 +47,9 @@ Document = Mapping[str, Sequence[Value]]
 def value(scalar: Scalar) -> Value:
     """A value as a query sees it. A text that reads as a number is one too (control reference 18.2)."""
     if isinstance(scalar, str):
-        return Value(scanner.words(scalar), parser.number(scalar))
+        return Value(scanner.words(scalar), parser.number(scalar), scalar)
     text = msgspec.json.encode(scalar).decode()
-    return Value((text.lower(),), parser.number(text))
+    return Value((text.lower(),), parser.number(text), text)
 
 
 def matches(node: Node, document: Document) -> bool:

@@ -94,6 +94,11 @@ def query_version_unknown(version: str, known: str) -> str:
 # --- aggregation ---
 
 
+def not_of_numbers(field: str) -> str:
+    """[R] GetPercentiles."""
+    return f"The aggregation field {field} is not of type Number."
+
+
 def not_aggregated(field: str) -> str:
     """[R] after the guide: a managed field or a custom field."""
     return f"The aggregation field {field} is neither a managed field nor a custom field of the index."

@@ -28,6 +28,26 @@ def payload_too_large(limit: int) -> str:
     return f"The payload exceeds the maximum size allowed: {limit} bytes."
 
 
+TIMEOUT_OUT_OF_RANGE: Final = "timeout must be from 1 to 15 seconds"
+"""[R] for the range [D]."""
+
+SENT: Final = "Message sent."
+"""[R] SendDirectMessage."""
+
+CONFIRMED: Final = "Message delivered."
+"""[R] SendDirectMessage with confirmation."""
+
+
+def not_connected(client_id: str) -> str:
+    """[R] SendDirectMessage."""
+    return f"Client {client_id} is not connected."
+
+
+def not_confirmed(seconds: int) -> str:
+    """[R] SendDirectMessage."""
+    return f"The client did not acknowledge the message within {seconds} seconds."
+
+
 def nothing_retained(topic: str) -> str:
     """[R] GetRetainedMessage."""
     return f"No retained message exists for topic {topic}."

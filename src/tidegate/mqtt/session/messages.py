@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 
 import msgspec
 
@@ -60,7 +61,8 @@ class Message(msgspec.Struct, gc=False):
 class Delivery(msgspec.Struct, gc=False):
     """A message for one session, with its QoS and RETAIN flag there. ``number`` is that of its row; 0: it has none.
 
-    ``share``: the shared subscription it comes by, whose other members may get it instead.
+    ``share``: the shared subscription it comes by, whose other members may get it instead. ``done`` is called when its
+    client has acknowledged it.
     """
 
     message: Message
@@ -68,6 +70,7 @@ class Delivery(msgspec.Struct, gc=False):
     retain: bool
     number: int = 0
     share: str = ""
+    done: Callable[[], None] | None = None
 
 
 class Retained(msgspec.Struct, frozen=True, gc=False):

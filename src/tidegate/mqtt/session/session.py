@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tidegate import clock
@@ -182,12 +183,30 @@ class Session:
             if self._queue or not self._send(delivery, connection, now):
                 self._enqueue(delivery)
 
+    def send(self, message: Message, qos: int, done: Callable[[], None], now: clock.Millis) -> None:
+        """Send a message to the client that is there, whatever it subscribes to; ``done`` when it has it at QoS 1.
+
+        It is kept for nobody: ``message.reply`` is set.
+        """
+        assert message.reply
+        connection = self.connection
+        if connection is None:
+            return
+        if qos == 0:
+            connection.send(message, 0, 0, False, False, now)
+            return
+        delivery = Delivery(message, qos, False, done=done)
+        if self._queue or not self._send(delivery, connection, now):
+            self._enqueue(delivery)
+
     def acknowledged(self, packet_id: int, now: clock.Millis) -> None:
         """The client has a QoS 1 message; the next may go. Unknown packet ids are ignored."""
         if self._in_flight is not None:
             taken = self._in_flight.pop(packet_id, None)
             if taken is not None:
                 self._unstore(taken)
+                if taken.done is not None:
+                    taken.done()
             if not self._in_flight:
                 self._in_flight = None
         self.pump(now)

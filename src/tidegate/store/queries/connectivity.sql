@@ -9,5 +9,9 @@ ON CONFLICT (thing_id) DO UPDATE SET connected = :connected, at = :at, disconnec
   client_id = coalesce(:client_id, thing_connectivity.client_id)
 WHERE thing_connectivity.at <= :at;
 
+-- name: connectivity_get
+SELECT connected, at, disconnect_reason, keep_alive, clean_session, session_expiry, client_id
+FROM thing_connectivity WHERE thing_id = :thing;
+
 -- name: connectivity_delete
 DELETE FROM thing_connectivity WHERE thing_id = :thing;
