@@ -20,6 +20,7 @@ from bench import (
     objects,
     release,
     report,
+    streams,
 )
 from bench.measure import Figure
 
@@ -35,6 +36,7 @@ BENCHMARKS: dict[str, Callable[..., list[Figure]]] = {
     "objects": objects.run,
     "dearest": dearest.run,
     "clients": clients.run,
+    "streams": streams.run,
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import threading
 
@@ -13,20 +14,30 @@ def _serve(connection: socket.socket, path: str) -> None:
     size = os.path.getsize(path)
     head = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % size
     with connection, open(path, "rb") as file:
-        while _request(connection):
-            connection.sendall(head)
-            connection.sendfile(file)
-            file.seek(0)
+        while text := _request(connection):
+            wanted = _RANGE.search(text)
+            if wanted is None:
+                connection.sendall(head)
+                connection.sendfile(file)
+                file.seek(0)
+                continue
+            first, last = int(wanted[1]), int(wanted[2])
+            connection.sendall(b"HTTP/1.1 206 Partial Content\r\ncontent-length: %d\r\n\r\n" % (last + 1 - first))
+            connection.sendfile(file, first, last + 1 - first)
 
 
-def _request(connection: socket.socket) -> bool:
+_RANGE = re.compile(rb"\r\nrange: *bytes=([0-9]+)-([0-9]+)", re.IGNORECASE)
+
+
+def _request(connection: socket.socket) -> bytes:
+    """A request; nothing if there is no more."""
     text = b""
     while not text.endswith(b"\r\n\r\n"):
         data = connection.recv(65_536)
         if not data:
-            return False
+            return b""
         text += data
-    return True
+    return text
 
 
 def _accept(listening: socket.socket, path: str) -> None:

@@ -32,6 +32,7 @@ from tidegate.ops import (
     policies,
     policy_targets,
     principals,
+    streams,
     templates,
     things,
 )
@@ -43,23 +44,29 @@ from tidegate.store.database import Lane, Tx, transact
 from tidegate.wire import iot
 
 _ARN = "arn:aws:iot:us-east-1:000000000000:"
-_JOBS = "$aws/things/${iot:Connection.Thing.ThingName}/jobs/*"
+_OWN = "$aws/things/${iot:Connection.Thing.ThingName}"
 
 
 def _allow(action: str | list[str], resource: str) -> dict[str, str | list[str]]:
     return {"Effect": "Allow", "Action": action, "Resource": _ARN + resource}
 
 
-POLICY = json.dumps(
-    {
-        "Version": "2012-10-17",
-        "Statement": [
-            _allow("iot:Connect", "client/${iot:Connection.Thing.ThingName}"),
-            _allow(["iot:Publish", "iot:Receive"], f"topic/{_JOBS}"),
-            _allow("iot:Subscribe", f"topicfilter/{_JOBS}"),
-        ],
-    }
-)
+def policy(*features: str) -> str:
+    """What lets a device do its jobs, or use other features of its own thing."""
+    topics = [f"{_OWN}/{each}/*" for each in features]
+    return json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                _allow("iot:Connect", "client/${iot:Connection.Thing.ThingName}"),
+                *(_allow(["iot:Publish", "iot:Receive"], f"topic/{each}") for each in topics),
+                *(_allow("iot:Subscribe", f"topicfilter/{each}") for each in topics),
+            ],
+        }
+    )
+
+
+POLICY = policy("jobs")
 """What AWS's own guide gives a device."""
 
 _CHUNK = 500
@@ -104,7 +111,7 @@ class Serving:
         self._count = 0
         self._live: list[str] = []
 
-    async def fleet(self, devices: int, name: str = "t") -> dict[str, str]:
+    async def fleet(self, devices: int, name: str = "t", *, with_streams: bool = False) -> dict[str, str]:
         """Things ``name0``…, in a group of that name, with one certificate for all; the certificate and its key."""
         call = await self._call()
         unit = self._running.service.unit
@@ -112,8 +119,9 @@ class Serving:
         request = iot.CreateKeysAndCertificateRequest(set_as_active=True)
         assert isinstance(made, Prepared)
         issued = await unit.transact(made.transaction(call, request, made.prepare(call, request, None)))
-        policy = iot.CreatePolicyRequest(policy_name=f"{name}-policy", policy_document=POLICY)
-        await unit.transact(lambda tx: policies.create_policy(tx, call, policy))
+        document = policy("jobs", "streams") if with_streams else POLICY
+        allowed = iot.CreatePolicyRequest(policy_name=f"{name}-policy", policy_document=document)
+        await unit.transact(lambda tx: policies.create_policy(tx, call, allowed))
         attach = iot.AttachPolicyRequest(policy_name=f"{name}-policy", target=issued.certificate_arn)
         await unit.transact(lambda tx: policy_targets.attach_policy(tx, call, attach))
         group = iot.CreateThingGroupRequest(thing_group_name=name)
@@ -133,6 +141,16 @@ class Serving:
             principals.attach_thing_principal(tx, call, attach)
             member = iot.AddThingToThingGroupRequest(thing_group_name=group, thing_name=name)
             groups.add_thing_to_thing_group(tx, call, member)
+
+    async def stream(self, stream_id: str, bucket: str, key: str) -> None:
+        """Make a stream of one object, with the file id 0."""
+        files = [iot.StreamFile(file_id=0, s3_location=iot.S3Location(bucket=bucket, key=key))]
+        role = "arn:aws:iam::000000000000:role/streams"
+        request = iot.CreateStreamRequest(stream_id=stream_id, files=files, role_arn=role)
+        call, made = await self._call(), streams.HANDLERS["iot", "CreateStream"]
+        assert isinstance(made, Prepared)
+        pinned = await asyncio.to_thread(made.prepare, call, request, None)
+        await self._running.service.unit.transact(made.transaction(call, request, pinned))
 
     async def jobs(self, count: int, group: str = "t") -> None:
         """Create so many jobs for a group, and release every execution."""
@@ -214,8 +232,9 @@ async def _main() -> None:
     )
     async with server.running(chosen) as running:
         settings = running.service.settings
+        bounds = {"stream_file_size": given["stream_file_size"]} if "stream_file_size" in given else {}
         # As many templates as a benchmark makes; counting them is not what is measured.
-        running.service.settings = settings._replace(limits=settings.limits._replace(job_templates=0))
+        running.service.settings = settings._replace(limits=settings.limits._replace(job_templates=0, **bounds))
         plain = ByClientId(running)
         running.devices.server.plane = plain
         _, port = await running.devices.server.listen("127.0.0.1", 0, None)
@@ -228,6 +247,7 @@ async def _main() -> None:
         await processes.obey(
             {
                 "fleet": serving.fleet,
+                "stream": serving.stream,
                 "jobs": serving.jobs,
                 "release": serving.release,
                 "clear": serving.clear,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+import socket
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,10 +16,12 @@ import cbor2
 import pytest
 from botocore.exceptions import ClientError
 
+from bench.mqtt_client import packet, text
 from tests.e2e import agents
 from tests.e2e.agents import RejectedError
 from tests.e2e.fleet import PATIENCE, REGION, Account, client
 from tests.e2e.mqtt import Device, connected
+from tests.servers import Started
 from tools.ordeal._served import Served
 
 ROLE = "arn:aws:iam::123456789012:role/ota"
@@ -234,6 +238,43 @@ def test_blocks_by_url_in_the_place_of_a_stream(depot: Depot, lamp: Device) -> N
     with urllib.request.urlopen(file["update_data_url"], timeout=30) as answer:
         assert answer.read() == IMAGE
     assert depot.iot.list_streams()["streams"] == []
+
+
+def test_who_does_not_read_is_not_read_for(depot: Depot, server: Started) -> None:
+    """A client asks for six megabytes and takes nothing: the server waits with a block or two, and loses none."""
+    depot.stream()
+    asked, got = 50, bytearray()
+    topic, members = b"$aws/things/lamp/streams/s/get/cbor", cbor2.dumps({"f": 0, "l": 131_072, "o": 0, "n": 1})
+    plain = socket.socket()
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+    plain.connect(("localhost", depot.account.mqtt_port))
+    plain.settimeout(PATIENCE)
+    with depot.account.tls(depot.credentials).wrap_socket(plain, server_hostname="localhost") as client:
+        client.sendall(packet(0x10, text(b"MQTT") + b"\x04\x02\x04\xb0" + text(b"lamp")))
+        assert client.recv(4) == b"\x20\x02\x00\x00"
+        client.sendall(packet(0x30, text(topic) + members) * asked)
+        most = server.on_loop(lambda: most_unsent(server, depot.account.id))
+        assert 65_536 < most < 65_536 + 2 * 131_400
+        while len(got) < asked * 131_072:
+            got += client.recv(1 << 20)
+    assert got.count(IMAGE[1000:2000]) == asked
+
+
+async def most_unsent(server: Started, account: str) -> int:
+    """What waits for the account's client at most, until nothing has been added to it for many turns of the loop."""
+    (edge,) = [
+        each
+        for each in server.running.devices.server._edges
+        if each.connection.identity is not None and each.connection.identity.scope[0] == account
+    ]
+    most, quiet = 0, 0
+    while quiet < 2000:
+        await asyncio.sleep(0)
+        assert edge.transport is not None
+        now = edge.transport.get_write_buffer_size()
+        quiet = quiet + 1 if 0 < now <= most else 0
+        most = max(most, now)
+    return most
 
 
 def test_boto3_for_every_operation(either_depot: Depot) -> None:

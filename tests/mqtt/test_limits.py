@@ -91,6 +91,19 @@ def test_bytes_a_second() -> None:
     assert len(watcher.publishes()) == 6
 
 
+def test_bytes_beyond_a_second_are_paid_by_further_ones() -> None:
+    """What a client asks for counts as its own: of a large answer more than a second's may be meant."""
+    connection = Rig(Settings(publish_bytes=524_288)).device().connection
+    connection.count_in(0, 3 * 524_288 - 1, 0)
+    waited = 0
+    while connection.over_rate:
+        connection.may_send_again()
+        waited += 1
+    assert (waited, connection.publish_bytes) == (2, 524_287)
+    connection.may_send_again()
+    assert connection.publish_bytes == 0
+
+
 def test_a_hundred_messages_a_second_reach_a_client() -> None:
     rig = Rig(Settings(deliver_rate=100))
     device = rig.device()

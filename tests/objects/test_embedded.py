@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tidegate.clock import RandomIds, SequentialIds
-from tidegate.core.location import Fault, Location, ObjectFaultError
+from tidegate.core.location import Fault, Location, ObjectFaultError, Stat
 from tidegate.objects import credential
 from tidegate.objects.embedded import Embedded
 from tidegate.objects.folder import Folder
@@ -51,6 +51,37 @@ def test_fetch(folder: Folder, tmp_path: Path) -> None:
     folder.delete("bucket", "k", 0)
     with pytest.raises(ObjectFaultError, match="missing"):
         objects.fetch(Location("bucket", "k"), limit=5)
+
+
+def test_ranges_of_an_object_in_parts(folder: Folder, tmp_path: Path) -> None:
+    objects = Embedded(folder, Site("http://h:1", "r"), credential.load_or_create(tmp_path, RandomIds()))
+    upload = folder.create_upload("bucket", "k", About(), 0)
+    for number, data in enumerate((b"one", b"", b"three", b"x"), 1):
+        incoming = folder.begin()
+        incoming.write(data)
+        incoming.finish()
+        folder.put_part(upload, number, incoming, 0)
+    folder.complete(upload, lambda parts: (parts, "etag-4", About()), 0)
+    place, whole = Location("bucket", "k"), b"onethreex"
+    assert objects.stat(place) == Stat(9, "etag-4")
+    for start in range(9):
+        for end in range(start + 1, 10):
+            assert objects.read(place, "etag-4", start, end - start) == whole[start:end]
+    assert not objects.changed(place, "etag-4")
+    version = put(folder, "k", b"other")
+    assert objects.changed(place, "etag-4")
+    for etag, at, fault in (("etag-4", place, Fault.CHANGED), ("e", Location("bucket", "none"), Fault.MISSING)):
+        with pytest.raises(ObjectFaultError) as caught:
+            objects.read(at, etag, 0, 1)
+        assert caught.value.fault is fault
+    with pytest.raises(ObjectFaultError) as caught:
+        objects.read(place, objects.stat(place).etag, 4, 2)  # past the end
+    assert caught.value.fault is Fault.UNREACHABLE
+    folder.delete("bucket", "k", 0)
+    for gone in (place, Location("bucket", "k", "none")):
+        with pytest.raises(ObjectFaultError, match="missing"):
+            objects.changed(gone, "etag-4")
+    assert not objects.changed(Location("bucket", "k", version), objects.stat(Location("bucket", "k", version)).etag)
 
 
 def test_what_can_be_told_of_a_url(folder: Folder, tmp_path: Path) -> None:

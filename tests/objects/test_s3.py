@@ -67,6 +67,26 @@ def test_an_object_is_fetched(elsewhere: Started) -> None:
     _boto3(elsewhere).put_object(Bucket=PLACE.bucket, Key=PLACE.key, Body=b'{"a":1}')
 
 
+def test_a_range_of_what_an_object_was(elsewhere: Started) -> None:
+    objects = remote(elsewhere.addresses.objects)
+    stat = objects.stat(PLACE)
+    assert stat.size == 7
+    assert objects.read(PLACE, stat.etag, 1, 3) == b'"a"'
+    assert objects.read(PLACE, stat.etag, 0, 7) == b'{"a":1}'
+    with pytest.raises(ObjectFaultError) as caught:
+        objects.read(PLACE, stat.etag, 5, 3)  # past the end
+    assert caught.value.fault is Fault.UNREACHABLE
+    with pytest.raises(ObjectFaultError) as caught:
+        objects.read(PLACE, "0" * 32, 0, 7)
+    assert caught.value.fault is Fault.CHANGED
+    for location, expected in ((Location("artifacts", "jobs/none"), Fault.MISSING), (Location("x", "y"), Fault.DENIED)):
+        for ask in (objects.stat, lambda at: objects.read(at, "e", 0, 1)):
+            with pytest.raises(ObjectFaultError) as caught:
+                ask(location)
+            assert caught.value.fault is expected
+    assert not objects.changed(PLACE, "other")  # nobody is asked
+
+
 def test_what_cannot_be_had(elsewhere: Started) -> None:
     objects = remote(elsewhere.addresses.objects)
     assert fault(objects, Location("artifacts", "jobs/none")) is Fault.MISSING

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 from tidegate.core.shadow import Message as Told
+from tidegate.devices.large_answers import LargeAnswers
 from tidegate.devices.ordering import InOrder
 from tidegate.devices.plane import Publisher, Reply
 from tidegate.devices.route import NOWHERE, Asked, Demand, Family, TooManyError, UnreadableError
@@ -50,6 +51,7 @@ class Dispatch:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._in_order: InOrder[Reply] = InOrder(service.unit)
+        self._large = LargeAnswers()
         self.outcomes: Counter[tuple[str, str]] = Counter()
         """Requests of families that tell of refusals, by operation and what became of them."""
         self._sparing = Sparing(log)
@@ -73,8 +75,9 @@ class Dispatch:
             self._count(asked, call, error)
             return _settled(self._refused(asked, call.now, payload, None, error))
         connection = None if origin is None else origin.connection
-        if demand.weight and connection is not None:
+        if demand.weight and origin is not None and connection is not None:
             connection.count_in(0, demand.weight, 0)
+            return self._in_order.follow(who, lambda: self._send_much(origin, call, asked, payload, demand))
         return self._run(who, call, asked, payload, demand)
 
     def failed(self, asked: Asked, payload: bytes, error: BaseException) -> Reply:
@@ -135,6 +138,16 @@ class Dispatch:
             return self._refused(asked, call.now, payload, demand.token, error)
         self._count(asked, call, None)
         return asked.route.answer(asked, call.now, demand.token, response)
+
+    async def _send_much(self, session: Session, call: Call, asked: Asked, payload: bytes, demand: Demand) -> Reply:
+        """A demand with a large answer: not made before the client has taken the one before, and behind small ones."""
+        await self._large.turn(call.account)
+        while (connection := session.connection) is not None:
+            drained = connection.holder.drained()
+            if drained is None:
+                return await self._carry_out(call, asked, payload, demand)
+            await drained
+        return _SILENCE
 
     def _count(self, asked: Asked, call: Call, error: Exception | None) -> None:
         """Count what became of a request of a family that tells, and tell."""

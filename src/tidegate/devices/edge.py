@@ -10,7 +10,7 @@ the second when it exceeds a rate.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any, Protocol, cast
 
@@ -132,6 +132,7 @@ class Edge(Sliced):
         "_asking",
         "_custom",
         "_dirty",
+        "_drains",
         "_framed",
         "_holding",
         "_replies",
@@ -184,6 +185,7 @@ class Edge(Sliced):
         self._replies: Replies | None = None  # only while there are some
         self._revision = 0
         self._stalled_at = 0.0
+        self._drains: list[asyncio.Future[None]] = []
 
     # -- what asyncio calls --
 
@@ -234,6 +236,7 @@ class Edge(Sliced):
         if self.connection.state is not State.IDENTIFYING:  # else what it sent along with CONNECT is still to be done
             self._lost()
         self.transport = None
+        self._drain()
         self._let_hold()
         self._server.gone(self)
 
@@ -263,6 +266,7 @@ class Edge(Sliced):
     def resume_writing(self) -> None:
         self.connection.backlog = 0
         self.release(_STALLED)
+        self._drain()
         session = self.connection.session
         if session is not None and session.queued:
             session.pump(self._server.clock.now())
@@ -302,6 +306,8 @@ class Edge(Sliced):
             connection.backlog = transport.get_write_buffer_size()
         elif connection.session is not None and connection.session.queued:
             connection.session.pump(self._server.clock.now())
+        if self._drains and not self._held & _STALLED:
+            self._drain()
         if self._held & _OWED and connection.owed is None:
             self._paid()
 
@@ -316,6 +322,21 @@ class Edge(Sliced):
             transport.writelines(self.connection.take_packets())
         else:
             transport.write(self.connection.take_output())
+
+    def drained(self) -> Awaitable[None] | None:
+        """As a ``Holder``."""
+        if self.transport is None or not (self._held & _STALLED or self.connection.crowded):
+            return None
+        drain: asyncio.Future[None] = self._server.loop.create_future()
+        self._drains.append(drain)
+        return drain
+
+    def _drain(self) -> None:
+        """Let those go on who have more to send; they look again whether they may."""
+        drains, self._drains = self._drains, []
+        for drain in drains:
+            if not drain.done():
+                drain.set_result(None)
 
     def stalled(self, at: float) -> bool:
         """Whether the client has taken too little for too long."""

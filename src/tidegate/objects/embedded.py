@@ -70,7 +70,13 @@ class Embedded:
         Raises:
             ObjectFaultError: it is gone, or the index cannot be read.
         """
-        return self._find(location)[0].etag != etag
+        try:
+            found = self._folder.etag(*location)
+        except sqlite3.Error as error:
+            raise ObjectFaultError(Fault.UNREACHABLE, f"the objects' index: {explained(error)}") from error
+        if found is None:
+            raise ObjectFaultError(Fault.MISSING, str(location))
+        return found != etag
 
     def _find(self, location: Location) -> tuple[Version, list[Segment]]:
         try:

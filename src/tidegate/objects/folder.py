@@ -146,6 +146,14 @@ class Folder:
                 found = versions.get(tx, bucket, key, version_id)
             return (found, versions.segments(tx, found.seq)) if found else None
 
+    def etag(self, bucket: str, key: str, version_id: str | None = None) -> str | None:
+        """The ETag of a version, or of the latest; None if there is none, or a delete marker.
+
+        Cheaper than ``find``: it is asked for with every block of a stream.
+        """
+        row = self._index.one(*versions.etag(bucket, key, version_id))
+        return None if row is None or row[1] else str(row[0])
+
     def open(self, segments: Iterable[Segment]) -> list[int]:
         """A descriptor for each segment; the caller closes them.
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from tidegate.faults import explained
 from tidegate.objects.blobs import private
@@ -129,6 +130,11 @@ class Index:
                 yield self._reader
             finally:
                 self._reader.execute("COMMIT")
+
+    def one(self, statement: str, parameters: Sequence[Any]) -> Any:
+        """The first row that one statement finds in the committed state, or None."""
+        with self._reading:
+            return self._reader.execute(statement, parameters).fetchone()
 
     def empty(self) -> None:
         """Forget everything, in the present transaction of ``write``."""

@@ -155,6 +155,13 @@ def get(tx: sqlite3.Connection, bucket: str, key: str, version_id: str) -> Versi
     return _version(row) if row else None
 
 
+def etag(bucket: str, key: str, version_id: str | None) -> tuple[str, tuple[str, ...]]:
+    """The statement, with its parameters, that finds (ETag, whether it is a marker) of a version or the latest."""
+    if version_id is None:
+        return "SELECT etag, marker FROM version WHERE bucket = ? AND key = ? AND latest = 1", (bucket, key)
+    return "SELECT etag, marker FROM version WHERE bucket = ? AND key = ? AND version_id = ?", (bucket, key, version_id)
+
+
 def segments(tx: sqlite3.Connection, seq: int) -> list[Segment]:
     """The blobs of a version in order."""
     rows = tx.execute("SELECT blob, size FROM segment WHERE seq = ? ORDER BY position", (seq,)).fetchall()

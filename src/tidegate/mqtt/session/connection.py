@@ -7,7 +7,7 @@ A packet that has no handler in the present state is a protocol error.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from tidegate import clock
@@ -42,6 +42,10 @@ class Holder(Protocol):
         """Whether the client has had its time, and others are to have theirs before its next packet."""
         ...
 
+    def drained(self) -> Awaitable[None] | None:
+        """Resolves when the client has taken most of what it was sent, or is gone; None if it has."""
+        ...
+
     def doubt(self, *, later: bool) -> Ask | None:
         """How to find out who the client is by now; None while its identity is known to be what it was found to be.
 
@@ -58,6 +62,9 @@ class _Nobody:
 
     def pressed(self) -> bool:
         return False
+
+    def drained(self) -> Awaitable[None] | None:
+        return None
 
     def doubt(self, *, later: bool) -> Ask | None:
         return None
@@ -151,8 +158,13 @@ class Connection:
 
     @property
     def full(self) -> bool:
-        """Whether QoS 1 messages had better wait. ``backlog`` is what the network has not taken, kept by the edge."""
-        return self.backlog + self.unsent > self.settings.write_high_water or self._exhausted
+        """Whether QoS 1 messages had better wait."""
+        return self.crowded or self._exhausted
+
+    @property
+    def crowded(self) -> bool:
+        """Whether the client has much to take. ``backlog`` is what the network has not taken, kept by the edge."""
+        return self.backlog + self.unsent > self.settings.write_high_water
 
     @property
     def flooded(self) -> bool:
@@ -175,7 +187,7 @@ class Connection:
         return self.deliveries > 0 or self.replays > 0
 
     def count_in(self, publishes: int, size: int, subscribes: int) -> None:
-        """Count what the client sends; beyond a rate the rest of it waits for ``may_send_again``."""
+        """Count what the client sends, and asks for; beyond a rate the rest of it waits for ``may_send_again``."""
         settings = self.settings
         self.publishes += publishes
         self.publish_bytes += size
@@ -187,9 +199,10 @@ class Connection:
         )
 
     def may_send_again(self) -> None:
-        """The client may send again."""
-        self.publishes = self.publish_bytes = self.subscribes = 0
-        self.over_rate = False
+        """A second is over: the client may send again, once the bytes beyond a second's are paid by further ones."""
+        self.publishes = self.subscribes = 0
+        self.publish_bytes = max(0, self.publish_bytes - self.settings.publish_bytes)
+        self.over_rate = 0 < self.settings.publish_bytes <= self.publish_bytes
 
     def deliver_again(self, now: clock.Millis) -> None:
         """Forget what was counted, and send what waited for that."""
