@@ -1,14 +1,20 @@
-"""Writes ``docs/parity.md``: one row an operation from the code's tables, then ``tools/parity_notes.md``."""
+"""Writes ``docs/parity.md``: one row an operation from the code's tables, what of AWS's whole models is absent, then
+``tools/parity_notes.md``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import botocore
+
 from tidegate.ops.handler import Handler
 from tidegate.ops.table import HANDLERS
 from tidegate.wire.routes import OPERATIONS
 from tidegate.wire.shapes import Operation
+from tools import absent
+from tools.generate_wire import load_model
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "parity.md"
@@ -27,7 +33,9 @@ _HEAD = """\
 
 * **done**: every member is honoured as far as AWS documents it.
 * **partial**: answered, but what the note names is missing.
-* **absent**: answered `404 UnknownOperationException`, as is every operation that is not listed here.
+* **absent**: answered `404 UnknownOperationException`.
+
+Counted are all operations of the service models of botocore {botocore}.
 """
 
 
@@ -38,7 +46,8 @@ def write() -> None:
 
 def render() -> str:
     """The page as it should be."""
-    return "\n".join([_HEAD, *_summary(), *_tables(), NOTES.read_text(encoding="utf-8")])
+    head = _HEAD.format(botocore=botocore.__version__)
+    return "\n".join([head, *_summary(), *_tables(), *_absent(), NOTES.read_text(encoding="utf-8")])
 
 
 def state(handler: Handler | None) -> str:
@@ -49,13 +58,20 @@ def state(handler: Handler | None) -> str:
 
 
 def _summary() -> Iterator[str]:
-    yield "| service | done | partial | absent |"
-    yield "|---|---|---|---|"
-    for plane, operations in OPERATIONS.items():
-        states = [state(HANDLERS.get((plane, name))) for name in operations]
+    yield "| service | operations | done | partial | absent |"
+    yield "|---|---|---|---|---|"
+    for plane in OPERATIONS:
+        states = [state(HANDLERS.get((plane, name))) for name in load_model(plane)["operations"]]
         counts = " | ".join(str(states.count(word)) for word in ("done", "partial", "absent"))
-        yield f"| `{plane}` | {counts} |"
+        yield f"| `{plane}` | {len(states)} | {counts} |"
     yield ""
+
+
+def _absent() -> Iterator[str]:
+    for plane in OPERATIONS:
+        yield from absent.table(
+            plane, (name for name in load_model(plane)["operations"] if (plane, name) not in HANDLERS)
+        )
 
 
 def _tables() -> Iterator[str]:

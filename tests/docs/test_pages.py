@@ -121,6 +121,20 @@ def test_parity_has_a_row_for_each_operation() -> None:
         assert (state == "partial") == bool(missing)
 
 
+@pytest.mark.parametrize(("plane", "count"), [("iot", 272), ("iot-jobs-data", 5), ("iot-data", 11)])
+def test_parity_counts_the_whole_model_and_names_what_is_absent(plane: str, count: int) -> None:
+    page = text_of("docs/parity.md")
+    summary = re.search(rf"^\| `{plane}` \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$", page, re.MULTILINE)
+    assert summary is not None
+    whole, done, partial, absent = map(int, summary.groups())
+    assert whole == count == done + partial + absent
+    section = page.partition(f"## Absent of `{plane}`\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| ([^|]+) \| (\d+) \| ([^|]+) \| ([^|]{10,}) \|$", section, re.MULTILINE)
+    names = [name for row in rows for name in row[2].split(", ")]
+    assert sum(int(row[1]) for row in rows) == len(names) == len(set(names)) == absent
+    assert not any((plane, name) in HANDLERS for name in names)
+
+
 def test_the_version_of_the_package_is_that_of_the_project() -> None:
     import tidegate
 
