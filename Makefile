@@ -74,10 +74,14 @@ soak: $(VENV)/dev ## Keep a fleet of two hundred at work for MINUTES (60) and pr
 kills: $(VENV)/dev ## Send servers SIGKILL under load for ROUNDS (1000), and compare what was acknowledged; STORE=postgresql
 	@$(BIN)/python -m tools.ordeal kills --rounds $(or $(ROUNDS),1000) --store $(or $(STORE),sqlite)
 
-fuzz: $(VENV)/dev ## Send operations a thousand requests each, and MQTT bytes for SECONDS, from sensible to hostile
+# Each parser of strangers' text, and what MQTT keeps of a client.
+FUZZED := codec session aws-chunked cbor cron device-policy device-request fleet-query http1 operator-policy \
+	provisioning s3-signature s3-xml sigv4
+
+fuzz: $(VENV)/dev ## Send operations a thousand requests each, and each parser bytes for SECONDS, from sensible to hostile
 	@TIDEGATE_FUZZ_EXAMPLES=$(or $(EXAMPLES),1000) $(BIN)/python -m pytest tests/fuzz
 	@$(BIN)/python -m pip install -q -e '.[fuzz]'
-	@for target in codec session; do $(BIN)/python -m tools.fuzz $$target --seconds $(or $(SECONDS),60) || exit 1; done
+	@for target in $(FUZZED); do $(BIN)/python -m tools.fuzz $$target --seconds $(or $(SECONDS),60) || exit 1; done
 
 regen: $(VENV)/dev ## Rewrite generated files: wire modules, docs/parity.md, docs/lifecycle.md
 	@$(BIN)/python -m tools.regen
