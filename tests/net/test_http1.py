@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,6 +14,7 @@ import uvloop
 
 from tidegate.net.admission import LIMITS, Admission
 from tidegate.net.admission import Limits as AdmissionLimits
+from tidegate.net.fairness import FairScheduler
 from tidegate.net.http1.intake import HEAD_LIMIT
 from tidegate.net.http1.listener import Listener
 from tidegate.net.http1.messages import Answer, Limits, Request
@@ -83,8 +84,10 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig(limits: Limits | None = None, admission: AdmissionLimits = LIMITS) -> AsyncIterator[Rig]:
-    echo = Echo()
+async def rig(
+    limits: Limits | None = None, admission: AdmissionLimits = LIMITS, echo: Echo | None = None
+) -> AsyncIterator[Rig]:
+    echo = echo or Echo()
     listener = Listener(echo, limits or Limits(body=1000), admission=Admission(admission))
     made = Rig(echo, listener, await listener.open("127.0.0.1", 0))
     try:
@@ -614,3 +617,76 @@ def test_draining_does_not_wait_for_ever(caplog: pytest.LogCaptureFixture) -> No
 
     run(scenario)
     assert "1 connections were cut off" in caplog.text
+
+
+class Held(FairScheduler):
+    """The turns of a loop in which nobody of one party gets any until told."""
+
+    def __init__(self, party: str) -> None:
+        super().__init__(asyncio.get_running_loop())
+        self.party = party
+        self.waits: list[Callable[[], object]] = []
+
+    def admits(self, party: Hashable) -> bool:
+        return party != self.party
+
+    def wait(self, party: Hashable, act: Callable[[], object]) -> None:
+        assert party == self.party
+        self.waits.append(act)
+
+    def go(self) -> None:
+        waits, self.waits = self.waits, []
+        for act in waits:
+            act()
+
+
+class Accounts(Echo):
+    """Knows by the path whose request it is, as signatures tell it elsewhere."""
+
+    async def __call__(self, request: Request) -> Answer:
+        request.peer.belongs(request.raw_path.split(b"/")[1].decode())
+        return await super().__call__(request)
+
+
+def test_the_requests_of_an_account_wait_for_its_turn_and_no_others() -> None:
+    async def scenario() -> None:
+        async with rig(echo=Accounts()) as made:
+            busy, other = await made.connect(), await made.connect()
+            for client, account in ((busy, "a"), (other, "b")):
+                client.send(put(f"/{account}/first", b"x"))
+                assert (await client.answer())[0] == 200  # from now on it is known whose connection it is
+            made.listener.admission.scheduler = turns = Held("a")
+            busy.send(put("/a/1", b"x") + put("/a/2", b"x"))
+            await when(lambda: bool(turns.waits))
+            for _ in range(3):
+                other.send(put("/b/more", b"x"))
+                assert (await other.answer())[2] == b"/b/more x"
+            assert [request.raw_path for request in made.echo.requests].count(b"/a/1") == 0
+            turns.go()
+            assert (await busy.answer())[2] == b"/a/1 x"
+            await when(lambda: bool(turns.waits))  # each request takes a turn of its own
+            turns.go()
+            assert (await busy.answer())[2] == b"/a/2 x"
+
+    run(scenario)
+
+
+def test_nothing_is_begun_for_a_client_that_left_before_its_turn() -> None:
+    async def scenario() -> None:
+        async with rig(echo=Accounts()) as made:
+            client = await made.connect()
+            client.send(put("/a/first", b"x"))
+            await client.answer()
+            made.listener.admission.scheduler = turns = Held("a")
+            client.send(put("/a/late", b"x"))
+            await when(lambda: bool(turns.waits))
+            client.writer.get_extra_info("socket").setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+            )
+            client.writer.transport.abort()  # with a reset
+            await when(lambda: made.listener.connections() == 0)
+            turns.go()
+            await asyncio.sleep(0)
+            assert [request.raw_path for request in made.echo.requests] == [b"/a/first"]
+
+    run(scenario)
