@@ -718,6 +718,36 @@ def retained_will(world: World, _later: Later) -> None:
     world.nothing_was_said()
 
 
+def another_claims(world: World, _later: Later) -> None:
+    """The token of one certificate, shown by another of the same account and policy, registers nothing."""
+    iot, name = world.here.iot, world.name()
+    certificate = {"CertificateId": {"Ref": "AWS::IoT::Certificate::Id"}, "Status": "ACTIVE"}
+    body = {"Resources": {"certificate": {"Type": "AWS::IoT::Certificate", "Properties": certificate}}}
+    iot.create_provisioning_template(
+        templateName=name,
+        templateBody=json.dumps(body),
+        enabled=True,
+        provisioningRoleArn=f"arn:aws:iam::{world.here.id}:role/provisioning",
+    )
+
+    def answer(device: Device, topic: str, request: dict[str, Any]) -> Any:
+        assert device.publish(topic, json.dumps(request).encode()) == 0
+        return device.next().body
+
+    holder, other = (world.device(world.certificate("all")) for _ in range(2))
+    offer = answer(holder, "$aws/certificates/create/json", {})
+    shown = {"certificateOwnershipToken": offer["certificateOwnershipToken"]}
+    provision = f"$aws/provisioning-templates/{name}/provision/json"
+    assert answer(other, provision, shown)["errorCode"] == "InvalidCertificateOwnershipToken"
+    assert (
+        iot.describe_certificate(certificateId=offer["certificateId"])["certificateDescription"]["status"] != "ACTIVE"
+    )
+    assert "errorCode" not in answer(holder, provision, shown)
+    assert (
+        iot.describe_certificate(certificateId=offer["certificateId"])["certificateDescription"]["status"] == "ACTIVE"
+    )
+
+
 POLICIES: dict[Fact, Callable[[World], Subject]] = {
     Fact.ATTACHMENTS: Attached,
     Fact.DEVICE_POLICY: Versioned,
@@ -763,6 +793,7 @@ CELLS: dict[tuple[Fact, Moment], Try] = {
     (Fact.TIME, Moment.IN): all_of(speaks(Timed), speaks(TimedKey), timed_over_https),
     (Fact.TIME, Moment.OUT): all_of(hears(Timed), hears(TimedKey)),
     (Fact.TIME, Moment.PARTING): all_of(leaves_a_will(Timed), leaves_a_will(TimedKey)),
+    (Fact.CLAIM, Moment.IN): another_claims,
     (Fact.WILL, Moment.CONNECT): will_is_refused,
     (Fact.WILL, Moment.PARTING): retained_will,
 }

@@ -14,6 +14,7 @@ import pytest
 import uvloop
 
 from tests.mqtt.live import Certificates
+from tests.net.test_http1 import Held, when
 from tidegate.net.http1.exchange import BrokenBodyError, Exchange
 from tidegate.net.http1.intake import HEAD_LIMIT
 from tidegate.net.http1.listener import Listener
@@ -343,5 +344,31 @@ def test_an_endless_answer_over_tls(certificates: Certificates) -> None:
             assert await client.chunk() == b""
             await closing
             assert source.closed.is_set()
+
+    run(scenario)
+
+
+def test_a_body_that_streams_is_not_begun_before_its_accounts_turn() -> None:
+    begun: list[bytes] = []
+
+    async def converse(exchange: Exchange) -> None:
+        exchange.request.peer.belongs("a")
+        begun.append(exchange.request.raw_path)
+        await echo(exchange)
+
+    async def scenario() -> None:
+        listener = streaming(converse)
+        async with connected(listener) as (client,):
+            put = b"PUT %b HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx"
+            client.writer.write(put % b"/first")
+            assert (await client.head()).startswith(b"HTTP/1.1 200 ")
+            assert await client.reader.readexactly(1) == b"1"
+            listener.admission.scheduler = turns = Held("a")
+            client.writer.write(put % b"/second")
+            await when(lambda: bool(turns.waits))
+            assert begun == [b"/first"]
+            turns.go()
+            assert (await client.head()).startswith(b"HTTP/1.1 200 ")
+            assert begun == [b"/first", b"/second"]
 
     run(scenario)

@@ -25,6 +25,7 @@ class Fact(enum.StrEnum):
     CREDENTIALS = "temporary credentials not expired"
     BEHIND = "certificate ACTIVE, and role open to devices, behind a device's credentials"
     TIME = "times in conditions of policies, of devices and principals"
+    CLAIM = "ownership token of a claim certificate's holder, shown by the same"
     WILL = "`iot:Publish` and `iot:RetainPublish` of the will"
 
 
@@ -110,6 +111,7 @@ CHECKED: Final[Mapping[Fact, Mapping[Moment, str]]] = {
         Moment.OUT: _POLICIES[Moment.OUT],
         Moment.PARTING: _SILENT,
     },
+    Fact.CLAIM: {Moment.IN: _REFUSED},
     Fact.WILL: {Moment.CONNECT: _REFUSED, Moment.PARTING: _SILENT},
 }
 """What happens where a fact does not hold. Where nothing stands the fact is not asked: it cannot have changed, or what
