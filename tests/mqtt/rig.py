@@ -7,6 +7,7 @@ from collections.abc import Callable
 from tidegate import clock
 from tidegate.devices.table import TABLE
 from tidegate.mqtt import codec
+from tidegate.mqtt import session as sessions
 from tidegate.mqtt.broker import Broker
 from tidegate.mqtt.codec import Filter, Properties, Will
 from tidegate.mqtt.session import Connection, Effect, FiltersChanged, Identify, Message, State
@@ -97,9 +98,9 @@ class Device:
         return self.connection.state is State.CLOSED
 
     def raw(self, data: bytes) -> None:
-        self._carry_out(self.connection.receive(data, self.rig.now))
+        self._carry_out(sessions.receive(self.connection, data, self.rig.now))
         while self.connection.paid:
-            self._carry_out(self.connection.go_on(self.rig.now))
+            self._carry_out(sessions.go_on(self.connection, self.rig.now))
 
     def _carry_out(self, effects: list[Effect]) -> None:
         rest = self.rig.broker.carry_out(self.connection, effects, self.rig.now)

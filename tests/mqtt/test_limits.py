@@ -8,6 +8,7 @@ import pytest
 
 from tests.mqtt.rig import SCOPE, Device, Rig
 from tidegate.mqtt import codec
+from tidegate.mqtt import session as sessions
 from tidegate.mqtt.codec import Connack, Disconnect, Filter, Properties, Puback, Publish, Reason, Suback, Subscribe
 from tidegate.mqtt.session import Closed, Ending, Message
 from tidegate.mqtt.settings import Settings
@@ -80,7 +81,7 @@ def test_a_hundred_publishes_a_second() -> None:
     for expected in (100, 100, 50):
         assert len(watcher.publishes()) == expected
         device.connection.may_send_again()
-        rig.broker.carry_out(device.connection, device.connection.advance(rig.now), rig.now)
+        rig.broker.carry_out(device.connection, sessions.advance(device.connection, rig.now), rig.now)
 
 
 def test_bytes_a_second() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from tidegate import clock
 from tidegate.devices.table import TABLE
 from tidegate.mqtt import codec
+from tidegate.mqtt import session as sessions
 from tidegate.mqtt.broker import Broker
 from tidegate.mqtt.codec import Properties, ProtocolError, Reader, Will
 from tidegate.mqtt.session import Connection, Effect, Identify, Message, Request, State
@@ -89,12 +90,12 @@ class _Client:
 
     def receive(self, data: bytes) -> None:
         was_closed = self.connection.state is State.CLOSED
-        effects = self.connection.receive(data, self.world.now)
+        effects = sessions.receive(self.connection, data, self.world.now)
         assert not (was_closed and effects), "a closed connection goes on"
         self._reader.level = self.connection.level
         self.carry_out(effects)
         while self.connection.paid:
-            self.carry_out(self.connection.go_on(self.world.now))
+            self.carry_out(sessions.go_on(self.connection, self.world.now))
         if self.connection.over_rate:
             self.connection.may_send_again()
             self.receive(b"")

@@ -10,7 +10,7 @@ from tidegate.devices.edge import Edge
 from tidegate.devices.server import Server
 from tidegate.mqtt.codec import Reason
 from tidegate.mqtt.identity import Scope
-from tidegate.mqtt.session import Ending, Message
+from tidegate.mqtt.session import Ending, Message, serving
 from tidegate.ops.broker import Sent
 
 Place = tuple[str, int]
@@ -42,7 +42,7 @@ def describe(server: Server, scope: Scope, client_id: str) -> Description | None
     presence = server.lifecycle.presence(scope, client_id)
     if session is None and presence is None:
         return None
-    connection = session.connection if session is not None else None
+    connection = serving(session)
     edge = server.edge_of(connection) if connection is not None else None
     identity = connection.identity if connection is not None else None
     return Description(
@@ -86,7 +86,7 @@ def delete(
     session = server.broker.session(scope, client_id)
     if session is None:
         return False
-    connection = session.connection
+    connection = serving(session)
     if connection is not None:
         code, message = Reason.ADMINISTRATIVE_ACTION, "deleted over the API"
         server.end(connection, Ending.API_INITIATED, code, message, will=not prevent_will)

@@ -18,7 +18,7 @@ from tidegate.devices.ordering import InOrder
 from tidegate.devices.plane import Publisher, Reply
 from tidegate.devices.route import NOWHERE, Asked, Demand, Family, TooManyError, UnreadableError
 from tidegate.mqtt.identity import Scope
-from tidegate.mqtt.session import Message, Session
+from tidegate.mqtt.session import Message, Session, serving
 from tidegate.ops.call import Call, Origin
 from tidegate.ops.effects import Acting, ShadowMessages
 from tidegate.ops.handler import Handler, Read, Report, Write
@@ -142,7 +142,7 @@ class Dispatch:
     async def _send_much(self, session: Session, call: Call, asked: Asked, payload: bytes, demand: Demand) -> Reply:
         """A demand with a large answer: not made before the client has taken the one before, and behind small ones."""
         await self._large.turn(call.account)
-        while (connection := session.connection) is not None:
+        while (connection := serving(session)) is not None:
             drained = connection.holder.drained()
             if drained is None:
                 return await self._carry_out(call, asked, payload, demand)

@@ -33,6 +33,9 @@ from tidegate.mqtt.session import (
     Request,
     Session,
     State,
+    advance,
+    go_on,
+    receive,
 )
 from tidegate.mqtt.settings import Settings
 from tidegate.net.admission import Ticket
@@ -210,7 +213,7 @@ class Edge(Sliced):
             return
         now = server.clock.now()
         self._until = monotonic() + _TURN_S
-        effects = connection.receive(data, now)
+        effects = receive(connection, data, now)
         if effects:
             self._carry_out(effects, now)
         self._limit()
@@ -244,7 +247,7 @@ class Edge(Sliced):
         connection, now = self.connection, self._server.clock.now()
         self._until = monotonic() + _TURN_S
         while connection.stopped and not connection.broken:  # it is not paid any more, but what has arrived counts
-            self._carry_out(connection.go_on(now), now)
+            self._carry_out(go_on(connection, now), now)
         if connection.tired:
             self._later(self._lose_on)
             return
@@ -255,7 +258,7 @@ class Edge(Sliced):
         """Handle more of what a client that is gone had sent."""
         now = self._server.clock.now()
         self._until = monotonic() + _TURN_S
-        self._carry_out(self.connection.advance(now), now)
+        self._carry_out(advance(self.connection, now), now)
         self._lost()
 
     def pause_writing(self) -> None:
@@ -395,7 +398,7 @@ class Edge(Sliced):
         connection, now = self.connection, self._server.clock.now()
         self._until = monotonic() + _TURN_S
         while connection.paid:
-            self._carry_out(connection.go_on(now), now)
+            self._carry_out(go_on(connection, now), now)
 
     def unthrottle(self) -> None:
         """The second is over."""
@@ -408,7 +411,7 @@ class Edge(Sliced):
         """Go on with what has arrived, then with what comes."""
         now = self._server.clock.now()
         self._until = monotonic() + _TURN_S
-        self._carry_out(self.connection.advance(now), now)
+        self._carry_out(advance(self.connection, now), now)
         self._limit()
 
     def hold_for_drain(self) -> None:

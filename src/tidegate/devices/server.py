@@ -230,7 +230,7 @@ class Server:
     def taken_over(self, scope: Scope, client_id: str, at: clock.Millis) -> None:
         """A client connected to another server on the store at an instant: end the connection it had here before."""
         session, presence = self.broker.session(scope, client_id), self.lifecycle.presence(scope, client_id)
-        connection = None if session is None else session.connection
+        connection = sessions.serving(session)
         if connection is not None and presence is not None and presence.since <= at:
             self.end(connection, Ending.DUPLICATE_CLIENT_ID, Reason.SESSION_TAKEN_OVER, "taken over by another server")
 

@@ -102,14 +102,15 @@ class Broker:
         connection.identity = identity
         if self._too_often(identity.scope, connection.client_id):
             return [connection.refuse(Reason.QUOTA_EXCEEDED, "connects too often")]
-        denied = connection.authorise(identity)
+        denied = sessions.authorise(connection, identity)
         if denied is not None:
             silent = not (self._settings.denials_told or connection.v5)
             return [connection.refuse(Reason.NOT_AUTHORIZED, f"{denied} denied", silent=silent)]
         realm = self._realm(identity.scope)
         held = realm.sessions.get(connection.client_id)
-        if held is not None and held.connection is not None:
-            self.end(held.connection, Ending.DUPLICATE_CLIENT_ID, Reason.SESSION_TAKEN_OVER, "taken over", now)
+        former = sessions.serving(held)
+        if former is not None:
+            self.end(former, Ending.DUPLICATE_CLIENT_ID, Reason.SESSION_TAKEN_OVER, "taken over", now)
             held = realm.sessions.get(connection.client_id)
         present = held is not None and held.v5 is connection.v5 and not connection.wants_clean_start
         if held is not None and not present:
@@ -121,12 +122,12 @@ class Broker:
         elif session.expires_at is not None:
             self._asleep.discard(session, session.expires_at / 1000)
             self.wills.returned(session)
-        connection.accept(identity, session, present)
+        sessions.accept(connection, identity, session, present)
         sharing.pass_on(realm.index, session, now)
         session.resume(now)
         for name in session.subscriptions:
             sharing.collect(realm.index, name, now)
-        return connection.advance(now)
+        return sessions.advance(connection, now)
 
     def reconsider(self, connection: Connection, now: clock.Millis) -> None:
         """A client may do more or less than before."""

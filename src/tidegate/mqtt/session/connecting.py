@@ -2,43 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from tidegate import clock
 from tidegate.mqtt import codec, topics
 from tidegate.mqtt.codec import Properties, Reason
 from tidegate.mqtt.identity import Identity
 from tidegate.mqtt.reserved import Claim, Kind
 from tidegate.mqtt.session import publishing
-from tidegate.mqtt.session.effects import (
-    Closed,
-    Identify,
-)
-from tidegate.mqtt.session.messages import Ending, State
+from tidegate.mqtt.session.connection import Connection
+from tidegate.mqtt.session.effects import Identify
+from tidegate.mqtt.session.messages import State
 from tidegate.mqtt.session.session import Session
-
-if TYPE_CHECKING:
-    from tidegate.mqtt.session.connection import Connection
-
-_CONNACK_V3 = {
-    Reason.UNSUPPORTED_PROTOCOL_VERSION: 1,
-    Reason.CLIENT_IDENTIFIER_NOT_VALID: 2,
-    Reason.QUOTA_EXCEEDED: 3,
-    Reason.SERVER_UNAVAILABLE: 3,
-    Reason.BAD_USERNAME_OR_PASSWORD: 4,
-    Reason.NOT_AUTHORIZED: 5,
-}
-"""Reasons a 3.1.1 client can be told; for every other it sees a closed socket (device reference 2.1)."""
-
 
 _REFUSAL_SIZE = 5
 """Bytes of a CONNACK without properties."""
-
-_ENDINGS = {
-    Reason.NOT_AUTHORIZED: Ending.AUTH_ERROR,
-    Reason.BAD_USERNAME_OR_PASSWORD: Ending.AUTH_ERROR,
-    Reason.QUOTA_EXCEEDED: Ending.THROTTLED,
-}
 
 
 def on_connect(connection: Connection, packet: codec.Connect, _now: clock.Millis) -> None:
@@ -46,13 +22,13 @@ def on_connect(connection: Connection, packet: codec.Connect, _now: clock.Millis
     refusal = _refusal(connection, packet)
     if refusal is not None:
         code, message = refusal
-        connection.effects.append(refuse(connection, code, message))
+        connection.effects.append(connection.refuse(code, message))
         return
     connection.client_id = packet.client_id or connection.ids.uuid()
     least = packet.properties.maximum_packet_size if packet.properties is not None else None
     if least is not None and least < _welcome_size(connection, packet):  # nothing larger may be sent [MQTT-3.1.2-24]
         silent = least < _REFUSAL_SIZE
-        closed = refuse(connection, Reason.PACKET_TOO_LARGE, "CONNACK is larger than it takes", silent=silent)
+        closed = connection.refuse(Reason.PACKET_TOO_LARGE, "CONNACK is larger than it takes", silent=silent)
         connection.effects.append(closed)
         return
     connection.connect = packet
@@ -107,20 +83,6 @@ def _persistent(connect: codec.Connect) -> bool:
     """Whether the client wants a session that outlives its connection."""
     expiry = connect.properties.session_expiry_interval if connect.properties is not None else None
     return not connect.clean_start or bool(expiry)
-
-
-def refuse(connection: Connection, code: Reason, message: str, *, silent: bool = False) -> Closed:
-    """Answer a CONNECT with a refusal, if this client has one for it and ``silent`` is not set, and close."""
-    if not silent:
-        write_refusal(connection, code)
-    return connection.close(_ENDINGS.get(code, Ending.CLIENT_ERROR), code, message)
-
-
-def write_refusal(connection: Connection, code: Reason) -> None:
-    if connection.v5:
-        connection.write(codec.encode(codec.Connack(code), codec.V5))
-    elif code in _CONNACK_V3:
-        connection.write(codec.encode(codec.Connack(_CONNACK_V3[code]), codec.V311))
 
 
 def accept(connection: Connection, identity: Identity, session: Session, present: bool) -> None:

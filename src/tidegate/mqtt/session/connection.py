@@ -1,28 +1,46 @@
-"""One network connection, fed bytes and ``now``; it answers with bytes in its output and with effects.
+"""One network connection: its state, what it is owed, and the bytes it writes.
 
     CONNECTING --CONNECT--> IDENTIFYING --accept--> CONNECTED --DISCONNECT, error, loss--> CLOSED
 
-A packet that has no handler in the present state is a protocol error.
+``receiving`` hands it what its client sends.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Protocol
+
+import msgspec
 
 from tidegate import clock
 from tidegate.mqtt import codec
-from tidegate.mqtt.codec import ProtocolError, Reason
+from tidegate.mqtt.codec import Properties, ProtocolError, Reason
 from tidegate.mqtt.identity import Identity
 from tidegate.mqtt.reserved import NOTHING, Reserved
-from tidegate.mqtt.session import connecting, publishing, sending, subscribing
-from tidegate.mqtt.session.effects import Broken, Closed, Effect
+from tidegate.mqtt.session.effects import Closed, Effect
 from tidegate.mqtt.session.messages import Ack, Ending, Message, State
 from tidegate.mqtt.session.session import Session
 from tidegate.mqtt.settings import Settings
 
 _ENDINGS = {
     Reason.NOT_AUTHORIZED: Ending.FORBIDDEN_ACCESS,
+    Reason.QUOTA_EXCEEDED: Ending.THROTTLED,
+}
+
+_CONNACK_V3 = {
+    Reason.UNSUPPORTED_PROTOCOL_VERSION: 1,
+    Reason.CLIENT_IDENTIFIER_NOT_VALID: 2,
+    Reason.QUOTA_EXCEEDED: 3,
+    Reason.SERVER_UNAVAILABLE: 3,
+    Reason.BAD_USERNAME_OR_PASSWORD: 4,
+    Reason.NOT_AUTHORIZED: 5,
+}
+"""Reasons a 3.1.1 client can be told; for every other it sees a closed socket (device reference 2.1)."""
+
+
+_REFUSED = {
+    Reason.NOT_AUTHORIZED: Ending.AUTH_ERROR,
+    Reason.BAD_USERNAME_OR_PASSWORD: Ending.AUTH_ERROR,
     Reason.QUOTA_EXCEEDED: Ending.THROTTLED,
 }
 
@@ -212,46 +230,10 @@ class Connection:
 
     # -- bytes --
 
-    def receive(self, data: bytes, now: clock.Millis) -> list[Effect]:
-        """Take bytes from the client."""
-        self.reader.feed(data)
-        return self.advance(now)
-
-    def advance(self, now: clock.Millis) -> list[Effect]:
-        """Handle the whole packets that have arrived, as far as the state permits."""
-        effects: list[Effect] = []
-        self.effects = effects
-        self.tired = False
-        try:
-            while not (self.over_rate or self.stopped) and (handlers := _HANDLERS.get(self.state)) is not None:
-                packet = self.reader.next_packet()
-                if packet is None:
-                    break
-                handler = handlers.get(type(packet))
-                if handler is None:
-                    raise ProtocolError(Reason.PROTOCOL_ERROR, f"{type(packet).__name__} while {self.state.value}")
-                handler(self, packet, now)
-                if self.holder.pressed():
-                    self.tired = True
-                    break
-        except ProtocolError as error:
-            if self.owed:
-                self.stopped = self.broken = True
-                effects.append(Broken(error))
-            else:
-                effects.extend(self.breach(error))
-        self.effects = []
-        return effects
-
     @property
     def paid(self) -> bool:
         """Whether what has arrived waited for PUBACKs, and need not wait any more."""
         return self.stopped and self.owed is None and not self.broken
-
-    def go_on(self, now: clock.Millis) -> list[Effect]:
-        """Handle what waited."""
-        self.stopped = False
-        return self.advance(now)
 
     def take_output(self) -> bytes:
         """The bytes to be written now."""
@@ -305,27 +287,9 @@ class Connection:
         ending = _ENDINGS.get(error.code, Ending.CLIENT_ERROR)
         if self.state is State.CONNECTING:
             if error.code is Reason.UNSUPPORTED_PROTOCOL_VERSION:
-                connecting.write_refusal(self, error.code)  # [MQTT-3.1.2-2]
+                self._write_refusal(error.code)  # [MQTT-3.1.2-2]
             return [self.close(ending, error.code, str(error))]
         return self.shut(ending, error.code, str(error))
-
-    # -- PINGREQ and DISCONNECT --
-
-    def _on_pingreq(self, _packet: codec.Pingreq, _now: clock.Millis) -> None:
-        self.write(codec.PINGRESP)
-
-    def _on_disconnect(self, packet: codec.Disconnect, _now: clock.Millis) -> None:
-        session = self.session
-        assert session is not None
-        if packet.properties is not None and packet.properties.server_reference is not None:
-            raise ProtocolError(Reason.PROTOCOL_ERROR, "server reference from a client")
-        expiry = packet.properties.session_expiry_interval if packet.properties is not None else None
-        if expiry is not None:
-            if expiry and not session.expiry:  # [MQTT-3.14.2-2]
-                raise ProtocolError(Reason.PROTOCOL_ERROR, "session expiry raised from 0")
-            session.expiry = min(expiry, self.settings.max_session_expiry)
-        will = packet.code != Reason.SUCCESS  # only a normal farewell discards it [MQTT-3.14.4-3]
-        self.effects.append(self.close(Ending.CLIENT_INITIATED, packet.code, "", will=will))
 
     # -- entering --
 
@@ -334,17 +298,17 @@ class Connection:
         """Whether the client wants no earlier session."""
         return self.connect is None or self.connect.clean_start
 
-    def authorise(self, identity: Identity) -> str | None:
-        """What the policies forbid about this CONNECT; None if nothing."""
-        return connecting.authorise(self, identity)
-
     def refuse(self, code: Reason, message: str, *, silent: bool = False) -> Closed:
         """Answer a CONNECT with a refusal, if this client has one for it and ``silent`` is not set, and close."""
-        return connecting.refuse(self, code, message, silent=silent)
+        if not silent:
+            self._write_refusal(code)
+        return self.close(_REFUSED.get(code, Ending.CLIENT_ERROR), code, message)
 
-    def accept(self, identity: Identity, session: Session, present: bool) -> None:
-        """Enter the session: CONNACK. What the session has for the client is to be resumed then."""
-        connecting.accept(self, identity, session, present)
+    def _write_refusal(self, code: Reason) -> None:
+        if self.v5:
+            self.write(codec.encode(codec.Connack(code), codec.V5))
+        elif code in _CONNACK_V3:
+            self.write(codec.encode(codec.Connack(_CONNACK_V3[code]), codec.V311))
 
     @property
     def username(self) -> str | None:
@@ -410,23 +374,63 @@ class Connection:
 
     def reply(self, topic: str, payload: bytes, request_qos: int, now: clock.Millis) -> None:
         """Answer a job request on the connection that made it, subscribed or not (device reference 3.3)."""
-        sending.reply(self, topic, payload, request_qos, now)
+        session = self.session
+        if session is None or self.state is not State.CONNECTED:
+            return
+        granted = session.granted(topic)
+        qos = min(1, request_qos if granted is None else granted)
+        session.deliver(Message(topic, payload, qos, reply=True), qos, False, now)
 
     def send(self, message: Message, qos: int, packet_id: int, retain: bool, dup: bool, now: clock.Millis) -> bool:
         """Write a PUBLISH; False if it must not be sent: expired, not to be received, or too large for the client."""
-        return sending.send(self, message, qos, packet_id, retain, dup, now)
+        if message.expires_at is not None and message.expires_at <= now:
+            return False
+        identity, topic = self.identity, message.topic
+        if self.settings.deliver_rate:
+            self.deliveries += 1
+        if identity is None or not identity.allows("iot:Receive", f"topic/{topic}", self.client_id):
+            return False
+        if self.v5:
+            return self._send_v5(message, qos, packet_id, retain, dup, now)
+        self.write(codec.encode_publish(self.level, topic, message.payload, qos, packet_id, retain, dup))
+        return True
+
+    def _send_v5(self, message: Message, qos: int, packet_id: int, retain: bool, dup: bool, now: clock.Millis) -> bool:
+        topic, properties = message.topic, message.properties
+        alias, known = self._alias(topic)
+        if alias or message.expires_at is not None:
+            properties = Properties() if properties is None else msgspec.structs.replace(properties)
+            properties.topic_alias = alias
+            if message.expires_at is not None:
+                properties.message_expiry_interval = max(0, message.expires_at - now) // 1000
+        name = "" if known else topic
+        data = codec.encode_publish(self.level, name, message.payload, qos, packet_id, retain, dup, properties)
+        if self.max_packet and len(data) > self.max_packet:  # discarded as if delivered [MQTT-3.1.2-25]
+            return False
+        if alias and not known:
+            assert self.aliases_out is not None
+            self.aliases_out[topic] = alias
+        self.write(data)
+        return True
+
+    def _alias(self, topic: str) -> tuple[int | None, bool]:
+        """The alias of a topic for this client, and whether the client knows it. The first topics get them for good."""
+        if not self.max_aliases_out:
+            return None, False
+        aliases = self.aliases_out
+        if aliases is None:
+            aliases = self.aliases_out = {}
+        alias = aliases.get(topic)
+        if alias is not None:
+            return alias, True
+        return (len(aliases) + 1, False) if len(aliases) < self.max_aliases_out else (None, False)
 
 
 _NOBODY = _Nobody()
-_Handler = Callable[[Connection, Any, clock.Millis], None]
-_HANDLERS: dict[State, dict[type, _Handler]] = {
-    State.CONNECTING: {codec.Connect: connecting.on_connect},
-    State.CONNECTED: {
-        codec.Publish: publishing.on_publish,
-        codec.Puback: publishing.on_puback,
-        codec.Subscribe: subscribing.on_subscribe,
-        codec.Unsubscribe: subscribing.on_unsubscribe,
-        codec.Pingreq: Connection._on_pingreq,
-        codec.Disconnect: Connection._on_disconnect,
-    },
-}
+
+
+def serving(session: Session | None) -> Connection | None:
+    """The connection that serves a session now."""
+    found = None if session is None else session.connection
+    assert found is None or isinstance(found, Connection)
+    return found

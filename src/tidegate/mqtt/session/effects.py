@@ -1,6 +1,6 @@
 """What only others can do for a connection: ask who the client is, hand a message to other clients.
 
-A ``Connection`` returns these from ``receive``; the broker and the edge carry them out in order.
+``receive`` returns these; the broker and the edge carry them out in order.
 """
 
 from __future__ import annotations

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from tidegate import clock
 from tidegate.mqtt import codec, topics
 from tidegate.mqtt.codec import Properties, ProtocolError, Reason
 from tidegate.mqtt.identity import Identity
 from tidegate.mqtt.reserved import Claim, Kind
+from tidegate.mqtt.session.connection import Connection
 from tidegate.mqtt.session.effects import Effect, Publication, Request
 from tidegate.mqtt.session.messages import Message
-
-if TYPE_CHECKING:
-    from tidegate.mqtt.session.connection import Connection
 
 
 def on_publish(connection: Connection, packet: codec.Publish, now: clock.Millis) -> None:

@@ -3,20 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from tidegate import clock
 from tidegate.mqtt import codec, subscriptions, topics
-from tidegate.mqtt.identity import Scope
+from tidegate.mqtt.identity import Identity, Scope
 from tidegate.mqtt.session.keeping import Forgetful, Journal, SessionState
 from tidegate.mqtt.session.messages import Delivery, Message
 from tidegate.mqtt.settings import Settings
 
-if TYPE_CHECKING:
-    from tidegate.mqtt.session.connection import Connection
-
 Subscription = subscriptions.Subscription["Session"]
 _FORGETFUL = Forgetful()
+
+
+class Link(Protocol):
+    """A connection, as far as its session, and those who get a session, look at it."""
+
+    identity: Identity | None
+    address: str
+    window: int
+    replays: int
+    max_packet: int
+
+    @property
+    def full(self) -> bool: ...
+    @property
+    def flooded(self) -> bool: ...
+    @property
+    def replayed(self) -> bool: ...
+
+    def send(self, message: Message, qos: int, packet_id: int, retain: bool, dup: bool, now: clock.Millis) -> bool:
+        """Write a PUBLISH; False if it must not be sent."""
+        ...
+
+    def count_in(self, publishes: int, size: int, subscribes: int) -> None:
+        """Count what the client sends."""
+        ...
 
 
 class Session:
@@ -51,7 +73,7 @@ class Session:
         self.v5 = v5
         self.expiry = 0
         self.expires_at: clock.Millis | None = None
-        self.connection: Connection | None = None
+        self.connection: Link | None = None
         self.subscriptions: dict[str, Subscription] = {}
         self.dropped = 0
         self.journal = journal or _FORGETFUL
@@ -284,7 +306,7 @@ class Session:
                 for each in (waiting or {}).values():
                     self._store(each)
 
-    def _send(self, delivery: Delivery, connection: Connection, now: clock.Millis) -> bool:
+    def _send(self, delivery: Delivery, connection: Link, now: clock.Millis) -> bool:
         """False if the client cannot take it now. A message it may not have counts as taken."""
         in_flight = self._in_flight
         if connection.full or (in_flight is not None and len(in_flight) >= connection.window):

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from tidegate import clock
 from tidegate.mqtt import codec, subscriptions, topics
 from tidegate.mqtt.codec import ProtocolError, Reason
+from tidegate.mqtt.session.connection import Connection
 from tidegate.mqtt.session.effects import Answer, FiltersChanged, Subscribed, Unsubscribed
-
-if TYPE_CHECKING:
-    from tidegate.mqtt.session.connection import Connection
 
 _FAILED_V3 = 0x80
 
