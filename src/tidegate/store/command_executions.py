@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from tidegate.core.command import State
 from tidegate.store.database import Tx
@@ -106,9 +106,20 @@ def delete(tx: Tx, execution: Execution) -> None:
     tx.run("command_execution_delete", {"id": execution.id})
 
 
+_LISTS: Final[dict[tuple[str, bool], str]] = {
+    ("", True): "command_execution_list_upward",
+    ("", False): "command_execution_list_downward",
+    ("command", True): "command_execution_list_of_command_upward",
+    ("command", False): "command_execution_list_of_command_downward",
+    ("target", True): "command_execution_list_of_target_upward",
+    ("target", False): "command_execution_list_of_target_downward",
+}
+"""The statement by what is asked about and by direction."""
+
+
 def listed(tx: Tx, scope: int, wanted: Wanted, place: int, limit: int, *, upward: bool) -> list[Listed]:
     """Executions after an id from old to new, or before it from new to old."""
-    about = "_of_command" if wanted.command else "_of_target" if wanted.target else ""
+    about = "command" if wanted.command else "target" if wanted.target else ""
     completed = wanted.completed or (0, 0)
     values = {
         "scope": scope,
@@ -128,7 +139,7 @@ def listed(tx: Tx, scope: int, wanted: Wanted, place: int, limit: int, *, upward
         values["command"] = wanted.command
     elif wanted.target:
         values |= {"target_type": wanted.target.type, "target": wanted.target.id}
-    rows = tx.all(f"command_execution_list{about}_{'upward' if upward else 'downward'}", values)
+    rows = tx.all(_LISTS[about, upward], values)
     return [each._replace(state=State(each.state)) for each in (Listed(*row) for row in rows)]
 
 
