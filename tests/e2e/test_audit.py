@@ -20,13 +20,13 @@ from botocore.exceptions import ClientError
 
 from tests.e2e.fleet import PATIENCE, Account, Maker
 from tests.e2e.mqtt import RefusedError, connected
-from tests.e2e.test_durability import WRITERS, Change, Journal, Server, Trigger, prepare, write
 from tests.operators import admitted, vault_of
 from tests.servers import Started, options, started
 from tidegate.clock import RandomIds
 from tidegate.core import audit as rules
 from tidegate.ops import audit
 from tidegate.pki import vault
+from tools.ordeal._acknowledged import WRITERS, Change, Journal, Server, Trigger, prepare, write
 
 SECRET = "a-secret-of-forty-characters-0123456789"
 ALL = {"Effect": "Allow", "Action": "*", "Resource": "*"}
@@ -284,12 +284,12 @@ KILLS = 2
 
 @pytest.mark.parametrize("store", ["sqlite", "postgres"])
 def test_entries_are_the_acknowledged_changes_after_a_kill(
-    store: str, tmp_path: Path, maker: Maker, new_postgres: Callable[[str], str]
+    store: str, tmp_path: Path, new_postgres: Callable[[str], str]
 ) -> None:
     where = store if store == "sqlite" else new_postgres("tidegate-audit-killed")
     choose = random.Random(20260101)
     server = Server(tmp_path / "data", where).wait()
-    prepare(server, maker, tmp_path)
+    prepare(server, tmp_path)
     changes: list[Change] = []
     for number in range(KILLS):
         journals = [Journal() for _ in range(WRITERS)]

@@ -35,12 +35,35 @@ UNMODELLED = {
     ("DeleteRegistrationCode", "InvalidRequestException"): "the family's error; there is nothing to violate",
     ("DescribeEventConfigurations", "InvalidRequestException"): "the family's error; there is nothing to violate",
     ("GetPackageConfiguration", "ValidationException"): "the family's error; there is nothing to violate",
+    **{
+        ("RegisterThing", error): "of what a template asks for; answered as ResourceRegistrationFailureException"
+        for error in (
+            "CertificateConflictException",
+            "CertificateStateException",
+            "CertificateValidationException",
+            "LimitExceededException",
+            "MalformedPolicyException",
+            "ResourceAlreadyExistsException",
+            "ResourceNotFoundException",
+            "VersionConflictException",
+        )
+    },
 }
 """Raised, or seemingly so, although the model lacks it."""
 
 NEVER = {
     ("CancelJob", "LimitExceededException"): "canceling is never refused for being busy",
     ("DeleteCommand", "ConflictException"): "what runs of it goes on",
+    **{
+        (name, "ConflictingResourceUpdateException"): "what is updated is read and written in one transaction"
+        for name in (
+            "CreateProvisioningTemplateVersion",
+            "DeleteProvisioningTemplate",
+            "DeleteProvisioningTemplateVersion",
+            "RegisterThing",
+            "UpdateProvisioningTemplate",
+        )
+    },
     ("DeleteThing", "ResourceNotFoundException"): "AWS's text: what does not exist is deleted",
     ("DeleteOTAUpdate", "VersionConflictException"): "a job that has not ended is InvalidRequestException (reach 11)",
     ("DetachPolicy", "LimitExceededException"): "detaching has no limit",

@@ -9,7 +9,9 @@ import pytest
 from tests.conftest import Run
 from tests.ops.world import World
 from tests.ops.x509_samples import MakerCA
+from tests.shelf import Shelf
 from tidegate.core import texts
+from tidegate.core.location import Location
 from tidegate.ops import tags as tag_operations
 from tidegate.ops.call import Call
 from tidegate.ops.table import TAGGABLE
@@ -39,6 +41,21 @@ def group(run: Run) -> str:
 
 
 CA = MakerCA()
+ROLE = "arn:aws:iam::123456789012:role/fleet"
+PLACE = iot.S3Location(bucket="firmware", key="v1")
+TEMPLATE = (
+    '{"Parameters": {"AWS::IoT::Certificate::Id": {"Type": "String"}}, "Resources": {"c": {"Type":'
+    ' "AWS::IoT::Certificate", "Properties": {"CertificateId": {"Ref": "AWS::IoT::Certificate::Id"}}}}}'
+)
+
+
+@pytest.fixture
+def call(call: Call) -> Call:
+    """A call beside an object storage that holds what streams and updates are made of."""
+    shelf = Shelf()
+    shelf.on[Location("firmware", "v1")] = b"image"
+    return call._replace(objects=shelf)
+
 
 MADE_BY: dict[str, tuple[str, dict[str, Any]]] = {
     "job": ("CreateJob", {"job_id": "n", "targets": [arn("thing/t")], "document": "{}"}),
@@ -49,6 +66,27 @@ MADE_BY: dict[str, tuple[str, dict[str, Any]]] = {
     "billinggroup": ("CreateBillingGroup", {"billing_group_name": "n"}),
     "cacert": ("RegisterCACertificate", {"ca_certificate": CA.pem, "certificate_mode": "SNI_ONLY"}),
     "package": ("CreatePackage", {"package_name": "n"}),
+    "provisioningtemplate": (
+        "CreateProvisioningTemplate",
+        {"template_name": "n", "template_body": TEMPLATE, "provisioning_role_arn": ROLE},
+    ),
+    "stream": (
+        "CreateStream",
+        {"stream_id": "n", "files": [iot.StreamFile(file_id=0, s3_location=PLACE)], "role_arn": ROLE},
+    ),
+    "otaupdate": (
+        "CreateOTAUpdate",
+        {
+            "ota_update_id": "n",
+            "targets": [arn("thing/t")],
+            "files": [iot.OTAUpdateFile(file_location=iot.FileLocation(s3_location=PLACE))],
+            "role_arn": ROLE,
+        },
+    ),
+    "command": (
+        "CreateCommand",
+        {"command_id": "n", "payload": iot.CommandPayload(content=b"restart", content_type="text/plain")},
+    ),
 }
 """How to make a resource named n of each kind that can be tagged; a CA certificate is named by its fingerprint."""
 
@@ -72,6 +110,11 @@ def remove(run: Run, call: Call, kind: str) -> None:
         run("DeleteThingType", thing_type_name="n", call=call._replace(now=call.now + 5 * 60_000))
     elif kind == "cacert":
         run("DeleteCACertificate", certificate_id=CA.certificate_id)
+    elif kind == "otaupdate":
+        run("DeleteOTAUpdate", ota_update_id="n", delete_stream=True, force_delete_aws_job=True)
+    elif kind == "command":
+        run("UpdateCommand", command_id="n", deprecated=True)
+        run("DeleteCommand", command_id="n", call=call._replace(now=call.now + 13 * 60 * 60_000))
     else:
         operation, given = MADE_BY[kind]
         name = next(iter(given))
@@ -93,7 +136,7 @@ def test_tags_of_each_kind(run: Run, kind: str) -> None:
 def test_tags_come_and_go_with_their_resource(run: Run, call: Call, database: Database, kind: str) -> None:
     resource = make(run, kind, tags=as_tags(a="1", b=None))
     assert tags_of(run, resource) == {"a": "1", "b": ""}
-    if kind not in ("job", "jobtemplate", "policy", "package", "cacert"):  # these cannot be created again
+    if kind in ("thinggroup", "thingtype", "billinggroup"):  # the others cannot be created again
         make(run, kind, tags=as_tags(a="2"))
         assert tags_of(run, resource) == {"a": "1", "b": ""}
     remove(run, call, kind)
@@ -104,7 +147,9 @@ def test_tags_come_and_go_with_their_resource(run: Run, call: Call, database: Da
     assert tags_of(run, resource) == {}
 
 
-@pytest.mark.parametrize("kind", [kind for kind in TAGGABLE if kind != "package"])  # those have errors of their own
+@pytest.mark.parametrize(
+    "kind", [kind for kind in TAGGABLE if kind not in ("package", "command")]
+)  # errors of their own
 def test_tags_of_a_new_resource_obey_the_rules(run: Run, kind: str) -> None:
     many = [iot.Tag(key=f"k{number}") for number in range(51)]
     for given, text in (
@@ -112,7 +157,8 @@ def test_tags_of_a_new_resource_obey_the_rules(run: Run, kind: str) -> None:
         ([*as_tags(a="1"), *as_tags(a="2")], texts.tags.tags_duplicate(["a"])),
         (many, texts.tags.too_many_tags(50)),
     ):
-        modelled = iot.LimitExceededException if given is many and "job" in kind else iot.InvalidRequestException
+        limited = kind in ("job", "jobtemplate", "provisioningtemplate", "stream", "otaupdate")
+        modelled = iot.LimitExceededException if given is many and limited else iot.InvalidRequestException
         with pytest.raises(modelled) as error:
             make(run, kind, tags=given)
         assert text in error.value.message

@@ -8,8 +8,8 @@ import pytest
 
 from tidegate.core import abort, retry, rollout, timers
 from tidegate.core.job import completing
-from tidegate.core.pending import UNCHANGED
-from tidegate.ops import membership, transitions
+from tidegate.core.pending import UNCHANGED, PendingList
+from tidegate.ops import membership
 from tidegate.store.sqlite import SqliteDatabase
 from tools.simulation.scenario import START, Failed, Scenario, Size
 
@@ -50,7 +50,7 @@ def _a_timer_that_runs_on(patch: pytest.MonkeyPatch) -> None:
 
 
 def _no_notice(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(transitions.pending, "change", lambda before, after: UNCHANGED)
+    patch.setattr(PendingList, "change_to", lambda before, after: UNCHANGED)
 
 
 def _nobody_leaves(patch: pytest.MonkeyPatch) -> None:

@@ -58,7 +58,7 @@ def test_lists_are_read_before_the_first_work(fleet: Fleet) -> None:
     assert fleet.commit(*(fleet.work(number, fleet.look) for number in range(FEW + 2))) == [NEW] * (FEW + 2)
     nobody = together(lambda tx: executions.pending(tx, fleet.scope, "nobody"), (fleet.scope, "nobody"))
     elsewhere = together(lambda tx: executions.pending(tx, 99, "thing-0"), (99, "thing-0"))
-    assert fleet.commit(nobody, elsewhere) == [(None, [])] * 2
+    assert fleet.commit(nobody, elsewhere) == [(None, ())] * 2
 
 
 def test_a_thing_s_list_changes_with_it_whoever_changed_it(fleet: Fleet) -> None:

@@ -82,7 +82,8 @@ def associate_sbom_with_package_version(
     def run(tx: Tx, call: Call, request: iot.AssociateSbomWithPackageVersionRequest) -> _Associated:
         return _associate(tx, call, request, found)
 
-    return idempotency.once(iot.AssociateSbomWithPackageVersionResponse, run)(tx, call, request)
+    once = idempotency.once(iot.AssociateSbomWithPackageVersionResponse, run, conflict=iot.ConflictException)
+    return once(tx, call, request)
 
 
 _Associated = iot.AssociateSbomWithPackageVersionResponse
