@@ -651,3 +651,25 @@ def test_in_a_lane_accounts_take_turns() -> None:
     lane.shutdown()
     assert order.index("b") == 1
     assert len(order) == 51
+
+
+def test_what_is_computed_for_accounts_takes_turns_by_account() -> None:
+    async def scene() -> None:
+        threads, begun, go, order = units.Threads(1, "test"), threading.Event(), threading.Event(), list[str]()
+
+        def first() -> None:
+            begun.set()
+            go.wait()
+
+        waiting = [threads.run("a", first)]
+        await asyncio.to_thread(begun.wait)
+        waiting += [threads.run(party, partial(order.append, party)) for party in ("a", "a", "a", "b")]
+        failing = threads.run("b", lambda: 1 // 0)
+        go.set()
+        await asyncio.gather(*waiting)
+        assert order == ["a", "b", "a", "a"]
+        with pytest.raises(ZeroDivisionError):
+            await failing
+        threads.shutdown()
+
+    asyncio.run(scene())

@@ -7,7 +7,6 @@ that computes may keep the loop from its turn for 5 ms.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Final
@@ -33,28 +32,10 @@ async def device(unit: Unit, load: Load) -> identity.Device | None:
     try:
         return await unit.read(in_lane(Lane.IDENTITY, partial(_read, load, unread=AT_ONCE)))
     except identity.UnreadError as error:
-        await _prepared(error)
+        await _READER.run(error.account, partial(identity.prepare, error.documents))
     # What was changed or forgotten meanwhile is parsed at once, whatever there is of it.
     return await unit.read(in_lane(Lane.IDENTITY, partial(_read, load, unread=None)))
 
 
 def _read(load: Load, tx: Tx, *, unread: int | None) -> identity.Device | None:
     return load(tx, unread=unread)
-
-
-async def _prepared(error: identity.UnreadError) -> None:
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[None] = loop.create_future()
-
-    def tell() -> None:
-        if not done.done():
-            done.set_result(None)
-
-    def act() -> None:
-        try:
-            identity.prepare(error.documents)
-        finally:
-            loop.call_soon_threadsafe(tell)
-
-    _READER.submit(error.account, act)
-    await done

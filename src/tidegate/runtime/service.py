@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
@@ -37,7 +37,7 @@ from tidegate.pki.vault import Vault
 from tidegate.runtime.access import Access
 from tidegate.runtime.refusals import Refusals
 from tidegate.runtime.relay import Relay
-from tidegate.runtime.unit import Unit
+from tidegate.runtime.unit import Threads, Unit
 from tidegate.store import scopes
 from tidegate.store.database import Lane, Tx, Work, in_lane
 
@@ -102,8 +102,8 @@ class Service:
         self.hooks = Hooks(settings.hook_hosts)
         self._scopes: dict[tuple[str, str], int] = {}
         self._parts = asyncio.Lock()
-        self._threads = ThreadPoolExecutor(max(2, os.cpu_count() or 2), thread_name_prefix="tidegate-devices")
-        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="tidegate-ranges")
+        self._threads = Threads(max(2, os.cpu_count() or 2), "devices")
+        self._readers = Threads(_READERS, "ranges")
         unit.subscribe(Acting(dict.fromkeys((StoreEmptied, Missed), lambda _: self._scopes.clear())))
 
     def reached_at(self, endpoints: Endpoints) -> None:
@@ -173,8 +173,7 @@ class Service:
         held = handler.held(call, request, chosen)
         if held is not None:
             return held
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, handler.read, call, request, chosen)
+        return await self._readers.run(call.account, partial(handler.read, call, request, chosen))
 
     async def _in_parts(self, handler: InParts[Q, Any], call: Call, request: Q, lane: Lane) -> Any:
         """An operation that looks at much, a little at a time: one part of one such call in a turn of the loop."""
@@ -197,15 +196,16 @@ class Service:
     async def _prepared(self, handler: Prepared[Q, Any, P, R], call: Call, request: Q, lane: Lane) -> P | None:
         """What a handler does before its transaction; None if it finds nothing to do.
 
-        Devices have threads of their own for it: when thousands want a key at once, no operator waits behind them.
+        Devices have threads of their own for it: when thousands want a key at once, no operator waits behind them, nor
+        another account's devices behind all of them.
         """
         look, found = handler.look, None
         if look is not None:
             found = await self.unit.read(lambda tx: look(tx, call, request))
             if found is None:
                 return None
-        threads = self._threads if lane is Lane.DEVICES else None
-        return await asyncio.get_running_loop().run_in_executor(threads, handler.prepare, call, request, found)
+        act = partial(handler.prepare, call, request, found)
+        return await (self._threads.run(call.account, act) if lane is Lane.DEVICES else asyncio.to_thread(act))
 
     async def _consulted(self, handler: Consulted[Q, Any, P, R], call: Call, request: Q, lane: Lane) -> P:
         """The answer that a handler wants before its transaction."""

@@ -306,6 +306,18 @@ class Threads:
             act = self._waiting.take()
         act()
 
+    def run(self, party: Hashable, act: Callable[[], T]) -> asyncio.Future[T]:
+        """Have something done whose outcome a caller on an event loop waits for."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+
+        def done() -> None:
+            outcome = _outcome(act)
+            loop.call_soon_threadsafe(_resolve, future, outcome)
+
+        self.submit(party, done)
+        return future
+
     def shutdown(self) -> None:
         """End the threads."""
         self._threads.shutdown()
