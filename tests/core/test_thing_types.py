@@ -51,3 +51,30 @@ def test_each_fault_is_named_with_its_place() -> None:
         "propagatingAttributes.3: one of thingAttribute and connectionAttribute is required, not both",
         "propagatingAttributes.4: connectionAttribute iot:Certificate is not one of iot:ClientId, iot:Thing.ThingName",
     ]
+
+
+# --- what a type puts on the messages of its things ---
+
+CONNECTED = {"iot:ClientId": "c-1", "iot:Thing.ThingName": "lamp"}
+
+
+def propagated(*given: dict[str, str], attributes: dict[str, str] | None = None) -> tuple[tuple[str, str], ...]:
+    chosen = [iot.PropagatingAttribute(**one) for one in given]
+    configuration = iot.Mqtt5Configuration(propagating_attributes=chosen or None)
+    return thing_types.propagated(configuration, attributes or {}, CONNECTED)
+
+
+def test_attributes_and_the_connection_in_the_order_of_the_type() -> None:
+    found = propagated(
+        {"user_property_key": "b", "thing_attribute": "site"},
+        {"user_property_key": "a", "connection_attribute": "iot:ClientId"},
+        {"user_property_key": "b", "connection_attribute": "iot:Thing.ThingName"},
+        attributes={"site": "Kiel", "other": "x"},
+    )
+    assert found == (("b", "Kiel"), ("a", "c-1"), ("b", "lamp"))
+
+
+def test_what_a_thing_does_not_have_is_left_out() -> None:
+    assert propagated({"user_property_key": "a", "thing_attribute": "none"}) == ()
+    assert propagated({"thing_attribute": "site"}, attributes={"site": "x"}) == ()
+    assert propagated() == ()

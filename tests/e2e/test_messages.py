@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from paho.mqtt import client as paho
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties as MqttProperties
 
 from tests.e2e import cli
 from tests.e2e.fleet import PATIENCE, Account, Credentials, client
@@ -475,3 +477,57 @@ def test_subscriptions_are_listed(either_account: Account) -> None:
     assert (found, pages) == ([*((name, 1) for name in names), ("b", 0)], 3)
     assert len(listing(clientId="lamp", maxResults=200)["subscriptions"]) == 46
     assert refusal(listing, clientId="lamp", nextToken="x") == (400, "InvalidRequestException")
+
+
+# --- what a thing's type puts on its messages ---
+
+
+def test_messages_bear_what_the_type_of_their_thing_says(either_account: Account) -> None:
+    account = either_account
+    account.iot.create_thing_type(
+        thingTypeName="lamp",
+        thingTypeProperties={
+            "mqtt5Configuration": {
+                "propagatingAttributes": [
+                    {"userPropertyKey": "site", "thingAttribute": "site"},
+                    {"userPropertyKey": "none", "thingAttribute": "missing"},
+                    {"userPropertyKey": "who", "connectionAttribute": "iot:Thing.ThingName"},
+                ]
+            }
+        },
+    )
+    lamp, other = devices(account, "lamp", "other")
+    account.iot.update_thing(thingName="lamp", thingTypeName="lamp", attributePayload={"attributes": {"site": "Kiel"}})
+
+    def publish(device: Device, payload: bytes, **properties: Any) -> list[tuple[str, str]]:
+        options = {}
+        if properties:
+            options["properties"] = MqttProperties(PacketTypes.PUBLISH)
+            options["properties"].UserProperty = properties["user"]
+        device.client.publish("a", payload, 1, **options)
+        seen, found = following.next()
+        assert seen == payload
+        named: list[tuple[str, str]] = found.get("UserProperty", [])
+        return named
+
+    with connected(account, other, "other", level=5) as watcher:
+        following = Properties(watcher)
+        watcher.subscribe("a")
+        for level in (4, 5):
+            with connected(account, lamp, "lamp", level=level) as device:
+                assert publish(device, b"1") == [("site", "Kiel"), ("who", "lamp")]
+        with connected(account, lamp, "lamp", level=5) as device:
+            own = [("site", "mine")]
+            assert publish(device, b"2", user=own) == [*own, ("site", "Kiel"), ("who", "lamp")]
+            account.iot.update_thing(thingName="lamp", attributePayload={"attributes": {"site": "Oslo"}})
+            assert publish(device, b"3") == [("site", "Oslo"), ("who", "lamp")]
+            client_id = [{"userPropertyKey": "id", "connectionAttribute": "iot:ClientId"}]
+            account.iot.update_thing_type(
+                thingTypeName="lamp",
+                thingTypeProperties={"mqtt5Configuration": {"propagatingAttributes": client_id}},
+            )
+            assert publish(device, b"4") == [("id", "lamp")]
+            account.iot.update_thing(thingName="lamp", removeThingType=True)
+            assert publish(device, b"5") == []
+        operator(account).publish(topic="a", payload=b"6")
+        assert following.next() == (b"6", {})

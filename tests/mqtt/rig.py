@@ -32,6 +32,7 @@ class Someone:
         return self._allows("iot:Connect", f"client/{client_id}")
 
     exclusive_thing: str | None = None
+    enrichment: tuple[tuple[str, str], ...] = ()
     ends_at: int | None = None
 
     def allows(self, action: str, resource: str, client_id: str) -> bool:

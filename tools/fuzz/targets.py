@@ -61,6 +61,7 @@ class _Anybody:
     principal = "cert"
     scope = SCOPE
     exclusive_thing: str | None = None
+    enrichment: tuple[tuple[str, str], ...] = ()
     ends_at: int | None = None
 
     def allows(self, action: str, resource: str, client_id: str) -> bool:

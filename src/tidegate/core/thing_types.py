@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from tidegate.core import texts
+from tidegate.core.message import Pairs
 from tidegate.wire import iot
 
 SEARCHABLE: Final = 3
@@ -19,6 +21,25 @@ def problems(properties: iot.ThingTypeProperties) -> list[str]:
     searchable = properties.searchable_attributes or []
     found = [texts.thing_types.too_many_searchable(SEARCHABLE)] if len(searchable) > SEARCHABLE else []
     return found + _mqtt5_problems(properties.mqtt5_configuration)
+
+
+def propagated(
+    configuration: iot.Mqtt5Configuration, attributes: Mapping[str, str], connection: Mapping[str, str | None]
+) -> Pairs:
+    """The user properties that a type puts on each message that one of its things publishes.
+
+    ``attributes`` are the thing's, ``connection`` those of how it is connected, by ``CONNECTION_ATTRIBUTES``. What the
+    thing does not have is left out.
+    """
+    found = []
+    for one in configuration.propagating_attributes or ():
+        if one.thing_attribute:
+            value = attributes.get(one.thing_attribute)
+        else:
+            value = connection.get(one.connection_attribute or "")
+        if value is not None and one.user_property_key:
+            found.append((one.user_property_key, value))
+    return tuple(found)
 
 
 def _mqtt5_problems(configuration: iot.Mqtt5Configuration | None) -> list[str]:

@@ -43,7 +43,17 @@ _CHANGES: dict[type, tuple[str, str]] = {iot_data.PublishRequest: ("iot-data", "
 class DeviceIdentity:
     """The holder of an ACTIVE certificate on one connection; permissions are in memory until they change."""
 
-    __slots__ = ("__weakref__", "_bound", "_connecting", "ends_at", "exclusive_thing", "principal", "scope", "scope_id")
+    __slots__ = (
+        "__weakref__",
+        "_bound",
+        "_connecting",
+        "ends_at",
+        "enrichment",
+        "exclusive_thing",
+        "principal",
+        "scope",
+        "scope_id",
+    )
     origin: Origin | None = None
 
     def __init__(self, device: identity.Device, peer: str, now: Callable[[], Millis], *, ends: bool = True) -> None:
@@ -56,6 +66,7 @@ class DeviceIdentity:
         self.ends_at = device.not_after if ends else None
         thing = device.thing
         self.exclusive_thing = thing.name if thing is not None and thing.exclusive else None
+        self.enrichment = device.enrichment
         self._bound = device.bind(device.client_id, peer, now)
 
     def connects(self, client_id: str, *, persistent: bool, will_topic: str | None) -> bool:

@@ -47,6 +47,7 @@ class SignerIdentity:
         "__weakref__",
         "_allowed",
         "ends_at",
+        "enrichment",
         "exclusive_thing",
         "origin",
         "principal",
@@ -60,6 +61,7 @@ class SignerIdentity:
         self.scope: Scope = signer.scope
         self.scope_id = scope_id
         self.exclusive_thing: str | None = None
+        self.enrichment: tuple[tuple[str, str], ...] = ()
         self.source, self.ends_at = grant.source, grant.ends_at
         self._allowed = grant.allowed
         self.origin: Origin | None = origin

@@ -44,6 +44,11 @@ class Identity(Protocol):
         ...
 
     @property
+    def enrichment(self) -> tuple[tuple[str, str], ...]:
+        """User properties that are put on whatever it publishes, behind its own."""
+        ...
+
+    @property
     def exclusive_thing(self) -> str | None:
         """The thing the certificate is attached to exclusively: lifecycle events name it (device reference 7.4)."""
         ...

@@ -18,11 +18,12 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 import msgspec
 
 from tidegate.clock import Millis
-from tidegate.core import contexts, policy
+from tidegate.core import contexts, message, policy, thing_types
 from tidegate.core.contexts import Place
 from tidegate.pki import certificates as x509
 from tidegate.store import certificates, policies, provisioning
 from tidegate.store.database import Tx
+from tidegate.wire import iot, jsontext
 
 _OF_CONNECT: Final = frozenset({"iot:connectattributes", "iot:lastwilltopic"})
 """Condition keys that have a value at CONNECT alone, in lower case."""
@@ -56,6 +57,8 @@ class Thing(NamedTuple):
     exclusive: bool
     policies: tuple[policy.Policy, ...]
     type_name: str | None = None
+    mqtt5: iot.Mqtt5Configuration | None = None
+    """What its type puts on its messages."""
 
 
 class Bound:
@@ -148,6 +151,15 @@ class Device(NamedTuple):
     def applying(self) -> tuple[policy.Policy, ...]:
         """Every policy that has a say: its own, and those of its thing's groups."""
         return self.policies + (self.thing.policies if self.thing else ())
+
+    @property
+    def enrichment(self) -> message.Pairs:
+        """The user properties that its thing's type puts on its messages (control reference 17.2)."""
+        thing = self.thing
+        if thing is None or thing.mqtt5 is None:
+            return ()
+        connected = {"iot:ClientId": self.client_id, "iot:Thing.ThingName": thing.name}
+        return thing_types.propagated(thing.mqtt5, thing.attributes, connected)
 
     @property
     def judges_connect(self) -> bool:
@@ -339,7 +351,8 @@ def meant(found: Sequence[_S], server_name: str | None) -> _S | None:
 def _thing(row: certificates.AttachedThing, of_groups: Sequence[policies.InForce]) -> Thing:
     attributes = _ATTRIBUTES.decode(row.attributes)
     judged = parsed(of_groups) if _bounded(of_groups) else _TOO_MUCH
-    return Thing(row.name, attributes, bool(row.exclusive), judged, row.type_name)
+    mqtt5 = jsontext.from_json(iot.Mqtt5Configuration, row.mqtt5) if row.mqtt5 else None
+    return Thing(row.name, attributes, bool(row.exclusive), judged, row.type_name, mqtt5)
 
 
 def _bounded(of_groups: Iterable[policies.InForce]) -> bool:

@@ -7,6 +7,7 @@ from tidegate.core import thing_types as rules
 from tidegate.core.registry_events import Change
 from tidegate.ops import paging, registry_events, tags
 from tidegate.ops.call import Call
+from tidegate.ops.effects import PoliciesChanged
 from tidegate.ops.handler import Handlers, Read, Write
 from tidegate.store import tags as stored_tags
 from tidegate.store import thing_types
@@ -15,8 +16,6 @@ from tidegate.store.database import Conflict, Tx
 from tidegate.store.thing_types import NewThingType, ThingType
 from tidegate.wire import iot, jsontext
 from tidegate.wire.timestamps import seconds
-
-_UNENRICHED = "mqtt5Configuration is kept and shown, messages are not enriched by it"
 
 
 def create_thing_type(tx: Tx, call: Call, request: iot.CreateThingTypeRequest) -> iot.CreateThingTypeResponse:
@@ -68,6 +67,8 @@ def update_thing_type(tx: Tx, call: Call, request: iot.UpdateThingTypeRequest) -
     if properties.mqtt5_configuration is not None:
         text = _text(properties.mqtt5_configuration)
         thing_types.put_mqtt5(tx, known.id, text)
+        if text != known.mqtt5:  # what is put on the messages of those who are connected changes at once
+            tx.effects.append(PoliciesChanged(call.scope))
         registry_events.thing_type(tx, call, Change.UPDATED, known._replace(mqtt5=text))
     return iot.UpdateThingTypeResponse()
 
@@ -174,9 +175,9 @@ def _text(configuration: iot.Mqtt5Configuration | None) -> str | None:
 
 
 HANDLERS: Handlers = {
-    ("iot", "CreateThingType"): Write(create_thing_type, partial=_UNENRICHED),
+    ("iot", "CreateThingType"): Write(create_thing_type),
     ("iot", "DescribeThingType"): Read(describe_thing_type),
-    ("iot", "UpdateThingType"): Write(update_thing_type, partial=_UNENRICHED),
+    ("iot", "UpdateThingType"): Write(update_thing_type),
     ("iot", "DeleteThingType"): Write(delete_thing_type),
     ("iot", "DeprecateThingType"): Write(deprecate_thing_type),
     ("iot", "ListThingTypes"): Read(list_thing_types),

@@ -73,13 +73,17 @@ class Owner(NamedTuple):
 
 
 class AttachedThing(NamedTuple):
-    """A thing that a certificate is attached to; ``attributes`` is a JSON object, ``exclusive`` 0 or 1."""
+    """A thing that a certificate is attached to; ``attributes`` is a JSON object, ``exclusive`` 0 or 1.
+
+    ``mqtt5`` is the MQTT 5 configuration of its type, as JSON, where that was asked for.
+    """
 
     id: int
     name: str
     attributes: str
     exclusive: int
     type_name: str | None
+    mqtt5: str | None = None
 
 
 class Principal(NamedTuple):

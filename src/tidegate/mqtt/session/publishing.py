@@ -11,6 +11,8 @@ from tidegate.mqtt.session.connection import Connection
 from tidegate.mqtt.session.effects import Effect, Publication, Request
 from tidegate.mqtt.session.messages import Message
 
+_NONE = Properties()
+
 
 def on_publish(connection: Connection, packet: codec.Publish, now: clock.Millis) -> None:
     if connection.rated:
@@ -101,8 +103,10 @@ def _meaning(connection: Connection, asked: codec.Publish | codec.Will, now: clo
     if found is Kind.DENIED or found is Kind.DROPPED:
         return found
     message = Message(asked.topic, asked.payload, asked.qos)
-    if asked.properties is not None:
-        message.properties, message.expires_at = _forwarded(connection, asked.properties, now)
+    added = () if connection.identity is None else connection.identity.enrichment
+    if asked.properties is not None or added:
+        given = _NONE if asked.properties is None else asked.properties
+        message.properties, message.expires_at = _forwarded(connection, given, now, added)
     if isinstance(found, Claim):
         return Request(found, message)
     message.retain = asked.retain
@@ -110,7 +114,7 @@ def _meaning(connection: Connection, asked: codec.Publish | codec.Will, now: clo
 
 
 def _forwarded(
-    connection: Connection, properties: Properties, now: clock.Millis
+    connection: Connection, properties: Properties, now: clock.Millis, added: tuple[tuple[str, str], ...]
 ) -> tuple[Properties | None, clock.Millis | None]:
     """What of a publisher's properties travels on, and when the message expires (2.7)."""
     kept = Properties(
@@ -118,7 +122,7 @@ def _forwarded(
         content_type=properties.content_type,
         response_topic=properties.response_topic,
         correlation_data=properties.correlation_data,
-        user_property=properties.user_property,
+        user_property=properties.user_property + added,
     )
     interval = properties.message_expiry_interval
     expires_at = None

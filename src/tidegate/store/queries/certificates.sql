@@ -63,12 +63,14 @@ WHERE p.certificate_id = :certificate AND p.thing_id > :after
 ORDER BY p.thing_id LIMIT :limit;
 
 -- name: certificate_things_for_client
-SELECT t.id, t.name, t.attributes, p.exclusive, t.type_name
+SELECT t.id, t.name, t.attributes, p.exclusive, t.type_name, k.mqtt5
 FROM thing t JOIN thing_principal p ON p.thing_id = t.id AND p.certificate_id = :certificate
+LEFT JOIN thing_type k ON k.scope_id = t.scope_id AND k.name = t.type_name
 WHERE t.scope_id = :scope AND t.name = :client_id AND t.deleted_at IS NULL
 UNION
-SELECT t.id, t.name, t.attributes, p.exclusive, t.type_name
+SELECT t.id, t.name, t.attributes, p.exclusive, t.type_name, k.mqtt5
 FROM thing_principal p JOIN thing t ON t.id = p.thing_id
+LEFT JOIN thing_type k ON k.scope_id = t.scope_id AND k.name = t.type_name
 WHERE p.certificate_id = :certificate AND p.exclusive = 1;
 
 -- name: certificate_of_thing
