@@ -166,13 +166,19 @@ def test_one_request_brings_at_most_128_kib(depot: Depot, lamp: Device) -> None:
     assert lamp.silent()
 
 
-def test_an_object_that_is_replaced_midway(depot: Depot, lamp: Device) -> None:
+def test_an_object_that_is_replaced_midway(depot: Depot, lamp: Device, caplog: pytest.LogCaptureFixture) -> None:
     depot.stream()
     assert agents.asked(lamp, "s", "get", "json", {"f": 0, "l": 256, "n": 1})["p"] == IMAGE[:256]
     depot.put(IMAGE[::-1])
     with pytest.raises(RejectedError, match="ETagMismatch") as caught:
         agents.asked(lamp, "s", "get", "json", {"c": "t", "f": 0, "l": 256, "n": 1})
     assert caught.value.members["c"] == "t"
+    for _ in range(3):
+        with pytest.raises(RejectedError, match="ETagMismatch"):
+            agents.asked(lamp, "s", "get", "json", {"f": 0, "l": 256, "n": 1})
+    (line,) = [each.getMessage() for each in caplog.records if "cannot be read" in each.getMessage()]
+    assert line.startswith("stream s of lamp cannot be read: changed: ")
+    assert line.endswith("put the object back, or update the stream")
     updated = depot.iot.update_stream(streamId="s", files=[{"fileId": 0, **depot.at()}])
     assert updated["streamVersion"] == 2
     with pytest.raises(RejectedError, match="VersionMismatch"):
@@ -229,6 +235,13 @@ def test_a_device_reads_what_its_policy_allows_and_its_account_has(
         agents.asked(device, "s", "get", "json", {"f": 0, "l": 256}, qos=1)
     # Another thing's topics are not this one's: the policy ends the connection.
     assert lamp.publish("$aws/things/other/streams/s/get/json", b"{}") == -1
+
+
+def test_a_request_over_https_is_carried_out_and_answered_to_nobody(depot: Depot, lamp: Device) -> None:
+    depot.stream()
+    data = client(depot.account.server, "iot-data", depot.account.id)
+    data.publish(topic=f"{agents.stream(lamp, 's')}/get/cbor", payload=cbor2.dumps({"f": 0, "l": 256, "n": 1}))
+    assert lamp.silent()
 
 
 def test_blocks_by_url_in_the_place_of_a_stream(depot: Depot, lamp: Device) -> None:

@@ -150,13 +150,14 @@ class Dispatch:
         return _SILENCE
 
     def _count(self, asked: Asked, call: Call, error: Exception | None) -> None:
-        """Count what became of a request of a family that tells, and tell."""
+        """Count what became of a request, and tell, where its family does so."""
         tell, route = asked.family.tell, asked.route
-        if tell is None or route is NOWHERE:
+        if route is NOWHERE:
             return
-        outcome = "accepted" if error is None else getattr(error, "reason", type(error).__name__)
-        self.outcomes[route.operation[1], outcome] += 1
-        if isinstance(error, WireError):
+        if asked.family.counted:
+            outcome = "accepted" if error is None else getattr(error, "reason", type(error).__name__)
+            self.outcomes[route.operation[1], outcome] += 1
+        if tell is not None and isinstance(error, WireError):
             tell(asked, call, error, self._sparing)
 
     def _refused(self, asked: Asked, now: int, payload: bytes, token: str | None, error: BaseException) -> Reply:

@@ -141,6 +141,7 @@ CERTIFICATES: Final = Family(
     refuse=_refuse,
     asks_who=True,
     tell=_tell,
+    counted=True,
 )
 TEMPLATES: Final = Family(
     "provisioning-templates",
@@ -156,4 +157,5 @@ TEMPLATES: Final = Family(
     refuse=_refuse,
     asks_who=True,
     tell=_tell,
+    counted=True,
 )

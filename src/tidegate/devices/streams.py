@@ -19,9 +19,12 @@ from tidegate.core.blocks import RefusedError
 from tidegate.devices.plane import Reply
 from tidegate.devices.route import Asked, Demand, Family, MisaddressedError, Route
 from tidegate.ops import streams
+from tidegate.ops.call import Call
 from tidegate.ops.streams import Describing, Description, Getting, Refused, Sent
+from tidegate.sparing import Sparing
 from tidegate.wire import cbor
 from tidegate.wire.cbor import InvalidCborError
+from tidegate.wire.errors import WireError
 
 MAX_REQUEST: Final = 32_768
 """Bytes: more than the largest bitmap takes in hexadecimal text."""
@@ -105,6 +108,14 @@ def _refuse(asked: Asked, _now: Millis, payload: bytes, token: str | None, error
     return ((_topic(asked, "rejected"), _encoded(asked, members)),)
 
 
+def _tell(asked: Asked, _call: Call, error: WireError, sparing: Sparing) -> None:
+    """A line of the log for what is not the device's fault."""
+    if isinstance(error, Refused) and error.detail is not None:
+        template = "stream %s of %s cannot be read: %s; put the object back, or update the stream"
+        labels = asked.labels
+        sparing.warning(template, labels["streamId"], labels["thingName"], error.detail, kind=error.refusal.code)
+
+
 def _token(asked: Asked, payload: bytes) -> str | None:
     try:
         return blocks.token(_members(asked, payload))
@@ -143,4 +154,5 @@ FAMILY = Family(
     ),
     refuse=_refuse,
     asks_who=True,
+    tell=_tell,
 )

@@ -17,7 +17,6 @@ from tidegate.core.location import Content, Fault, Location, ObjectFaultError
 from tidegate.ops import paging, tags
 from tidegate.ops.call import Call, Objects
 from tidegate.ops.handler import Handlers, Prepared, Ranged, Read, Write
-from tidegate.sparing import Sparing
 from tidegate.store import ota_updates
 from tidegate.store import streams as stored
 from tidegate.store import tags as stored_tags
@@ -34,7 +33,6 @@ _ROOM_FOR_HEADERS = 64
 """Bytes of a block's message beside topic and payload."""
 
 log = logging.getLogger("tidegate.streams")
-_sparing = Sparing(log)
 
 
 # --- the objects ------------------------------------------------------------------------------------------------------
@@ -282,11 +280,15 @@ def found(tx: Tx, call: Call, name: str) -> Stream:
 
 
 class Refused(WireError):  # noqa: N818 - a refusal, not a fault
-    """What a device's request is answered with when it is not carried out (5.6); ``code`` is in ``refusal``."""
+    """What a device's request is answered with when it is not carried out (5.6); ``code`` is in ``refusal``.
 
-    def __init__(self, refusal: RefusedError) -> None:
+    ``detail`` is for the log, where the fault is not the device's.
+    """
+
+    def __init__(self, refusal: RefusedError, detail: str | None = None) -> None:
         super().__init__(refusal.message)
         self.refusal = refusal
+        self.detail = detail
 
 
 class Describing(NamedTuple):
@@ -430,8 +432,7 @@ def _objects(call: Call, asked: Getting, file: File) -> tuple[Objects, Content]:
 
 def _fault(error: ObjectFaultError, asked: Getting) -> Refused:
     code, text = _CODES[error.fault]
-    _sparing.warning("stream %s cannot be read: %s; update the stream or put the object back", asked.stream_id, error)
-    return Refused(RefusedError(code, text, asked.question.token))
+    return Refused(RefusedError(code, text, asked.question.token), str(error))
 
 
 _CODES = {
