@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
@@ -74,10 +75,9 @@ class Dispatch:
         except (UnreadableError, WireError) as error:
             self._count(asked, call, error)
             return _settled(self._refused(asked, call.now, payload, None, error))
-        connection = None if origin is None else origin.connection
-        if demand.weight and origin is not None and connection is not None:
-            connection.count_in(0, demand.weight, 0)
-            return self._in_order.follow(who, lambda: self._send_much(origin, call, asked, payload, demand))
+        if demand.weight and origin is not None and origin.connection is not None:
+            origin.connection.count_in(0, demand.weight, 0)
+            return self._in_order.follow(who, partial(self._send_much, origin, call, asked, payload, demand))
         return self._run(who, call, asked, payload, demand)
 
     def failed(self, asked: Asked, payload: bytes, error: BaseException) -> Reply:
@@ -101,7 +101,7 @@ class Dispatch:
     def _run(self, who: Requester, call: Call, asked: Asked, payload: bytes, demand: Demand) -> asyncio.Future[Reply]:
         handler = demand.handler
         if not isinstance(handler, _AT_ONCE):
-            return self._in_order.follow(who, lambda: self._carry_out(call, asked, payload, demand))
+            return self._in_order.follow(who, partial(self._carry_out, call, asked, payload, demand))
         # What a device does leaves no entry in the audit log, which spares its requests a detour.
         run = handler.run if call.origin.device else self._recorded(handler)
         first = (who.scope_id, asked.labels["thingName"]) if asked.family.together else None
