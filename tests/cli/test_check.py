@@ -15,9 +15,10 @@ import pytest
 from tests.conftest import NOW
 from tests.servers import options, started
 from tests.store.rows import Rows, template
-from tidegate import cli, server
+from tidegate import cli
 from tidegate.clock import SequentialIds
 from tidegate.core.lifecycle import ExecutionStatus
+from tidegate.server import directory
 from tidegate.store import jobs, templates
 from tidegate.store.database import StoreError, StoreUnavailable, transact
 from tidegate.store.postgres import PostgresDatabase
@@ -163,4 +164,4 @@ def test_a_disk_that_ends_while_the_schema_is_made(tmp_path: Path) -> None:
 def test_a_damaged_node_file(tmp_path: Path, content: str) -> None:
     (tmp_path / "node").write_text(content)
     with pytest.raises(StoreError, match="Remove it and start again"):
-        server._node(tmp_path, SequentialIds())
+        directory.node(tmp_path, SequentialIds())
