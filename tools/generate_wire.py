@@ -79,7 +79,11 @@ COMMANDS = """
 CreateCommand GetCommand ListCommands UpdateCommand DeleteCommand
 GetCommandExecution ListCommandExecutions DeleteCommandExecution
 """.split()
-CREDENTIALS = "CreateRoleAlias DescribeRoleAlias UpdateRoleAlias DeleteRoleAlias ListRoleAliases".split()
+CREDENTIALS = """
+CreateRoleAlias DescribeRoleAlias UpdateRoleAlias DeleteRoleAlias ListRoleAliases
+CreateAuthorizer DescribeAuthorizer UpdateAuthorizer DeleteAuthorizer ListAuthorizers
+SetDefaultAuthorizer DescribeDefaultAuthorizer ClearDefaultAuthorizer TestInvokeAuthorizer
+""".split()
 DEVICE_JOBS = "GetPendingJobExecutions StartNextPendingJobExecution DescribeJobExecution UpdateJobExecution".split()
 DEVICE_COMMANDS = ["StartCommandExecution"]
 DEVICE_DATA = """

@@ -30,7 +30,7 @@ from paho.mqtt.properties import Properties as PahoProperties
 from tests.mqtt.rig import SCOPE, Someone
 from tidegate import clock
 from tidegate.devices.observer import Connectivity, Observer
-from tidegate.devices.plane import Publisher, Reply, Signer
+from tidegate.devices.plane import Publisher, Reply, Shown, Signer
 from tidegate.devices.route import NOWHERE, Asked, MisaddressedError
 from tidegate.devices.server import Server
 from tidegate.mqtt import codec
@@ -129,10 +129,9 @@ class FakePlane:
     async def identify_signer(self, signer: Signer, client_id: str, peer: str) -> Identity | None:
         return Someone(scope=signer.scope, principal=signer.principal)
 
-    async def authenticate(
-        self, username: str | None, password: bytes | None, client_id: str, server_name: str | None, peer: str
-    ) -> Identity | None:
-        return Someone() if (username, password) == ("user?x-amz-customauthorizer-name=a", b"right") else None
+    async def authenticate(self, shown: Shown, client_id: str, known: Identity | None) -> Identity | None:
+        right = ("user?x-amz-customauthorizer-name=a", b"right")
+        return Someone() if (shown.username, shown.password) == right else None
 
     def request(
         self, identity: Identity, claim: Claim, message: Message, origin: Session | None, publisher: Publisher

@@ -66,6 +66,7 @@ NEVER = {
     },
     ("DeleteThing", "ResourceNotFoundException"): "AWS's text: what does not exist is deleted",
     ("DeleteOTAUpdate", "VersionConflictException"): "a job that has not ended is InvalidRequestException (reach 11)",
+    ("DeleteRoleAlias", "DeleteConflictException"): "nothing holds a role alias",
     ("DetachPolicy", "LimitExceededException"): "detaching has no limit",
     ("DisassociateSbomFromPackageVersion", "ConflictException"): "nothing stands in its way",
     ("GetCardinality", "IndexNotReadyException"): "the index is never behind",
@@ -83,6 +84,7 @@ NEVER = {
     ("ListPolicyPrincipals", "ResourceNotFoundException"): "seen on AWS: an unknown policy has no principals",
     ("ListTargetsForPolicy", "LimitExceededException"): "listing has no limit",
     ("TestAuthorization", "LimitExceededException"): "reading has no limit",
+    ("UpdateAuthorizer", "LimitExceededException"): "it makes none",
     ("UpdatePackage", "ConflictException"): "what is updated exists, and has no version of its own",
     ("UpdatePackageConfiguration", "ConflictException"): "there is one, and it has no version of its own",
 }

@@ -36,6 +36,7 @@ ALPHABETS = {
     r"[\p{Graph}\x20]*": 'aZ ~!\\"',
     r"[\p{Upper}\p{Digit}_]+": string.ascii_uppercase + "0_",
     r"[\s\S]*": "a\n\t\u200dé",
+    r"[a-zA-Z0-9]+": ALPHANUMERIC,
     r"[\w=,@-]+": ALPHANUMERIC + "=,@-_",
     r"[\w+=,.@-]+": ALPHANUMERIC + "+=,.@-_",
     r"[^\p{C}]+": 'aé ß漢😀"\\',

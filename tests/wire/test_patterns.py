@@ -46,6 +46,7 @@ EXAMPLES: dict[str, tuple[list[str], list[str]]] = {
             "\u0378",
         ],
     ),
+    r"[a-zA-Z0-9]+": (["aZ9"], [*NAME_TRAPS, "a_b", "a-b", "a.b"]),
     r"[\w=,@-]+": (["a_=,@-9"], [*NAME_TRAPS, "a.b", "a+b", "a:b"]),
     r"[a-zA-Z0-9-_.]+": (["a-b_c.d", "-", "."], [*NAME_TRAPS, "a:b", "a,b", "$default"]),
     r"[a-zA-Z0-9:$.]+": (["a:$.1"], ["", "a_b", "a-b", "a\n"]),

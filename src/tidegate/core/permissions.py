@@ -39,7 +39,7 @@ _NAMED_TYPE, _NAMED_PACKAGE = "thingtype/{thing_type_name}", "package/{package_n
 _VERSION, _POLICY = "package/{package_name}/version/{version_name}", "policy/{policy_name}"
 _PROVISIONING = "provisioningtemplate/{template_name}"
 _COMMAND = "command/{command_id}"
-_ALIAS = "rolealias/{role_alias}"
+_ALIAS, _AUTHORIZER = "rolealias/{role_alias}", "authorizer/{authorizer_name}"
 _CERTIFICATE, _AUTHORITY, _INDEX = "cert:{certificate_id}", "cacert:{certificate_id}", "index:{index_name}"
 
 _CONTROL: Final[dict[str, tuple[str, ...]]] = {
@@ -167,6 +167,16 @@ _CONTROL: Final[dict[str, tuple[str, ...]]] = {
     "UpdateRoleAlias": (_ALIAS,),
     "DeleteRoleAlias": (_ALIAS,),
     "ListRoleAliases": (),
+    # Custom authorizers (device reference 2.10)
+    "CreateAuthorizer": (_AUTHORIZER,),
+    "DescribeAuthorizer": (_AUTHORIZER,),
+    "UpdateAuthorizer": (_AUTHORIZER,),
+    "DeleteAuthorizer": (_AUTHORIZER,),
+    "ListAuthorizers": (),
+    "SetDefaultAuthorizer": (_AUTHORIZER,),
+    "DescribeDefaultAuthorizer": (),
+    "ClearDefaultAuthorizer": (),
+    "TestInvokeAuthorizer": (_AUTHORIZER,),
     # Provisioning (reach reference 3.8, 3.9)
     "CreateProvisioningTemplate": (_PROVISIONING,),
     "DescribeProvisioningTemplate": (_PROVISIONING,),

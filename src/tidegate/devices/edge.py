@@ -14,14 +14,14 @@ from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any, Protocol, cast
 
-from tidegate.clock import Clock, Ids, Millis, monotonic
-from tidegate.devices.plane import Plane, Reply, Signer
+from tidegate.clock import Clock, Ids, Millis, monotonic, wall_now
+from tidegate.devices.plane import Plane, Reply, Shown, Signer
 from tidegate.devices.replies import Replies, fault, outcome
 from tidegate.faults import Unavailable
 from tidegate.mqtt.broker import Broker
 from tidegate.mqtt.codec import Reason
 from tidegate.mqtt.deadlines import Deadlines
-from tidegate.mqtt.identity import Identity, Scope
+from tidegate.mqtt.identity import Identity, Renewed, Scope
 from tidegate.mqtt.session import (
     Ask,
     Connection,
@@ -138,9 +138,11 @@ class Edge(Sliced):
         "_drains",
         "_framed",
         "_holding",
+        "_renewal",
         "_replies",
         "_revision",
         "_server",
+        "_shown",
         "_signer",
         "_stalled_at",
         "_turns",
@@ -172,6 +174,8 @@ class Edge(Sliced):
         self._framed = framed
         self._signer = signer
         self._custom = custom
+        self._shown: Shown | None = None  # what a custom authorizer judges, also later
+        self._renewal: asyncio.TimerHandle | None = None
         self._holding: Holding | None = None  # only while a CONNECT arrives in pieces
         self.peer = ""  # the client's address
         self.last_second = 0.0
@@ -244,6 +248,7 @@ class Edge(Sliced):
         self._server.gone(self)
 
     def _lost(self) -> None:
+        self._forget_renewal()
         connection, now = self.connection, self._server.clock.now()
         self._until = monotonic() + _TURN_S
         while connection.stopped and not connection.broken:  # it is not paid any more, but what has arrived counts
@@ -486,8 +491,9 @@ class Edge(Sliced):
             return partial(plane.identify_signer, self._signer, connection.client_id, self.peer)
         certificate, server_name = self._tls_facts()
         if self._custom:
-            shown = connection.username, connection.password
-            return partial(plane.authenticate, *shown, connection.client_id, server_name, self.peer)
+            if self._shown is None:
+                self._shown = Shown(connection.username, connection.password, server_name, self.peer)
+            return partial(plane.authenticate, self._shown, connection.client_id, connection.identity)
         return partial(plane.identify, certificate, connection.client_id, server_name, self.peer)
 
     def doubt(self, *, later: bool) -> Ask | None:
@@ -520,6 +526,7 @@ class Edge(Sliced):
         effects = server.broker.admit(connection, identity, now)
         if connection.session is not None:
             server.deadlines.lasts_until(self, identity.ends_at)
+            self._renew(identity)
             server.connected(connection, self.peer)
         self._carry_out(effects, now)
         if self.ticket is not None:
@@ -531,6 +538,18 @@ class Edge(Sliced):
         self.release(_IDENTIFYING)
         self._limit()
         server.rescheduled(self)
+
+    def _renew(self, identity: Identity) -> None:
+        """Ask again who this is when its identity is to be renewed."""
+        self._forget_renewal()
+        if isinstance(identity, Renewed) and self.transport is not None:
+            left = max(0, identity.refresh_at - wall_now()) / 1000
+            self._renewal = self._server.loop.call_later(left, self.refresh)
+
+    def _forget_renewal(self) -> None:
+        if self._renewal is not None:
+            self._renewal.cancel()
+            self._renewal = None
 
     def _report_unidentified(self) -> None:
         certificate, server_name = self._tls_facts()
@@ -556,6 +575,7 @@ class Edge(Sliced):
             server.end(connection, Ending.AUTH_ERROR, Reason.NOT_AUTHORIZED, "it may not connect any more")
         else:
             server.deadlines.lasts_until(self, identity.ends_at)
+            self._renew(identity)
             server.broker.reconsider(connection, server.clock.now())
             self.release(_IDENTIFYING)
             self._go_on()

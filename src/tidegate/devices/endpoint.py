@@ -10,17 +10,19 @@ import hashlib
 from collections.abc import Callable
 from functools import partial
 
-from tidegate.clock import Millis, wall_now
+from tidegate.clock import wall_now
 from tidegate.devices import dispatch
 from tidegate.devices.broker_call import BrokerCall
 from tidegate.devices.connectivity import Recorder
+from tidegate.devices.custom import Authenticate
 from tidegate.devices.dispatch import Dispatch
 from tidegate.devices.event_publisher import EventPublisher
+from tidegate.devices.identities import DeviceIdentity
 from tidegate.devices.journal import Written
 from tidegate.devices.notices import Notices
 from tidegate.devices.observer import Connectivity, Observer
 from tidegate.devices.other_servers import OtherServers
-from tidegate.devices.plane import Publisher, Reply, Signer
+from tidegate.devices.plane import Publisher, Reply, Shown, Signer
 from tidegate.devices.registration import Registration
 from tidegate.devices.route import Asked
 from tidegate.devices.server import Server
@@ -40,48 +42,6 @@ from tidegate.wire import iot_data
 _CHANGES: dict[type, tuple[str, str]] = {iot_data.PublishRequest: ("iot-data", "Publish")}
 
 
-class DeviceIdentity:
-    """The holder of an ACTIVE certificate on one connection; permissions are in memory until they change."""
-
-    __slots__ = (
-        "__weakref__",
-        "_bound",
-        "_connecting",
-        "ends_at",
-        "enrichment",
-        "exclusive_thing",
-        "principal",
-        "scope",
-        "scope_id",
-    )
-    origin: Origin | None = None
-
-    def __init__(self, device: identity.Device, peer: str, now: Callable[[], Millis], *, ends: bool = True) -> None:
-        """``ends``: whether it ends with the certificate's validity."""
-        # Few policies look at how a client connects; no other connection has to carry what they look at.
-        self._connecting = (device, peer, now) if device.judges_connect else None
-        self.principal = device.certificate_id
-        self.scope: Scope = (device.account, device.region)
-        self.scope_id = device.scope
-        self.ends_at = device.not_after if ends else None
-        thing = device.thing
-        self.exclusive_thing = thing.name if thing is not None and thing.exclusive else None
-        self.enrichment = device.enrichment
-        self._bound = device.bind(device.client_id, peer, now)
-
-    def connects(self, client_id: str, *, persistent: bool, will_topic: str | None) -> bool:
-        bound = self._bound
-        if self._connecting is not None:
-            device, peer, now = self._connecting
-            extra = identity.of_connect(persistent=persistent, will_topic=will_topic)
-            bound = device.bind(client_id, peer, now, extra)
-            self._connecting = None
-        return bound.allows("iot:Connect", f"client/{client_id}")
-
-    def allows(self, action: str, resource: str, client_id: str) -> bool:
-        return self._bound.allows(action, resource)
-
-
 _IDENTITIES = (DeviceIdentity, SignerIdentity)
 
 
@@ -91,6 +51,7 @@ class Devices:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._authorise = by_policies(service)
+        self._authorizers = Authenticate(service)
         self._dispatch = Dispatch(service)
         self.outcomes = self._dispatch.outcomes
 
@@ -122,10 +83,8 @@ class Devices:
         origin = Origin(edge="mqtt", source=peer, access_key_id=signer.key_id or "")
         return SignerIdentity(signer, call.scope, grant, origin)
 
-    async def authenticate(
-        self, username: str | None, password: bytes | None, client_id: str, server_name: str | None, peer: str
-    ) -> Identity | None:
-        return None  # there are no authorizers
+    async def authenticate(self, shown: Shown, client_id: str, known: Identity | None) -> Identity | None:
+        return await self._authorizers.authenticate(shown, client_id, known)
 
     def request(
         self, identity: Identity, claim: Claim, message: Message, origin: Session | None, publisher: Publisher

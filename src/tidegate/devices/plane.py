@@ -42,6 +42,15 @@ class Signer(msgspec.Struct, frozen=True):
     tls: bool = False
 
 
+class Shown(msgspec.Struct, frozen=True):
+    """What a client shows in place of a certificate."""
+
+    username: str | None
+    password: bytes | None
+    server_name: str | None
+    peer: str
+
+
 class Plane(Protocol):
     """The service as the endpoint sees it."""
 
@@ -59,10 +68,11 @@ class Plane(Protocol):
         """The same for a client that came through a signed WebSocket handshake."""
         ...
 
-    async def authenticate(
-        self, username: str | None, password: bytes | None, client_id: str, server_name: str | None, peer: str
-    ) -> Identity | None:
-        """The same for a client that a custom authorizer is to judge (device reference 2.10)."""
+    async def authenticate(self, shown: Shown, client_id: str, known: Identity | None) -> Identity | None:
+        """The same for a client that a custom authorizer is to judge (device reference 2.10).
+
+        ``known`` is who it was when it was asked before, on this connection.
+        """
         ...
 
     def request(

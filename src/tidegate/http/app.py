@@ -22,6 +22,7 @@ from tidegate.net.http1.messages import Answer, Request
 from tidegate.ops import lists
 from tidegate.ops.call import Origin
 from tidegate.ops.handler import Handler
+from tidegate.runtime.authorizers import Authorizers
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.service import BrokerCall, Service
 from tidegate.sparing import Sparing
@@ -68,6 +69,7 @@ class App:
         self._ceilings = service.settings.limits.ceilings()
         self._keys = callers.Keys(service)
         self._provider = credentials.Provider(service)
+        self._authorizers = Authorizers(service)
         self._sparing = Sparing(log)
 
     async def respond(self, request: Request) -> Answer:
@@ -147,6 +149,9 @@ class App:
     async def _authenticate(self, request: Request) -> tuple[Caller, Planes, devices.Allows | None]:
         """The caller, the planes its request is for, and what its policies say if it came with a certificate."""
         peer, host = request.peer, request.header(b"host")
+        if peer.device and peer.certificate is None and (given := devices.shown(request)) is not None:
+            caller, allows = await devices.judge_shown(self._service, self._authorizers, request, given)
+            return caller, planes.choose(device=True, host=host, service=None), allows
         if self._auth and peer.certificate is None:
             caller, signed = await callers.signed(self._keys, self._service.settings.account, request)
             return caller, planes.choose(device=peer.device, host=host, service=signed.service), None

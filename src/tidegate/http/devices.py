@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from tidegate.clock import wall_now
+from tidegate.core import authorizers
 from tidegate.http.callers import Caller
 from tidegate.net.http1.messages import Request
 from tidegate.ops import identity
 from tidegate.ops.identity import Bound
 from tidegate.pki.certificates import certificate_id
 from tidegate.runtime import holders
+from tidegate.runtime.authorizers import Authorizers
 from tidegate.runtime.service import Service
 from tidegate.wire.errors import WireError
 from tidegate.wire.iot_data import ForbiddenException, SendDirectMessageRequest
@@ -55,6 +57,52 @@ async def judge(service: Service, request: Request, der: bytes) -> tuple[Caller,
 
     principal = f"arn:{partition}:iot:{device.region}:{device.account}:cert/{known_as}"
     return Caller(device.account, device.region, principal), allows
+
+
+def shown(request: Request) -> authorizers.Shown | None:
+    """What a request shows to a custom authorizer, in its headers or its query; None if it names none.
+
+    Header names are lower case here; the parameters have the token's key in the query's spelling, too.
+    """
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
+    query = request.query_string.decode("latin-1")
+    parameters = {**headers, **authorizers.of_query(query)}
+    if authorizers.NAME not in parameters and authorizers.SIGNATURE not in parameters:
+        return None
+    host = headers.get("host", "").partition(":")[0]
+    return authorizers.Shown(parameters=parameters, server_name=host or None, headers=headers, query=query)
+
+
+async def judge_shown(
+    service: Service, asking: Authorizers, request: Request, given: authorizers.Shown
+) -> tuple[Caller, Allows]:
+    """The caller that a custom authorizer lets in, and its permissions (device reference 2.10).
+
+    Raises:
+        ForbiddenException: it is not let in.
+        StoreError: the store cannot be read.
+    """
+    admitted = await asking.admit(given, request.peer.address)
+    if admitted is None:
+        raise forbidden()
+    device = identity.Device(
+        scope=admitted.scope,
+        account=admitted.account,
+        region=admitted.region,
+        partition=service.settings.partition,
+        certificate_id=admitted.verdict.principal,
+        server_name=given.server_name,
+        client_id=None,
+        variables={},
+        things=(),
+        policies=admitted.verdict.policies,
+    )
+    bound = device.bind(None, request.peer.address, service.clock.now)
+
+    def allows(operation: Operation, labels: Mapping[str, str], request: object) -> bool:
+        return _allows(bound, operation, labels, request)
+
+    return Caller(admitted.account, admitted.region, admitted.verdict.principal), allows
 
 
 def _allows(bound: Bound, operation: Operation, labels: Mapping[str, str], request: object) -> bool:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from tidegate.clock import Millis
 
 Scope = tuple[str, str]
 """(account, region). Sessions, publishes and subscriptions of different scopes never meet."""
+
+
+@runtime_checkable
+class Renewed(Protocol):
+    """An identity that is asked for again at an instant, epoch ms of the wall clock."""
+
+    refresh_at: Millis
 
 
 class Identity(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tidegate.ops import (
     authorization,
+    authorizers,
     billing_groups,
     ca_certificates,
     certificates,
@@ -53,6 +54,7 @@ TAGGABLE = {
     **ca_certificates.TAGGABLE,
     **packages.TAGGABLE,
     **role_aliases.TAGGABLE,
+    **authorizers.TAGGABLE,
     **provisioning_templates.TAGGABLE,
     **streams.TAGGABLE,
     **ota_updates.TAGGABLE,
@@ -95,6 +97,7 @@ HANDLERS: Handlers = {
     **connections.HANDLERS,
     **role_aliases.HANDLERS,
     **connectivity.HANDLERS,
+    **authorizers.HANDLERS,
     **tags.handlers(TAGGABLE),
     **endpoints.HANDLERS,
     **events.HANDLERS,

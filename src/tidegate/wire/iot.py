@@ -22,6 +22,10 @@ AggregationField = Annotated[str, Text(min=1)]
 AttributeName = Annotated[str, Text(max=128, pattern="[a-zA-Z0-9_.,@/:#-]+")]
 AttributeValue = Annotated[str, Text(max=800, pattern=r"[a-zA-Z0-9_.,@/:#=\[\]-]*")]
 AuthDecision = Annotated[str, Text(enum=("ALLOWED", "EXPLICIT_DENY", "IMPLICIT_DENY"))]
+AuthorizerArn = Annotated[str, Text(max=2048)]
+AuthorizerFunctionArn = Annotated[str, Text(max=2048, pattern=r"[\s\S]*")]
+AuthorizerName = Annotated[str, Text(min=1, max=128, pattern=r"[\w=,@-]+")]
+AuthorizerStatus = Annotated[str, Text(enum=("ACTIVE", "INACTIVE"))]
 AutoRegistrationStatus = Annotated[str, Text(enum=("ENABLE", "DISABLE"))]
 AwsAccountId = Annotated[str, Text(min=12, max=12, pattern="[0-9]+")]
 AwsJobAbortCriteriaAbortAction = Annotated[str, Text(enum=("CANCEL",))]
@@ -75,6 +79,9 @@ FieldType = Annotated[str, Text(enum=("Number", "String", "Boolean"))]
 FileId = Annotated[Integer, Number(min=0, max=255)]
 FileType = Annotated[Integer, Number(min=0, max=255)]
 FleetIndexingApi = Annotated[str, Text(enum=("GET_THING_CONNECTIVITY_DATA",))]
+HttpHeaderName = Annotated[str, Text(min=1, max=8192, pattern=r"[\s\S]*")]
+HttpHeaderValue = Annotated[str, Text(min=1, max=8192, pattern=r"[\s\S]*")]
+HttpQueryString = Annotated[str, Text(min=1, max=4096, pattern=r"[\s\S]*")]
 IncrementFactor = Annotated[Decimal, Number(min=Decimal("1.1"), max=5)]
 IndexName = Annotated[str, Text(min=1, max=128, pattern="[a-zA-Z0-9:_-]+")]
 IndexStatus = Annotated[str, Text(enum=("ACTIVE", "BUILDING", "REBUILDING"))]
@@ -88,6 +95,8 @@ JobId = Annotated[str, Text(min=1, max=64, pattern="[a-zA-Z0-9_-]+")]
 JobStatus = Annotated[str, Text(enum=("IN_PROGRESS", "CANCELED", "COMPLETED", "DELETION_IN_PROGRESS", "SCHEDULED"))]
 JobTemplateArn = Annotated[str, Text(min=1, max=1600, pattern="^arn:[!-~]+$")]
 JobTemplateId = Annotated[str, Text(min=1, max=64, pattern="[a-zA-Z0-9_-]+")]
+KeyName = Annotated[str, Text(min=1, max=128, pattern="[a-zA-Z0-9:_-]+")]
+KeyValue = Annotated[str, Text(max=5120, pattern=r"[\s\S]*")]
 LaserMaxResults = Annotated[Integer, Number(min=1, max=250)]
 ManagedJobTemplateName = Annotated[str, Text(min=1, max=64)]
 ManagedTemplateVersion = Annotated[str, Text(pattern="^[1-9]+.[0-9]+")]
@@ -99,6 +108,8 @@ MaximumPerMinute = Annotated[Integer, Number(min=1, max=1000)]
 Message = Annotated[str, Text(max=128, pattern=r"[\s\S]*")]
 MimeType = Annotated[str, Text(min=1)]
 MinimumNumberOfExecutedThings = Annotated[Integer, Number(min=1)]
+MqttClientId = Annotated[str, Text(min=1, max=65535, pattern=r"[\s\S]*")]
+MqttUsername = Annotated[str, Text(min=1, max=65535, pattern=r"[\s\S]*")]
 NamedShadowIndexingMode = Annotated[str, Text(enum=("OFF", "ON"))]
 NamespaceId = Annotated[str, Text(pattern="[a-zA-Z0-9_-]+", max=64)]
 NumberOfRetries = Annotated[Integer, Number(min=0, max=10, quota="retries_per_execution")]
@@ -122,6 +133,7 @@ Percent = Annotated[Decimal, Number(min=0, max=100)]
 PolicyDocument = Annotated[str, Text(min=0, max=404600, pattern=r"[\s\S]*")]
 PolicyName = Annotated[str, Text(min=1, max=128, pattern=r"[\w+=,.@-]+")]
 PolicyVersionId = Annotated[str, Text(pattern="[0-9]+")]
+PrincipalId = Annotated[str, Text(min=1, max=128, pattern="[a-zA-Z0-9]+")]
 PrivateKey = Annotated[str, Text(min=1)]
 Protocol = Annotated[str, Text(enum=("MQTT", "HTTP"))]
 PublicKey = Annotated[str, Text(min=1)]
@@ -145,6 +157,7 @@ SbomValidationErrorCode = Annotated[str, Text(enum=("INCOMPATIBLE_FORMAT", "FILE
 SbomValidationResult = Annotated[str, Text(enum=("FAILED", "SUCCEEDED"))]
 SbomValidationStatus = Annotated[str, Text(enum=("IN_PROGRESS", "FAILED", "SUCCEEDED"))]
 SearchQueryMaxResults = Annotated[Integer, Number(min=1, max=500)]
+ServerName = Annotated[str, Text(min=1, max=253, pattern=r"[\s\S]*")]
 ShadowName = Annotated[str, Text(min=1, max=64, pattern="[$a-zA-Z0-9:_-]+")]
 SortOrder = Annotated[str, Text(enum=("ASCENDING", "DESCENDING"))]
 StatusReasonCode = Annotated[str, Text(max=64, pattern="[A-Z0-9_-]+")]
@@ -174,6 +187,9 @@ ThingName = Annotated[str, Text(min=1, max=128, pattern="[a-zA-Z0-9:_-]+")]
 ThingPrincipalType = Annotated[str, Text(enum=("EXCLUSIVE_THING", "NON_EXCLUSIVE_THING"))]
 ThingTypeDescription = Annotated[str, Text(max=2028, pattern=r"[\p{Graph}\x20]*")]
 ThingTypeName = Annotated[str, Text(min=1, max=128, pattern="[a-zA-Z0-9:_-]+")]
+Token = Annotated[str, Text(min=1, max=6144, pattern=r"[\s\S]*")]
+TokenKeyName = Annotated[str, Text(min=1, max=128, pattern="[a-zA-Z0-9_-]+")]
+TokenSignature = Annotated[str, Text(min=1, max=2560, pattern="[A-Za-z0-9+/]+={0,2}")]
 UnsignedLongParameterValue = Annotated[str, Text(min=1, max=20, pattern="^[0-9]*$")]
 UserPropertyKeyName = Annotated[str, Text(max=128, pattern="[a-zA-Z0-9:$.]+")]
 Value = Annotated[str, Text(min=0, max=4096, pattern=r"[\s\S]*")]
@@ -289,6 +305,24 @@ class AuthResult(Shape):
     denied: Denied | None = None
     auth_decision: AuthDecision | None = None
     missing_context_values: list[str] | None = None
+
+
+class AuthorizerDescription(Shape):
+    authorizer_name: AuthorizerName | None = None
+    authorizer_arn: AuthorizerArn | None = None
+    authorizer_function_arn: AuthorizerFunctionArn | None = None
+    token_key_name: TokenKeyName | None = None
+    token_signing_public_keys: dict[KeyName, KeyValue] | None = None
+    status: AuthorizerStatus | None = None
+    creation_date: float | None = None
+    last_modified_date: float | None = None
+    signing_disabled: bool | None = None
+    enable_caching_for_http: bool | None = None
+
+
+class AuthorizerSummary(Shape):
+    authorizer_name: AuthorizerName | None = None
+    authorizer_arn: AuthorizerArn | None = None
 
 
 class AwsJobAbortConfig(Shape):
@@ -426,6 +460,14 @@ class CertificateValidity(Shape):
     not_after: float | None = None
 
 
+class ClearDefaultAuthorizerRequest(Shape):
+    pass
+
+
+class ClearDefaultAuthorizerResponse(Shape):
+    pass
+
+
 class CodeSigning(Shape):
     aws_signer_job_id: str | None = None
     start_signing_job_parameter: StartSigningJobParameter | None = None
@@ -522,6 +564,23 @@ class Configuration(Shape):
 
 class ConnectivityFilter(Shape):
     include_socket_information: list[FleetIndexingApi] | None = None
+
+
+class CreateAuthorizerRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("authorizer_name", "authorizer_function_arn")
+    authorizer_name: Required[AuthorizerName] = MISSING
+    authorizer_function_arn: Required[AuthorizerFunctionArn] = MISSING
+    token_key_name: TokenKeyName | None = None
+    token_signing_public_keys: dict[KeyName, KeyValue] | None = None
+    status: AuthorizerStatus | None = None
+    tags: list[Tag] | None = None
+    signing_disabled: bool | None = None
+    enable_caching_for_http: bool | None = None
+
+
+class CreateAuthorizerResponse(Shape):
+    authorizer_name: AuthorizerName | None = None
+    authorizer_arn: AuthorizerArn | None = None
 
 
 class CreateBillingGroupRequest(Shape):
@@ -857,6 +916,15 @@ class CustomCodeSigning(Shape):
     signature_algorithm: str | None = None
 
 
+class DeleteAuthorizerRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("authorizer_name",)
+    authorizer_name: Required[AuthorizerName] = MISSING
+
+
+class DeleteAuthorizerResponse(Shape):
+    pass
+
+
 class DeleteBillingGroupRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("billing_group_name",)
     billing_group_name: Required[BillingGroupName] = MISSING
@@ -1064,6 +1132,15 @@ class DeprecateThingTypeResponse(Shape):
     pass
 
 
+class DescribeAuthorizerRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("authorizer_name",)
+    authorizer_name: Required[AuthorizerName] = MISSING
+
+
+class DescribeAuthorizerResponse(Shape):
+    authorizer_description: AuthorizerDescription | None = None
+
+
 class DescribeBillingGroupRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("billing_group_name",)
     billing_group_name: Required[BillingGroupName] = MISSING
@@ -1095,6 +1172,14 @@ class DescribeCertificateRequest(Shape):
 
 class DescribeCertificateResponse(Shape):
     certificate_description: CertificateDescription | None = None
+
+
+class DescribeDefaultAuthorizerRequest(Shape):
+    pass
+
+
+class DescribeDefaultAuthorizerResponse(Shape):
+    authorizer_description: AuthorizerDescription | None = None
 
 
 class DescribeEndpointRequest(Shape):
@@ -1609,6 +1694,11 @@ class GroupNameAndArn(Shape):
     group_arn: str | None = None
 
 
+class HttpContext(Shape):
+    headers: dict[HttpHeaderName, HttpHeaderValue] | None = None
+    query_string: HttpQueryString | None = None
+
+
 class ImplicitDeny(Shape):
     policies: list[Policy] | None = None
 
@@ -1740,6 +1830,18 @@ class ListAttachedPoliciesRequest(Shape):
 
 class ListAttachedPoliciesResponse(Shape):
     policies: list[Policy] | None = None
+    next_marker: Marker | None = None
+
+
+class ListAuthorizersRequest(Shape):
+    page_size: PageSize | None = None
+    marker: Marker | None = None
+    ascending_order: bool | None = None
+    status: AuthorizerStatus | None = None
+
+
+class ListAuthorizersResponse(Shape):
+    authorizers: list[AuthorizerSummary] | None = None
     next_marker: Marker | None = None
 
 
@@ -2198,6 +2300,12 @@ class Mqtt5Configuration(Shape):
     propagating_attributes: list[PropagatingAttribute] | None = None
 
 
+class MqttContext(Shape):
+    username: MqttUsername | None = None
+    password: bytes | None = None
+    client_id: MqttClientId | None = None
+
+
 class OTAUpdateFile(Shape):
     file_name: str | None = None
     file_type: FileType | None = None
@@ -2454,6 +2562,16 @@ class SearchIndexResponse(Shape):
     thing_groups: list[ThingGroupDocument] | None = None
 
 
+class SetDefaultAuthorizerRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("authorizer_name",)
+    authorizer_name: Required[AuthorizerName] = MISSING
+
+
+class SetDefaultAuthorizerResponse(Shape):
+    authorizer_name: AuthorizerName | None = None
+    authorizer_arn: AuthorizerArn | None = None
+
+
 class SetDefaultPolicyVersionRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("policy_name", "policy_version_id")
     policy_name: Required[PolicyName] = MISSING
@@ -2549,6 +2667,24 @@ class TestAuthorizationRequest(Shape):
 
 class TestAuthorizationResponse(Shape):
     auth_results: list[AuthResult] | None = None
+
+
+class TestInvokeAuthorizerRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("authorizer_name",)
+    authorizer_name: Required[AuthorizerName] = MISSING
+    token: Token | None = None
+    token_signature: TokenSignature | None = None
+    http_context: HttpContext | None = None
+    mqtt_context: MqttContext | None = None
+    tls_context: TlsContext | None = None
+
+
+class TestInvokeAuthorizerResponse(Shape):
+    is_authenticated: bool | None = None
+    principal_id: PrincipalId | None = None
+    policy_documents: list[PolicyDocument] | None = None
+    refresh_after_in_seconds: Integer | None = None
+    disconnect_after_in_seconds: Integer | None = None
 
 
 class ThingAttribute(Shape):
@@ -2651,6 +2787,10 @@ class TimeoutConfig(Shape):
     in_progress_timeout_in_minutes: Long | None = None
 
 
+class TlsContext(Shape):
+    server_name: ServerName | None = None
+
+
 class TransferData(Shape):
     transfer_message: Message | None = None
     reject_reason: Message | None = None
@@ -2667,6 +2807,21 @@ class UntagResourceRequest(Shape):
 
 class UntagResourceResponse(Shape):
     pass
+
+
+class UpdateAuthorizerRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("authorizer_name",)
+    authorizer_name: Required[AuthorizerName] = MISSING
+    authorizer_function_arn: AuthorizerFunctionArn | None = None
+    token_key_name: TokenKeyName | None = None
+    token_signing_public_keys: dict[KeyName, KeyValue] | None = None
+    status: AuthorizerStatus | None = None
+    enable_caching_for_http: bool | None = None
+
+
+class UpdateAuthorizerResponse(Shape):
+    authorizer_name: AuthorizerName | None = None
+    authorizer_arn: AuthorizerArn | None = None
 
 
 class UpdateBillingGroupRequest(Shape):
@@ -2971,6 +3126,12 @@ class InvalidQueryException(WireError):
 
 class InvalidRequestException(WireError):
     code = "InvalidRequestException"
+    http_status = 400
+    plane = "iot"
+
+
+class InvalidResponseException(WireError):
+    code = "InvalidResponseException"
     http_status = 400
     plane = "iot"
 
@@ -5649,6 +5810,148 @@ OPERATIONS: dict[str, Operation] = {
         errors=(
             InvalidRequestException, ThrottlingException, UnauthorizedException, ServiceUnavailableException,
             InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "CreateAuthorizer": Operation(
+        name="CreateAuthorizer",
+        plane="iot",
+        method="POST",
+        path="/authorizer/{authorizerName}",
+        request=CreateAuthorizerRequest,
+        response=CreateAuthorizerResponse,
+        outside=(
+            label("authorizer_name", "authorizerName"),
+        ),
+        has_body=True,
+        errors=(
+            ResourceAlreadyExistsException, InvalidRequestException, LimitExceededException, ThrottlingException,
+            UnauthorizedException, ServiceUnavailableException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DescribeAuthorizer": Operation(
+        name="DescribeAuthorizer",
+        plane="iot",
+        method="GET",
+        path="/authorizer/{authorizerName}",
+        request=DescribeAuthorizerRequest,
+        response=DescribeAuthorizerResponse,
+        outside=(
+            label("authorizer_name", "authorizerName"),
+        ),
+        errors=(
+            ResourceNotFoundException, InvalidRequestException, ThrottlingException, UnauthorizedException,
+            ServiceUnavailableException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "UpdateAuthorizer": Operation(
+        name="UpdateAuthorizer",
+        plane="iot",
+        method="PUT",
+        path="/authorizer/{authorizerName}",
+        request=UpdateAuthorizerRequest,
+        response=UpdateAuthorizerResponse,
+        outside=(
+            label("authorizer_name", "authorizerName"),
+        ),
+        has_body=True,
+        errors=(
+            ResourceNotFoundException, InvalidRequestException, LimitExceededException, ThrottlingException,
+            UnauthorizedException, ServiceUnavailableException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DeleteAuthorizer": Operation(
+        name="DeleteAuthorizer",
+        plane="iot",
+        method="DELETE",
+        path="/authorizer/{authorizerName}",
+        request=DeleteAuthorizerRequest,
+        response=DeleteAuthorizerResponse,
+        outside=(
+            label("authorizer_name", "authorizerName"),
+        ),
+        errors=(
+            DeleteConflictException, ResourceNotFoundException, InvalidRequestException, ThrottlingException,
+            UnauthorizedException, ServiceUnavailableException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "ListAuthorizers": Operation(
+        name="ListAuthorizers",
+        plane="iot",
+        method="GET",
+        path="/authorizers/",
+        request=ListAuthorizersRequest,
+        response=ListAuthorizersResponse,
+        outside=(
+            query("page_size", "pageSize", "int"),
+            query("marker", "marker"),
+            query("ascending_order", "isAscendingOrder", "bool"),
+            query("status", "status"),
+        ),
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, ServiceUnavailableException,
+            InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "SetDefaultAuthorizer": Operation(
+        name="SetDefaultAuthorizer",
+        plane="iot",
+        method="POST",
+        path="/default-authorizer",
+        request=SetDefaultAuthorizerRequest,
+        response=SetDefaultAuthorizerResponse,
+        has_body=True,
+        errors=(
+            ResourceNotFoundException, InvalidRequestException, ThrottlingException, UnauthorizedException,
+            ServiceUnavailableException, InternalFailureException, ResourceAlreadyExistsException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DescribeDefaultAuthorizer": Operation(
+        name="DescribeDefaultAuthorizer",
+        plane="iot",
+        method="GET",
+        path="/default-authorizer",
+        request=DescribeDefaultAuthorizerRequest,
+        response=DescribeDefaultAuthorizerResponse,
+        errors=(
+            ResourceNotFoundException, InvalidRequestException, ThrottlingException, UnauthorizedException,
+            ServiceUnavailableException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "ClearDefaultAuthorizer": Operation(
+        name="ClearDefaultAuthorizer",
+        plane="iot",
+        method="DELETE",
+        path="/default-authorizer",
+        request=ClearDefaultAuthorizerRequest,
+        response=ClearDefaultAuthorizerResponse,
+        errors=(
+            ResourceNotFoundException, InvalidRequestException, ThrottlingException, UnauthorizedException,
+            ServiceUnavailableException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "TestInvokeAuthorizer": Operation(
+        name="TestInvokeAuthorizer",
+        plane="iot",
+        method="POST",
+        path="/authorizer/{authorizerName}/test",
+        request=TestInvokeAuthorizerRequest,
+        response=TestInvokeAuthorizerResponse,
+        outside=(
+            label("authorizer_name", "authorizerName"),
+        ),
+        has_body=True,
+        errors=(
+            ResourceNotFoundException, InvalidRequestException, ThrottlingException, UnauthorizedException,
+            ServiceUnavailableException, InternalFailureException, InvalidResponseException,
         ),
         invalid=InvalidRequestException,
     ),

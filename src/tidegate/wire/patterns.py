@@ -32,6 +32,7 @@ TRANSLATIONS: dict[str, str] = {
     r"[\p{Graph}\x20]*": r"[\x20-\x7e]*",
     r"[\p{Upper}\p{Digit}_]+": r"[A-Z0-9_]+",
     r"[\s\S]*": r"[\s\S]*",
+    r"[a-zA-Z0-9]+": r"[a-zA-Z0-9]+",
     r"[\w=,@-]+": r"[A-Za-z0-9_=,@-]+",
     r"[\w+=,.@-]+": r"[A-Za-z0-9_+=,.@-]+",
     r"[a-zA-Z0-9-_.]+": r"[a-zA-Z0-9_.-]+",

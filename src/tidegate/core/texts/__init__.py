@@ -14,6 +14,7 @@ from __future__ import annotations
 from tidegate.core.texts import (
     access,
     authorization,
+    authorizers,
     billing_groups,
     ca_certificates,
     certificates,
@@ -41,6 +42,7 @@ from tidegate.core.texts import (
 __all__ = [
     "access",
     "authorization",
+    "authorizers",
     "billing_groups",
     "ca_certificates",
     "certificates",

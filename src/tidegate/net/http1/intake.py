@@ -27,6 +27,8 @@ ENOUGH: Final = 1
 """The reason for reading nothing: enough waits."""
 _TLS_BUFFER: Final = 256 * 1024
 """What uvloop has for each TLS connection that has sent much."""
+_SHOWN = b"x-amz-customauthorizer-"
+"""Headers by which a client without a certificate may be known."""
 
 
 class Rules(Protocol):
@@ -192,7 +194,7 @@ class Intake(Sliced):
     def _refuse_unsigned(self) -> None:
         """Have a request refused without its body that shows nothing by which its sender could be known."""
         claims = self._peer.certificate is not None or b"x-amz-" in self._url.lower()
-        if claims or any(name == b"authorization" for name, _ in self._headers):
+        if claims or any(name == b"authorization" or name.startswith(_SHOWN) for name, _ in self._headers):
             return
         self._body, self._size = [], 0
         self.on_message_complete()

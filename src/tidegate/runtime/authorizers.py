@@ -1,0 +1,105 @@
+"""Asks custom authorizers about clients (device reference 2.10): found in the store, asked outside any transaction."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import NamedTuple
+
+from tidegate.core import authorizers
+from tidegate.core.authorizers import InvalidAnswerError, Shown, Verdict
+from tidegate.net.hooks import HookFaultError
+from tidegate.ops import authorizers as operations
+from tidegate.runtime.service import Service
+from tidegate.sparing import Sparing
+from tidegate.store import authorizers as stored
+from tidegate.store.authorizers import ACTIVE, Authorizer
+from tidegate.store.database import Lane, Tx, in_lane
+
+log = logging.getLogger("tidegate.access")
+
+_ACCOUNT = re.compile(r"[0-9]{12}")
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
+
+
+class Admitted(NamedTuple):
+    """A client that an authorizer lets in, and by whom: ``version`` differs when the authorizer is not what it was."""
+
+    verdict: Verdict
+    scope: int
+    account: str
+    region: str
+    version: tuple[int, int]
+
+
+class _RefusedError(Exception):
+    """The authorizer's name and why a client is not let in."""
+
+
+class Authorizers:
+    """The authorizers of a server. Lives on its event loop."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._sparing = Sparing(log)
+
+    async def admit(self, shown: Shown, address: str) -> Admitted | None:
+        """What an authorizer says of a client; None if it is not let in, with a line in the log.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        try:
+            return await self._asked(shown)
+        except _RefusedError as refusal:
+            name, reason = refusal.args
+            self._service.refusals.count(address, f"a client of authorizer {name!a}", "CUSTOM_AUTHENTICATION_FAILED")
+            self._sparing.warning("a client at %s is not let in by authorizer %a: %s", address, name, reason)
+            return None
+
+    async def _asked(self, shown: Shown) -> Admitted:
+        service = self._service
+        account, region = self._meant(shown.server_name)
+        call = await service.call(account, region, "anonymous")
+        name = shown.parameters.get(authorizers.NAME)
+        known = await service.unit.read(in_lane(Lane.IDENTITY, lambda tx: _find(tx, call.scope, name)))
+        if known is None:
+            raise _RefusedError(name or "", "there is none" if name else "it names none, and there is no default")
+        judge = operations.judge(dict(service.settings.hooks), known, shown, service.ids.uuid())
+        if judge.question is None:
+            raise _RefusedError(known.name, str(judge.refusal))
+        question = judge.question
+        try:
+            answer = await service.hooks.call(question.hook, question.body, timeout_s=question.timeout_s)
+            verdict = authorizers.read(answer)
+        except (HookFaultError, InvalidAnswerError) as error:
+            raise _RefusedError(known.name, f"its answer is none: {error}") from None
+        if verdict is None:
+            raise _RefusedError(known.name, "it says no")
+        return Admitted(verdict, call.scope, account, region, (known.id, known.updated_at))
+
+    async def stands(self, admitted: Admitted) -> bool:
+        """Whether the authorizer that let a client in is what it was.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+
+        def look(tx: Tx) -> bool:
+            known = stored.by_id(tx, admitted.version[0])
+            return known is not None and known.status == ACTIVE and known.updated_at == admitted.version[1]
+
+        return await self._service.unit.read(in_lane(Lane.IDENTITY, look))
+
+    def _meant(self, server_name: str | None) -> tuple[str, str]:
+        """Account and region that a server name has among its labels; the server's own otherwise."""
+        labels = (server_name or "").lower().split(".")
+        own = self._service.settings
+        account = next((label for label in labels if _ACCOUNT.fullmatch(label)), own.account)
+        return account, next((label for label in labels if _REGION.fullmatch(label)), own.region)
+
+
+def _find(tx: Tx, scope: int, name: str | None) -> Authorizer | None:
+    if name is None:
+        return stored.default(tx, scope)
+    return stored.find(tx, scope, name) if name.isprintable() else None

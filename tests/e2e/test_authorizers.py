@@ -1,0 +1,343 @@
+"""Clients without a certificate, judged by a custom authorizer that a real HTTP service answers for.
+
+The device SDK's builders, paho and urllib over real TLS; the tokens are signed with a real key.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import http.server
+import json
+import queue
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import paho.mqtt.client as paho
+import pytest
+from awscrt import mqtt
+from awsiot import mqtt5_client_builder, mqtt_connection_builder
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from tests.e2e.fleet import PATIENCE, REGION
+from tests.operators import admitted
+from tests.servers import Started, options, started
+from tidegate.net import hooks
+
+ACCOUNT = "000000000000"
+FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:auth"
+SECRET = "a-secret-of-forty-characters-0123456789"
+KEY = rsa.generate_private_key(65537, 2048)
+
+
+def signed(token: str, key: rsa.RSAPrivateKey = KEY) -> str:
+    return base64.b64encode(key.sign(token.encode(), padding.PKCS1v15(), SHA256())).decode()
+
+
+class Service:
+    """The operator's service. ``answer(event)`` is what it says; ``events`` are what it was asked."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.allowed = ["iot:*", "iotjobsdata:*"]
+        self.answer: Callable[[dict[str, Any]], Any] = self.yes
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                assert self.headers["X-Tidegate-Signature"] == hooks.sign(b"shared", body)
+                outer.events.append(json.loads(body))
+                said = json.dumps(outer.answer(outer.events[-1])).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(said)))
+                self.end_headers()
+                self.wfile.write(said)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def yes(self, event: dict[str, Any]) -> Any:
+        statement = {"Effect": "Allow", "Action": self.allowed, "Resource": "*"}
+        return {
+            "isAuthenticated": event.get("token") == "right" or "mqtt" in event["protocolData"],
+            "principalId": "pump1",
+            "policyDocuments": [{"Version": "2012-10-17", "Statement": [statement]}],
+            "disconnectAfterInSeconds": 86_400,
+            "refreshAfterInSeconds": 300,
+        }
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_address[1]}/auth"
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    made = Service()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, service: Service
+) -> Iterator[Started]:
+    where = {FUNCTION: hooks.Hook(service.url, b"shared")}
+    wanted = options(tmp_path_factory.mktemp("authorizers"), auth=True, region=REGION, hooks=where)
+    if request.param == "postgres":
+        wanted = wanted._replace(store=request.getfixturevalue("new_postgres")("tidegate-authorizers"))
+    with started(wanted) as running:
+        admitted(running, "AKIA0000000000000000", SECRET, f"arn:aws:iam::{ACCOUNT}:user/owner")
+        iot = operator(running)
+        pem = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+        iot.create_authorizer(
+            authorizerName="signed",
+            authorizerFunctionArn=FUNCTION,
+            tokenKeyName="Token",
+            tokenSigningPublicKeys={"first": pem},
+            status="ACTIVE",
+        )
+        iot.create_authorizer(authorizerName="plain", authorizerFunctionArn=FUNCTION, signingDisabled=True)
+        iot.create_thing(thingName="pump")
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _fresh(service: Service) -> None:
+    service.events.clear()
+    service.answer, service.allowed = service.yes, ["iot:*", "iotjobsdata:*"]
+
+
+def operator(server: Started) -> Any:
+    return server.client(
+        "iot", region_name=REGION, aws_access_key_id="AKIA0000000000000000", aws_secret_access_key=SECRET
+    )
+
+
+def port(server: Started) -> int:
+    found = urlsplit(server.addresses.shared).port
+    assert found is not None
+    return found
+
+
+def built(server: Started, **how: Any) -> dict[str, Any]:
+    given = {
+        "endpoint": "localhost",
+        "port": port(server),
+        "ca_filepath": server.addresses.ca,
+        "auth_username": "anybody",
+        "auth_authorizer_name": "signed",
+        "auth_token_key_name": "Token",
+        "auth_token_value": "right",
+        "auth_authorizer_signature": signed("right"),
+        "auth_password": b"pw",
+    }
+    return {**given, **how}
+
+
+def test_the_sdk_for_mqtt_3(server: Started, service: Service) -> None:
+    connection = mqtt_connection_builder.direct_with_custom_authorizer(
+        **built(server), client_id="pump", clean_session=True
+    )
+    connection.port = port(server)  # the builder insists on 443
+    connection.connect().result(PATIENCE)
+    inbox: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    heard = lambda topic, payload, **_: inbox.put(payload)  # noqa: E731 - named as the SDK calls it
+    connection.subscribe("a/b", mqtt.QoS.AT_LEAST_ONCE, heard)[0].result(PATIENCE)
+    connection.publish("a/b", b"hello", mqtt.QoS.AT_LEAST_ONCE)[0].result(PATIENCE)
+    assert inbox.get(timeout=PATIENCE) == b"hello"
+    connection.disconnect().result(PATIENCE)
+    (event,) = service.events
+    assert (event["token"], event["signatureVerified"], event["protocols"]) == ("right", True, ["tls", "mqtt"])
+    told = event["protocolData"]["mqtt"]
+    assert (told["clientId"], base64.b64decode(told["password"])) == ("pump", b"pw")
+    assert told["username"].startswith("anybody?")
+
+
+def test_the_sdk_for_mqtt_5(server: Started) -> None:
+    up: queue.SimpleQueue[str] = queue.SimpleQueue()
+    client = mqtt5_client_builder.direct_with_custom_authorizer(
+        **built(server), client_id="pump", on_lifecycle_connection_success=lambda _: up.put("up")
+    )
+    client.start()
+    assert up.get(timeout=PATIENCE) == "up"
+    client.stop()
+
+
+class Client:
+    """paho with the ALPN name ``mqtt``."""
+
+    def __init__(self, server: Started, username: str, password: str = "pw", client_id: str = "pump") -> None:
+        context = ssl.create_default_context(cafile=server.addresses.ca)
+        context.set_alpn_protocols(["mqtt"])
+        self.came: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self.gone: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self.paho = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id, protocol=paho.MQTTv5)
+        self.paho.tls_set_context(context)
+        self.paho.username_pw_set(username, password)
+        self.paho.on_connect = lambda _c, _u, _f, reason, _p: self.came.put(reason.value)
+        self.paho.on_disconnect = lambda _c, _u, _f, reason, _p: self.gone.put(reason.value)
+        self.paho.connect("localhost", port(server))
+        self.paho.loop_start()
+        self.outcome = self.came.get(timeout=PATIENCE)
+
+    def stop(self) -> None:
+        self.paho.disconnect()
+        self.paho.loop_stop()
+
+
+BAD_USER = 134
+PLAIN = "u?x-amz-customauthorizer-name=plain"
+
+
+def test_the_policies_are_those_it_told(server: Started, service: Service) -> None:
+    service.allowed = ["iot:Publish"]
+    refused = Client(server, PLAIN)
+    assert refused.outcome == 135, "no iot:Connect"
+    refused.stop()
+
+
+@pytest.mark.parametrize(
+    "username",
+    [
+        "u",  # there is no default
+        "u?x-amz-customauthorizer-name=none",
+        "u?x-amz-customauthorizer-name=signed",
+        "u?x-amz-customauthorizer-name=signed&Token=right",
+        f"u?x-amz-customauthorizer-name=signed&Token=wrong&x-amz-customauthorizer-signature={signed('right')}",
+        "u?x-amz-customauthorizer-name=signed&Token=right&x-amz-customauthorizer-signature=AAAA",
+    ],
+)
+def test_without_a_signature_that_holds_nobody_is_asked(server: Started, service: Service, username: str) -> None:
+    client = Client(server, username)
+    assert client.outcome == BAD_USER
+    client.stop()
+    assert service.events == []
+
+
+@pytest.mark.parametrize("said", [{"isAuthenticated": False}, {"isAuthenticated": True}, [], "yes"])
+def test_anything_but_a_whole_yes_is_a_no(server: Started, service: Service, said: Any) -> None:
+    service.answer = lambda _event: said
+    client = Client(server, PLAIN)
+    assert client.outcome == BAD_USER
+    client.stop()
+    assert len(service.events) == 1
+
+
+def test_the_default_authorizer_judges_those_who_name_none(server: Started) -> None:
+    iot = operator(server)
+    iot.set_default_authorizer(authorizerName="plain")
+    client = Client(server, "anybody")
+    assert client.outcome == 0
+    client.stop()
+    iot.clear_default_authorizer()
+
+
+def test_whom_it_let_in_is_judged_anew_when_it_changes(server: Started, service: Service) -> None:
+    iot = operator(server)
+    client = Client(server, PLAIN)
+    assert client.outcome == 0
+    asked = len(service.events)
+    iot.create_policy(policyName=f"p{time.time_ns()}", policyDocument=json.dumps(DOCUMENT))
+    iot.update_authorizer(authorizerName="plain", enableCachingForHttp=True)
+    deadline = time.monotonic() + PATIENCE
+    while len(service.events) == asked:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    assert client.gone.empty(), "it says yes again"
+    iot.update_authorizer(authorizerName="plain", status="INACTIVE")
+    client.gone.get(timeout=PATIENCE)
+    client.stop()
+    iot.update_authorizer(authorizerName="plain", status="ACTIVE")
+
+
+DOCUMENT = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "iot:Connect", "Resource": "*"}]}
+
+
+def test_it_is_asked_again_and_the_connection_ends_as_it_said(
+    server: Started, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = time.time
+
+    def passed(seconds: float) -> Callable[[], int]:
+        return lambda: int(1000 * (real() + seconds))
+
+    # The client connects at a time when 300 seconds are over but for a second.
+    monkeypatch.setattr("tidegate.devices.edge.wall_now", passed(299.5))
+    client = Client(server, PLAIN)
+    assert client.outcome == 0
+    deadline = time.monotonic() + PATIENCE
+    monkeypatch.setattr("tidegate.devices.custom.wall_now", passed(300))
+    while len(service.events) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    service.answer = lambda event: {**service.yes(event), "disconnectAfterInSeconds": 300}
+    client.stop()
+    monkeypatch.undo()
+    monkeypatch.setattr("tidegate.mqtt.deadlines.wall_now", passed(299.5))
+    short = Client(server, PLAIN)
+    assert short.outcome == 0
+    short.gone.get(timeout=PATIENCE)
+    short.stop()
+
+
+def fetched(server: Started, path: str, headers: dict[str, str], body: bytes = b"", method: str = "GET") -> Any:
+    context = ssl.create_default_context(cafile=server.addresses.ca)
+    connection = http.client.HTTPSConnection("localhost", port(server), context=context, timeout=PATIENCE)
+    try:
+        connection.request(method, path, body or None, headers)
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read() or b"null")
+    finally:
+        connection.close()
+
+
+def test_the_devices_https_by_headers_and_by_query(server: Started, service: Service) -> None:
+    shown = {
+        "x-amz-customauthorizer-name": "signed",
+        "x-amz-customauthorizer-signature": signed("right"),
+        "Token": "right",
+    }
+    status, body = fetched(server, "/things/pump/jobs", shown)
+    assert (status, body["queuedJobs"]) == (200, [])
+    assert service.events[-1]["protocols"] == ["tls", "http"]
+    assert service.events[-1]["protocolData"]["http"]["headers"]["token"] == "right"
+    assert fetched(server, "/things/pump/jobs?x-amz-customauthorizer-name=plain&Token=right", {})[0] == 403
+    assert fetched(server, "/things/pump/jobs", {**shown, "Token": "other"})[0] == 403
+    assert fetched(server, "/things/pump/jobs", {})[0] == 403, "no signature of any kind"
+    assert fetched(server, "/topics/a%2Fb?qos=1", shown, b"x" * 100_000, "POST")[0] == 200
+    service.allowed = ["iot:Connect"]
+    assert fetched(server, "/things/pump/jobs", shown)[0] == 403
+
+
+def test_test_invoke_authorizer(server: Started, service: Service) -> None:
+    iot = operator(server)
+    said = iot.test_invoke_authorizer(authorizerName="signed", token="right", tokenSignature=signed("right"))
+    assert (said["isAuthenticated"], said["principalId"], said["refreshAfterInSeconds"]) == (True, "pump1", 300)
+    assert len(said["policyDocuments"]) == 1
+    assert iot.test_invoke_authorizer(authorizerName="plain", token="wrong")["isAuthenticated"] is False
+    iot.test_invoke_authorizer(
+        authorizerName="plain",
+        mqttContext={"username": "u", "password": b"p", "clientId": "c"},
+        tlsContext={"serverName": "s"},
+    )
+    assert service.events[-1]["protocolData"] == {
+        "tls": {"serverName": "s"},
+        "mqtt": {"username": "u", "password": "cA==", "clientId": "c"},
+    }
+    with pytest.raises(iot.exceptions.InvalidRequestException, match="does not hold"):
+        iot.test_invoke_authorizer(authorizerName="signed", token="right", tokenSignature=signed("wrong"))
+    service.answer = lambda _event: {"isAuthenticated": True}
+    with pytest.raises(iot.exceptions.InvalidResponseException, match="principalId"):
+        iot.test_invoke_authorizer(authorizerName="plain", token="t")
