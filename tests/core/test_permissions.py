@@ -118,6 +118,17 @@ def test_create_job_names_job_targets_template_and_packages() -> None:
                 ("iot:UpdateThingGroupsForThing", "thinggroup/b"),
             ],
         ),
+        (
+            iot.CreateCommandRequest(
+                command_id="c", role_arn="arn:aws:iam::123456789012:role/r", tags=[iot.Tag(key="k")]
+            ),
+            [
+                ("iot:CreateCommand", "command/c"),
+                ("iam:PassRole", "arn:aws:iam::123456789012:role/r"),
+                ("iot:TagResource", "command/c"),
+            ],
+        ),
+        (iot.ListCommandExecutionsRequest(), [("iot:ListCommandExecutions", "*")]),
         (iot.DescribeCertificateRequest(certificate_id="AB12"), [("iot:DescribeCertificate", "cert/ab12")]),
         (
             iot.CreatePackageVersionRequest(package_name="p", version_name="1"),
@@ -162,6 +173,13 @@ def test_device_operations() -> None:
     assert permissions.needs("iot-jobs-data", "UpdateJobExecution", update, NAMES) == [
         Need(("iotjobsdata:UpdateJobExecution", "iot:UpdateJobExecution"), f"{HEAD}thing/t")
     ]
+    start = jobs_data.StartCommandExecutionRequest(target_arn=f"{HEAD}client/x", command_arn=f"{HEAD}command/c")
+    assert asked(start, "iot-jobs-data") == [
+        ("iot:StartCommandExecution", "command/c"),
+        ("iot:StartCommandExecution", "client/x"),
+    ]
+    direct = iot_data.SendDirectMessageRequest(client_id="x", topic="a")
+    assert asked(direct, "iot-data") == [("iot:SendDirectMessage", "client/x")]
     shadow = iot_data.GetThingShadowRequest(thing_name="t", shadow_name="s")
     assert asked(shadow, "iot-data") == [("iot:GetThingShadow", "thing/t/s")]
     publish = iot_data.PublishRequest(topic="a/b/%s", retain=True)

@@ -12,6 +12,7 @@ import pytest
 from tests.conftest import NOW
 from tidegate.clock import MovableClock, SequentialIds
 from tidegate.devices.event_publisher import LINGER_S, PATIENCE_S, EventPublisher
+from tidegate.mqtt.codec import Properties
 from tidegate.mqtt.identity import Scope
 from tidegate.mqtt.session import Message
 from tidegate.ops.effects import EventsWritten
@@ -30,6 +31,7 @@ class Node:
 
     def __init__(self, shared: unit.Unit, *, subscribed: bool = True) -> None:
         self.sent: list[tuple[Scope, str, dict[str, Any]]] = []
+        self.messages: list[Message] = []
         self.subscribed = subscribed
         self.notices = asyncio.Event()
         self.notices.set()
@@ -46,6 +48,7 @@ class Node:
 
     def deliver(self, message: Message, scope: Scope) -> None:
         assert message.qos == 1
+        self.messages.append(message)
         self.sent.append((scope, message.topic, json.loads(message.payload)))
 
     def wanted(self, scope: Scope, topic: str) -> bool:
@@ -233,5 +236,31 @@ def test_every_server_of_a_shared_store_publishes_every_event_once(database: Dat
         assert left(database) == 0
         for node in [*nodes, other]:
             await node.events.stop()
+
+    run(database, test)
+
+
+def test_a_message_is_published_as_it_is_until_its_time_is_over(database: Database) -> None:
+    async def test(shared: unit.Unit) -> None:
+        node = Node(shared)
+
+        def work(tx: Tx) -> None:
+            scope = scopes.ensure(tx, *SCOPE)
+            events.put_message(tx, scope, "late", b"1", "text/plain", NOW)
+            events.put_message(tx, scope, "json", b'{"n": 2}', "application/json", NOW + 1)
+            events.put_message(tx, scope, "plain", b"3")
+            tx.effects.append(EventsWritten(scope))
+
+        await shared.transact(work)
+        await drained(shared, node)
+        told = Properties(content_type="application/json", payload_format_indicator=1)
+        assert node.messages == [
+            Message("json", b'{"n": 2}', 1, properties=told, expires_at=NOW + 1),
+            Message("plain", b"3", 1),
+        ]
+        node.beat += LINGER_S
+        await node.look()
+        assert left(database) == 0
+        await node.events.stop()
 
     run(database, test)

@@ -349,6 +349,49 @@ def test_curl_with_a_certificate_may_do_what_its_policies_allow(account: Account
             lamp.next()
 
 
+SENDER = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Action": ["iot:Connect", "iot:Receive"], "Resource": "*"},
+        {
+            "Effect": "Allow",
+            "Action": "iot:SendDirectMessage",
+            "Resource": f"{_HEAD}client/lamp",
+            "Condition": {"StringEquals": {"iot:Topic": "a/b"}},
+        },
+        {
+            "Effect": "Allow",
+            "Action": "iot:StartCommandExecution",
+            "Resource": [f"{_HEAD}command/reboot", f"{_HEAD}thing/lamp"],
+        },
+    ],
+}
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_a_device_tells_another_what_its_policies_allow(account: Account) -> None:
+    lamp, _other = devices(account, "lamp", "other", policy=SENDER)
+    for name in ("reboot", "erase"):
+        account.iot.create_command(commandId=name, payload={"content": b"x"})
+    curl, forbidden = Curl(account, lamp), (403, {"message": "Forbidden"})
+
+    def start(command: str, target: str) -> tuple[int, Any]:
+        arns = {"commandArn": account.arn(f"command/{command}"), "targetArn": account.arn(f"thing/{target}")}
+        return curl("POST", "/command-executions", "--data", json.dumps(arns))
+
+    with connected(account, lamp, "lamp") as receiver:
+        assert curl("POST", "/connections/lamp/messages?topic=a%2Fb", "--data", "hi")[0] == 200
+        assert receiver.next() == ("a/b", b"hi", 0, False)
+        assert curl("POST", "/connections/lamp/messages?topic=a%2Fc", "--data", "hi") == forbidden
+        assert curl("POST", "/connections/other/messages?topic=a%2Fb", "--data", "hi") == forbidden
+    status, begun = start("reboot", "lamp")
+    assert status == 200
+    target = account.arn("thing/lamp")
+    assert account.iot.get_command_execution(executionId=begun["executionId"], targetArn=target)["status"] == "CREATED"
+    assert start("erase", "lamp") == forbidden
+    assert start("reboot", "other") == forbidden
+
+
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_a_policy_for_everything_lists_retained_messages(account: Account) -> None:
     (credentials,) = devices(account, "lamp")
