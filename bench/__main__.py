@@ -18,6 +18,7 @@ from bench import (
     http_requests,
     lists,
     objects,
+    provisioning,
     release,
     report,
     streams,
@@ -37,6 +38,7 @@ BENCHMARKS: dict[str, Callable[..., list[Figure]]] = {
     "dearest": dearest.run,
     "clients": clients.run,
     "streams": streams.run,
+    "provisioning": provisioning.run,
 }
 
 

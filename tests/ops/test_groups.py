@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.ops.x509_samples import self_signed
 from tidegate.ops.call import Call
-from tidegate.ops.effects import PoliciesChanged
+from tidegate.ops.effects import PoliciesChanged, PrincipalChanged
 from tidegate.store import groups, scopes, tags, things
 from tidegate.store.database import Database, Tx, transact
 from tidegate.wire import iot
@@ -265,6 +266,14 @@ def test_update_thing_group_refusals(run: Any) -> None:
     assert run("DescribeThingGroup", thing_group_name="g").version == 2
 
 
+def attached(run: Any, thing: str) -> str:
+    """The id of a new certificate of a thing."""
+    made = run("RegisterCertificateWithoutCA", certificate_pem=self_signed())
+    run("AttachThingPrincipal", thing_name=thing, principal=made.certificate_arn)
+    found: str = made.certificate_id
+    return found
+
+
 # --- DeleteThingGroup ---
 
 
@@ -423,12 +432,13 @@ def test_list_thing_groups_refusals(run: Any) -> None:
 )
 def test_add_and_remove_thing(run: Any, call: Call, members: dict[str, str]) -> None:
     run("CreateThing", thing_name="t")
+    changed = [PrincipalChanged(call.scope, attached(run, "t"))]
     tree(run, {"g": None})
     for operation, after in (("AddThingToThingGroup", ["t"]), ("RemoveThingFromThingGroup", [])):
         effects: list[Any] = []
         run(operation, **members, effects=effects)
         assert member_names(run, "g") == after
-        assert effects == [PoliciesChanged(call.scope)]
+        assert effects == changed  # nobody else's policies are others
         effects.clear()
         run(operation, **members, effects=effects)
         assert member_names(run, "g") == after
@@ -511,6 +521,7 @@ def test_a_thing_is_in_at_most_ten_groups(run: Any) -> None:
 
 def test_update_thing_groups_for_thing(run: Any, call: Call) -> None:
     run("CreateThing", thing_name="t")
+    changed = [PrincipalChanged(call.scope, attached(run, "t"))]
     tree(run, FOREST)
     run("AddThingToThingGroup", thing_name="t", thing_group_name="a-1")
     effects: list[Any] = []
@@ -523,7 +534,7 @@ def test_update_thing_groups_for_thing(run: Any, call: Call) -> None:
     )
     assert group_names(run, "t") == ["a", "a-2", "b"]
     assert member_names(run, "a-1") == []
-    assert effects == [PoliciesChanged(call.scope)]
+    assert effects == changed
     effects.clear()
     run("UpdateThingGroupsForThing", thing_name="t", thing_groups_to_add=["b"], effects=effects)
     run("UpdateThingGroupsForThing", thing_name="t", effects=effects)

@@ -13,7 +13,7 @@ from tidegate.core import attributes, index_configuration, texts
 from tidegate.core.registry_events import Change, Tie
 from tidegate.ops import membership, naming, paging, registry, registry_events, tags, things
 from tidegate.ops.call import Call
-from tidegate.ops.effects import PoliciesChanged
+from tidegate.ops.effects import PoliciesChanged, PrincipalChanged
 from tidegate.ops.handler import Handlers, Read, Write
 from tidegate.store import dynamic_groups as stored_dynamic
 from tidegate.store import groups
@@ -170,7 +170,7 @@ def add_thing_to_thing_group(
     joins = _joins(tx, call, thing, [], [group], gives_way)
     if joins:
         _join(tx, call, joins[0], thing)
-        tx.effects.append(PoliciesChanged(call.scope))
+        _announce(tx, call, thing)
         membership.changed(tx, call.now, targets, joined=True)
         registry.thing_changed(tx, call, thing.id)
     return iot.AddThingToThingGroupResponse()
@@ -183,7 +183,7 @@ def remove_thing_from_thing_group(
     group, thing = _named_in(tx, call, request)
     targets = membership.before(tx, thing.id, [group.id])
     if _leave(tx, call, group, thing):
-        tx.effects.append(PoliciesChanged(call.scope))
+        _announce(tx, call, thing)
         membership.changed(tx, call.now, targets, joined=False)
         registry.thing_changed(tx, call, thing.id)
     return iot.RemoveThingFromThingGroupResponse()
@@ -209,10 +209,15 @@ def update_thing_groups_for_thing(
     for join in joins:
         _join(tx, call, join, thing)
     if any(has_left) or joins:
-        tx.effects.append(PoliciesChanged(call.scope))
+        _announce(tx, call, thing)
         membership.changed(tx, call.now, targets, joined=bool(joins))
         registry.thing_changed(tx, call, thing.id)
     return iot.UpdateThingGroupsForThingResponse()
+
+
+def _announce(tx: Tx, call: Call, thing: thing_store.Thing) -> None:
+    """Other policies apply to the thing: to whoever connects as it, and to nobody else."""
+    tx.effects += [PrincipalChanged(call.scope, each) for each in thing_store.certificates(tx, thing.id)]
 
 
 def arn(call: Call, name: str) -> str:

@@ -1,0 +1,87 @@
+"""A fleet claims at once, and the server is killed in the middle: nobody is lost, nobody is provisioned twice."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from bench import claimants, mqtt_client
+from bench.claimants import Claimant
+from tools.ordeal._acknowledged import ACCOUNT, REGION, Server
+
+DEVICES = 300
+KILLS = (40, 150)
+"""After so many devices were told that they are provisioned."""
+
+
+def client(server: Server) -> Any:
+    return boto3.session.Session().client(
+        "iot",
+        endpoint_url=f"http://{server.http}",
+        region_name=REGION,
+        aws_access_key_id=ACCOUNT,
+        aws_secret_access_key="none",
+    )
+
+
+class Storm:
+    """The servers of one data directory, one after the other."""
+
+    def __init__(self, data: Path, store: str) -> None:
+        self._data, self._store = data, store
+        self.server = Server(data, store).wait()
+        self.done = 0
+        self.kills = 0
+        self._told = asyncio.Event()
+
+    def provisioned(self) -> None:
+        self.done += 1
+        self._told.set()
+
+    async def kill(self) -> None:
+        """Kill the server whenever as many are provisioned as ``KILLS`` says, and start the next."""
+        for after in KILLS:
+            while self.done < after:
+                self._told.clear()
+                await self._told.wait()
+            await asyncio.to_thread(self._replace)
+            self.kills += 1
+
+    def _replace(self) -> None:
+        self.server.kill()
+        self.server = Server(self._data, self._store).wait()
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+def test_a_storm_of_claims_across_kills(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    store = "sqlite" if engine == "sqlite" else request.getfixturevalue("new_postgres")("tidegate-storm")
+    fleet = [Claimant(serial, claimants.signing_request()) for serial in range(DEVICES)]
+    storm = Storm(tmp_path / "data", store)
+    try:
+        made = claimants.prepare(client(storm.server))
+        tls = mqtt_client.context({"ca": storm.server.ca, "certificate": made.certificate, "key": made.key})
+        begin = time.monotonic()
+        asyncio.run(claimants.storm(fleet, lambda: storm.server.mqtt_port, tls, storm.provisioned, beside=storm.kill()))
+        print(f"{engine}: {DEVICES} devices, {storm.kills} kills, {time.monotonic() - begin:.1f} s")
+        assert storm.kills == len(KILLS)
+        iot = client(storm.server)
+        members = iot.get_paginator("list_things_in_thing_group").paginate(thingGroupName="fleet")
+        names = [name for page in members for name in page["things"]]
+        assert sorted(names) == sorted(f"device-{serial}" for serial in range(DEVICES))
+        for claimant in fleet:
+            (principal,) = iot.list_thing_principals(thingName=f"device-{claimant.serial}")["principals"]
+            assert principal.endswith(f"/{claimant.holds}")
+        pages = iot.get_paginator("list_certificates").paginate(pageSize=250)
+        statuses = [each["status"] for page in pages for each in page["certificates"]]
+        assert statuses.count("ACTIVE") == DEVICES + 1
+        # An offer whose answer was cut off waits for its hour to be over.
+        assert set(statuses) <= {"ACTIVE", "PENDING_ACTIVATION"}
+        (policy,) = iot.list_targets_for_policy(policyName="claim")["targets"]
+        assert policy
+    finally:
+        storm.server.kill()
