@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Final, TypeVar, cast
 
@@ -16,7 +17,8 @@ import msgspec
 
 from tidegate.aws import sigv4 as sigv4_text
 from tidegate.aws.sigv4 import Scope, Seal
-from tidegate.core import contexts, cron, policy, query
+from tidegate.core import command, command_template, contexts, cron, policy, query
+from tidegate.core.command_parameters import Chosen
 from tidegate.core.iam import decisions, documents
 from tidegate.core.provisioning import plan, refusals, template
 from tidegate.devices.route import Asked, UnreadableError
@@ -327,6 +329,22 @@ def provisioning(data: bytes) -> None:
             assert len(msgspec.json.encode(made)) < 2 * 1024 * 1024
 
 
+def command_payload(data: bytes) -> None:
+    """A template that is taken comes to a payload in its format, of bounded size."""
+    body = _text(data, command.PAYLOAD_BYTES)
+    values = {"p": Chosen("STRING", "x" * 1000), "n": Chosen("LONG", -1), "b": Chosen("BINARY", b"\0")}
+    for output in ("JSON", "CBOR"):
+        if command_template.problems(body, output, set(values)):
+            continue
+        with contextlib.suppress(command_template.TooLargeError):
+            made = command_template.payload(body, output, values, 10)
+            assert len(made) <= command_template.MOST_BYTES
+            if output == "CBOR":
+                cbor.decode(made)
+            else:
+                json.loads(made, parse_int=len)  # whatever its numbers are
+
+
 # -------------------------------------------------------------------------------------------------------------- devices
 
 _TOPICS: Final = (
@@ -343,6 +361,8 @@ _TOPICS: Final = (
     "$aws/things/t/streams/s/describe/json",
     "$aws/things/t/streams/s/get/json",
     "$aws/things/t/streams/s/get/cbor",
+    "$aws/commands/things/t/executions/e/response/json",
+    "$aws/commands/clients/c/executions/e/response/cbor",
 )
 
 
@@ -366,6 +386,7 @@ def device_request(data: bytes) -> None:
 TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
     "aws-chunked": aws_chunked,
     "cbor": cbor_value,
+    "command": command_payload,
     "cron": cron_expression,
     "device-policy": device_policy,
     "device-request": device_request,

@@ -115,6 +115,11 @@ TEXTS: dict[str, tuple[bytes, ...]] = {
             "c249010000000000000000",
         )
     ),
+    "command": (
+        b'{"a":["${aws:iot:commandexecution::parameter:p}",1.50,{"b${aws:iot:commandexecution::executionTimeoutSec}":1}]}',
+        b'["${aws:iot:commandexecution::parameter:n}", 1e400, "<${aws:iot:commandexecution::parameter:b}>", "\\ud83d"]',
+        b'["${aws:iot:commandexecution::parameter:n}", 12345678901234567890123, -0, 1e-400, "\\ud83d\\ude00"]',
+    ),
     "cron": (
         b"cron(0 3 ? * MON-FRI *)",
         b"0 0/15 1-5,7 L * ? 2026-2030",
@@ -131,6 +136,9 @@ TEXTS: dict[str, tuple[bytes, ...]] = {
         b'\x0b{"c":"c","s":1,"f":2,"l":1024,"o":0,"n":1,"b":"0F"}',
         b"\x0c\xa3af\x02al\x19\x04\x00ab\x41\x0f",
         b'\x0b{"s":' + b"1" * 4400 + b"}",
+        b'\x0d{"status":"FAILED","statusReason":{"reasonCode":"E"},"result":{"a":{"s":"x"},"b":{"bin":"AA=="}}}',
+        b'\x0d{"status":"SUCCEEDED","x":' + b"1" * 4400 + b"}",
+        b"\x0e\xa2fstatusiSUCCEEDEDfresult\xa1aa\xa1cbin\x41\x00",
     ),
     "operator-policy": _POLICIES,
     "fleet-query": (
