@@ -83,6 +83,8 @@ CREDENTIALS = """
 CreateRoleAlias DescribeRoleAlias UpdateRoleAlias DeleteRoleAlias ListRoleAliases
 CreateAuthorizer DescribeAuthorizer UpdateAuthorizer DeleteAuthorizer ListAuthorizers
 SetDefaultAuthorizer DescribeDefaultAuthorizer ClearDefaultAuthorizer TestInvokeAuthorizer
+CreateDomainConfiguration DescribeDomainConfiguration UpdateDomainConfiguration DeleteDomainConfiguration
+ListDomainConfigurations
 """.split()
 DEVICE_JOBS = "GetPendingJobExecutions StartNextPendingJobExecution DescribeJobExecution UpdateJobExecution".split()
 DEVICE_COMMANDS = ["StartCommandExecution"]

@@ -67,6 +67,7 @@ NEVER = {
     ("DeleteThing", "ResourceNotFoundException"): "AWS's text: what does not exist is deleted",
     ("DeleteOTAUpdate", "VersionConflictException"): "a job that has not ended is InvalidRequestException (reach 11)",
     ("DeleteRoleAlias", "DeleteConflictException"): "nothing holds a role alias",
+    ("CreateDomainConfiguration", "CertificateValidationException"): "certificates are named, not looked at",
     ("DetachPolicy", "LimitExceededException"): "detaching has no limit",
     ("DisassociateSbomFromPackageVersion", "ConflictException"): "nothing stands in its way",
     ("GetCardinality", "IndexNotReadyException"): "the index is never behind",
@@ -85,6 +86,7 @@ NEVER = {
     ("ListTargetsForPolicy", "LimitExceededException"): "listing has no limit",
     ("TestAuthorization", "LimitExceededException"): "reading has no limit",
     ("UpdateAuthorizer", "LimitExceededException"): "it makes none",
+    ("UpdateDomainConfiguration", "CertificateValidationException"): "certificates are named, not looked at",
     ("UpdatePackage", "ConflictException"): "what is updated exists, and has no version of its own",
     ("UpdatePackageConfiguration", "ConflictException"): "there is one, and it has no version of its own",
 }

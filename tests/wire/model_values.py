@@ -37,6 +37,8 @@ ALPHABETS = {
     r"[\p{Upper}\p{Digit}_]+": string.ascii_uppercase + "0_",
     r"[\s\S]*": "a\n\t\u200dé",
     r"[a-zA-Z0-9]+": ALPHANUMERIC,
+    r"[\w.-]+": ALPHANUMERIC + "_.-",
+    r"[\w.:-]+": ALPHANUMERIC + "_.:-",
     r"[\w=,@-]+": ALPHANUMERIC + "=,@-_",
     r"[\w+=,.@-]+": ALPHANUMERIC + "+=,.@-_",
     r"[^\p{C}]+": 'aé ß漢😀"\\',
@@ -54,7 +56,13 @@ ALPHABETS = {
     r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$": "aé 漢_.:/=+-@\uff11",
     r"^[^$].*": ALPHANUMERIC + " /%é",
 }
-SAMPLES = {r"^[1-9]+.[0-9]+": ["1.0", "12.34"], r"^arn:[!-~]+$": ["arn:aws:iot:eu-west-1:123456789012:thing/t"]}
+_ACM = "arn:aws:acm:eu-west-1:123456789012:certificate/a-1"
+SAMPLES = {
+    r"arn:aws(-cn|-us-gov|-iso-b|-iso)?:acm:[a-z]{2}-(gov-|iso-|isob-)?[a-z]{4,9}-\d{1}:\d{12}"
+    r":certificate/[a-zA-Z0-9/-]+": [_ACM],
+    r"^[1-9]+.[0-9]+": ["1.0", "12.34"],
+    r"^arn:[!-~]+$": ["arn:aws:iot:eu-west-1:123456789012:thing/t"],
+}
 SHORTEST = {r"\S{36,64}": 36, r"[A-Za-z0-9+/]+={0,2}": 1}
 
 

@@ -47,6 +47,15 @@ EXAMPLES: dict[str, tuple[list[str], list[str]]] = {
         ],
     ),
     r"[a-zA-Z0-9]+": (["aZ9"], [*NAME_TRAPS, "a_b", "a-b", "a.b"]),
+    patterns._ACM: (
+        [
+            "arn:aws:acm:us-east-1:123456789012:certificate/a-1",
+            "arn:aws-cn:acm:cn-north-1:123456789012:certificate/a/b",
+        ],
+        ["", "arn:aws:acm:us-east-1:12345678901:certificate/a", "arn:aws:iam::123456789012:server-certificate/a"],
+    ),
+    r"[\w.-]+": (["a_.-9"], [*NAME_TRAPS, "a:b", "a+b"]),
+    r"[\w.:-]+": (["a_.:-9", "iot:Data-ATS"], [*NAME_TRAPS, "a+b", "a@b"]),
     r"[\w=,@-]+": (["a_=,@-9"], [*NAME_TRAPS, "a.b", "a+b", "a:b"]),
     r"[a-zA-Z0-9-_.]+": (["a-b_c.d", "-", "."], [*NAME_TRAPS, "a:b", "a,b", "$default"]),
     r"[a-zA-Z0-9:$.]+": (["a:$.1"], ["", "a_b", "a-b", "a\n"]),

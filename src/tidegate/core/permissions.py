@@ -39,6 +39,7 @@ _NAMED_TYPE, _NAMED_PACKAGE = "thingtype/{thing_type_name}", "package/{package_n
 _VERSION, _POLICY = "package/{package_name}/version/{version_name}", "policy/{policy_name}"
 _PROVISIONING = "provisioningtemplate/{template_name}"
 _COMMAND = "command/{command_id}"
+_DOMAIN = "domainconfiguration/{domain_configuration_name}/*"
 _ALIAS, _AUTHORIZER = "rolealias/{role_alias}", "authorizer/{authorizer_name}"
 _CERTIFICATE, _AUTHORITY, _INDEX = "cert:{certificate_id}", "cacert:{certificate_id}", "index:{index_name}"
 
@@ -177,6 +178,12 @@ _CONTROL: Final[dict[str, tuple[str, ...]]] = {
     "DescribeDefaultAuthorizer": (),
     "ClearDefaultAuthorizer": (),
     "TestInvokeAuthorizer": (_AUTHORIZER,),
+    # Domain configurations
+    "CreateDomainConfiguration": (_DOMAIN,),
+    "DescribeDomainConfiguration": (_DOMAIN,),
+    "UpdateDomainConfiguration": (_DOMAIN,),
+    "DeleteDomainConfiguration": (_DOMAIN,),
+    "ListDomainConfigurations": (),
     # Provisioning (reach reference 3.8, 3.9)
     "CreateProvisioningTemplate": (_PROVISIONING,),
     "DescribeProvisioningTemplate": (_PROVISIONING,),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from functools import partial
 from typing import NamedTuple
 
 from tidegate.core import authorizers
@@ -13,6 +14,7 @@ from tidegate.ops import authorizers as operations
 from tidegate.runtime.service import Service
 from tidegate.sparing import Sparing
 from tidegate.store import authorizers as stored
+from tidegate.store import domain_configurations
 from tidegate.store.authorizers import ACTIVE, Authorizer
 from tidegate.store.database import Lane, Tx, in_lane
 
@@ -62,7 +64,8 @@ class Authorizers:
         account, region = self._meant(shown.server_name)
         call = await service.call(account, region, "anonymous")
         name = shown.parameters.get(authorizers.NAME)
-        known = await service.unit.read(in_lane(Lane.IDENTITY, lambda tx: _find(tx, call.scope, name)))
+        look = partial(_find, scope=call.scope, name=name, server_name=shown.server_name)
+        known = await service.unit.read(in_lane(Lane.IDENTITY, look))
         if known is None:
             raise _RefusedError(name or "", "there is none" if name else "it names none, and there is no default")
         judge = operations.judge(dict(service.settings.hooks), known, shown, service.ids.uuid())
@@ -99,7 +102,13 @@ class Authorizers:
         return account, next((label for label in labels if _REGION.fullmatch(label)), own.region)
 
 
-def _find(tx: Tx, scope: int, name: str | None) -> Authorizer | None:
+def _find(tx: Tx, scope: int, name: str | None, server_name: str | None) -> Authorizer | None:
+    """The authorizer that a client means, or that the domain it comes by has for it."""
+    domain = None
+    if server_name and server_name.isprintable():
+        domain = domain_configurations.of_domain(tx, scope, server_name.lower())
+    if domain is not None and domain.status == "ENABLED" and not (name and domain.allow_override) and domain.authorizer:
+        return stored.find(tx, scope, domain.authorizer)
     if name is None:
         return stored.default(tx, scope)
     return stored.find(tx, scope, name) if name.isprintable() else None

@@ -17,11 +17,14 @@ from tidegate.wire.shapes import header, label, query
 
 AbortAction = Annotated[str, Text(enum=("CANCEL",))]
 AbortThresholdPercentage = Annotated[Decimal, Number(max=100)]
+AcmCertificateArn = Annotated[str, Text(min=1, max=2048, pattern=r"arn:aws(-cn|-us-gov|-iso-b|-iso)?:acm:[a-z]{2}-(gov-|iso-|isob-)?[a-z]{4,9}-\d{1}:\d{12}:certificate/[a-zA-Z0-9/-]+")]
 ActionType = Annotated[str, Text(enum=("PUBLISH", "SUBSCRIBE", "RECEIVE", "CONNECT"))]
 AggregationField = Annotated[str, Text(min=1)]
+ApplicationProtocol = Annotated[str, Text(enum=("SECURE_MQTT", "MQTT_WSS", "HTTPS", "DEFAULT"))]
 AttributeName = Annotated[str, Text(max=128, pattern="[a-zA-Z0-9_.,@/:#-]+")]
 AttributeValue = Annotated[str, Text(max=800, pattern=r"[a-zA-Z0-9_.,@/:#=\[\]-]*")]
 AuthDecision = Annotated[str, Text(enum=("ALLOWED", "EXPLICIT_DENY", "IMPLICIT_DENY"))]
+AuthenticationType = Annotated[str, Text(enum=("CUSTOM_AUTH_X509", "CUSTOM_AUTH", "AWS_X509", "AWS_SIGV4", "DEFAULT"))]
 AuthorizerArn = Annotated[str, Text(max=2048)]
 AuthorizerFunctionArn = Annotated[str, Text(max=2048, pattern=r"[\s\S]*")]
 AuthorizerName = Annotated[str, Text(min=1, max=128, pattern=r"[\w=,@-]+")]
@@ -43,6 +46,7 @@ CertificateMode = Annotated[str, Text(enum=("DEFAULT", "SNI_ONLY"))]
 CertificatePem = Annotated[str, Text(min=1, max=65536, pattern=r"[\s\S]*")]
 CertificateSigningRequest = Annotated[str, Text(min=1, max=4096, pattern=r"[\s\S]*")]
 CertificateStatus = Annotated[str, Text(enum=("ACTIVE", "INACTIVE", "REVOKED", "PENDING_TRANSFER", "REGISTER_INACTIVE", "PENDING_ACTIVATION"))]
+ClientCertificateCallbackArn = Annotated[str, Text(max=2048, pattern=r"[\s\S]*")]
 ClientToken = Annotated[str, Text(min=36, max=64, pattern=r"\S{36,64}")]
 CommandDescription = Annotated[str, Text(max=2028, pattern=r"[^\p{C}]*")]
 CommandExecutionId = Annotated[str, Text(min=1, max=64, pattern="[a-zA-Z0-9_-]+")]
@@ -68,6 +72,10 @@ DetailsValue = Annotated[str, Text(min=1, pattern=r"[^\p{C}]+", max=1024)]
 DeviceDefenderIndexingMode = Annotated[str, Text(enum=("OFF", "VIOLATIONS"))]
 DisconnectReasonValue = Annotated[str, Text(enum=("AUTH_ERROR", "CLIENT_INITIATED_DISCONNECT", "CLIENT_ERROR", "CONNECTION_LOST", "DUPLICATE_CLIENTID", "FORBIDDEN_ACCESS", "MQTT_KEEP_ALIVE_TIMEOUT", "SERVER_ERROR", "SERVER_INITIATED_DISCONNECT", "API_INITIATED_DISCONNECT", "THROTTLED", "WEBSOCKET_TTL_EXPIRATION", "CUSTOMAUTH_TTL_EXPIRATION", "UNKNOWN", "NONE"))]
 DisplayName = Annotated[str, Text(max=64, pattern=r"[^\p{C}]*")]
+DomainConfigurationName = Annotated[str, Text(min=1, max=128, pattern=r"[\w.-]+")]
+DomainConfigurationStatus = Annotated[str, Text(enum=("ENABLED", "DISABLED"))]
+DomainName = Annotated[str, Text(min=1, max=253, pattern=r"[\s\S]*")]
+DomainType = Annotated[str, Text(enum=("ENDPOINT", "AWS_MANAGED", "CUSTOMER_MANAGED"))]
 DurationInMinutes = Annotated[Integer, Number(min=1, max=1430)]
 DynamicGroupStatus = Annotated[str, Text(enum=("ACTIVE", "BUILDING", "REBUILDING"))]
 EndpointType = Annotated[str, Text(max=128, pattern=r"[\s\S]*")]
@@ -114,6 +122,7 @@ NamedShadowIndexingMode = Annotated[str, Text(enum=("OFF", "ON"))]
 NamespaceId = Annotated[str, Text(pattern="[a-zA-Z0-9_-]+", max=64)]
 NumberOfRetries = Annotated[Integer, Number(min=0, max=10, quota="retries_per_execution")]
 NumberOfThings = Annotated[Integer, Number(min=1)]
+OCSPLambdaArn = Annotated[str, Text(max=140)]
 OTAUpdateDescription = Annotated[str, Text(max=2028, pattern=r"[^\p{C}]+")]
 OTAUpdateId = Annotated[str, Text(min=1, max=128, pattern="[a-zA-Z0-9_-]+")]
 OTAUpdateStatus = Annotated[str, Text(enum=("CREATE_PENDING", "CREATE_IN_PROGRESS", "CREATE_COMPLETE", "CREATE_FAILED", "DELETE_IN_PROGRESS", "DELETE_FAILED"))]
@@ -142,6 +151,7 @@ QueryString = Annotated[str, Text(min=1)]
 ReasonCode = Annotated[str, Text(max=128, pattern=r"[\p{Upper}\p{Digit}_]+")]
 RegistrationCode = Annotated[str, Text(min=64, max=64, pattern="(0x)?[a-fA-F0-9]+")]
 RegistryMaxResults = Annotated[Integer, Number(min=1, max=250)]
+ReservedDomainConfigurationName = Annotated[str, Text(min=1, max=128, pattern=r"[\w.:-]+")]
 Resource = Annotated[str, Text(max=2048, pattern=r"[\s\S]*")]
 ResourceAttributeKey = Annotated[str, Text(min=1, pattern="[a-zA-Z0-9:_-]+")]
 ResourceAttributeValue = Annotated[str, Text(min=1, pattern=r"[^\p{C}]+")]
@@ -157,7 +167,10 @@ SbomValidationErrorCode = Annotated[str, Text(enum=("INCOMPATIBLE_FORMAT", "FILE
 SbomValidationResult = Annotated[str, Text(enum=("FAILED", "SUCCEEDED"))]
 SbomValidationStatus = Annotated[str, Text(enum=("IN_PROGRESS", "FAILED", "SUCCEEDED"))]
 SearchQueryMaxResults = Annotated[Integer, Number(min=1, max=500)]
+SecurityPolicy = Annotated[str, Text(max=128, pattern=r"[\s\S]*")]
+ServerCertificateStatus = Annotated[str, Text(enum=("INVALID", "VALID"))]
 ServerName = Annotated[str, Text(min=1, max=253, pattern=r"[\s\S]*")]
+ServiceType = Annotated[str, Text(enum=("DATA", "CREDENTIAL_PROVIDER", "JOBS"))]
 ShadowName = Annotated[str, Text(min=1, max=64, pattern="[$a-zA-Z0-9:_-]+")]
 SortOrder = Annotated[str, Text(enum=("ASCENDING", "DESCENDING"))]
 StatusReasonCode = Annotated[str, Text(max=64, pattern="[A-Z0-9_-]+")]
@@ -305,6 +318,11 @@ class AuthResult(Shape):
     denied: Denied | None = None
     auth_decision: AuthDecision | None = None
     missing_context_values: list[str] | None = None
+
+
+class AuthorizerConfig(Shape):
+    default_authorizer_name: AuthorizerName | None = None
+    allow_authorizer_override: bool | None = None
 
 
 class AuthorizerDescription(Shape):
@@ -468,6 +486,10 @@ class ClearDefaultAuthorizerResponse(Shape):
     pass
 
 
+class ClientCertificateConfig(Shape):
+    client_certificate_callback_arn: ClientCertificateCallbackArn | None = None
+
+
 class CodeSigning(Shape):
     aws_signer_job_id: str | None = None
     start_signing_job_parameter: StartSigningJobParameter | None = None
@@ -625,6 +647,27 @@ class CreateCommandRequest(Shape):
 class CreateCommandResponse(Shape):
     command_id: CommandId | None = None
     command_arn: str | None = None
+
+
+class CreateDomainConfigurationRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("domain_configuration_name",)
+    domain_configuration_name: Required[DomainConfigurationName] = MISSING
+    domain_name: DomainName | None = None
+    server_certificate_arns: ServerCertificateArns | None = None
+    validation_certificate_arn: AcmCertificateArn | None = None
+    authorizer_config: AuthorizerConfig | None = None
+    service_type: ServiceType | None = None
+    tags: list[Tag] | None = None
+    tls_config: TlsConfig | None = None
+    server_certificate_config: ServerCertificateConfig | None = None
+    authentication_type: AuthenticationType | None = None
+    application_protocol: ApplicationProtocol | None = None
+    client_certificate_config: ClientCertificateConfig | None = None
+
+
+class CreateDomainConfigurationResponse(Shape):
+    domain_configuration_name: DomainConfigurationName | None = None
+    domain_configuration_arn: str | None = None
 
 
 class CreateDynamicThingGroupRequest(Shape):
@@ -969,6 +1012,15 @@ class DeleteCommandResponse(Shape):
     status_code: Integer | None = None
 
 
+class DeleteDomainConfigurationRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("domain_configuration_name",)
+    domain_configuration_name: Required[DomainConfigurationName] = MISSING
+
+
+class DeleteDomainConfigurationResponse(Shape):
+    pass
+
+
 class DeleteDynamicThingGroupRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_group_name",)
     thing_group_name: Required[ThingGroupName] = MISSING
@@ -1180,6 +1232,28 @@ class DescribeDefaultAuthorizerRequest(Shape):
 
 class DescribeDefaultAuthorizerResponse(Shape):
     authorizer_description: AuthorizerDescription | None = None
+
+
+class DescribeDomainConfigurationRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("domain_configuration_name",)
+    domain_configuration_name: Required[ReservedDomainConfigurationName] = MISSING
+
+
+class DescribeDomainConfigurationResponse(Shape):
+    domain_configuration_name: ReservedDomainConfigurationName | None = None
+    domain_configuration_arn: str | None = None
+    domain_name: DomainName | None = None
+    server_certificates: list[ServerCertificateSummary] | None = None
+    authorizer_config: AuthorizerConfig | None = None
+    domain_configuration_status: DomainConfigurationStatus | None = None
+    service_type: ServiceType | None = None
+    domain_type: DomainType | None = None
+    last_status_change_date: float | None = None
+    tls_config: TlsConfig | None = None
+    server_certificate_config: ServerCertificateConfig | None = None
+    authentication_type: AuthenticationType | None = None
+    application_protocol: ApplicationProtocol | None = None
+    client_certificate_config: ClientCertificateConfig | None = None
 
 
 class DescribeEndpointRequest(Shape):
@@ -1410,6 +1484,12 @@ class DocumentParameter(Shape):
     regex: str | None = None
     example: Example | None = None
     optional: bool | None = None
+
+
+class DomainConfigurationSummary(Shape):
+    domain_configuration_name: ReservedDomainConfigurationName | None = None
+    domain_configuration_arn: str | None = None
+    service_type: ServiceType | None = None
 
 
 class EffectivePolicy(Shape):
@@ -1920,6 +2000,17 @@ class ListCommandsRequest(Shape):
 class ListCommandsResponse(Shape):
     commands: list[CommandSummary] | None = None
     next_token: str | None = None
+
+
+class ListDomainConfigurationsRequest(Shape):
+    marker: Marker | None = None
+    page_size: PageSize | None = None
+    service_type: ServiceType | None = None
+
+
+class ListDomainConfigurationsResponse(Shape):
+    domain_configurations: list[DomainConfigurationSummary] | None = None
+    next_marker: Marker | None = None
 
 
 class ListIndicesRequest(Shape):
@@ -2562,6 +2653,18 @@ class SearchIndexResponse(Shape):
     thing_groups: list[ThingGroupDocument] | None = None
 
 
+class ServerCertificateConfig(Shape):
+    enable_ocsp_check: bool | None = field(default=None, name="enableOCSPCheck")
+    ocsp_lambda_arn: OCSPLambdaArn | None = None
+    ocsp_authorized_responder_arn: AcmCertificateArn | None = None
+
+
+class ServerCertificateSummary(Shape):
+    server_certificate_arn: AcmCertificateArn | None = None
+    server_certificate_status: ServerCertificateStatus | None = None
+    server_certificate_status_detail: str | None = None
+
+
 class SetDefaultAuthorizerRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("authorizer_name",)
     authorizer_name: Required[AuthorizerName] = MISSING
@@ -2787,6 +2890,10 @@ class TimeoutConfig(Shape):
     in_progress_timeout_in_minutes: Long | None = None
 
 
+class TlsConfig(Shape):
+    security_policy: SecurityPolicy | None = None
+
+
 class TlsContext(Shape):
     server_name: ServerName | None = None
 
@@ -2864,6 +2971,24 @@ class UpdateCommandResponse(Shape):
     description: CommandDescription | None = None
     deprecated: bool | None = None
     last_updated_at: float | None = None
+
+
+class UpdateDomainConfigurationRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("domain_configuration_name",)
+    domain_configuration_name: Required[ReservedDomainConfigurationName] = MISSING
+    authorizer_config: AuthorizerConfig | None = None
+    domain_configuration_status: DomainConfigurationStatus | None = None
+    remove_authorizer_config: bool | None = None
+    tls_config: TlsConfig | None = None
+    server_certificate_config: ServerCertificateConfig | None = None
+    authentication_type: AuthenticationType | None = None
+    application_protocol: ApplicationProtocol | None = None
+    client_certificate_config: ClientCertificateConfig | None = None
+
+
+class UpdateDomainConfigurationResponse(Shape):
+    domain_configuration_name: ReservedDomainConfigurationName | None = None
+    domain_configuration_arn: str | None = None
 
 
 class UpdateDynamicThingGroupRequest(Shape):
@@ -3053,6 +3178,7 @@ JobTargets = Annotated[list[TargetArn], Size(min=1)]
 OTAUpdateFiles = Annotated[list[OTAUpdateFile], Size(min=1)]
 Protocols = Annotated[list[Protocol], Size(min=1, max=2)]
 RetryCriteriaList = Annotated[list[RetryCriteria], Size(min=1, max=2)]
+ServerCertificateArns = Annotated[list[AcmCertificateArn], Size(min=0, max=1)]
 StreamFiles = Annotated[list[StreamFile], Size(min=1, max=50)]
 TagMap = Annotated[dict[TagKey, TagValue], Size(min=1, max=50)]
 Targets = Annotated[list[str], Size(min=1)]
@@ -5952,6 +6078,91 @@ OPERATIONS: dict[str, Operation] = {
         errors=(
             ResourceNotFoundException, InvalidRequestException, ThrottlingException, UnauthorizedException,
             ServiceUnavailableException, InternalFailureException, InvalidResponseException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "CreateDomainConfiguration": Operation(
+        name="CreateDomainConfiguration",
+        plane="iot",
+        method="POST",
+        path="/domainConfigurations/{domainConfigurationName}",
+        request=CreateDomainConfigurationRequest,
+        response=CreateDomainConfigurationResponse,
+        outside=(
+            label("domain_configuration_name", "domainConfigurationName"),
+        ),
+        has_body=True,
+        errors=(
+            LimitExceededException, CertificateValidationException, ResourceAlreadyExistsException,
+            ServiceUnavailableException, InternalFailureException, InvalidRequestException, UnauthorizedException,
+            ThrottlingException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DescribeDomainConfiguration": Operation(
+        name="DescribeDomainConfiguration",
+        plane="iot",
+        method="GET",
+        path="/domainConfigurations/{domainConfigurationName}",
+        request=DescribeDomainConfigurationRequest,
+        response=DescribeDomainConfigurationResponse,
+        outside=(
+            label("domain_configuration_name", "domainConfigurationName"),
+        ),
+        errors=(
+            ResourceNotFoundException, ThrottlingException, InvalidRequestException, UnauthorizedException,
+            ServiceUnavailableException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "UpdateDomainConfiguration": Operation(
+        name="UpdateDomainConfiguration",
+        plane="iot",
+        method="PUT",
+        path="/domainConfigurations/{domainConfigurationName}",
+        request=UpdateDomainConfigurationRequest,
+        response=UpdateDomainConfigurationResponse,
+        outside=(
+            label("domain_configuration_name", "domainConfigurationName"),
+        ),
+        has_body=True,
+        errors=(
+            ResourceNotFoundException, CertificateValidationException, InvalidRequestException, ThrottlingException,
+            UnauthorizedException, ServiceUnavailableException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DeleteDomainConfiguration": Operation(
+        name="DeleteDomainConfiguration",
+        plane="iot",
+        method="DELETE",
+        path="/domainConfigurations/{domainConfigurationName}",
+        request=DeleteDomainConfigurationRequest,
+        response=DeleteDomainConfigurationResponse,
+        outside=(
+            label("domain_configuration_name", "domainConfigurationName"),
+        ),
+        errors=(
+            ResourceNotFoundException, ThrottlingException, UnauthorizedException, ServiceUnavailableException,
+            InternalFailureException, InvalidRequestException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "ListDomainConfigurations": Operation(
+        name="ListDomainConfigurations",
+        plane="iot",
+        method="GET",
+        path="/domainConfigurations",
+        request=ListDomainConfigurationsRequest,
+        response=ListDomainConfigurationsResponse,
+        outside=(
+            query("marker", "marker"),
+            query("page_size", "pageSize", "int"),
+            query("service_type", "serviceType"),
+        ),
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, ServiceUnavailableException,
+            InternalFailureException,
         ),
         invalid=InvalidRequestException,
     ),

@@ -23,6 +23,11 @@ Matcher = Callable[[str], object]
 
 _ANY_IN_LINE = "[^\n\r\u0085\u2028\u2029]"
 
+_ACM = (
+    r"arn:aws(-cn|-us-gov|-iso-b|-iso)?:acm:[a-z]{2}-(gov-|iso-|isob-)?[a-z]{4,9}-\d{1}:\d{12}"
+    r":certificate/[a-zA-Z0-9/-]+"
+)
+
 TRANSLATIONS: dict[str, str] = {
     r"(0x)?[a-fA-F0-9]+": r"(0x)?[a-fA-F0-9]+",
     r"[$a-zA-Z0-9:_-]+": r"[$a-zA-Z0-9:_-]+",
@@ -33,6 +38,9 @@ TRANSLATIONS: dict[str, str] = {
     r"[\p{Upper}\p{Digit}_]+": r"[A-Z0-9_]+",
     r"[\s\S]*": r"[\s\S]*",
     r"[a-zA-Z0-9]+": r"[a-zA-Z0-9]+",
+    _ACM: _ACM.replace(r"\d", "[0-9]"),
+    r"[\w.-]+": r"[A-Za-z0-9_.-]+",
+    r"[\w.:-]+": r"[A-Za-z0-9_.:-]+",
     r"[\w=,@-]+": r"[A-Za-z0-9_=,@-]+",
     r"[\w+=,.@-]+": r"[A-Za-z0-9_+=,.@-]+",
     r"[a-zA-Z0-9-_.]+": r"[a-zA-Z0-9_.-]+",
