@@ -7,6 +7,7 @@ import random
 import socket
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -288,6 +289,27 @@ async def most_unsent(server: Started, account: str) -> int:
         quiet = quiet + 1 if 0 < now <= most else 0
         most = max(most, now)
     return most
+
+
+def test_a_fleet_reads_one_file_at_once(depot: Depot, server: Started) -> None:
+    """Two levels of MQTT and both encodings side by side; the storage is read once for all of them (5.7, 6.4)."""
+    depot.stream()
+    file, names = {"filesize": len(IMAGE), "fileid": 0}, [f"lamp{number}" for number in range(12)]
+    held = {name: depot.account.register(name) for name in names}
+    for name in names:
+        depot.account.thing(name)
+        depot.account.grant(held[name], name, "streams")
+    pages = server.running.service.objects.pages  # type: ignore[union-attr]
+    before = pages.reads  # type: ignore[attr-defined]
+
+    def read(number: int) -> bytes:
+        name, form = names[number], ("cbor", "json")[number % 2]
+        with connected(depot.account, held[name], name, level=4 + number % 3 // 2) as device:
+            return agents.like_the_c_library(device, "s", file, form, 4096)
+
+    with ThreadPoolExecutor(len(names)) as threads:
+        assert all(image == IMAGE for image in threads.map(read, range(len(names))))
+    assert pages.reads - before == 2  # type: ignore[attr-defined]
 
 
 def test_boto3_for_every_operation(either_depot: Depot) -> None:

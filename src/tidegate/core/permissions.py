@@ -267,6 +267,7 @@ OPERATIONS: Final[dict[tuple[str, str], tuple[str, ...]]] = {
 
 MESSAGES: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("iot-jobs-data", "UpdateCommandExecution"): ("command-execution:",),
+    ("iot", "GetStream"): ("stream/{stream_id}",),
 }
 """The same of what stands in no service model and is asked for by a message: for the audit log."""
 

@@ -138,8 +138,6 @@ def _encoded(asked: Asked, members: dict[str, Any]) -> bytes:
     return cbor.encode(members) if _is_cbor(asked) else _ENCODER.encode(members)
 
 
-_OPERATION: Final = ("iot", "DescribeStream")
-"""Reading blocks is in no service model; both only look."""
 _TOPIC: Final = re.compile(r"\$aws/things/[^/]+/streams/[^/]+/[^/]+/(json|cbor)")
 """One that looks like a request at least: what is wrong with it can be told next to it."""
 _STREAM: Final = "$aws/things/{thingName}/streams/{streamId}"
@@ -149,8 +147,8 @@ FAMILY = Family(
     ours=lambda levels: len(levels) > 5 and levels[5] in _OURS,
     otherwise=None,
     routes=(
-        Route(f"{_STREAM}/describe/{{format}}", _OPERATION, _describe, _described),
-        Route(f"{_STREAM}/get/{{format}}", _OPERATION, _get, _sent),
+        Route(f"{_STREAM}/describe/{{format}}", ("iot", "DescribeStream"), _describe, _described),
+        Route(f"{_STREAM}/get/{{format}}", ("iot", "GetStream"), _get, _sent),
     ),
     refuse=_refuse,
     asks_who=True,
