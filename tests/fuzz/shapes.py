@@ -70,6 +70,12 @@ _QUERIES = [
 _TIMES = ["2099-01-01 00:00", "2026-01-01T00:00:00Z", "soon", "2099/02/30 10:00"]
 
 PLAUSIBLE: dict[str, list[Any]] = {
+    "provisioningRoleArn": ["arn:aws:iam::123456789012:role/provisioning"],
+    "templateBody": [
+        '{"Parameters":{"a":{"Type":"String"}},"Resources":{"c":{"Type":"AWS::IoT::Certificate",'
+        '"Properties":{"CertificateId":{"Ref":"AWS::IoT::Certificate::Id"}}}}}',
+        '{"Resources":{"t":{"Type":"AWS::IoT::Thing","Properties":{"ThingName":{"Fn::Sub":"${a}"}}}}}',
+    ],
     "thingName": THINGS,
     "thingArn": [_arn(f"thing/{name}") for name in THINGS],
     "thingGroupName": GROUPS,

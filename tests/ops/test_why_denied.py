@@ -9,9 +9,11 @@ import pytest
 
 from tests.conftest import NOW, Run
 from tests.ops.test_ca_certificates import enroll
-from tests.ops.x509_samples import NOT_AFTER, MakerCA, self_signed
+from tests.ops.test_provisioning_templates import make
+from tests.ops.x509_samples import NOT_AFTER, MakerCA, SampleAuthority, self_signed
 from tidegate.clock import SequentialIds
 from tidegate.ops import just_in_time, why_denied
+from tidegate.ops.call import Call
 from tidegate.ops.why_denied import Answer, Question, UnknownError
 from tidegate.pki import certificates as x509
 from tidegate.store.database import Database
@@ -138,6 +140,8 @@ def test_a_certificate_that_registered_itself(fleet: Fleet, run: Run, database: 
         ("iot:Connect", "topic/a", "only ever asked for client/"),
         ("iot:Subscribe", "topicfilter/a/#", "# are letters"),
         ("iot:Publish", "topic/a", "No policy is attached"),
+        ("iot:Publish", "topic/$aws/certificates/create-from-csr/json", "name both"),
+        ("iot:Subscribe", "topicfilter/$aws/provisioning-templates/t/provision/json/accepted", "iot:Receive is asked"),
     ],
 )
 def test_hints(fleet: Fleet, action: str, resource: str, hint: str) -> None:
@@ -167,3 +171,10 @@ def test_nobody(fleet: Fleet, run: Run) -> None:
     ]:
         with pytest.raises(UnknownError, match=message):
             fleet.ask("iot:Connect", "client/lamp", **who)
+
+
+def test_a_claim_of_a_trusted_user(fleet: Fleet, run: Run, call: Call) -> None:
+    make(run)
+    made = run("CreateProvisioningClaim", call=call._replace(authority=SampleAuthority()), template_name="t")
+    with pytest.raises(why_denied.UnknownError, match="is one of CreateProvisioningClaim"):
+        fleet.ask("iot:Publish", "topic/a", certificate_id=made.certificate_id)

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from tidegate.core import policy
 from tidegate.ops import identity
-from tidegate.store import ca_certificates, certificates, scopes, things
+from tidegate.store import ca_certificates, certificates, provisioning, scopes, things
 from tidegate.store.certificates import Owner
 from tidegate.store.database import Tx
 
@@ -105,6 +105,11 @@ def _owner(tx: Tx, question: Question, certificate_id: str) -> Owner:
     """The scope the endpoint would choose; else the first that knows it."""
     found = certificates.owners(tx, certificate_id)
     owner = identity.meant(found, question.server_name)
+    if owner is None and provisioning.claim(tx, certificate_id) is not None:
+        raise UnknownError(
+            f"certificate {certificate_id} is one of CreateProvisioningClaim: for five minutes, over MQTT, it may be"
+            " provisioned by its template, keys and CSR, and nothing else; no policy is asked"
+        )
     if owner is None:
         raise UnknownError(f"no account knows certificate {certificate_id}: its device is refused at CONNECT")
     return owner
@@ -180,9 +185,14 @@ def _of_thing(tx: Tx, question: Question, device: identity.Device, owner: Owner)
 
 
 def _of_resource(question: Question) -> Iterator[str]:
+    """How a resource is named, and what policies of claims often leave out (reach reference 3.8)."""
     begin = _KINDS.get(question.action.lower())
     resource = question.resource.split(":", 5)[-1]
     if begin is not None and not resource.startswith(begin):
         yield f"{question.action} is only ever asked for {begin}…, not for {resource}."
+    if "/$aws/certificates/create-from-csr/" in resource:
+        yield "$aws/certificates/create/* does not cover $aws/certificates/create-from-csr/*: name both."
+    if "/$aws/provisioning-templates/" in resource and resource.startswith("topicfilter/"):
+        yield "Answers come to …/provision/…/accepted and /rejected: iot:Receive is asked for them as topic/…."
     if question.action.lower() == "iot:subscribe" and begin is not None and resource.startswith(begin):
         yield "Policies match the text of a filter: its + and # are letters to them, their * matches those too."
