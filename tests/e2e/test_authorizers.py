@@ -321,6 +321,34 @@ def test_the_devices_https_by_headers_and_by_query(server: Started, service: Ser
     assert fetched(server, "/things/pump/jobs", shown)[0] == 403
 
 
+def test_domain_configurations_by_boto3(server: Started, service: Service) -> None:
+    iot = operator(server)
+    made = iot.create_domain_configuration(
+        domainConfigurationName="d",
+        domainName="iot.example.com",
+        serverCertificateArns=[f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/c"],
+        authorizerConfig={"defaultAuthorizerName": "plain", "allowAuthorizerOverride": False},
+    )
+    assert iot.describe_domain_configuration(domainConfigurationName="d")["domainName"] == "iot.example.com"
+    listed = iot.list_domain_configurations(serviceType="DATA")["domainConfigurations"]
+    assert [each["domainConfigurationArn"] for each in listed] == [made["domainConfigurationArn"]]
+    # Over HTTPS the Host header names the domain: its authorizer judges, whichever the client asks for.
+    shown = {"host": "iot.example.com", "x-amz-customauthorizer-name": "signed", "Token": "right"}
+    assert fetched(server, "/things/pump/jobs", shown)[0] == 403, "plain has no key of a token: the service says no"
+    assert [(event.get("token"), event["signatureVerified"]) for event in service.events] == [(None, False)]
+    iot.update_domain_configuration(domainConfigurationName="d", removeAuthorizerConfig=True)
+    iot.update_domain_configuration(domainConfigurationName="d", domainConfigurationStatus="DISABLED")
+    iot.delete_domain_configuration(domainConfigurationName="d")
+
+
+def test_each_connection_is_judged_for_itself(server: Started, service: Service) -> None:
+    for _ in range(2):
+        client = Client(server, PLAIN)
+        assert client.outcome == 0
+        client.stop()
+    assert len(service.events) == 2
+
+
 def test_test_invoke_authorizer(server: Started, service: Service) -> None:
     iot = operator(server)
     said = iot.test_invoke_authorizer(authorizerName="signed", token="right", tokenSignature=signed("right"))

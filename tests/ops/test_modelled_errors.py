@@ -28,6 +28,7 @@ UNMODELLED = {
     ("CreateCertificateFromCsr", "ResourceAlreadyExistsException"): "a certificate signed just now has a new serial",
     ("CreateKeysAndCertificate", "ResourceAlreadyExistsException"): "a key pair made just now has no certificate",
     ("CreateKeysAndCertificate", "ServiceUnavailableException"): "no certificate authority; modelled all the same",
+    ("CreateDomainConfiguration", "ResourceNotFoundException"): "of one that was inserted just now",
     ("CreateThingGroup", "ResourceNotFoundException"): "a parent that does not exist: nothing modelled says so",
     ("CreateThingType", "ResourceNotFoundException"): "of a type that was inserted just now",
     ("DeleteOTAUpdate", "InvalidStateTransitionException"): "the job's status is looked at before",
