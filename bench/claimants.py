@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
@@ -19,7 +20,8 @@ TEMPLATE = "storm"
 _SIGN = "$aws/certificates/create-from-csr/json"
 _PROVISION = f"$aws/provisioning-templates/{TEMPLATE}/provision/json"
 _ANSWER_S = 30.0
-_AGAIN_S = 0.05
+_FIRST_S, _LONGEST_S = 0.1, 10.0
+"""How long a device waits before it connects again: at random, up to twice as long each time, as AWS's SDKs do."""
 
 BODY = json.dumps(
     {
@@ -112,11 +114,13 @@ class Claimant:
 
     async def run(self, port: Callable[[], int], context: ssl.SSLContext, provisioned: Callable[[], None]) -> None:
         """Be provisioned, however often the server goes away."""
+        longest, chance = _FIRST_S, random.Random(self.serial)
         while self.holds is None:
             try:
                 await self._try(port(), context)
             except (TimeoutError, OSError):
-                await asyncio.sleep(_AGAIN_S)
+                await asyncio.sleep(chance.uniform(0, longest))
+                longest = min(2 * longest, _LONGEST_S)
         provisioned()
 
     async def _try(self, port: int, context: ssl.SSLContext) -> None:
