@@ -121,6 +121,7 @@ def test_what_is_listed_and_shown(tmp_path: Path) -> None:
     ]
     shown = json.loads(run("access", "show", "ci", "--account", "123456789012", *data).stdout)
     assert shown == {
+        "DevicesForSeconds": 0,
         "Arn": "arn:aws:iam::123456789012:user/ci",
         "Tags": {"team": "red"},
         "Policies": {"Jobs": json.loads(JOBS)},

@@ -233,7 +233,14 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Later:
     """Sets the wall clock forward by seconds, as far as certificates and credentials are concerned."""
 
     def shift(seconds: float) -> None:
-        for module in ("mqtt.endpoint", "mqtt.signers", "mqtt.deadlines", "http.devices", "http.callers"):
+        for module in (
+            "devices.endpoint",
+            "devices.edge",
+            "devices.signers",
+            "mqtt.deadlines",
+            "http.devices",
+            "http.callers",
+        ):
             monkeypatch.setattr(f"tidegate.{module}.wall_now", lambda: wall_now() + int(1000 * seconds))
 
     return shift

@@ -6,7 +6,6 @@ import ipaddress
 import socket
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from tidegate.core import leniency
@@ -100,7 +99,7 @@ class Options(NamedTuple):
     """How long requests under way may take when the server stops."""
     balancers: tuple[str, ...] = ()
     """Addresses or networks of balancers: what they pass on begins with a PROXY header, on every listener."""
-    hooks: Mapping[str, Hook] = MappingProxyType({})
+    hooks: Mapping[str, Hook] | None = None
     """Where the Lambda functions that resources name by ARN are reached, as HTTP services."""
     hook_hosts: tuple[str, ...] = ()
     """Hosts beyond this machine that hooks may be at."""

@@ -62,7 +62,7 @@ async def opened(options: Options, stack: AsyncExitStack) -> tuple[Service, Trus
         endpoints=Endpoints(objects=storage.hosts),
         leniency=taken,
         enforce_expiry=options.enforce_expiry,
-        hooks=options.hooks,
+        hooks=options.hooks or {},
         hook_hosts=options.hook_hosts,
     )
     service = Service(work, clock, ids, settings, issuer, storage.objects, vault=sealed, relay=relay)
