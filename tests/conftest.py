@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import botocore.session
+import hypothesis
 import psycopg
 import pytest
 
@@ -36,6 +37,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # `nohup make test &`: wh
 
 botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 """boto3 and the AWS CLI read a service's model once, not in every session: a tenth of a second each."""
+
+# How long it takes to think of an input says how busy the machine is.
+hypothesis.settings.register_profile("tidegate", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("tidegate")
 
 _OPERATIONS = {"iot": iot.OPERATIONS, "iot-jobs-data": jobs_data.OPERATIONS, "iot-data": iot_data.OPERATIONS}
 
