@@ -7,7 +7,7 @@ groups (``dynamic_groups``) are described and listed here too; nobody is put int
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tidegate.core import attributes, index_configuration, texts
 from tidegate.core.registry_events import Change, Tie
@@ -26,6 +26,9 @@ from tidegate.wire.timestamps import seconds
 
 _PAGE_OF_THINGS = 25
 """ListThingsInThingGroup without maxResults, seen on the live service."""
+
+_FEW: Final = 16
+"""As many certificates of a thing are judged anew one by one."""
 
 
 def create_thing_group(tx: Tx, call: Call, request: iot.CreateThingGroupRequest) -> iot.CreateThingGroupResponse:
@@ -216,8 +219,13 @@ def update_thing_groups_for_thing(
 
 
 def _announce(tx: Tx, call: Call, thing: thing_store.Thing) -> None:
-    """Other policies apply to the thing: to whoever connects as it, and to nobody else."""
-    tx.effects += [PrincipalChanged(call.scope, each) for each in thing_store.certificates(tx, thing.id)]
+    """Other policies apply to the thing: to whoever connects as it, and to nobody else.
+
+    A thing of very many certificates is told of by one effect, which looks at the connections instead.
+    """
+    known = thing_store.certificates(tx, thing.id)
+    few = len(known) <= _FEW
+    tx.effects += [PrincipalChanged(call.scope, each) for each in known] if few else [PoliciesChanged(call.scope)]
 
 
 def arn(call: Call, name: str) -> str:
