@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from tidegate.net import fairness
-from tidegate.net.fairness import Queues, Turns
+from tidegate.net.fairness import FairScheduler, Queues
 
 
-def loops(scene: Callable[[Turns], Coroutine[Any, Any, None]]) -> None:
+def loops(scene: Callable[[FairScheduler], Coroutine[Any, Any, None]]) -> None:
     async def run() -> None:
-        await scene(Turns(asyncio.get_running_loop()))
+        await scene(FairScheduler(asyncio.get_running_loop()))
 
     asyncio.run(run())
 
@@ -46,14 +46,14 @@ def test_what_is_taken_back_is_not_handed_out() -> None:
 
 
 def test_a_party_alone_is_never_held_up() -> None:
-    async def scene(turns: Turns) -> None:
+    async def scene(turns: FairScheduler) -> None:
         assert all(turns.admits("a") for _ in range(1000))
 
     loops(scene)
 
 
 def test_beside_another_a_party_begins_only_so_much_in_a_turn() -> None:
-    async def scene(turns: Turns) -> None:
+    async def scene(turns: FairScheduler) -> None:
         assert turns.admits("b")
         admitted = sum(turns.admits("a") for _ in range(1000))
         assert 2 <= admitted < 100
@@ -65,7 +65,7 @@ def test_beside_another_a_party_begins_only_so_much_in_a_turn() -> None:
 
 
 def test_who_comes_late_waits_for_a_turn_not_for_all_that_waits_of_another() -> None:
-    async def scene(turns: Turns) -> None:
+    async def scene(turns: FairScheduler) -> None:
         done: list[str] = []
         turns.admits("b")
         while turns.admits("a"):
@@ -85,7 +85,7 @@ def test_what_takes_long_is_charged_to_who_wants_it(monkeypatch: pytest.MonkeyPa
     now = [0.0]
     monkeypatch.setattr(fairness, "busy", lambda: now[0])
 
-    async def scene(turns: Turns) -> None:
+    async def scene(turns: FairScheduler) -> None:
         count = {"dear": 0, "cheap": 0}
 
         def act(party: str, seconds: float) -> None:
@@ -108,7 +108,7 @@ def test_a_turn_that_was_long_is_followed_by_shorter_ones(monkeypatch: pytest.Mo
     now = [0.0]
     monkeypatch.setattr(fairness, "busy", lambda: now[0])
 
-    async def scene(turns: Turns) -> None:
+    async def scene(turns: FairScheduler) -> None:
         began: list[int] = []
         turns.admits("b")
 
@@ -128,7 +128,7 @@ def test_a_turn_that_was_long_is_followed_by_shorter_ones(monkeypatch: pytest.Mo
 
 
 def test_a_party_that_has_left_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def scene(turns: Turns) -> None:
+    async def scene(turns: FairScheduler) -> None:
         time = [0.0]
         monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: time[0])
         turns.admits("b")
