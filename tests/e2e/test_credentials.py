@@ -348,7 +348,7 @@ def test_another_master_key_seals_them_anew(guarded: Started, maker: Maker, tmp_
     assert other.open(key_id, sealed) == secret
 
 
-def test_they_outlive_a_kill_of_the_server(maker: Maker, tmp_path: Path) -> None:
+def test_they_outlive_a_restart_of_the_server(maker: Maker, tmp_path: Path) -> None:
     wanted = options(tmp_path / "data", auth=True)
     with started(wanted) as first:
         world = World(first, maker, tmp_path, EVERYTHING)
