@@ -17,12 +17,16 @@ from botocore.config import Config
 
 from tidegate import server
 from tidegate.net.failures import Failures
+from tidegate.s3 import app
 from tidegate.server import Address, Options, Running
 
 T = TypeVar("T")
 
 ANY = Address("127.0.0.1", 0)
 """A free port on loopback."""
+
+PATIENCE_S = 300
+"""After this long something hangs, however busy the machine is."""
 
 
 def options(data: Path, **changes: Any) -> Options:
@@ -36,6 +40,9 @@ class Patient(Failures):
 
     def note(self, address: str) -> None:
         """Forget it."""
+
+
+app.Failures = Patient  # type: ignore[misc]
 
 
 class Started:
@@ -54,7 +61,7 @@ class Started:
         async def run() -> T:
             return await work()
 
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(timeout=30)
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(timeout=PATIENCE_S)
 
     def client(self, service: str, **changes: Any) -> Any:
         """A boto3 client that does not retry and signs with made-up credentials unless told otherwise."""
@@ -111,13 +118,13 @@ def started(wanted: Options) -> Iterator[Started]:
 
     thread = threading.Thread(target=run, name="tidegate-test-server")
     thread.start()
-    begun.wait(timeout=30)
+    begun.wait(timeout=PATIENCE_S)
     try:
         if "error" not in result:
             yield result["started"]
     finally:
         if "stop" in result and "error" not in result:
             result["stop"]()
-        thread.join(timeout=30)
+        thread.join(timeout=PATIENCE_S)
     if "error" in result:
         raise result["error"]

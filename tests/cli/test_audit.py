@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,8 @@ def test_each_command_that_changes_who_may_do_what_leaves_an_entry(tmp_path: Pat
     change("keys", "deactivate", key)
     change("keys", "activate", key)
     change("keys", "revoke", key)
+    change("access", "allow-devices", "ci")
+    change("access", "deny-devices", "ci")
     change("access", "detach-policy", "ci", "Jobs")
     change("access", "delete-principal", "ci")
     commands = {
@@ -68,6 +71,7 @@ def test_each_command_that_changes_who_may_do_what_leaves_an_entry(tmp_path: Pat
     gone = done["access delete-principal"].before
     assert gone is not None
     assert set(gone) == {"tags", "policy ReadOnlyAccess"}
+    assert done["access deny-devices"].before == done["access allow-devices"].after
     for entry in done.values():
         assert entry.principal.startswith("user ")
         assert entry.resources == ["arn:aws:iam::000000000000:user/ci"]
@@ -152,10 +156,12 @@ def test_a_command_that_is_refused_leaves_none(tmp_path: Path) -> None:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
-    """A data directory whose log has been sealed."""
+    """A data directory whose log has been sealed, what the server's stop leaves in it by itself."""
     data = tmp_path / "data"
     with serving(data, *PORTS) as server:
         run("keys", "create", "--data", str(data))
+        while unsealed(data):
+            time.sleep(0.05)
         assert server.stop() == 0
     return data
 

@@ -21,6 +21,7 @@ from tests.servers import Started, options, started
 from tidegate import sparing
 from tidegate.net.failures import BURST, PER_SECOND, Failures
 from tidegate.runtime.access import Access
+from tidegate.s3 import app
 from tidegate.store import keys
 
 SECRET = "a-secret-of-forty-characters-0123456789"
@@ -138,7 +139,8 @@ def test_one_line_tells_of_it(
 
 
 @pytest.mark.parametrize("apart", [False, True])
-def test_objects(tmp_path_factory: pytest.TempPathFactory, apart: bool) -> None:
+def test_objects(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, apart: bool) -> None:
+    monkeypatch.setattr(app, "Failures", Failures)
     wanted = options(tmp_path_factory.mktemp("objects"), auth=True, objects_apart=apart)
     with started(wanted) as server:
         made = Besieged(server)
