@@ -19,7 +19,7 @@ from tests.cli.test_commands import PORTS, run, serving
 from tidegate.store import migrations
 from tidegate.store.sqlite import SqliteDatabase
 
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
 JOBS = json.dumps(
     {
         "Version": "2012-10-17",

@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 
 from tests.servers import Started
 
-PATIENCE = 20.0
+PATIENCE = 120.0
 """Seconds a test waits for something that must happen before it fails."""
 
 REGION = "eu-west-1"

@@ -25,7 +25,7 @@ from tidegate.objects import credential
 from tidegate.objects.versions import Bucket
 from tidegate.pki import vault
 
-PATIENCE = 20.0
+PATIENCE = 120.0
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

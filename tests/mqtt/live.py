@@ -44,7 +44,7 @@ from tidegate.pki.tls import SERVER_NAME
 
 T = TypeVar("T")
 NOW = 1_700_000_000_000
-PATIENCE = 20.0
+PATIENCE = 120.0
 """Seconds a test waits for something that must happen before it fails."""
 
 

@@ -18,7 +18,7 @@ from tidegate.net import hooks
 from tidegate.net.hooks import Hook, HookFaultError, Hooks
 
 Answering = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
-PATIENCE = 20.0
+PATIENCE = 120.0
 
 
 def _asked(

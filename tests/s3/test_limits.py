@@ -25,7 +25,7 @@ from tidegate.s3.work import Limits
 
 LARGE = os.urandom(1 << 20) * 48
 """More than the sockets between two processes hold, however they are tuned."""
-PATIENCE_S = 30
+PATIENCE_S = 120
 A_DAY_MS = 86_400_000
 
 

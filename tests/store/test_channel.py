@@ -14,7 +14,7 @@ from tidegate.store.channel import LIMIT, Channel
 from tidegate.store.database import StoreUnavailable
 from tidegate.store.postgres import PostgresDatabase
 
-PATIENCE = 20.0
+PATIENCE = 120.0
 
 
 class Listener:

@@ -130,15 +130,15 @@ def test_the_channel_of_a_silent_server_is_renewed(proxy: Proxy, behind: Postgre
     tuned: queue.Queue[int] = queue.Queue()
     channel = behind.channel()
     channel.listen(heard.put, tuned.put)
-    first = tuned.get(timeout=10)
+    first = tuned.get(timeout=120)
     channel.send(["before"])
-    assert heard.get(timeout=10) == "before"
+    assert heard.get(timeout=120) == "before"
     proxy.swallow_established()
     with pytest.raises(StoreUnavailable):
         channel.send(["lost"])
-    assert tuned.get(timeout=10) != first, "who only listens is found out by the pulse"
+    assert tuned.get(timeout=120) != first, "who only listens is found out by the pulse"
     channel.send(["after"])
-    assert heard.get(timeout=10) == "after"
+    assert heard.get(timeout=120) == "after"
     channel.close()
 
 
