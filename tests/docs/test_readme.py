@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
+import dataclasses
 import os
 import subprocess
 import sys
@@ -14,7 +14,7 @@ import pytest
 from tests.docs.pages import ROOT, snippets, text_of
 from tests.servers import Started, options, started
 from tidegate.cli import env
-from tidegate.cli.serve import serve
+from tidegate.cli.configuration import Configuration
 
 SNIPPETS = snippets("README.md")
 ENOUGH_S = 90
@@ -85,9 +85,9 @@ def test_the_table_of_options_is_that_of_the_command() -> None:
     rows = [line.split("|")[1:4] for line in text_of("docs/operations.md").splitlines() if line.startswith("| `--")]
     table = {tuple(cell.strip().strip("`") for cell in row) for row in rows}
     assert table == {
-        (f"--{name.replace('_', '-')}", f"TIDEGATE_{name.upper()}", _shown(parameter.default))
-        for name, parameter in inspect.signature(serve).parameters.items()
-    }
+        (f"--{field.name.replace('_', '-')}", f"TIDEGATE_{field.name.upper()}", _shown(field.default))
+        for field in dataclasses.fields(Configuration)
+    } | {("--config", "TIDEGATE_CONFIG", "none")}
 
 
 def _shown(default: object) -> str:

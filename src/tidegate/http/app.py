@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 
 from tidegate.aws import sigv4
 from tidegate.clock import monotonic
+from tidegate.core.throttle import Rates
 from tidegate.http import callers, credentials, devices, operators, planes, refusals
 from tidegate.http.callers import Caller
 from tidegate.http.control import Control
@@ -57,7 +58,6 @@ class App:
         broker: Callable[[], BrokerCall],
         *,
         auth: bool,
-        throttle: Throttle | None = None,
     ) -> None:
         self._service = service
         self._handlers = handlers
@@ -65,12 +65,16 @@ class App:
         self._metrics = metrics
         self._broker = broker
         self._auth = auth
-        self._throttle = throttle
-        self._ceilings = service.settings.limits.ceilings()
+        self.choose(None)
         self._keys = callers.Keys(service)
         self._provider = credentials.Provider(service)
         self._authorizers = Authorizers(service)
         self._sparing = Sparing(log)
+
+    def choose(self, rates: Rates | None) -> None:
+        """Take up request rates (None: none), and the ceilings of the service's settings."""
+        self._throttle = None if rates is None else Throttle(rates)
+        self._ceilings = self._service.settings.limits.ceilings()
 
     async def respond(self, request: Request) -> Answer:
         """Answer any request. Never raises."""

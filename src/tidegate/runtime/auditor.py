@@ -12,7 +12,7 @@ import logging
 import os
 import pwd
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from tidegate.clock import monotonic, wall_now
 from tidegate.core import audit as rules
@@ -51,7 +51,7 @@ class Auditor:
 
     async def start(self, told: Mapping[str, str]) -> None:
         """Note that the server starts, and how; begin to seal. Raises ``StoreError``."""
-        await self._note("StartServer", told)
+        await self.note("StartServer", told)
         self._task = asyncio.get_running_loop().create_task(self._run(), name="tidegate-audit")
 
     async def stop(self) -> None:
@@ -61,7 +61,7 @@ class Auditor:
             await self._task
         try:
             await self._refused()
-            await self._note("StopServer", {})
+            await self.note("StopServer", {})
             await self.settle()
             await self._tell()
         except StoreError as error:
@@ -74,7 +74,8 @@ class Auditor:
         while await self._service.unit.transact(locks_rows(work)):
             pass  # between two steps the loop serves whoever waits
 
-    async def _note(self, operation: str, told: Mapping[str, str]) -> None:
+    async def note(self, operation: str, told: Mapping[str, Any]) -> None:
+        """Leave an entry about the server itself. Raises ``StoreError``."""
         own = self._service.settings
         await self._service.note(
             Entry(

@@ -110,6 +110,12 @@ class Service:
         """Say where devices reach this server; that is known when its listeners are bound."""
         self.settings = self.settings._replace(endpoints=endpoints)
 
+    def choose(self, limits: Limits, hooks: Mapping[str, Hook], hook_hosts: tuple[str, ...]) -> None:
+        """Go on with other quotas and hooks; calls under way keep those they began with."""
+        if hook_hosts != self.settings.hook_hosts:
+            self.hooks = Hooks(hook_hosts)
+        self.settings = self.settings._replace(limits=limits, hooks=hooks, hook_hosts=hook_hosts)
+
     async def invoke(
         self,
         handler: Handler,

@@ -19,6 +19,7 @@ from tidegate.devices.server import admission_limits
 from tidegate.engine.loop import Engine, Step
 from tidegate.engine.pace import Pace
 from tidegate.engine.tidying import Tidying
+from tidegate.http.app import App
 from tidegate.mqtt.settings import Settings as MqttSettings
 from tidegate.mqtt.settings import overridden
 from tidegate.net import room
@@ -26,7 +27,7 @@ from tidegate.net.admission import Admission
 from tidegate.ops import sweeps
 from tidegate.runtime.auditor import Auditor
 from tidegate.runtime.metrics import Metrics
-from tidegate.runtime.service import Service, Settings
+from tidegate.runtime.service import Service
 from tidegate.runtime.timeline import Timeline
 from tidegate.runtime.trust import Trust
 from tidegate.server import directory, listeners, objects
@@ -55,6 +56,7 @@ class Running(NamedTuple):
     trust: Trust
     admission: Admission
     auditor: Auditor
+    app: App
 
 
 @asynccontextmanager
@@ -81,7 +83,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
         engine = Engine(
             service.unit,
             service.clock,
-            Tidying(_step(service.settings, Pace(service.unit))),
+            Tidying(_step(service, Pace(service.unit))),
             metrics,
             alone=lambda: service.relay is None or service.relay.alone,
         )
@@ -98,10 +100,10 @@ async def running(options: Options) -> AsyncIterator[Running]:
         await devices.open()
         timeline = Timeline(service.clock, engine.settle, devices.published)
         await objects.served(options, stack, storage, service, metrics, admission)
-        edges = await listeners.opened(options, stack, service, devices, timeline, metrics, trust)
+        edges, app = await listeners.opened(options, stack, service, devices, timeline, metrics, trust)
         addresses = addresses_of(options, edges, storage.base)
         publish(options.data, addresses)
-        yield Running(addresses, service, engine, metrics, timeline, devices, trust, admission, auditor)
+        yield Running(addresses, service, engine, metrics, timeline, devices, trust, admission, auditor, app)
 
 
 def _mqtt(options: Options, taken: Leniency) -> MqttSettings:
@@ -115,11 +117,12 @@ def _mqtt(options: Options, taken: Leniency) -> MqttSettings:
     )
 
 
-def _step(settings: Settings, pace: Pace) -> Step:
-    large = settings.limits._replace(release_chunk=_LARGE_RELEASE)
-
+def _step(service: Service, pace: Pace) -> Step:
     def step(tx: Tx, now: int) -> int | None:
-        return sweeps.sweep(tx, now, large if pace.alone() else settings.limits, settings.partition)
+        limits = service.settings.limits  # an operator may choose others meanwhile
+        if pace.alone():
+            limits = limits._replace(release_chunk=_LARGE_RELEASE)
+        return sweeps.sweep(tx, now, limits, service.settings.partition)
 
     return step
 

@@ -18,7 +18,6 @@ from tidegate.http import refusals
 from tidegate.http.app import App
 from tidegate.http.callers import Caller
 from tidegate.http.control import Control
-from tidegate.http.throttle import Throttle
 from tidegate.http.visitors import Guard
 from tidegate.http.websocket import Handshakes
 from tidegate.net import pages
@@ -48,7 +47,7 @@ async def opened(
     timeline: Timeline,
     metrics: Metrics,
     trust: Trust,
-) -> Edges:
+) -> tuple[Edges, App]:
     """Open the device endpoint, the device listener and, last, the listener of operators."""
     expiry = options.enforce_expiry
     called = None if service.settings.leniency.other_names else _called(options)
@@ -62,8 +61,8 @@ async def opened(
     control = Control(
         service, timeline, metrics, auth=options.auth, reset=lambda: _reset(service, timeline, devices, trust)
     )
-    throttle = None if options.throttles is None else Throttle(options.throttles)
-    app = App(service, HANDLERS, control, metrics, devices.broker_call, auth=options.auth, throttle=throttle)
+    app = App(service, HANDLERS, control, metrics, devices.broker_call, auth=options.auth)
+    app.choose(options.throttles)
     handshakes = Handshakes(service, lambda *who: devices.server.tunnel(_signer(*who)), auth=options.auth)
     guard = Guard(_own(options), service.ids, auth=options.auth)
 
@@ -100,7 +99,7 @@ async def opened(
     operators = listener("http", device=False, limits=limits)
     with naming("--http", options.http):
         bound = Address(*await operators.open(*options.http, encrypted, balancers=balancers))
-    return Edges(bound, https, mqtts, shared)
+    return Edges(bound, https, mqtts, shared), app
 
 
 def largest_body(options: Options) -> int:

@@ -58,7 +58,7 @@ async def opened(options: Options, stack: AsyncExitStack) -> tuple[Service, Trus
     settings = Settings(
         account=options.account,
         region=options.region,
-        limits=_limits(options),
+        limits=limits_of(options),
         endpoints=Endpoints(objects=storage.hosts),
         leniency=taken,
         enforce_expiry=options.enforce_expiry,
@@ -95,7 +95,8 @@ def _relay(database: Database, work: Unit, ids: Ids) -> Relay | None:
     return Relay(work, database.channel(), ids.uuid(), limit=channel.LIMIT)
 
 
-def _limits(options: Options) -> Limits:
+def limits_of(options: Options) -> Limits:
+    """The quotas, with the ceiling of rollouts."""
     ceiling = options.rollout_ceiling
     return options.limits if ceiling is None else options.limits._replace(rollout_per_minute=ceiling)
 
