@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
@@ -12,10 +12,12 @@ import pytest
 
 from tests.conftest import NOW, Run
 from tests.ops.indexed import settle
-from tidegate.ops import sweeps
-from tidegate.ops.call import Limits
+from tidegate.ops import device, sweeps
+from tidegate.ops.call import Call, Limits
+from tidegate.ops.effects import RowsHeld
 from tidegate.store import executions, jobs
-from tidegate.store.database import Conflict, Database, locks_rows, transact
+from tidegate.store.database import Conflict, Database, Outcome, Work, locks_rows, together, transact
+from tidegate.store.shared import FEW
 from tidegate.wire import iot, jobs_data
 
 pytestmark = pytest.mark.parametrize("database", ["postgres"], indirect=True)
@@ -52,15 +54,92 @@ def _status(run: Run) -> str:
     return status
 
 
-@pytest.mark.usefixtures("queued")
-def test_a_canceled_job_leaves_what_has_begun_meanwhile(
-    run: Run, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    done = _meanwhile(monkeypatch, "chunk_of_job", run)
-    run("CancelJob", job_id="j")
+@contextlib.contextmanager
+def _held(postgres_url: str, statement: str) -> Iterator[psycopg.Connection]:
+    """Somebody is in the middle of a change, for so long."""
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute(
+            "SELECT 1 FROM job j JOIN execution e ON e.job_id = j.id JOIN thing t ON t.id = e.thing_id "
+            "WHERE " + statement
+        )
+        yield connection
+
+
+@pytest.fixture
+def three(run: Run, database: Database) -> None:
+    """A job with executions of t1, t2 and t3, which are IN_PROGRESS."""
+    things = [run("CreateThing", thing_name=f"t{number}").thing_arn for number in (1, 2, 3)]
+    run("CreateJob", job_id="j", targets=things, document="{}")
     settle(database, NOW)
-    done()
-    assert _status(run) == "IN_PROGRESS"
+    for number in (1, 2, 3):
+        run("StartNextPendingJobExecution", plane="iot-jobs-data", thing_name=f"t{number}")
+
+
+def _statuses(run: Run) -> list[str]:
+    rows = run("ListJobExecutionsForJob", job_id="j").execution_summaries
+    return [one.job_execution_summary.status for one in sorted(rows, key=lambda one: str(one.thing_arn))]
+
+
+def _step(database: Database) -> list[Any]:
+    """One step of the engine; its effects."""
+    outcome = database.commit([locks_rows(lambda tx: sweeps.sweep(tx, NOW, Limits()))])[0]
+    outcome.result()
+    return outcome.effects
+
+
+@pytest.mark.usefixtures("three")
+@pytest.mark.parametrize("chunk", [250, 2, 1])
+def test_a_canceled_job_waits_for_nobody_and_comes_back_for_what_was_held(
+    run: Run, database: Database, postgres_url: str, monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    monkeypatch.setattr(sweeps, "CANCEL_CHUNK", chunk)
+    with _held(postgres_url, "t.name = 't2' FOR UPDATE OF e"):
+        run("CancelJob", job_id="j", force=True)
+        while RowsHeld() not in _step(database):
+            pass
+        assert _statuses(run) == ["CANCELED", "IN_PROGRESS", "CANCELED"]
+    settle(database, NOW)
+    assert _statuses(run) == ["CANCELED"] * 3
+    assert database.read(lambda tx: jobs.miscounted(tx, 9)) == []
+
+
+@pytest.mark.usefixtures("three")
+def test_a_deleted_job_waits_for_nobody_and_goes_when_all_are_free(
+    run: Run, database: Database, postgres_url: str
+) -> None:
+    with _held(postgres_url, "t.name = 't2' FOR UPDATE OF e"):
+        run("DeleteJob", job_id="j", force=True)
+        assert RowsHeld() in _step(database)
+        assert _statuses(run) == ["IN_PROGRESS"]
+        assert database.read(lambda tx: jobs.miscounted(tx, 9)) == []
+    settle(database, NOW)
+    with pytest.raises(iot.ResourceNotFoundException):
+        run("DescribeJob", job_id="j")
+
+
+@pytest.mark.usefixtures("three")
+@pytest.mark.parametrize("shared", [False, True])
+def test_who_waits_for_a_job_holds_nothing_meanwhile(
+    run: Run, call: Call, database: Database, postgres_url: str, shared: bool
+) -> None:
+    def succeed(number: int) -> Work[Any]:
+        request = jobs_data.UpdateJobExecutionRequest(job_id="j", thing_name=f"t{number}", status="SUCCEEDED")
+        work: Work[Any] = lambda tx: device.update_job_execution(tx, call, request)  # noqa: E731
+        return together(work, (call.scope, f"t{number}")) if shared else locks_rows(work)
+
+    outcomes: list[Outcome[Any]] = []
+    numbers = [1, 2, 3, *range(4, FEW + 1)] if shared else [2]
+    reporter = threading.Thread(target=lambda: outcomes.extend(database.commit([succeed(each) for each in numbers])))
+    with _held(postgres_url, "TRUE FOR UPDATE OF j") as connection:
+        reporter.start()
+        _wait_until_done_or_blocked(reporter, postgres_url)
+        assert reporter.is_alive()
+        assert len(connection.execute("SELECT 1 FROM execution FOR UPDATE NOWAIT").fetchall()) == 3
+    reporter.join(60)
+    done = [outcome.error for outcome in outcomes]
+    assert done[:3] == [None] * len(done[:3])
+    assert _statuses(run)[1] == "SUCCEEDED"
+    assert database.read(lambda tx: jobs.miscounted(tx, 9)) == []
 
 
 @pytest.mark.usefixtures("queued")

@@ -82,6 +82,11 @@ class _Fragile:
         self._count(query)
         return count
 
+    def lock(self, query: str, params: Params) -> StoredRow | None:
+        row = self._tx.lock(query, params)
+        self._count(query)
+        return row
+
     def many(self, query: str, rows: Sequence[Params]) -> None:
         self._tx.many(query, rows)
         self._count(query)

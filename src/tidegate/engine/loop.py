@@ -14,11 +14,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import Any
 
 from tidegate.clock import Clock, Millis, MovableClock, monotonic
 from tidegate.engine.pacer import Look, Pacer
 from tidegate.ops import clock_jumps
-from tidegate.ops.effects import Acting, EngineDue, ExecutionsQueued
+from tidegate.ops.effects import Acting, EngineDue, ExecutionsQueued, RowsHeld
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.unit import Unit
 from tidegate.sparing import Sparing
@@ -32,6 +33,8 @@ log = logging.getLogger("tidegate.engine")
 _LONGEST_SLEEP_S = 1.0
 _TURNS = 3
 """Of the event loop: one reads requests, one runs them, one commits."""
+_HELD_S = 0.02
+"""A device's report takes about that long; whoever holds a row for longer costs the engine a step as often."""
 _FIRST_RETRY_S = 1.0
 _LONGEST_RETRY_S = 30.0
 _LONGEST_OUTAGE_RETRY_S = 2.0
@@ -75,7 +78,13 @@ class Engine:
         self._sparing = Sparing(log)
         self._waiting: list[asyncio.Future[Millis | None]] = []
         self._task: asyncio.Task[None] | None = None
-        unit.subscribe(Acting({EngineDue: self._due, ExecutionsQueued: self._released}), own=True)
+        self._held = False
+        acting: dict[type, Callable[[Any], object]] = {
+            EngineDue: self._due,
+            ExecutionsQueued: self._released,
+            RowsHeld: self._passed_over,
+        }
+        unit.subscribe(Acting(acting), own=True)
 
     def start(self) -> None:
         """Begin. What came due while nobody ran is done first."""
@@ -110,6 +119,9 @@ class Engine:
     def _released(self, effect: ExecutionsQueued) -> None:
         self._metrics.executions_released += len(effect.thing_ids)
 
+    def _passed_over(self, _effect: RowsHeld) -> None:
+        self._held = True
+
     def _due(self, effect: EngineDue) -> None:
         if self.next_at is None or effect.at < self.next_at:
             self.next_at = effect.at
@@ -134,6 +146,9 @@ class Engine:
             if due is not None and due <= now:
                 self._waiting = waiting + self._waiting
                 await _let_others_in()
+                if self._held:
+                    self._held = False
+                    await asyncio.sleep(_HELD_S)
                 continue
             for future in waiting:
                 _resolve(future, due)

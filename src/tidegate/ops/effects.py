@@ -20,6 +20,10 @@ class EngineDue(NamedTuple):
     at: int
 
 
+class RowsHeld(NamedTuple):
+    """The engine passed over what others are just changing: what is left is due, but not at once."""
+
+
 class PendingChanged(NamedTuple):
     """A thing's pending list changed: publish its notifications from committed state."""
 
@@ -148,6 +152,7 @@ Effect = (
     | MessagePublished
     | StoreEmptied
     | Missed
+    | RowsHeld
 )
 
 

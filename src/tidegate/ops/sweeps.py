@@ -24,7 +24,7 @@ from tidegate.core.job import Fact
 from tidegate.core.lifecycle import EXECUTION_MOVES, TERMINAL, Act, ExecutionStatus, Stage
 from tidegate.ops import command_sweeps, dynamic_membership, events, fleet_provisioning, job_state, transitions
 from tidegate.ops.call import Limits
-from tidegate.ops.effects import ExecutionsQueued
+from tidegate.ops.effects import ExecutionsQueued, RowsHeld
 from tidegate.ops.job_state import Bookmark
 from tidegate.ops.transitions import Move
 from tidegate.store import dynamic_groups, executions, groups, jobs, provisioning, scopes, tags, things
@@ -37,6 +37,8 @@ CANCEL_CHUNK = 250
 DELETE_CHUNK = 1000
 EXPIRE_CHUNK = 250
 _EVER = 1 << 62
+_FIRST = (-1, -1, -1)
+"""Where a walk through a job's executions begins."""
 
 
 def sweep(tx: Tx, now: int, limits: Limits, partition: str = "aws") -> int | None:
@@ -282,13 +284,15 @@ class _Walk:
 
 
 def _take_away(tx: Tx, row: Job, taking: machine.TakeAway, now: int) -> tuple[Job, machine.Event]:
-    """End the next executions as the act says by status; the job with the bookmark for those after them."""
-    after = tuple(json.loads(row.stage_cursor)) if row.stage_cursor else (-1, -1, -1)
-    chunk = executions.chunk_of_job(tx, row.id, after, CANCEL_CHUNK)
+    """End the next executions as the act says by status; the job with the bookmark for those after them.
+
+    What devices are just changing is passed over, and the bookmark says so: it is gone through once more at the end.
+    """
+    queued_at, thing, number, *more = json.loads(row.stage_cursor) if row.stage_cursor else _FIRST
+    chunk = executions.chunk_of_job(tx, row.id, (queued_at, thing, number), CANCEL_CHUNK)
     for each in chunk:
-        if each.status in TERMINAL:
+        if each.status in TERMINAL or not each.held:
             continue
-        # On PostgreSQL its device may have reported since the chunk was read: what counts is what is there now.
         found = executions.pending_by_id(tx, each.thing_id)
         one = found.named(row.id, each.number)
         act = taking.acts.get(one.status) if one else None
@@ -297,16 +301,23 @@ def _take_away(tx: Tx, row: Job, taking: machine.TakeAway, now: int) -> tuple[Jo
             continue
         forced = True if act == Act.FORCE_CANCEL else None
         transitions.move(tx, now, found, one, Move(status, one.started_at, forced=forced))
+    passed_over = any(more) or not all(each.held for each in chunk)
+    if len(chunk) < CANCEL_CHUNK and passed_over:
+        tx.effects.append(RowsHeld())
+        return row._replace(stage_cursor=None), machine.TookAway(finished=False)
     if len(chunk) < CANCEL_CHUNK:
         counts = {} if row.stage == Stage.CANCEL else jobs.counts(tx, row.id)
         return row, machine.TookAway(finished=True, facts=machine.Facts(counts))
-    left = json.dumps([chunk[-1].queued_at, chunk[-1].thing_id, chunk[-1].number])
+    left = json.dumps([chunk[-1].queued_at, chunk[-1].thing_id, chunk[-1].number, passed_over])
     return row._replace(stage_cursor=left), machine.TookAway(finished=False)
 
 
 def _erase(tx: Tx, row: Job, now: int) -> machine.Event:
-    """Delete the next executions of a job."""
-    chunk = executions.hold_of_job(tx, row.id, DELETE_CHUNK)
+    """Delete the next executions of a job, but those that devices are just changing."""
+    looked_at = executions.hold_of_job(tx, row.id, DELETE_CHUNK)
+    chunk = [each for each in looked_at if each.held]
+    if len(chunk) < len(looked_at):
+        tx.effects.append(RowsHeld())
     for each in chunk:
         if each.status in (ExecutionStatus.QUEUED, ExecutionStatus.IN_PROGRESS):
             transitions.withdraw(tx, each.thing_id, row.id, each.number)
@@ -315,7 +326,7 @@ def _erase(tx: Tx, row: Job, now: int) -> machine.Event:
     executions.delete(tx, keys)
     jobs.count_add(tx, row.id, {status: -count for status, count in Counter(each.status for each in chunk).items()})
     things.forget(tx, [each.thing_id for each in chunk])
-    return machine.Erased(finished=len(chunk) < DELETE_CHUNK)
+    return machine.Erased(finished=len(chunk) == len(looked_at) < DELETE_CHUNK)
 
 
 def _drop(tx: Tx, row: Job, now: int, partition: str) -> None:

@@ -224,5 +224,6 @@ def finish(tx: Tx, job_id: int, now: int) -> None:
 
 def wake(tx: Tx, job_id: int, now: int) -> None:
     """Have the engine look at a job at once."""
+    jobs.lock(tx, job_id)
     jobs.hasten(tx, job_id, now)
     tx.effects.append(EngineDue(now))

@@ -48,6 +48,19 @@ class Conflict(Exception):  # noqa: N818 - a state of affairs
     """A compare-and-set found another writer's value: the work is run again from the start."""
 
 
+class OutOfTurn(Conflict):
+    """A row that is locked before all others is held by somebody: the work is run again, and waits for it first."""
+
+    def __init__(self, query: str, params: Params) -> None:
+        """What was to be locked."""
+        super().__init__(query)
+        self.lock: Lock = query, tuple(params.items())
+
+
+Lock = tuple[str, tuple[tuple[str, Any], ...]]
+"""A statement that locks a row, and its parameters."""
+
+
 class Spoiled(Exception):  # noqa: N818 - a state of affairs
     """Works that share a transaction cannot go on together: it is undone, and each runs by itself."""
 
@@ -86,6 +99,14 @@ class Tx(Protocol):
 
     def many(self, query: str, rows: Sequence[Params]) -> None:
         """Run a named statement once for each row of parameters."""
+        ...
+
+    def lock(self, query: str, params: Params) -> Row | None:
+        """As ``one``, for a statement that holds a row which everybody locks before any other: a job.
+
+        A work that holds something already never waits for it, or two would wait for each other. If somebody has it,
+        the work is run again (``OutOfTurn``) and begins by waiting for it.
+        """
         ...
 
     def gather(self, key: Hashable, start: Callable[[], T], settle: Callable[[Tx, T], None]) -> T:

@@ -86,7 +86,7 @@ class Waiting(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """One row of a walk through a job's executions."""
+    """One row of a walk through a job's executions; unless it is ``held``, somebody else has it just now."""
 
     thing_id: int
     number: int
@@ -94,6 +94,7 @@ class Chunk(NamedTuple):
     version: int
     queued_at: int
     started_at: int | None
+    held: int
 
 
 class _Moved(NamedTuple):
@@ -359,7 +360,10 @@ def lock(tx: Tx, found: Execution) -> None:
 
 
 def chunk_of_job(tx: Tx, job_id: int, after: tuple[int, int, int], limit: int) -> list[Chunk]:
-    """A job's next executions, earliest queued first, after (queued_at, thing id, number)."""
+    """A job's next executions, earliest queued first, after (queued_at, thing id, number).
+
+    Those that are active are kept as they are until the transaction ends.
+    """
     place = {"queued_at": after[0], "thing": after[1], "number": after[2]}
     rows = tx.all("execution_chunk_of_job", {"job": job_id, "limit": limit, **place})
     return [Chunk(row[0], row[1], ExecutionStatus(row[2]), *row[3:]) for row in rows]

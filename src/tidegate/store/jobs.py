@@ -117,7 +117,7 @@ def get(tx: Tx, scope: int, name: str) -> Job | None:
 
 def lock(tx: Tx, job_id: int) -> Job | None:
     """One job by its inner id, held until the end of the transaction."""
-    return _job(tx.one("job_lock", {"id": job_id}))
+    return _job(tx.lock("job_lock", {"id": job_id}))
 
 
 def claim_due(tx: Tx, now: int) -> Job | None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -34,8 +34,10 @@ from tidegate.store.database import (
     First,
     Gathered,
     Lane,
+    Lock,
     Outcome,
     OutcomeUnknown,
+    OutOfTurn,
     Params,
     Row,
     Spoiled,
@@ -83,7 +85,7 @@ _Connection = psycopg.Connection[Row]
 class PostgresTx:
     """A work's view of one connection."""
 
-    __slots__ = ("_connection", "_gathered", "_shared", "_statements", "dirty", "effects")
+    __slots__ = ("_connection", "_gathered", "_holds", "_locked", "_shared", "_statements", "dirty", "effects")
 
     def __init__(
         self,
@@ -91,24 +93,39 @@ class PostgresTx:
         known: dict[str, statements.Statement],
         gathered: Gathered | None = None,
         shared: Shared | None = None,
+        locked: Collection[Lock] = (),
     ) -> None:
-        """``gathered`` and ``shared``: what it has in common with other works of its transaction, if there are any."""
+        """``gathered`` and ``shared``: what it has in common with other works of its transaction, if there are any.
+
+        ``locked``: what the transaction has waited for and holds.
+        """
         self._connection = connection
         self._statements = known
         self.effects: list[Any] = []
         self.dirty = False
         self._gathered = Gathered() if gathered is None else gathered
         self._shared = shared
+        self._locked = locked
+        self._holds = shared is not None or bool(locked)
 
     def _sql(self, query: str) -> str:
         statement = self._statements[query]
         if self._shared is not None:
             self._shared.before(statement)
         self.dirty = self.dirty or statement.writes
+        self._holds = self._holds or statement.writes or statement.locks
         return statement.sql
 
     def one(self, query: str, params: Params) -> Row | None:
         return self._connection.execute(self._sql(query), params).fetchone()
+
+    def lock(self, query: str, params: Params) -> Row | None:
+        if not self._holds or (query, tuple(params.items())) in self._locked:
+            return self.one(query, params)
+        try:
+            return self._connection.execute(f"{self._sql(query)} NOWAIT", params).fetchone()
+        except errors.LockNotAvailable as error:
+            raise OutOfTurn(query, params) from error
 
     def all(self, query: str, params: Params) -> list[Row]:
         return self._connection.execute(self._sql(query), params).fetchall()
@@ -233,19 +250,34 @@ class PostgresDatabase:
 
     def _together(self, works: Sequence[Work[Any]], begins: Sequence[First]) -> list[Outcome[Any]] | None:
         """Run works in one transaction; None if they cannot go together, and nothing of them was kept."""
-        try:
-            with self._connection("BEGIN ISOLATION LEVEL READ COMMITTED", marked(works[0]).lane) as connection:
-                gathered, read = Gathered(), Shared(self._known, partial(self._write_all, connection))
-                read.read(PostgresTx(connection, self._known), begins)
-                outcomes = [_one_of(work, PostgresTx(connection, self._known, gathered, read)) for work in works]
-                _settle(gathered, read)
-                _commit(connection)
-                return outcomes
-        except (errors.SerializationFailure, errors.DeadlockDetected, Conflict, Spoiled):
-            return None
-        except (psycopg.Error, StoreUnavailable) as error:
-            failure = _as_outcome(error)
-            return [Outcome(None, [], failure) for _ in works] if isinstance(failure, StoreUnavailable) else None
+        locks: set[Lock] = set()
+        for _ in range(_FREE_ATTEMPTS):
+            try:
+                return self._once_together(works, begins, sorted(locks))
+            except OutOfTurn as error:
+                locks.add(error.lock)
+            except (errors.SerializationFailure, errors.DeadlockDetected, Conflict, Spoiled):
+                return None
+            except (psycopg.Error, StoreUnavailable) as error:
+                failure = _as_outcome(error)
+                return [Outcome(None, [], failure) for _ in works] if isinstance(failure, StoreUnavailable) else None
+        return None
+
+    def _once_together(
+        self, works: Sequence[Work[Any]], begins: Sequence[First], locks: Sequence[Lock]
+    ) -> list[Outcome[Any]]:
+        with self._connection("BEGIN ISOLATION LEVEL READ COMMITTED", marked(works[0]).lane) as connection:
+            self._wait_for(connection, locks)
+            gathered, read = Gathered(), Shared(self._known, partial(self._write_all, connection))
+            read.read(PostgresTx(connection, self._known), begins)
+            outcomes = [_one_of(work, PostgresTx(connection, self._known, gathered, read, locks)) for work in works]
+            _settle(gathered, read)
+            _commit(connection)
+            return outcomes
+
+    def _wait_for(self, connection: _Connection, locks: Sequence[Lock]) -> None:
+        for query, params in locks:
+            connection.execute(self._known[query].sql, dict(params))
 
     def _write_all(self, connection: _Connection, query: str, rows: Sequence[Written]) -> int:
         return connection.execute(self._known[query].sql, {"rows": _json(rows)}).rowcount
@@ -253,19 +285,23 @@ class PostgresDatabase:
     def _attempt(self, work: Work[Any]) -> Outcome[Any]:
         guarded = marked(work).locks_rows
         level = "READ COMMITTED" if guarded else "SERIALIZABLE"
+        locks: set[Lock] = set()
         for attempt in range(_ATTEMPTS):
             with contextlib.nullcontext() if guarded else self._gate.passed(alone=attempt >= _FREE_ATTEMPTS):
                 try:
-                    return self._once(f"BEGIN ISOLATION LEVEL {level}", work)
+                    return self._once(f"BEGIN ISOLATION LEVEL {level}", work, sorted(locks))
+                except OutOfTurn as error:
+                    locks.add(error.lock)
                 except (errors.SerializationFailure, errors.DeadlockDetected, Conflict):
                     continue
                 except (psycopg.Error, StoreUnavailable) as error:
                     return Outcome(None, [], _as_outcome(error))
         return Outcome(None, [], StoreUnavailable(f"PostgreSQL: gave up after {_ATTEMPTS} serialisation conflicts"))
 
-    def _once(self, begin: str, work: Work[Any]) -> Outcome[Any]:
+    def _once(self, begin: str, work: Work[Any], locks: Sequence[Lock]) -> Outcome[Any]:
         with self._connection(begin, marked(work).lane) as connection:
-            tx = PostgresTx(connection, self._known)
+            self._wait_for(connection, locks)
+            tx = PostgresTx(connection, self._known, locked=locks)
             try:
                 value = work(tx)
                 tx.settle_all()

@@ -89,6 +89,9 @@ class _Reading:
         cursor.close()
         return row
 
+    def lock(self, query: str, params: Params) -> Row | None:
+        return self.one(query, params)
+
     def all(self, query: str, params: Params) -> list[Row]:
         return self._execute(query, params).fetchall()
 

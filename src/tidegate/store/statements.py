@@ -31,6 +31,8 @@ class Statement(NamedTuple):
     """Every word of it but its parameters: the tables it reads or writes are among them."""
     written: frozenset[str] = frozenset()
     """The tables it writes."""
+    locks: bool = False
+    """It reads rows and holds them."""
 
     def numbered(self, fields: Sequence[str]) -> str:
         """The same for SQLite with parameters by position: a third cheaper where one statement runs many times."""
@@ -78,4 +80,4 @@ def _statement(text: str, dialect: Dialect) -> Statement:
     words, written = frozenset(_WORD.findall(_PARAMETER.sub("", sql))), frozenset(_WRITTEN.findall(sql))
     if dialect == "postgres":
         sql = _PARAMETER.sub(r"%(\1)s", sql.replace("%", "%%"))
-    return Statement(sql, writes, words, written)
+    return Statement(sql, writes, words, written, "FOR UPDATE" in sql)

@@ -3,13 +3,30 @@
 SELECT thing_id, job_id, number, deadline FROM execution
 WHERE deadline IS NOT NULL AND deadline <= :now ORDER BY deadline, job_id, thing_id LIMIT :limit FOR UPDATE SKIP LOCKED;
 
+-- name: execution_chunk_of_job
+-- Differs: a device could report between the look and what is done about it. What a device is just changing is told of,
+-- and passed over: nobody who holds a job waits for an execution, or it and the device would wait for each other.
+WITH c AS (SELECT thing_id, number, status, version, queued_at, started_at FROM execution
+  WHERE job_id = :job AND (queued_at, thing_id, number) > (:queued_at, :thing, :number)
+  ORDER BY queued_at, thing_id, number LIMIT :limit),
+h AS (SELECT e.thing_id, e.number, e.status, e.version, e.started_at
+  FROM c JOIN execution e ON e.thing_id = c.thing_id AND e.job_id = :job AND e.number = c.number
+  WHERE c.status <= 1 FOR UPDATE OF e SKIP LOCKED)
+SELECT c.thing_id, c.number, coalesce(h.status, c.status), coalesce(h.version, c.version), c.queued_at,
+  coalesce(h.started_at, c.started_at), CASE WHEN c.status > 1 OR h.number IS NOT NULL THEN 1 ELSE 0 END
+FROM c LEFT JOIN h ON h.thing_id = c.thing_id AND h.number = c.number
+ORDER BY c.queued_at, c.thing_id, c.number;
+
 -- name: execution_hold_of_job
--- Differs: a device could report between the look and what is done about it; rows are locked in the one order.
-WITH c AS (SELECT thing_id, number FROM execution
-  WHERE job_id = :job ORDER BY queued_at, thing_id, number LIMIT :limit)
-SELECT e.thing_id, e.number, e.status, e.version, e.queued_at, e.started_at
-FROM c JOIN execution e ON e.thing_id = c.thing_id AND e.job_id = :job AND e.number = c.number
-ORDER BY e.thing_id, e.job_id, e.number FOR UPDATE OF e;
+-- Differs: see execution_chunk_of_job.
+WITH c AS (SELECT thing_id, number, status, version, queued_at, started_at FROM execution
+  WHERE job_id = :job ORDER BY queued_at, thing_id, number LIMIT :limit),
+h AS (SELECT e.thing_id, e.number, e.status, e.version, e.started_at
+  FROM c JOIN execution e ON e.thing_id = c.thing_id AND e.job_id = :job AND e.number = c.number
+  FOR UPDATE OF e SKIP LOCKED)
+SELECT c.thing_id, c.number, coalesce(h.status, c.status), coalesce(h.version, c.version), c.queued_at,
+  coalesce(h.started_at, c.started_at), CASE WHEN h.number IS NOT NULL THEN 1 ELSE 0 END
+FROM c LEFT JOIN h ON h.thing_id = c.thing_id AND h.number = c.number;
 
 -- name: execution_lock
 -- Differs: a device could report between the look and what is done about it.

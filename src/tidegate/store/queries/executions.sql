@@ -154,12 +154,12 @@ WHERE e.thing_id = :thing AND (e.queued_at, e.job_id, e.number) < (:queued_at, :
 ORDER BY e.queued_at DESC, e.job_id DESC, e.number DESC LIMIT :limit;
 
 -- name: execution_chunk_of_job
-SELECT thing_id, number, status, version, queued_at, started_at FROM execution
+SELECT thing_id, number, status, version, queued_at, started_at, 1 FROM execution
 WHERE job_id = :job AND (queued_at, thing_id, number) > (:queued_at, :thing, :number)
 ORDER BY queued_at, thing_id, number LIMIT :limit;
 
 -- name: execution_hold_of_job
-SELECT thing_id, number, status, version, queued_at, started_at FROM execution
+SELECT thing_id, number, status, version, queued_at, started_at, 1 FROM execution
 WHERE job_id = :job ORDER BY queued_at, thing_id, number LIMIT :limit;
 
 -- name: execution_lock
