@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
@@ -9,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -130,6 +132,25 @@ def test_a_read_only_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write whatever the mode says
     with pytest.raises(StoreError, match="it is read-only: let the server's user write"):
         SqliteDatabase(tmp_path / "t.db", now=NOW)
+
+
+def test_a_data_directory_on_a_read_only_disk(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = os.open
+
+    def refuse(path: str | Path, *more: Any, **also: Any) -> int:
+        if Path(path).parent == tmp_path:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        return opened(path, *more, **also)
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(SystemExit) as end:
+        cli.main(["serve", "--data", str(tmp_path), "--http", "127.0.0.1:0"])
+    told = capsys.readouterr().err
+    assert end.value.code == 1
+    assert f"Read-only file system: '{tmp_path}/" in told
+    assert "it is read-only: let the server's user write the file and its folder" in told
 
 
 def test_a_file_that_becomes_read_only(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from tidegate.cli.config_file import ConfigError
 from tidegate.cli.configuration import ConfigFile, Configuration
 from tidegate.cli.environment import Environment
 from tidegate.core.iam.documents import MalformedError
+from tidegate.faults import explained
 from tidegate.objects.index import IndexFaultError
 from tidegate.ops.access import RefusedError
 from tidegate.pki.certificates import InvalidCertificateError
@@ -89,8 +90,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         InvalidCertificateError,
         VaultError,
         RefusedError,
-        OSError,
     ) as error:
         print(f"tidegate: {error}", file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        print(f"tidegate: {explained(error)}", file=sys.stderr)
         sys.exit(1)
     sys.exit(result if isinstance(result, int) else 0)
