@@ -18,7 +18,7 @@ from botocore.credentials import Credentials
 from tests.operators import admitted
 from tests.s3.client import plain
 from tests.servers import Started, options, started
-from tidegate import sparing
+from tidegate import rate_limited_log
 from tidegate.net.failures import BURST, PER_SECOND, Failures
 from tidegate.runtime.access import Access
 from tidegate.s3 import app
@@ -127,9 +127,9 @@ def test_one_line_tells_of_it(
     besieged: Besieged, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     besieged.exhaust()
-    monkeypatch.setattr(sparing, "_MINUTE_S", 0.0)  # whatever was told before
+    monkeypatch.setattr(rate_limited_log, "_MINUTE_S", 0.0)  # whatever was told before
     besieged.ask("AKIAUNKNOWN", "wrong")
-    monkeypatch.setattr(sparing, "_MINUTE_S", 1e9)
+    monkeypatch.setattr(rate_limited_log, "_MINUTE_S", 1e9)
     assert "requests from 127.0.0.1 fail to sign too often" in caplog.messages[-1]
     caplog.clear()
     caplog.set_level(logging.WARNING)

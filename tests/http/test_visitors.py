@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.servers import Started, options, started
-from tidegate import sparing
+from tidegate import rate_limited_log
 
 LISTENERS = ("http", "https", "shared", "objects")
 REFUSED = [
@@ -123,7 +123,7 @@ def test_names_that_the_operator_gives(tmp_path_factory: pytest.TempPathFactory)
 def test_the_log_has_one_line_a_cause(
     tmp_path_factory: pytest.TempPathFactory, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sparing, "_MINUTE_S", 1e9)
+    monkeypatch.setattr(rate_limited_log, "_MINUTE_S", 1e9)
     caplog.set_level(logging.WARNING)
     with started(options(tmp_path_factory.mktemp("quiet"))) as quiet:
         for listener in ("http", "objects"):

@@ -13,8 +13,8 @@ from collections import deque
 from tidegate.devices.observer import Connectivity
 from tidegate.ops import connectivity
 from tidegate.ops.call import Call
+from tidegate.rate_limited_log import RateLimitedLog
 from tidegate.runtime.service import Service
-from tidegate.sparing import Sparing
 from tidegate.store.database import Lane, StoreError, Tx, in_lane, locks_rows
 
 log = logging.getLogger("tidegate.mqtt")
@@ -28,7 +28,7 @@ class Recorder:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._sparing = Sparing(log)
+        self._limited_log = RateLimitedLog(log)
         self._waiting: deque[Connectivity] = deque()
         self._task: asyncio.Task[None] | None = None
 
@@ -58,7 +58,7 @@ class Recorder:
             call = await service.call(*first.scope, first.principal)
             await service.unit.transact(in_lane(Lane.HOUSE, locks_rows(lambda tx: _record(tx, call, changes))))
         except StoreError as error:
-            self._sparing.error(
+            self._limited_log.error(
                 "who is connected could not be stored: %s; the fleet index shows what was before", error
             )
 

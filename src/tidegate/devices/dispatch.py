@@ -23,8 +23,8 @@ from tidegate.mqtt.session import Message, Session, serving
 from tidegate.ops.call import Call, Origin
 from tidegate.ops.effects import Acting, ShadowMessages
 from tidegate.ops.handler import Handler, Read, Report, Write
+from tidegate.rate_limited_log import RateLimitedLog
 from tidegate.runtime.service import Service
-from tidegate.sparing import Sparing
 from tidegate.store.database import Lane, Marked, Tx, Work
 from tidegate.wire.errors import WireError
 
@@ -55,7 +55,7 @@ class Dispatch:
         self._large = LargeAnswers()
         self.outcomes: Counter[tuple[str, str]] = Counter()
         """Requests of families that tell of refusals, by operation and what became of them."""
-        self._sparing = Sparing(log)
+        self._limited_log = RateLimitedLog(log)
         self._in_flight: WeakKeyDictionary[Requester, dict[str, int]] = WeakKeyDictionary()
 
     def request(
@@ -158,7 +158,7 @@ class Dispatch:
             outcome = "accepted" if error is None else getattr(error, "reason", type(error).__name__)
             self.outcomes[route.operation[1], outcome] += 1
         if tell is not None and isinstance(error, WireError):
-            tell(asked, call, error, self._sparing)
+            tell(asked, call, error, self._limited_log)
 
     def _refused(self, asked: Asked, now: int, payload: bytes, token: str | None, error: BaseException) -> Reply:
         refuse = asked.family.refuse

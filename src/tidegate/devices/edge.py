@@ -41,7 +41,7 @@ from tidegate.mqtt.settings import Settings
 from tidegate.net.admission import Ticket
 from tidegate.net.slices import Sliced
 from tidegate.net.unfinished import Holding
-from tidegate.sparing import Sparing
+from tidegate.rate_limited_log import RateLimitedLog
 
 _TURNS = 3
 """Turns of the loop a PUBACK waits for its reply: one to decide, one to commit, one to hand the outcome over."""
@@ -61,7 +61,7 @@ class Host(Protocol):
     broker: Broker
     loop: asyncio.AbstractEventLoop
     deadlines: Deadlines
-    sparing: Sparing
+    limited_log: RateLimitedLog
     revision: int
     """Counts what changes who clients are."""
     draining: bool
@@ -438,7 +438,7 @@ class Edge(Sliced):
             server.await_orphan(answer, effect.message.topic)
             return
         if self._replies is None:
-            self._replies = Replies(connection, server.clock, self._settled, server.plane.failed, server.sparing)
+            self._replies = Replies(connection, server.clock, self._settled, server.plane.failed, server.limited_log)
         self._replies.await_answer(effect, answer)
 
     def _settled(self) -> None:
@@ -509,7 +509,7 @@ class Edge(Sliced):
         if self._revision != server.revision:  # certificates changed meanwhile: the answer may be stale
             self._ask().add_done_callback(self._identified)
             return
-        identity, now = outcome(task, "identify", self._server.sparing), server.clock.now()
+        identity, now = outcome(task, "identify", self._server.limited_log), server.clock.now()
         if identity is None and self._custom:
             refusal = connection.refuse(Reason.BAD_USERNAME_OR_PASSWORD, "no authorizer accepts it")
             self._carry_out([refusal], now)
@@ -565,7 +565,7 @@ class Edge(Sliced):
         if task is not self._asking or connection.state is not State.CONNECTED:
             return
         self._asking = None
-        identity = outcome(task, "identify", self._server.sparing)
+        identity = outcome(task, "identify", self._server.limited_log)
         if identity is None:
             server.end(connection, Ending.AUTH_ERROR, Reason.NOT_AUTHORIZED, "no longer identified", will=False)
             return

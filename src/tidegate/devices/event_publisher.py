@@ -24,8 +24,8 @@ from tidegate.mqtt.codec import Properties
 from tidegate.mqtt.identity import Scope
 from tidegate.mqtt.session import Message
 from tidegate.ops.effects import Acting, EventsWritten, Missed
+from tidegate.rate_limited_log import RateLimitedLog
 from tidegate.runtime.service import Service
-from tidegate.sparing import Sparing
 from tidegate.store import events
 from tidegate.store.database import Lane, StoreError, Tx, in_lane
 from tidegate.store.events import Event
@@ -69,7 +69,7 @@ class EventPublisher:
         self._kept = kept
         self._beat = beat
         self._loop = asyncio.get_running_loop()
-        self._sparing = Sparing(log)
+        self._limited_log = RateLimitedLog(log)
         self._linger = LINGER_S if service.unit.shared else 0.0
         self._published: dict[int, float] = {}
         self._latest = 0
@@ -122,7 +122,9 @@ class EventPublisher:
                 while await self._pass():
                     pass
         except StoreError as error:
-            self._sparing.error("events could not be published: %s; they stay in the outbox and are tried again", error)
+            self._limited_log.error(
+                "events could not be published: %s; they stay in the outbox and are tried again", error
+            )
             self._waiting = True
         finally:
             self._task = None

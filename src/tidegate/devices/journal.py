@@ -20,8 +20,8 @@ from tidegate.mqtt.session.keeping import Done, SessionState, Stored
 from tidegate.mqtt.session.messages import Delivery, Message, Retained
 from tidegate.ops import audit
 from tidegate.ops.audit import Entry
+from tidegate.rate_limited_log import RateLimitedLog
 from tidegate.runtime.unit import Unit
-from tidegate.sparing import Sparing
 from tidegate.store import mqtt as kept
 from tidegate.store import scopes
 from tidegate.store.database import Lane, StoreError, Tx, in_lane, locks_rows
@@ -90,7 +90,7 @@ class Written:
         self._unit = unit
         self._node = node
         self._loop = asyncio.get_running_loop()
-        self._sparing = Sparing(log)
+        self._limited_log = RateLimitedLog(log)
         self._numbers = 0
         self._batch = _Batch()
         self._writing: asyncio.Future[None] | None = None
@@ -181,7 +181,7 @@ class Written:
             return
         expected = isinstance(error, StoreError)
         cause = None if expected else error
-        self._sparing.error("MQTT sessions could not be stored: %s; tried again", error, exc_info=cause)
+        self._limited_log.error("MQTT sessions could not be stored: %s; tried again", error, exc_info=cause)
         waiting, batch.waiting = batch.waiting, []
         batch.take_in(self._batch)
         self._batch = batch

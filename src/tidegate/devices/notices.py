@@ -23,8 +23,8 @@ from tidegate.mqtt.identity import Scope
 from tidegate.ops import device, documents
 from tidegate.ops.call import Objects
 from tidegate.ops.effects import Acting, ExecutionsQueued, JobShown, Missed, PendingChanged, ThingNamed
+from tidegate.rate_limited_log import RateLimitedLog
 from tidegate.runtime.service import Service
-from tidegate.sparing import Sparing
 from tidegate.store import executions, scopes, things
 from tidegate.store.database import Lane, StoreError, Tx, in_lane
 from tidegate.store.executions import Pending
@@ -84,7 +84,7 @@ class Notices:
         self._service = service
         self._publisher = publisher
         self._loop = asyncio.get_running_loop()
-        self._sparing = Sparing(log)
+        self._limited_log = RateLimitedLog(log)
         self._watched: dict[int, tuple[Scope, str]] = {}
         self._names: dict[tuple[Scope, str], int | None] = {}
         self._everywhere: frozenset[Scope] = frozenset()
@@ -199,7 +199,7 @@ class Notices:
     def _send(self, reading: asyncio.Future[list[_Message]]) -> None:
         error = reading.exception()
         if error is not None:
-            self._sparing.error(
+            self._limited_log.error(
                 "notifications could not be read from the store: %s; devices learn of it at their next request", error
             )
             return
@@ -239,7 +239,7 @@ class Notices:
             try:
                 ids = await self._service.unit.read(lambda tx, some=some: [_thing_id(tx, *each) for each in some])  # type: ignore[misc]
             except StoreError as error:
-                self._sparing.error(
+                self._limited_log.error(
                     "what things wait for could not be read: %s; devices learn of it at their next request", error
                 )
                 return

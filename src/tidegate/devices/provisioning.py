@@ -21,7 +21,7 @@ from tidegate.ops import fleet_provisioning
 from tidegate.ops.call import Call
 from tidegate.ops.fleet_provisioning import KeysRequest, Offered, RegisterRequest, SigningRequest
 from tidegate.ops.provisioning import Applied
-from tidegate.sparing import Sparing
+from tidegate.rate_limited_log import RateLimitedLog
 from tidegate.wire import cbor
 from tidegate.wire.errors import WireError
 
@@ -114,10 +114,10 @@ def _encoded(asked: Asked, answer: dict[str, Any]) -> bytes:
     return cbor.encode(answer) if asked.format == "cbor" else msgspec.json.encode(answer)
 
 
-def _tell(asked: Asked, call: Call, error: WireError, sparing: Sparing) -> None:
+def _tell(asked: Asked, call: Call, error: WireError, limited_log: RateLimitedLog) -> None:
     """One line of the log that says why, and what to do: nobody sees the device's own."""
     refused = _as_refusal(error)
-    sparing.warning(
+    limited_log.warning(
         "client %r with certificate %s was refused at %s: %s, %s%s; %s",
         call.origin.client_id,
         call.principal,

@@ -15,8 +15,8 @@ from tidegate.ops.call import Origin
 from tidegate.ops.just_in_time import Attempt, Awaited
 from tidegate.pki import certificates
 from tidegate.pki.certificates import InvalidCertificateError
+from tidegate.rate_limited_log import RateLimitedLog
 from tidegate.runtime.service import Service
-from tidegate.sparing import Sparing
 from tidegate.store.database import Lane, StoreError, in_lane
 
 log = logging.getLogger("tidegate.mqtt")
@@ -33,7 +33,7 @@ class Registration:
         self._service = service
         self._outcomes = outcomes
         self._loop = asyncio.get_running_loop()
-        self._sparing = Sparing(log)
+        self._limited_log = RateLimitedLog(log)
         self._under_way: set[asyncio.Task[None]] = set()
 
     def attempt(self, certificate_der: bytes, server_name: str | None, peer: str) -> None:
@@ -61,7 +61,7 @@ class Registration:
                 if awaited is not None:
                     await self._provision(awaited, peer)
         except (InvalidCertificateError, StoreError) as error:
-            self._sparing.error(
+            self._limited_log.error(
                 "a certificate from %s could not be registered: %s; its device will try again", peer, error
             )
 
@@ -75,7 +75,7 @@ class Registration:
             )
         except RefusedError as error:
             self._outcomes["JustInTime", error.reason] += 1
-            self._sparing.warning(
+            self._limited_log.warning(
                 "a device at %s with certificate %s was not provisioned: %s, %s; mend the template of its authority, or"
                 " what it names: the device will try again",
                 peer,

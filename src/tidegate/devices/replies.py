@@ -13,7 +13,7 @@ from tidegate.devices.plane import Reply
 from tidegate.faults import Unavailable
 from tidegate.mqtt.reserved import Claim
 from tidegate.mqtt.session import Connection, Request
-from tidegate.sparing import Sparing
+from tidegate.rate_limited_log import RateLimitedLog
 
 log = logging.getLogger("tidegate.mqtt")
 T = TypeVar("T")
@@ -22,7 +22,7 @@ T = TypeVar("T")
 class Replies:
     """The requests of one connection that are not answered yet. ``settled`` is called when some were answered."""
 
-    __slots__ = ("_clock", "_connection", "_failed", "_pending", "_settled", "_sparing")
+    __slots__ = ("_clock", "_connection", "_failed", "_limited_log", "_pending", "_settled")
 
     def __init__(
         self,
@@ -30,11 +30,11 @@ class Replies:
         time: clock.Clock,
         settled: Callable[[], None],
         failed: Callable[[Claim, bytes, BaseException], Reply],
-        sparing: Sparing,
+        limited_log: RateLimitedLog,
     ) -> None:
         """``failed`` words the reply to a request that ended with an exception."""
         self._connection = connection
-        self._sparing = sparing
+        self._limited_log = limited_log
         self._clock = time
         self._settled = settled
         self._failed = failed
@@ -62,7 +62,7 @@ class Replies:
 
     def _reply(self, request: Request, answer: asyncio.Future[Reply], now: clock.Millis) -> None:
         message = request.message
-        reply = outcome(answer, message.topic, self._sparing)
+        reply = outcome(answer, message.topic, self._limited_log)
         if reply is None:
             error = fault(answer) or asyncio.CancelledError()
             reply = self._failed(request.claim, message.payload, error)
@@ -70,11 +70,11 @@ class Replies:
             self._connection.reply(topic, payload, message.qos, now)
 
 
-def outcome(future: asyncio.Future[T], what: str, sparing: Sparing) -> T | None:
+def outcome(future: asyncio.Future[T], what: str, limited_log: RateLimitedLog) -> T | None:
     """The result of a call on the service; None, and a log record, if it failed."""
     error = fault(future)
     if isinstance(error, Unavailable):
-        sparing.error("%s failed: %s", what, error)
+        limited_log.error("%s failed: %s", what, error)
     elif error is not None:
         log.error("%s failed", what, exc_info=error)
     if error is not None or future.cancelled():

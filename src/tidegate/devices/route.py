@@ -16,7 +16,7 @@ from tidegate.devices.plane import Reply
 from tidegate.mqtt.reserved import Claim, Kind
 from tidegate.ops.call import Call
 from tidegate.ops.handler import Handler
-from tidegate.sparing import Sparing
+from tidegate.rate_limited_log import RateLimitedLog
 from tidegate.wire.errors import WireError
 
 Format = Literal["json", "cbor"]
@@ -98,7 +98,7 @@ class Family(NamedTuple):
     in_flight: int | None = None
     together: bool = False
     asks_who: bool = False
-    tell: Callable[[Asked, Call, WireError, Sparing], None] | None = None
+    tell: Callable[[Asked, Call, WireError, RateLimitedLog], None] | None = None
     counted: bool = False
 
 

@@ -36,7 +36,7 @@ from tidegate.mqtt.settings import Settings
 from tidegate.net.admission import Admission, Limits, Ticket
 from tidegate.net.entrance import Entrance, Make, Networks
 from tidegate.pki.tls import SERVER_NAME
-from tidegate.sparing import Sparing
+from tidegate.rate_limited_log import RateLimitedLog
 
 log = logging.getLogger("tidegate.mqtt")
 
@@ -82,7 +82,7 @@ class Server:
         self.settings = settings or Settings()
         self.beat = beat
         self._observer = observer or Observer()
-        self.sparing = Sparing(log)
+        self.limited_log = RateLimitedLog(log)
         self.broker = Broker(self.settings, self.left, self._interest, journal, TABLE, self._observer.retained)
         self.loop = asyncio.get_running_loop()
         self.lifecycle = Lifecycle(self, clock, ids, self._observer)
@@ -386,7 +386,7 @@ class Server:
 
         def done(answer: asyncio.Future[Any]) -> None:
             self._orphans.discard(answer)
-            then(outcome(answer, what, self.sparing))
+            then(outcome(answer, what, self.limited_log))
 
         answer.add_done_callback(done)
 

@@ -21,7 +21,7 @@ from tidegate.devices.route import Asked, Demand, Family, MisaddressedError, Rou
 from tidegate.ops import streams
 from tidegate.ops.call import Call
 from tidegate.ops.streams import Describing, Description, Getting, Refused, Sent
-from tidegate.sparing import Sparing
+from tidegate.rate_limited_log import RateLimitedLog
 from tidegate.wire import cbor
 from tidegate.wire.cbor import InvalidCborError
 from tidegate.wire.errors import WireError
@@ -108,12 +108,12 @@ def _refuse(asked: Asked, _now: Millis, payload: bytes, token: str | None, error
     return ((_topic(asked, "rejected"), _encoded(asked, members)),)
 
 
-def _tell(asked: Asked, _call: Call, error: WireError, sparing: Sparing) -> None:
+def _tell(asked: Asked, _call: Call, error: WireError, limited_log: RateLimitedLog) -> None:
     """A line of the log for what is not the device's fault."""
     if isinstance(error, Refused) and error.detail is not None:
         template = "stream %s of %s cannot be read: %s; put the object back, or update the stream"
         labels = asked.labels
-        sparing.warning(template, labels["streamId"], labels["thingName"], error.detail, kind=error.refusal.code)
+        limited_log.warning(template, labels["streamId"], labels["thingName"], error.detail, kind=error.refusal.code)
 
 
 def _token(asked: Asked, payload: bytes) -> str | None:

@@ -20,9 +20,9 @@ from tidegate.clock import Clock, Millis, MovableClock, monotonic
 from tidegate.engine.pacer import Look, Pacer
 from tidegate.ops import clock_jumps
 from tidegate.ops.effects import Acting, EngineDue, ExecutionsQueued, RowsHeld
+from tidegate.rate_limited_log import RateLimitedLog
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.unit import Unit
-from tidegate.sparing import Sparing
 from tidegate.store.database import Lane, StoreUnavailable, Tx, in_lane, locks_rows
 
 Step = Callable[[Tx, Millis], Millis | None]
@@ -75,7 +75,7 @@ class Engine:
         self._stopping = False
         self._pacer = None if isinstance(clock, MovableClock) else Pacer(clock, beat)
         self._retry_s = 0.0
-        self._sparing = Sparing(log)
+        self._limited_log = RateLimitedLog(log)
         self._waiting: list[asyncio.Future[Millis | None]] = []
         self._task: asyncio.Task[None] | None = None
         self._held = False
@@ -194,7 +194,7 @@ class Engine:
         away = isinstance(error, StoreUnavailable)
         longest = _LONGEST_OUTAGE_RETRY_S if away else _LONGEST_RETRY_S
         self._retry_s = min(max(self._retry_s * 2, _FIRST_RETRY_S), longest)
-        self._sparing.error(
+        self._limited_log.error(
             "a step of the engine failed: %s; it is tried again in %.0f s. Rollouts and timers wait meanwhile: look at "
             "the store first (disk space, connection)",
             error,

@@ -23,10 +23,10 @@ from tidegate.net.http1.messages import Answer, Request
 from tidegate.ops import lists
 from tidegate.ops.call import Origin
 from tidegate.ops.handler import Handler
+from tidegate.rate_limited_log import RateLimitedLog
 from tidegate.runtime.authorizers import Authorizers
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.service import BrokerCall, Service
-from tidegate.sparing import Sparing
 from tidegate.store.database import Lane, OutcomeUnknown, StoreUnavailable
 from tidegate.wire import iot, iot_data, jobs_data, protocol
 from tidegate.wire.errors import UnknownOperationException, WireError
@@ -69,7 +69,7 @@ class App:
         self._keys = callers.Keys(service)
         self._provider = credentials.Provider(service)
         self._authorizers = Authorizers(service)
-        self._sparing = Sparing(log)
+        self._limited_log = RateLimitedLog(log)
 
     def choose(self, rates: Rates | None) -> None:
         """Take up request rates (None: none), and the ceilings of the service's settings."""
@@ -175,7 +175,7 @@ class App:
         """What the caller is told of an error that no operation meant to answer with."""
         name = operation.name if operation else "a request"
         if isinstance(error, StoreUnavailable):
-            self._sparing.error("%s could not be stored, request %s: %s", name, request_id, error)
+            self._limited_log.error("%s could not be stored, request %s: %s", name, request_id, error)
             text = _UNKNOWN if isinstance(error, OutcomeUnknown) else _UNCHANGED
             return _UNAVAILABLE[operation.plane if operation else "iot"](text)
         log.error("%s failed, request %s", name, request_id, exc_info=error)

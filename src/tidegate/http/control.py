@@ -23,11 +23,11 @@ from tidegate.http.callers import Caller
 from tidegate.net.http1.messages import Answer, Request
 from tidegate.ops import audit as audit_log
 from tidegate.ops.audit import Entry, Wanted
+from tidegate.rate_limited_log import RateLimitedLog
 from tidegate.runtime import metrics
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.service import Service
 from tidegate.runtime.timeline import LATEST, FixedClock, Moment, OutOfCalendar, Timeline
-from tidegate.sparing import Sparing
 from tidegate.store import scopes
 from tidegate.store.database import Lane, StoreError, in_lane, locks_rows
 from tidegate.wire import protocol
@@ -79,7 +79,7 @@ class Control:
         self._auth = auth
         self._keys = callers.Keys(service)
         self._empty = reset
-        self._sparing = Sparing(log)
+        self._limited_log = RateLimitedLog(log)
         self._pages: dict[bytes, dict[str, Callable[[Request, str], Awaitable[Answer]]]] = {
             b"/_tidegate/health": {"GET": self._health},
             b"/_tidegate/reset": {"POST": self._reset},
@@ -121,11 +121,11 @@ class Control:
         except TimeoutError:
             return _json(503, {"status": "unavailable", "store": "It has not answered yet."})
         except StoreError as error:
-            self._sparing.error("the health page found that the store takes no write: %s", error)
+            self._limited_log.error("the health page found that the store takes no write: %s", error)
             return _json(503, {"status": "unavailable", "store": _UNWRITABLE})
         ailment = None if self._service.objects is None else self._service.objects.ailment()
         if ailment is not None:
-            self._sparing.error("the health page found that objects cannot be served: %s", ailment)
+            self._limited_log.error("the health page found that objects cannot be served: %s", ailment)
             return _json(503, {"status": "unavailable", "store": "writable", "objects": _UNREADABLE})
         return _json(200, {"status": "ok", "store": "writable"})
 

@@ -19,8 +19,8 @@ from tidegate.core import texts
 from tidegate.net.http1.messages import Answer, Request
 from tidegate.ops import device_credentials
 from tidegate.ops.device_credentials import RefusedError, Wanted
+from tidegate.rate_limited_log import RateLimitedLog
 from tidegate.runtime.service import Service
-from tidegate.sparing import Sparing
 from tidegate.store.database import Lane, in_lane, locks_rows
 from tidegate.wire.protocol import CONTENT_TYPE, NO_STORE
 
@@ -40,7 +40,7 @@ class Provider:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._sparing = Sparing(log)
+        self._limited_log = RateLimitedLog(log)
 
     async def answer(self, request: Request, wanted: str) -> Answer:
         """Credentials, or why there are none.
@@ -66,7 +66,7 @@ class Provider:
     def _refused(self, request: Request, wanted: str, refusal: RefusedError) -> Answer:
         address, message = request.peer.address, refusal.message
         self._service.refusals.count(address, f"a device that asks for {wanted!a}", "CREDENTIALS_REFUSED")
-        self._sparing.warning(
+        self._limited_log.warning(
             "a device at %s gets no credentials of role alias %a: %s",
             address,
             wanted,

@@ -9,7 +9,7 @@ from tidegate.http import control
 from tidegate.net import pages
 from tidegate.net.http1.messages import Answer, Request
 from tidegate.net.pages import Names, Refusal
-from tidegate.sparing import Sparing
+from tidegate.rate_limited_log import RateLimitedLog
 from tidegate.wire import protocol
 from tidegate.wire.errors import AccessDeniedException
 
@@ -27,7 +27,7 @@ class Guard:
         self._own = own
         self._ids = ids
         self._auth = auth
-        self._sparing = Sparing(log)
+        self._limited_log = RateLimitedLog(log)
 
     def refuse(self, request: Request) -> Answer | None:
         """The answer to a request that must not go further; None lets it pass."""
@@ -43,7 +43,7 @@ class Guard:
 
     def _answer(self, request: Request, found: Refusal) -> Answer:
         address = request.peer.address
-        self._sparing.warning("refused a request from %s by its %s: %s", address, *found, kind=found.cause)
+        self._limited_log.warning("refused a request from %s by its %s: %s", address, *found, kind=found.cause)
         request_id = self._ids.uuid()
         status, headers, body = protocol.encode_error(AccessDeniedException(found.message), request_id)
         return status, [*headers, (b"x-amzn-RequestId", request_id.encode())], body

@@ -19,8 +19,8 @@ from tidegate.aws import sigv4
 from tidegate.http import callers, signatures
 from tidegate.http.callers import Caller
 from tidegate.net.http1.messages import Answer, Peer, Request, Switch
+from tidegate.rate_limited_log import RateLimitedLog
 from tidegate.runtime.service import Service
-from tidegate.sparing import Sparing
 from tidegate.store.database import StoreError
 from tidegate.wire import iot
 from tidegate.wire.errors import WireError
@@ -50,7 +50,7 @@ class Handshakes:
         self._open = opened
         self._auth = auth
         self._keys = callers.Keys(service)
-        self._sparing = Sparing(log)
+        self._limited_log = RateLimitedLog(log)
 
     async def upgrade(self, request: Request) -> Answer | Switch | None:
         """The answer to a request that asks for an upgrade; None if it is none for this place. Never raises."""
@@ -65,7 +65,7 @@ class Handshakes:
             self._service.refusals.count(request.peer.address, "a WebSocket client", error.code)
             return self._refusal(429 if isinstance(error, iot.ThrottlingException) else 403, error.message)
         except StoreError as error:
-            self._sparing.error("a WebSocket client cannot be identified: %s", error)
+            self._limited_log.error("a WebSocket client cannot be identified: %s", error)
             return self._refusal(503, "The service is temporarily unavailable.")
         return Switch(head, lambda: self._open(caller, request.peer))
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from tidegate.net import proxy, tls_failures
 from tidegate.net.admission import Admission, Ticket
-from tidegate.sparing import Sparing
+from tidegate.rate_limited_log import RateLimitedLog
 
 log = logging.getLogger("tidegate.net")
 
@@ -67,7 +67,7 @@ class Entrance:
         self._outside: dict[Ticket, _Outside] = {}
         self._opening: set[asyncio.Task[Any]] = set()
         self._timeouts: dict[str, Any] = {}
-        self._sparing = Sparing(log)
+        self._limited_log = RateLimitedLog(log)
         if context is not None:
             self._timeouts = {
                 "ssl": context,
@@ -129,7 +129,7 @@ class Entrance:
                 if error.errno not in _EXHAUSTED:
                     raise
                 if not self.admission.make_room():
-                    self._sparing.error("no connection can be accepted on %s: %s", self.name, error)
+                    self._limited_log.error("no connection can be accepted on %s: %s", self.name, error)
                     self._pause()
                 return
             accepted.setblocking(False)
@@ -176,7 +176,7 @@ class Entrance:
         if isinstance(error, OSError):  # also what TLS refuses, and its timeout
             self.admission.ledger.handshake_failed(self.name, tls_failures.of(error), ticket.address)
         elif error is not None:
-            self._sparing.error("a connection on %s was not opened", self.name, exc_info=error)
+            self._limited_log.error("a connection on %s was not opened", self.name, exc_info=error)
         ticket.gone()
         accepted.close()
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from tidegate.clock import monotonic
 from tidegate.net.addresses import owner
-from tidegate.sparing import Sparing
+from tidegate.rate_limited_log import RateLimitedLog
 
 log = logging.getLogger("tidegate.access")
 
@@ -29,7 +29,7 @@ class Failures:
     def __init__(self, now: Callable[[], float] = monotonic) -> None:
         self._now = now
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
-        self._sparing = Sparing(log)
+        self._limited_log = RateLimitedLog(log)
 
     def __len__(self) -> int:
         return len(self._left)
@@ -40,7 +40,7 @@ class Failures:
             if guessed:
                 self.note(address)
             return False
-        self._sparing.warning(
+        self._limited_log.warning(
             "requests from %s fail to sign too often and are throttled, those with a good signature are not. Look for "
             "a client with an old key, or block the address.",
             address,

@@ -16,7 +16,7 @@ from tidegate.objects.folder import Folder
 from tidegate.objects.pages import Pages
 from tidegate.objects.presign import Method, Site
 from tidegate.objects.versions import Segment, Version
-from tidegate.sparing import Sparing
+from tidegate.rate_limited_log import RateLimitedLog
 
 log = logging.getLogger("tidegate.objects")
 
@@ -30,7 +30,7 @@ class Embedded:
         self._bounded = bounded
         self._site = site
         self._key = key
-        self._sparing = Sparing(log)
+        self._limited_log = RateLimitedLog(log)
         self.pages = Pages(self.read)
 
     def fetch(self, location: Location, *, limit: int) -> bytes:
@@ -94,7 +94,7 @@ class Embedded:
         try:
             found = self._folder.bucket(bucket)
         except sqlite3.Error as error:
-            self._sparing.warning("the objects' index cannot be read: %s", error)
+            self._limited_log.warning("the objects' index cannot be read: %s", error)
             return False
         return found is None or found.owner == account
 
@@ -138,7 +138,7 @@ class Embedded:
                 return None
             found = self._folder.find(*location)
         except sqlite3.Error as error:
-            self._sparing.warning("the objects' index cannot be read: %s", error)
+            self._limited_log.warning("the objects' index cannot be read: %s", error)
             return None
         return Fault.MISSING if found is None or found[0].marker else None
 

@@ -11,8 +11,8 @@ from tidegate.core import authorizers
 from tidegate.core.authorizers import InvalidAnswerError, Shown, Verdict
 from tidegate.net.hooks import HookFaultError
 from tidegate.ops import authorizers as operations
+from tidegate.rate_limited_log import RateLimitedLog
 from tidegate.runtime.service import Service
-from tidegate.sparing import Sparing
 from tidegate.store import authorizers as stored
 from tidegate.store import domain_configurations
 from tidegate.store.authorizers import ACTIVE, Authorizer
@@ -43,7 +43,7 @@ class Authorizers:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._sparing = Sparing(log)
+        self._limited_log = RateLimitedLog(log)
 
     async def admit(self, shown: Shown, address: str) -> Admitted | None:
         """What an authorizer says of a client; None if it is not let in, with a line in the log.
@@ -56,7 +56,7 @@ class Authorizers:
         except _RefusedError as refusal:
             name, reason = refusal.args
             self._service.refusals.count(address, f"a client of authorizer {name!a}", "CUSTOM_AUTHENTICATION_FAILED")
-            self._sparing.warning("a client at %s is not let in by authorizer %a: %s", address, name, reason)
+            self._limited_log.warning("a client at %s is not let in by authorizer %a: %s", address, name, reason)
             return None
 
     async def _asked(self, shown: Shown) -> Admitted:

@@ -25,8 +25,8 @@ from tidegate.ops.effects import Acting, CertificateTrusted, Missed, StoreEmptie
 from tidegate.pki.certificates import InvalidCertificateError
 from tidegate.pki.chains import Chain, check
 from tidegate.pki.tls import DEFAULT, Authorities, Suites, TrustStore
+from tidegate.rate_limited_log import RateLimitedLog
 from tidegate.runtime.unit import Unit
-from tidegate.sparing import Sparing
 from tidegate.store import ca_certificates, certificates
 from tidegate.store.database import Lane, StoreError, Tx, in_lane
 
@@ -77,7 +77,7 @@ class Trust:
         self._tidy_s = tidy_s
         self._now = now
         self._loop = asyncio.get_running_loop()
-        self._sparing = Sparing(log)
+        self._limited_log = RateLimitedLog(log)
         self._files = [*watched, *_paths(chain for chains in self._beside.values() for chain in chains)]
         self._seen: Seen = ()
         self._served: dict[str, Seen] = {}
@@ -236,7 +236,7 @@ class Trust:
                 self._due = False
                 await self.reload()
         except (StoreError, InvalidCertificateError) as error:
-            self._sparing.error(
+            self._limited_log.error(
                 "what is trusted could not be read again: %s; deleted certificates pass the handshake", error
             )
         finally:
@@ -275,7 +275,7 @@ class Trust:
         try:
             await act()
         except (StoreError, InvalidCertificateError, OSError) as error:
-            self._sparing.error("what TLS listeners trust could not be looked after: %s", error)
+            self._limited_log.error("what TLS listeners trust could not be looked after: %s", error)
 
 
 def _paths(chains: Iterable[Chain]) -> list[Path]:

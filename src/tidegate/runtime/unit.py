@@ -26,7 +26,7 @@ from typing import Any, Protocol, TypeVar
 from tidegate.clock import monotonic
 from tidegate.net.fairness import Queues
 from tidegate.ops.effects import Acting
-from tidegate.sparing import Sparing
+from tidegate.rate_limited_log import RateLimitedLog
 from tidegate.store.database import (
     Blocked,
     Database,
@@ -191,7 +191,7 @@ class Ticked(_Landing):
         self._turns = 0
         self._closed = False
         self._blocked_since: float | None = None
-        self._sparing = Sparing(log)
+        self._limited_log = RateLimitedLog(log)
 
     def transact(self, work: Work[T]) -> asyncio.Future[T]:
         if self._closed:
@@ -245,7 +245,7 @@ class Ticked(_Landing):
                 kept = (
                     "it is not known whether they were kept" if isinstance(error, OutcomeUnknown) else "none was kept"
                 )
-                self._sparing.error("%s; %d waiting calls were refused and %s", error, len(batch), kept)
+                self._limited_log.error("%s; %d waiting calls were refused and %s", error, len(batch), kept)
             outcomes = [Outcome(None, [], error) for _ in batch]
         finally:
             if outcomes is None:  # a signal, which goes on its way from here

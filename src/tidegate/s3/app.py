@@ -22,6 +22,7 @@ from tidegate.net.http1.messages import Headers, Peer, Refusal
 from tidegate.net.http1.outlet import GoneError
 from tidegate.net.pages import Names
 from tidegate.objects.refusals import RefusedError
+from tidegate.rate_limited_log import RateLimitedLog
 from tidegate.s3 import addressing, buckets, chunked, listings, multipart, objects, segments
 from tidegate.s3.addressing import Head, Target
 from tidegate.s3.asking import Act, AwayError, Gate
@@ -29,7 +30,6 @@ from tidegate.s3.callers import Caller, Callers, Holder
 from tidegate.s3.errors import S3Error
 from tidegate.s3.request import Answer, Body, Request, Span
 from tidegate.s3.work import Call, Work
-from tidegate.sparing import Sparing
 
 log = logging.getLogger("tidegate.s3")
 
@@ -159,7 +159,7 @@ class App:
         """``own`` are the names of a server that asks for no signature; None where a page would have to sign."""
         self._work, self._callers, self._gate, self._ids = work, callers, gate, ids
         self._domains, self._observe, self._own = domains, observe, own
-        self._failures, self._sparing = Failures(), Sparing(log)
+        self._failures, self._limited_log = Failures(), RateLimitedLog(log)
 
     async def converse(self, exchange: Exchange) -> None:
         """Answer an exchange.
@@ -182,7 +182,7 @@ class App:
             self._observe(name, 499, monotonic() - started)
             raise
         except Exception as error:
-            refusal = _refusal(error, name, request_id, self._sparing)
+            refusal = _refusal(error, name, request_id, self._limited_log)
             status = refusal.status
             if status == 403 and not isinstance(error, _UninvitedError):
                 peer = sender.address
@@ -232,7 +232,7 @@ class App:
         found = pages.refusal(own, get("host"), get("origin"), get("sec-fetch-site"))
         if found is None:
             return
-        self._sparing.warning("refused a request from %s by its %s: %s", address, *found, kind=found.cause)
+        self._limited_log.warning("refused a request from %s by its %s: %s", address, *found, kind=found.cause)
         raise _UninvitedError("AccessDenied", found.message)
 
     async def _permit(self, caller: Caller, peer: Peer, action: str, bucket: str, key: str) -> None:
@@ -353,7 +353,7 @@ def _headers(headers: dict[str, str], request_id: str) -> Headers:
     return [(name.encode(), value.encode("latin-1", "replace")) for name, value in {**common, **headers}.items()]
 
 
-def _refusal(error: Exception, name: str, request_id: str, sparing: Sparing) -> S3Error:
+def _refusal(error: Exception, name: str, request_id: str, limited_log: RateLimitedLog) -> S3Error:
     """What the client is told of an error."""
     if isinstance(error, S3Error):
         return error
@@ -365,13 +365,13 @@ def _refusal(error: Exception, name: str, request_id: str, sparing: Sparing) -> 
         return S3Error("RequestTimeout")
     full = isinstance(error, OSError) and error.errno in _FULL
     if full or (isinstance(error, sqlite3.Error) and error.sqlite_errorcode == sqlite3.SQLITE_FULL):
-        sparing.error("%s failed, request %s: the disk is full", name, request_id)
+        limited_log.error("%s failed, request %s: the disk is full", name, request_id)
         return S3Error("InsufficientStorage")
     if isinstance(error, AwayError):
-        sparing.error("%s failed, request %s: %s", name, request_id, error)
+        limited_log.error("%s failed, request %s: %s", name, request_id, error)
         return S3Error("ServiceUnavailable")
     if isinstance(error, sqlite3.Error) and (error.sqlite_errorcode or 0) & 0xFF in _DAMAGED:
-        sparing.error(
+        limited_log.error(
             "%s failed, request %s: the objects' index: %s; `tidegate check` tells more", name, request_id, error
         )
         return S3Error("InternalError")

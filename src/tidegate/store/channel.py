@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 import psycopg
 
 from tidegate.clock import monotonic
-from tidegate.sparing import Sparing
+from tidegate.rate_limited_log import RateLimitedLog
 from tidegate.store.database import StoreUnavailable
 from tidegate.store.watch import Watch
 
@@ -48,7 +48,7 @@ class Channel:
         """``connect`` makes a connection in autocommit mode."""
         self._connect = connect
         self._watch = watch
-        self._sparing = Sparing(log)
+        self._limited_log = RateLimitedLog(log)
         self._voice: _Connection | None = None
         self._schema = 0
         self._stop = threading.Event()
@@ -143,7 +143,7 @@ class Channel:
                 with self._connect() as connection:
                     self._listen(connection, heard, tuned)
             except (psycopg.Error, StoreUnavailable) as error:
-                self._sparing.warning(
+                self._limited_log.warning(
                     "nothing is heard of the other servers on the store: %s; tried every second", error
                 )
                 self._stop.wait(_RETRY_S)

@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 from tidegate import clock
 from tidegate.faults import explained
-from tidegate.sparing import Sparing
+from tidegate.rate_limited_log import RateLimitedLog
 from tidegate.store import migrations, refusals, shared, statements
 from tidegate.store.database import (
     Blocked,
@@ -484,7 +484,7 @@ class _Checkpointer:
         self._log = f"{path}-wal"
         self._limit = limit
         self._seconds = seconds
-        self._sparing = Sparing(log)
+        self._limited_log = RateLimitedLog(log)
         self._pass = threading.Lock()
         self._passed = threading.Event()
         self._stop = threading.Event()
@@ -523,6 +523,6 @@ class _Checkpointer:
         try:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         except sqlite3.Error as error:
-            self._sparing.warning(
+            self._limited_log.warning(
                 "the write-ahead log could not be moved into the database; it is kept and tried again: %s", error
             )

@@ -9,7 +9,7 @@ from tidegate.clock import monotonic
 _MINUTE_S = 60.0
 
 
-class Sparing:
+class RateLimitedLog:
     """Writes to a log. What was left out meanwhile is counted and told with the next line of its cause.
 
     A cause is the template, and ``kind`` where one template is for several; both are ours, not a caller's: they are

@@ -6,14 +6,14 @@ import logging
 
 import pytest
 
-from tidegate import sparing
-from tidegate.sparing import Sparing
+from tidegate import rate_limited_log
+from tidegate.rate_limited_log import RateLimitedLog
 
 
 def test_one_line_a_minute_of_each_cause(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     now = 100.0
-    monkeypatch.setattr(sparing, "monotonic", lambda: now)
-    lines = Sparing(logging.getLogger("tidegate.test"))
+    monkeypatch.setattr(rate_limited_log, "monotonic", lambda: now)
+    lines = RateLimitedLog(logging.getLogger("tidegate.test"))
     for number in range(1000):
         lines.error("%s could not be stored", number)
         lines.warning("another cause")
@@ -31,8 +31,8 @@ def test_one_line_of_each_kind_where_one_template_is_for_several(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     now = 5.0
-    monkeypatch.setattr(sparing, "monotonic", lambda: now)
-    lines = Sparing(logging.getLogger("tidegate.test"))
+    monkeypatch.setattr(rate_limited_log, "monotonic", lambda: now)
+    lines = RateLimitedLog(logging.getLogger("tidegate.test"))
 
     def told(kind: str) -> list[str]:
         caplog.clear()
@@ -49,6 +49,6 @@ def test_one_line_of_each_kind_where_one_template_is_for_several(
 
 def test_two_servers_in_a_process_do_not_silence_each_other(caplog: pytest.LogCaptureFixture) -> None:
     log = logging.getLogger("tidegate.test")
-    Sparing(log).error("full")
-    Sparing(log).error("full")
+    RateLimitedLog(log).error("full")
+    RateLimitedLog(log).error("full")
     assert len(caplog.records) == 2
