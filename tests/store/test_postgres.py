@@ -306,7 +306,7 @@ def test_after_close_everything_is_refused(postgres_url: str) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("INSERT INTO migration VALUES (9999, 'future', 'x', 1)", "has migration 9999.*use a newer tidegate"),
+        ("INSERT INTO migration VALUES (9999, 'future', 'x', 1)", "has migration 9999.*use the newer tidegate"),
         ("UPDATE migration SET checksum = 'other' WHERE number = 1", r"migration 1 \(initial\) differs"),
     ],
 )

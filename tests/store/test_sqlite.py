@@ -91,7 +91,7 @@ def test_a_file_of_a_newer_tidegate_is_refused(path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("INSERT INTO migration VALUES (9999, 'future', 'x', 1)")
     connection.close()
-    with pytest.raises(StoreError, match=r"has migration 9999.*use a newer tidegate"):
+    with pytest.raises(StoreError, match=r"has migration 9999.*use the newer tidegate"):
         SqliteDatabase(path, now=NOW)
 
 

@@ -9,10 +9,12 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from tidegate import process
+from tidegate.backup.format import BackupError
 from tidegate.cli import (
     access,
     audit,
     authority,
+    backup,
     check,
     config_file,
     demo,
@@ -54,6 +56,9 @@ app.command(rotate.app)
 app.command(audit.app)
 app.command(why_denied.why_denied)
 app.command(check.check)
+app.command(backup.backup)
+app.command(backup.restore)
+app.command(backup.migrate)
 app.command(version.version)
 app.meta.config = _ENVIRONMENT
 
@@ -82,6 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print("\n".join(["tidegate: the policy document is refused:", *error.problems]), file=sys.stderr)
         sys.exit(1)
     except (
+        BackupError,
         ConfigError,
         InUseError,
         StoreError,

@@ -352,9 +352,55 @@ class Folder:
                 self._sweep(tx, candidates)
 
     def _sweep(self, tx: sqlite3.Connection, blobs: Iterable[str]) -> None:
+        if _is_kept(self._path):
+            return  # what is unused by then goes at the next start
         for blob in list(blobs):
             if not versions.blob_is_used(tx, blob):
                 self._blobs.remove(blob)
+
+
+_KEPT = "kept"
+
+
+@contextmanager
+def kept(path: Path) -> Iterator[None]:
+    """Have no blob of a folder removed, by whichever process, until the block is left."""
+    descriptor = os.open(path / _KEPT, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def unchanged(path: Path) -> Iterator[None]:
+    """Have nobody change the index of a folder for a moment; who wants to waits.
+
+    Raises:
+        IndexFaultError: it cannot be had.
+    """
+    held = Index(path / "index.db")
+    try:
+        with held.write():
+            yield
+    finally:
+        held.close()
+
+
+def _is_kept(path: Path) -> bool:
+    """Asked within a transaction that changes the index: who keeps blobs has said so before it reads the index."""
+    try:
+        descriptor = os.open(path / _KEPT, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def _closing(stack: ExitStack, descriptor: int) -> int:

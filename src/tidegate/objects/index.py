@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -150,6 +150,28 @@ class Index:
         """Let go of the file."""
         self._reader.close()
         self._writer.close()
+
+
+@contextmanager
+def filling(path: Path) -> Iterator[Callable[[str, Sequence[str], Iterable[Sequence[Any]]], None]]:
+    """Make a new index of rows (``fill(table, columns, rows)``); durable when the block is left.
+
+    Raises:
+        IndexFaultError: it cannot be made.
+    """
+    made = Index(path)
+    try:
+        with made.write() as tx:
+
+            def fill(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+                names, marks = ", ".join(f'"{name}"' for name in columns), ", ".join("?" * len(columns))
+                tx.executemany(f'INSERT INTO "{table}" ({names}) VALUES ({marks})', rows)  # noqa: S608
+
+            yield fill
+    except sqlite3.Error as error:
+        raise IndexFaultError(f"the objects' index {path} cannot be written: {explained(error)}") from None
+    finally:
+        made.close()
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -28,15 +28,25 @@ class InUseError(Exception):
     """Another server works on the data directory."""
 
 
+RESTORING = "restoring"
+"""Below the data directory while a backup is brought back into it."""
+
+
 @contextmanager
-def alone(data: Path) -> Iterator[None]:
-    """Hold the data directory: two servers on one SQLite file would each be right alone and wrong together."""
+def alone(data: Path, *, restoring: bool = False) -> Iterator[None]:
+    """Hold the data directory: two servers on one SQLite file would each be right alone and wrong together.
+
+    Raises:
+        InUseError: somebody holds it, or a backup was brought back into it by half.
+    """
     descriptor = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise InUseError(f"another server is running on {data}") from None
+        if not restoring and (data / RESTORING).exists():
+            raise InUseError(f"a backup was not brought back into {data} to the end: give `tidegate restore` again")
         yield
     finally:
         os.close(descriptor)

@@ -25,6 +25,7 @@ import re
 from importlib.resources import files
 from typing import NamedTuple
 
+from tidegate import __version__
 from tidegate.store.database import StoreError
 from tidegate.store.statements import Dialect
 
@@ -84,7 +85,8 @@ def pending(dialect: Dialect, applied: list[tuple[int, str]]) -> list[Migration]
         step = known.pop(number, None)
         if step is None:
             raise StoreError(
-                f"the database has migration {number}, which this tidegate does not know: use a newer tidegate"
+                f"the database has migration {number}, which tidegate {__version__} does not know: use the newer "
+                "tidegate that made it, or restore a backup that was taken before the upgrade"
             )
         if step.checksum != checksum:
             raise StoreError(
