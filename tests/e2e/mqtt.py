@@ -56,8 +56,11 @@ class Device:
         will_delay: int = 0,
         max_packet: int | None = None,
         signed: tuple[int, str] | None = None,
+        authorized: tuple[int, str] | None = None,
     ) -> None:
-        """``signed``: the port and the signed path of a WebSocket, in place of credentials."""
+        """In place of credentials: ``signed``, the port and the signed path of a WebSocket; ``authorized``, the shared
+        port and the user name for a custom authorizer.
+        """
         self.thing = thing or client_id
         self._account = account
         self.messages: queue.Queue[Message | None] = queue.Queue()
@@ -77,11 +80,16 @@ class Device:
             **options,
         )
         port = account.mqtt_port
-        if signed is None:
-            self.client.tls_set_context(account.tls(credentials))
-        else:
+        if signed is not None:
             port = signed[0]
             self.client.ws_set_options(signed[1])
+        else:
+            context = account.tls(credentials)
+            if authorized is not None:
+                port = authorized[0]
+                context.set_alpn_protocols(["mqtt"])
+                self.client.username_pw_set(authorized[1])
+            self.client.tls_set_context(context)
         if will is not None:
             topic, payload, *rest = will
             delayed = Properties(PacketTypes.WILLMESSAGE) if will_delay else None

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import base64
 import http.client
-import http.server
 import json
 import queue
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -25,10 +23,14 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from tests.e2e.authorizing import Service
 from tests.e2e.fleet import PATIENCE, REGION
 from tests.operators import admitted
 from tests.servers import Started, options, started
+from tidegate.core.authorizers import Verdict
 from tidegate.net import hooks
+from tidegate.runtime.authorizers import Admitted, Authorizers
+from tidegate.store import authorizers, scopes
 
 ACCOUNT = "000000000000"
 FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:auth"
@@ -40,53 +42,11 @@ def signed(token: str, key: rsa.RSAPrivateKey = KEY) -> str:
     return base64.b64encode(key.sign(token.encode(), padding.PKCS1v15(), SHA256())).decode()
 
 
-class Service:
-    """The operator's service. ``answer(event)`` is what it says; ``events`` are what it was asked."""
-
-    def __init__(self) -> None:
-        self.events: list[dict[str, Any]] = []
-        self.allowed = ["iot:*", "iotjobsdata:*"]
-        self.answer: Callable[[dict[str, Any]], Any] = self.yes
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
-                assert self.headers["X-Tidegate-Signature"] == hooks.sign(b"shared", body)
-                outer.events.append(json.loads(body))
-                said = json.dumps(outer.answer(outer.events[-1])).encode()
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(said)))
-                self.end_headers()
-                self.wfile.write(said)
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def yes(self, event: dict[str, Any]) -> Any:
-        statement = {"Effect": "Allow", "Action": self.allowed, "Resource": "*"}
-        return {
-            "isAuthenticated": event.get("token") == "right" or "mqtt" in event["protocolData"],
-            "principalId": "pump1",
-            "policyDocuments": [{"Version": "2012-10-17", "Statement": [statement]}],
-            "disconnectAfterInSeconds": 86_400,
-            "refreshAfterInSeconds": 300,
-        }
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_address[1]}/auth"
-
-
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
     made = Service()
     yield made
-    made.server.shutdown()
-    made.server.server_close()
+    made.close()
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
@@ -319,6 +279,29 @@ def test_the_devices_https_by_headers_and_by_query(server: Started, service: Ser
     assert fetched(server, "/topics/a%2Fb?qos=1", shown, b"x" * 100_000, "POST")[0] == 200
     service.allowed = ["iot:Connect"]
     assert fetched(server, "/things/pump/jobs", shown)[0] == 403
+
+
+def test_what_a_stranger_says_makes_no_account(server: Started, service: Service) -> None:
+    host = "iot.999999999999.aa-nowhere-1.example"
+    shown = {"host": host, "x-amz-customauthorizer-name": "plain", "Token": "right"}
+    assert fetched(server, "/things/pump/jobs", shown)[0] == 403
+    assert service.events == []
+    unit = server.running.service.unit
+    found = server.on_loop(lambda: unit.read(lambda tx: scopes.find(tx, "999999999999", "aa-nowhere-1")))
+    assert found is None
+
+
+def test_a_change_counts_within_the_same_millisecond(server: Started) -> None:
+    service = server.running.service
+    known = server.on_loop(lambda: service.unit.read(lambda tx: authorizers.find(tx, 1, "plain")))
+    assert known is not None
+    verdict, asking = Verdict("p", (), (), 300, 300), Authorizers(service)
+
+    def stands(before: authorizers.Authorizer) -> bool:
+        return server.on_loop(lambda: asking.stands(Admitted(verdict, 1, ACCOUNT, REGION, before)))
+
+    assert stands(known)
+    assert not stands(known._replace(function_arn="another"))
 
 
 def test_domain_configurations_by_boto3(server: Started, service: Service) -> None:

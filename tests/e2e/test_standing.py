@@ -29,6 +29,7 @@ from botocore.credentials import Credentials as Signing
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.cli.test_commands import COMMAND
+from tests.e2e.authorizing import Service
 from tests.e2e.fleet import PATIENCE, REGION, Account, Credentials, Maker, client
 from tests.e2e.mqtt import Device, Inbox, RefusedError
 from tests.mqtt.live import RawClient
@@ -40,6 +41,7 @@ from tidegate.cli import keys as key_commands
 from tidegate.clock import RandomIds, wall_now
 from tidegate.core.standing import CHECKED, Fact, Moment
 from tidegate.mqtt import codec
+from tidegate.net.hooks import Hook
 from tidegate.ops import access
 from tidegate.store import certificates, device_sessions
 from tidegate.store.database import Tx
@@ -50,6 +52,8 @@ _names = itertools.count(1)
 _accounts = itertools.count(900_000)
 
 NOT_AUTHORIZED = 135
+REFRESH_S, DISCONNECT_S = 300, 600
+FUNCTION = f"arn:aws:lambda:{REGION}:000000000000:function:judge"
 UPGRADE = (
     b"GET /mqtt HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
     b"sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\nsec-websocket-protocol: mqtt\r\n\r\n"
@@ -74,9 +78,17 @@ def until(holds: Callable[[], bool]) -> None:
 class World:
     """An account on one server, or on two that share a PostgreSQL, and somebody there who listens to everything."""
 
-    def __init__(self, servers: list[Started], store: str, maker: Maker, folder: Path) -> None:
+    judge: Service
+    """What answers for its custom authorizer: yes to those whose names are in ``told``, with these policies."""
+    told: dict[str, list[dict[str, Any]]]
+    times: tuple[int, int]
+    """Seconds after which it is asked again, and clients are disconnected."""
+
+    def __init__(
+        self, servers: list[Started], store: str, maker: Maker, folder: Path, account: str | None = None
+    ) -> None:
         self.servers, self.store, self.folder = servers, store, folder
-        self.here = self._account(servers[0], maker, f"{next(_accounts):012d}")
+        self.here = self._account(servers[0], maker, account or f"{next(_accounts):012d}")
         self.accounts = [self.here, *(self._account(each, maker, self.here.id) for each in servers[1:])]
         self.policy("all", *ENTER, *TALK, "iotjobsdata:*")
         self.policy("enter", *ENTER)
@@ -92,6 +104,22 @@ class World:
             admitted(server, key_id, SECRET, f"arn:aws:iam::{number}:user/owner")
         account.__dict__["iot"] = client(server, "iot", key_id, SECRET)
         return account
+
+    def authorized_by(self, judge: Service) -> None:
+        """Have a custom authorizer, without a signature of its tokens."""
+        self.judge, self.told, judge.answer = judge, {}, self._answer
+        self.here.iot.create_authorizer(authorizerName="judge", authorizerFunctionArn=FUNCTION, signingDisabled=True)
+
+    def _answer(self, event: dict[str, Any]) -> Any:
+        told = event["protocolData"]
+        name = told["mqtt"]["username"].partition("?")[0] if "mqtt" in told else told["http"]["headers"]["user"]
+        return {
+            "isAuthenticated": name in self.told,
+            "principalId": name,
+            "policyDocuments": self.told.get(name, []),
+            "refreshAfterInSeconds": self.times[0],
+            "disconnectAfterInSeconds": self.times[1],
+        }
 
     def policy(self, name: str, *actions: str) -> str:
         return self.here.policy(name, document(*actions))
@@ -205,12 +233,12 @@ class World:
         self.listener.close()
 
 
-def _worlds(stack: ExitStack, kind: str, url: str | None, folder: Path) -> list[Started]:
+def _worlds(stack: ExitStack, kind: str, url: str | None, folder: Path, **more: Any) -> list[Started]:
     if url is None:
-        return [stack.enter_context(started(options(folder / kind, auth=True)))]
+        return [stack.enter_context(started(options(folder / kind, auth=True, **more)))]
     key = folder / "shared.key"
     subprocess.run(["sh", "-c", f"umask 077; head -c 32 /dev/urandom | base64 > {key}"], check=True)
-    wanted = [options(folder / name, auth=True, store=url, master_key=key) for name in ("first", "second")]
+    wanted = [options(folder / name, auth=True, store=url, master_key=key, **more) for name in ("first", "second")]
     return [stack.enter_context(started(each)) for each in wanted]
 
 
@@ -219,28 +247,34 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     folder = tmp_path_factory.mktemp(f"standing-{request.param}")
     url = None if request.param == "sqlite" else request.getfixturevalue("new_postgres")("tidegate-standing")
     with ExitStack() as stack:
-        found = World(_worlds(stack, request.param, url, folder), url or "sqlite", maker, folder)
+        judge, account = Service(), f"{next(_accounts):012d}"
+        stack.callback(judge.close)
+        own = {"account": account, "region": REGION, "hooks": {FUNCTION: Hook(judge.url, b"shared")}}
+        found = World(_worlds(stack, request.param, url, folder, **own), url or "sqlite", maker, folder, account)
+        found.authorized_by(judge)
         stack.callback(found.close)
         yield found
 
 
 class Later(Protocol):
-    def __call__(self, seconds: float) -> None: ...
+    def __call__(self, seconds: float, *modules: str) -> None: ...
 
 
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> Later:
     """Sets the wall clock forward by seconds, as far as certificates and credentials are concerned."""
+    every = (
+        "devices.endpoint",
+        "devices.edge",
+        "devices.signers",
+        "devices.custom",
+        "mqtt.deadlines",
+        "http.devices",
+        "http.callers",
+    )
 
-    def shift(seconds: float) -> None:
-        for module in (
-            "devices.endpoint",
-            "devices.edge",
-            "devices.signers",
-            "mqtt.deadlines",
-            "http.devices",
-            "http.callers",
-        ):
+    def shift(seconds: float, *modules: str) -> None:
+        for module in modules or every:
             monkeypatch.setattr(f"tidegate.{module}.wall_now", lambda: wall_now() + int(1000 * seconds))
 
     return shift
@@ -425,6 +459,56 @@ class Revoked(Attached):
         self.world.set_status(self.credentials, "REVOKED", self.at(way))
 
 
+class Judged(Subject):
+    """A client that a custom authorizer lets in: its yes, and the policies that it tells."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.name = world.name()
+        world.told[self.name], world.times = [document(*ENTER), document(*TALK)], (REFRESH_S, DISCONNECT_S)
+        if world.here.iot.describe_authorizer(authorizerName="judge")["authorizerDescription"]["status"] != "ACTIVE":
+            world.here.iot.update_authorizer(authorizerName="judge", status="ACTIVE")
+
+    def connect(self, **how: Any) -> Device:
+        shown = (self.world.ports[2], f"{self.name}?x-amz-customauthorizer-name=judge")
+        return Device(self.world.here, None, self.world.name(), level=5, authorized=shown, **how)
+
+    def take(self, what: str, way: Moment = Moment.HERE) -> None:
+        self.world.told[self.name] = [document(*ENTER) if what == "talk" else document("iot:GetThingShadow")]
+        self.asked_anew(way)
+
+    def asked_anew(self, way: Moment = Moment.HERE) -> None:
+        iot = self.world.accounts[self.at(way)].iot
+        iot.update_authorizer(authorizerName="judge", enableCachingForHttp=True)
+
+
+class Disowned(Judged):
+    """The authorizer says no by now; nobody tells the server."""
+
+    def take(self, what: str, way: Moment = Moment.HERE) -> None:
+        del self.world.told[self.name]
+
+
+class SwitchedOff(Judged):
+    """The authorizer is INACTIVE."""
+
+    cut = True
+
+    def take(self, what: str, way: Moment = Moment.HERE) -> None:
+        iot = self.world.accounts[self.at(way)].iot
+        iot.update_authorizer(authorizerName="judge", status="INACTIVE")
+
+
+class TimedVerdict(Judged):
+    """A policy of an authorizer's that begins to deny."""
+
+    def take(self, what: str, way: Moment = Moment.HERE) -> None:
+        begins, denial = ending_soon(what)
+        self.world.told[self.name].append(denial)
+        self.asked_anew()
+        begins()
+
+
 class Timed(Attached):
     """A policy that begins to deny while nothing is changed."""
 
@@ -567,13 +651,16 @@ def is_judged_anew(make: Callable[[World], Subject], way: Moment) -> Try:
 
 
 def asks_over_https(credentials: Credentials, world: World, change: Callable[[], None]) -> None:
+    answers_over_https(world.here.tls(credentials), change, world.here.https_port)
+
+
+def answers_over_https(context: ssl.SSLContext, change: Callable[[], None], port: int, headers: Any = ()) -> None:
     """On one connection that is kept alive."""
-    context = world.here.tls(credentials)
-    connection = http.client.HTTPSConnection("localhost", world.here.https_port, timeout=PATIENCE, context=context)
+    connection = http.client.HTTPSConnection("localhost", port, timeout=PATIENCE, context=context)
     found = []
     for act in (lambda: None, change):
         act()
-        connection.request("GET", "/things/nothing/jobs")
+        connection.request("GET", "/things/nothing/jobs", headers=dict(headers))
         with connection.getresponse() as response:
             response.read()
             found.append(response.status)
@@ -689,6 +776,163 @@ def temporary_will(world: World, later: Later) -> None:
     world.nothing_was_said()
 
 
+# -- custom authorizers -----------------------------------------------------------------------------------------------
+
+
+def judged_over_https(make: Callable[[World], Judged]) -> Try:
+    def attempt(world: World, _later: Later) -> None:
+        subject = make(world)
+        world.told[subject.name] = [document("iotjobsdata:*")]
+        shown = {"user": subject.name, "x-amz-customauthorizer-name": "judge"}
+        answers_over_https(world.here.tls(None), lambda: subject.take("everything"), world.ports[2], shown)
+
+    return attempt
+
+
+def refused_policies_over_https(world: World, _later: Later) -> None:
+    subject = Judged(world)
+    world.told[subject.name] = [document("iotjobsdata:*")]
+    shown = {"user": subject.name, "x-amz-customauthorizer-name": "judge"}
+    answers_over_https(world.here.tls(None), lambda: subject.take("talk"), world.ports[2], shown)
+
+
+def soon_asked(subject: Judged, later: Later, **how: Any) -> Device:
+    """A client whose authorizer is about to be asked anew."""
+    later(REFRESH_S - 0.3, "devices.edge")
+    device = subject.connect(**how)
+    later(REFRESH_S, "devices.custom")
+    return device
+
+
+def asked_anew(world: World, later: Later) -> None:
+    subject = Disowned(world)
+    device = soon_asked(subject, later, will=WILL)
+    subject.take("everything")
+    device.ended.get(timeout=PATIENCE)
+    subject.is_refused()
+    world.gone(device)
+    world.nothing_was_said()
+
+
+def told_anew(world: World, later: Later) -> None:
+    subject = Judged(world)
+    device = soon_asked(subject, later)
+    world.told[subject.name] = [document(*ENTER)]
+    until(lambda: device.publish("s/in") == NOT_AUTHORIZED)
+    device.close()
+
+
+def doubted_will(refresh_s: int, disconnect_s: int) -> Try:
+    """It waits until the authorizer is to be asked again, who says no by then."""
+
+    def attempt(world: World, later: Later) -> None:
+        subject = Disowned(world)
+        world.times = (refresh_s, disconnect_s)
+        subject.connect(will=WILL).vanish()
+        assert world.listener.next()[:2] == WILL[:2], "else nothing is tested here"
+        waiting = subject.connect(will=WILL, will_delay=3600, clean=False)
+        waiting.vanish()
+        world.away(waiting)
+        subject.take("everything")
+        later(min(refresh_s, disconnect_s), "devices.custom")
+        world.nothing_was_said()
+
+    return attempt
+
+
+def disconnected(world: World, later: Later) -> None:
+    subject = Judged(world)
+    later(DISCONNECT_S - 0.3, "mqtt.deadlines")
+    device = subject.connect(will=WILL)
+    device.ended.get(timeout=PATIENCE)
+    subject.connect().close()
+    world.nothing_was_said()
+
+
+# -- commands ---------------------------------------------------------------------------------------------------------
+
+
+def command(world: World) -> str:
+    payload = {"content": b"{}", "contentType": "application/json"}
+    made = world.here.iot.create_command(commandId=world.name(), namespace="AWS-IoT", payload=payload)
+    return str(made["commandArn"])
+
+
+def commanding(world: World) -> Any:
+    return client(world.servers[0], "iot-jobs-data", f"AKIA{world.here.id}0000", SECRET)
+
+
+def deprecated(world: World, _later: Later) -> None:
+    """By an operator, and by a device that may."""
+    arn, target, iot = command(world), world.here.arn(f"client/{world.name()}"), world.here.iot
+    credentials = world.certificate(world.policy(world.name(), "iot:StartCommandExecution"))
+    body = json.dumps({"commandArn": arn, "targetArn": target}).encode()
+
+    def by_device() -> int:
+        connection = http.client.HTTPSConnection(
+            "localhost", world.here.https_port, timeout=PATIENCE, context=world.here.tls(credentials)
+        )
+        connection.request("POST", "/command-executions", body)
+        with connection.getresponse() as response:
+            response.read()
+        connection.close()
+        return response.status
+
+    assert by_device() == 200
+    commanding(world).start_command_execution(commandArn=arn, targetArn=target)
+    for take in (
+        lambda: iot.update_command(commandId=arn.rpartition("/")[2], deprecated=True),
+        lambda: iot.delete_command(commandId=arn.rpartition("/")[2]),
+    ):
+        take()
+        assert by_device() == 400
+        with pytest.raises(iot.exceptions.ClientError, match="ValidationException"):
+            commanding(world).start_command_execution(commandArn=arn, targetArn=target)
+
+
+def another_reports(world: World, _later: Later) -> None:
+    """By its own topic; whether it may use that of the other says its policy."""
+    device, other = (world.device(world.certificate("all")) for _ in range(2))
+    target = world.here.arn(f"client/{device.thing}")
+    begun = commanding(world).start_command_execution(commandArn=command(world), targetArn=target)["executionId"]
+    report = json.dumps({"status": "SUCCEEDED"}).encode()
+    told = {}
+    for each in (other, device):
+        each.publish(f"$aws/commands/clients/{each.thing}/executions/{begun}/response/json", report)
+        told[each] = each.next()
+        each.close()
+    assert told[other].body["error"] == "ResourceNotFound"
+    assert told[device].topic.endswith("/response/accepted/json")
+
+
+def timed_out(world: World, _later: Later) -> None:
+    """Its time is over while its device is away, whose session keeps what is for it."""
+    credentials, name = world.certificate("all"), world.name()
+    topic = f"$aws/commands/clients/{name}/executions/+/request/+"
+
+    def connected() -> Device:
+        return Device(world.here, credentials, name, level=5, clean=False)
+
+    device, target = connected(), world.here.arn(f"client/{name}")
+    device.subscribe(topic)
+    started = commanding(world).start_command_execution
+    arn = command(world)
+    begun = started(commandArn=arn, targetArn=target)["executionId"]
+    assert begun in device.next().topic
+    device.close()
+    world.away(device)
+    late = started(commandArn=arn, targetArn=target, executionTimeoutSeconds=1)["executionId"]
+
+    def status() -> str:
+        return str(world.here.iot.get_command_execution(executionId=late, targetArn=target)["status"])
+
+    until(lambda: status() == "TIMED_OUT")
+    device = connected()
+    device.publish(f"$aws/commands/clients/{name}/executions/{begun}/response/json", b'{"status": "SUCCEEDED"}')
+    assert device.next().topic.endswith("/response/accepted/json"), "nothing before it"
+    device.close()
+
+
 # -- the rest ---------------------------------------------------------------------------------------------------------
 
 
@@ -768,6 +1012,7 @@ POLICIES: dict[Fact, Callable[[World], Subject]] = {
     Fact.ATTACHMENTS: Attached,
     Fact.DEVICE_POLICY: Versioned,
     Fact.PRINCIPAL_POLICIES: Key,
+    Fact.VERDICT_POLICIES: Judged,
 }
 CHANGING: dict[Fact, Callable[[World], Subject]] = {
     **POLICIES,
@@ -775,13 +1020,19 @@ CHANGING: dict[Fact, Callable[[World], Subject]] = {
     Fact.KEY: RevokedKey,
     Fact.PRINCIPAL: DeletedPrincipal,
     Fact.BEHIND: OfDevice,
+    Fact.AUTHORIZER: SwitchedOff,
 }
 CELLS: dict[tuple[Fact, Moment], Try] = {
     **{(fact, Moment.CONNECT): connects(make) for fact, make in CHANGING.items()},
     **{(fact, Moment.PARTING): leaves_a_will(make) for fact, make in CHANGING.items()},
     **{(fact, Moment.IN): speaks(make) for fact, make in POLICIES.items()},
     **{(fact, Moment.OUT): hears(make) for fact, make in POLICIES.items()},
-    **{(fact, way): is_cut(make, way) for fact, make in CHANGING.items() for way in (Moment.HERE, Moment.THERE)},
+    **{
+        (fact, way): is_cut(make, way)
+        for fact, make in CHANGING.items()
+        if fact is not Fact.VERDICT_POLICIES  # they change with the authorizer
+        for way in (Moment.HERE, Moment.THERE)
+    },
     **{
         (fact, way): is_judged_anew(POLICIES[fact], way)
         for fact in (Fact.ATTACHMENTS, Fact.DEVICE_POLICY)
@@ -806,10 +1057,22 @@ CELLS: dict[tuple[Fact, Moment], Try] = {
     (Fact.CREDENTIALS, Moment.END): temporary_expires,
     (Fact.TIME, Moment.CONNECT): all_of(connects(Timed), connects(TimedKey)),
     (Fact.TIME, Moment.RESUMPTION): resumes(Timed),
-    (Fact.TIME, Moment.IN): all_of(speaks(Timed), speaks(TimedKey), timed_over_https),
+    (Fact.TIME, Moment.IN): all_of(speaks(Timed), speaks(TimedKey), speaks(TimedVerdict), timed_over_https),
     (Fact.TIME, Moment.OUT): all_of(hears(Timed), hears(TimedKey)),
     (Fact.TIME, Moment.PARTING): all_of(leaves_a_will(Timed), leaves_a_will(TimedKey)),
+    (Fact.AUTHORIZER, Moment.IN): judged_over_https(SwitchedOff),
+    (Fact.VERDICT, Moment.CONNECT): connects(Disowned),
+    (Fact.VERDICT, Moment.IN): judged_over_https(Disowned),
+    (Fact.VERDICT, Moment.PARTING): doubted_will(REFRESH_S, DISCONNECT_S),
+    (Fact.VERDICT, Moment.END): asked_anew,
+    (Fact.VERDICT_POLICIES, Moment.IN): all_of(speaks(Judged), refused_policies_over_https),
+    (Fact.VERDICT_POLICIES, Moment.END): told_anew,
+    (Fact.VERDICT_TIME, Moment.PARTING): doubted_will(DISCONNECT_S, REFRESH_S),
+    (Fact.VERDICT_TIME, Moment.END): disconnected,
     (Fact.CLAIM, Moment.IN): another_claims,
+    (Fact.COMMAND, Moment.IN): deprecated,
+    (Fact.EXECUTION, Moment.IN): another_reports,
+    (Fact.EXECUTION, Moment.OUT): timed_out,
     (Fact.WILL, Moment.CONNECT): will_is_refused,
     (Fact.WILL, Moment.PARTING): retained_will,
 }

@@ -24,8 +24,14 @@ class Fact(enum.StrEnum):
     PRINCIPAL_POLICIES = "policies of the principal"
     CREDENTIALS = "temporary credentials not expired"
     BEHIND = "certificate ACTIVE, and role open to devices, behind a device's credentials"
-    TIME = "times in conditions of policies, of devices and principals"
+    AUTHORIZER = "custom authorizer ACTIVE, and as it was when it said yes"
+    VERDICT = "custom authorizer's yes"
+    VERDICT_POLICIES = "policies that a custom authorizer told"
+    VERDICT_TIME = "`disconnectAfterInSeconds` of a custom authorizer not over"
+    TIME = "times in conditions of policies, of devices, principals and custom authorizers"
     CLAIM = "ownership token of a claim certificate's holder, shown by the same"
+    COMMAND = "command neither deprecated nor pending deletion"
+    EXECUTION = "execution of a command the reporting target's own, and its time not over"
     WILL = "`iot:Publish` and `iot:RetainPublish` of the will"
 
 
@@ -104,6 +110,24 @@ CHECKED: Final[Mapping[Fact, Mapping[Moment, str]]] = {
         Moment.THERE: _CUT,
         Moment.BESIDE: _SOON,
     },
+    Fact.AUTHORIZER: {
+        Moment.CONNECT: _REFUSED,
+        Moment.IN: "HTTPS: refused",
+        Moment.PARTING: _SILENT,
+        Moment.HERE: "cut at once if INACTIVE or gone, else asked anew",
+        Moment.THERE: "cut at once if INACTIVE or gone, else asked anew",
+    },
+    Fact.VERDICT: {
+        Moment.CONNECT: _REFUSED,
+        Moment.IN: "HTTPS: refused",
+        Moment.PARTING: "asked anew after `refreshAfterInSeconds`, not published if it is no",
+        Moment.END: "asked anew after `refreshAfterInSeconds`, cut if it is no",
+    },
+    Fact.VERDICT_POLICIES: {
+        **{moment: _POLICIES[moment] for moment in (Moment.CONNECT, Moment.IN, Moment.OUT, Moment.PARTING)},
+        Moment.END: "those of the new answer count",
+    },
+    Fact.VERDICT_TIME: {Moment.PARTING: "asked anew, not published if it is no", Moment.END: _CUT},
     Fact.TIME: {
         Moment.CONNECT: _REFUSED,
         Moment.RESUMPTION: _REFUSED,
@@ -112,6 +136,8 @@ CHECKED: Final[Mapping[Fact, Mapping[Moment, str]]] = {
         Moment.PARTING: _SILENT,
     },
     Fact.CLAIM: {Moment.IN: _REFUSED},
+    Fact.COMMAND: {Moment.IN: "HTTPS: not started"},
+    Fact.EXECUTION: {Moment.IN: _REFUSED, Moment.OUT: "not sent"},
     Fact.WILL: {Moment.CONNECT: _REFUSED, Moment.PARTING: _SILENT},
 }
 """What happens where a fact does not hold. Where nothing stands the fact is not asked: it cannot have changed, or what

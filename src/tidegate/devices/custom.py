@@ -26,7 +26,7 @@ class Authenticate:
         again, or is changed. When the connection ends was said at its beginning.
         """
         before = known if isinstance(known, AdmittedIdentity) else None
-        if before is not None and wall_now() < before.refresh_at and await self._authorizers.stands(before.admitted):
+        if before is not None and wall_now() < before.good_until and await self._authorizers.stands(before.admitted):
             return before
         asked = authorizers.Shown(
             parameters=authorizers.of_username(shown.username),

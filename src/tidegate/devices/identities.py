@@ -68,3 +68,8 @@ class AdmittedIdentity(DeviceIdentity):
         super().__init__(device, peer, now)
         self.admitted = admitted
         self.refresh_at = refresh_at
+
+    @property
+    def good_until(self) -> Millis:
+        """Until when its authorizer need not be asked, also about a delayed will of a connection that is over."""
+        return self.refresh_at if self.ends_at is None else min(self.refresh_at, self.ends_at)

@@ -14,7 +14,7 @@ from tidegate.ops import authorizers as operations
 from tidegate.rate_limited_log import RateLimitedLog
 from tidegate.runtime.service import Service
 from tidegate.store import authorizers as stored
-from tidegate.store import domain_configurations
+from tidegate.store import domain_configurations, scopes
 from tidegate.store.authorizers import ACTIVE, Authorizer
 from tidegate.store.database import Lane, Tx, in_lane
 
@@ -25,13 +25,13 @@ _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 
 
 class Admitted(NamedTuple):
-    """A client that an authorizer lets in, and by whom: ``version`` differs when the authorizer is not what it was."""
+    """A client that an authorizer lets in, and the authorizer as it was then."""
 
     verdict: Verdict
     scope: int
     account: str
     region: str
-    version: tuple[int, int]
+    authorizer: Authorizer
 
 
 class _RefusedError(Exception):
@@ -62,12 +62,12 @@ class Authorizers:
     async def _asked(self, shown: Shown) -> Admitted:
         service = self._service
         account, region = self._meant(shown.server_name)
-        call = await service.call(account, region, "anonymous")
         name = shown.parameters.get(authorizers.NAME)
-        look = partial(_find, scope=call.scope, name=name, server_name=shown.server_name)
-        known = await service.unit.read(in_lane(Lane.IDENTITY, look))
-        if known is None:
+        look = partial(_find, account=account, region=region, name=name, server_name=shown.server_name)
+        found = await service.unit.read(in_lane(Lane.IDENTITY, look))
+        if found is None:
             raise _RefusedError(name or "", "there is none" if name else "it names none, and there is no default")
+        scope, known = found
         judge = operations.judge(dict(service.settings.hooks), known, shown, service.ids.uuid())
         if judge.question is None:
             raise _RefusedError(known.name, str(judge.refusal))
@@ -79,7 +79,7 @@ class Authorizers:
             raise _RefusedError(known.name, f"its answer is none: {error}") from None
         if verdict is None:
             raise _RefusedError(known.name, "it says no")
-        return Admitted(verdict, call.scope, account, region, (known.id, known.updated_at))
+        return Admitted(verdict, scope, account, region, known)
 
     async def stands(self, admitted: Admitted) -> bool:
         """Whether the authorizer that let a client in is what it was.
@@ -89,8 +89,10 @@ class Authorizers:
         """
 
         def look(tx: Tx) -> bool:
-            known = stored.by_id(tx, admitted.version[0])
-            return known is not None and known.status == ACTIVE and known.updated_at == admitted.version[1]
+            known, before = stored.by_id(tx, admitted.authorizer.id), admitted.authorizer
+            return (
+                known is not None and known.status == ACTIVE and known._replace(is_default=before.is_default) == before
+            )
 
         return await self._service.unit.read(in_lane(Lane.IDENTITY, look))
 
@@ -102,8 +104,19 @@ class Authorizers:
         return account, next((label for label in labels if _REGION.fullmatch(label)), own.region)
 
 
-def _find(tx: Tx, scope: int, name: str | None, server_name: str | None) -> Authorizer | None:
-    """The authorizer that a client means, or that the domain it comes by has for it."""
+def _find(
+    tx: Tx, account: str, region: str, name: str | None, server_name: str | None
+) -> tuple[int, Authorizer] | None:
+    """The authorizer that a client means, or that the domain it comes by has for it; and the scope that has it.
+
+    The account is what a stranger says: one that was never used stays unknown.
+    """
+    scope = scopes.find(tx, account, region)
+    known = None if scope is None else _of_scope(tx, scope, name, server_name)
+    return None if scope is None or known is None else (scope, known)
+
+
+def _of_scope(tx: Tx, scope: int, name: str | None, server_name: str | None) -> Authorizer | None:
     domain = None
     if server_name and server_name.isprintable():
         domain = domain_configurations.of_domain(tx, scope, server_name.lower())
