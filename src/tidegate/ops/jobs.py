@@ -6,7 +6,7 @@ from tidegate.core import arn, texts
 from tidegate.core import job as machine
 from tidegate.core.lifecycle import ExecutionStatus, JobStatus, Stage
 from tidegate.core.timetable import Phase
-from tidegate.ops import configuration, documents, job_state, origins, sweeps, tags, templates, transitions
+from tidegate.ops import configuration, documents, job_definition, job_state, sweeps, tags, templates, transitions
 from tidegate.ops.call import Call
 from tidegate.ops.documents import Fetched
 from tidegate.ops.effects import EngineDue
@@ -37,12 +37,12 @@ def create_job(
     """
     name = request.job_id
     _check(call, request, fetched)
-    origin = origins.of_job(tx, call, request, fetched)
-    configured, description = origin.configured, origin.description
+    definition = job_definition.resolve(tx, call, request, fetched)
+    configured, description = definition.configured, definition.description
     if configured.maintenance_windows and request.target_selection != "CONTINUOUS":
         raise iot.InvalidRequestException(texts.settings.WINDOWS_NEED_CONTINUOUS)
     versions = documents.package_versions(tx, call, configured)
-    frozen = documents.freeze(origin.text, call, configured, versions, origin.parameters)
+    frozen = documents.freeze(definition.text, call, configured, versions, definition.parameters)
     configured = documents.with_versions(configured, versions)
     targets = _targets(tx, call, request.targets)
     resource = call.arn(f"job/{name}")
@@ -67,7 +67,7 @@ def create_job(
             namespace=request.namespace_id,
             description=description,
             template_arn=request.job_template_arn,
-            document_source=origin.source,
+            document_source=definition.source,
             config=configuration.encode(configured),
             timeout_minutes=configuration.timeout_minutes(configured),
             created_at=call.now,
@@ -96,7 +96,7 @@ def _check(call: Call, request: iot.CreateJobRequest, fetched: Fetched | None) -
     problems = configuration.request_problems(request, call) + documents.brought_problems(request, fetched, call)
     if request.job_template_arn is not None and not templates.is_template_arn(call, request.job_template_arn):
         problems.append(texts.templates.not_a_template_arn(request.job_template_arn))
-    problems += origins.managed_problems(call, request)
+    problems += job_definition.managed_problems(call, request)
     problems += [
         texts.jobs.not_a_target(target) for target in dict.fromkeys(request.targets) if _named_by(call, target) is None
     ]
@@ -393,7 +393,7 @@ def _locked(tx: Tx, call: Call, job_id: str) -> Job:
 HANDLERS: Handlers = {
     ("iot", "CreateJob"): Prepared(
         create_job,
-        look=origins.source_of_job,
+        look=job_definition.source_to_fetch,
         prepare=documents.fetch,
     ),
     ("iot", "DescribeJob"): Read(describe_job),

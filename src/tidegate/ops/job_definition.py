@@ -13,7 +13,7 @@ from tidegate.store.database import Tx
 from tidegate.wire import iot
 
 
-class Origin(NamedTuple):
+class JobDefinition(NamedTuple):
     """What a job starts from."""
 
     text: str
@@ -25,7 +25,7 @@ class Origin(NamedTuple):
     """Those of a managed template."""
 
 
-def source_of_job(tx: Tx, call: Call, request: iot.CreateJobRequest) -> str | None:
+def source_to_fetch(tx: Tx, call: Call, request: iot.CreateJobRequest) -> str | None:
     """The ``documentSource`` to fetch before a job is created: the request's, or its template's."""
     if request.document is not None or request.document_source is not None or request.job_template_arn is None:
         return request.document_source if request.document is None else None
@@ -33,7 +33,7 @@ def source_of_job(tx: Tx, call: Call, request: iot.CreateJobRequest) -> str | No
     return template.document_source if template and template.document is None else None
 
 
-def of_job(tx: Tx, call: Call, request: iot.CreateJobRequest, fetched: Fetched | None) -> Origin:
+def resolve(tx: Tx, call: Call, request: iot.CreateJobRequest, fetched: Fetched | None) -> JobDefinition:
     """What a job starts from, the request's own members over those of its template.
 
     Raises:
@@ -45,7 +45,7 @@ def of_job(tx: Tx, call: Call, request: iot.CreateJobRequest, fetched: Fetched |
     known = managed_templates.find(call, request.job_template_arn)
     if known is not None:
         description = description if description is not None else known.description
-        return Origin(known.document, None, description, configured, request.document_parameters or {})
+        return JobDefinition(known.document, None, description, configured, request.document_parameters or {})
     if request.job_template_arn is not None:
         template, base = templates.inherited(tx, call, request.job_template_arn)
         configured = configuration.over(configured, base)
@@ -53,7 +53,7 @@ def of_job(tx: Tx, call: Call, request: iot.CreateJobRequest, fetched: Fetched |
         if document is None and source is None:
             document, source = template.document, template.document_source
     text = document if document is not None else documents.fetched_text(source, fetched, call)
-    return Origin(text, source, description, configured)
+    return JobDefinition(text, source, description, configured)
 
 
 def managed_problems(call: Call, request: iot.CreateJobRequest) -> list[str]:
