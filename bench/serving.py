@@ -24,9 +24,9 @@ from tidegate.mqtt.identity import Identity
 from tidegate.mqtt.reserved import Claim
 from tidegate.mqtt.session import Message, Session
 from tidegate.ops import (
-    access,
     certificates,
     groups,
+    iam,
     identity,
     jobs,
     policies,
@@ -262,8 +262,8 @@ def _prepare(data: Path, where: str) -> None:
     vault = server.open_vault(data, None, RandomIds())
 
     def admit(tx: Tx) -> None:
-        access.ensure_administrator(tx, _PRINCIPAL, wall_now())
-        access.keep_key(tx, vault, access.Credentials(signing.KEY_ID, signing.SECRET), _PRINCIPAL, wall_now())
+        iam.ensure_administrator(tx, _PRINCIPAL, wall_now())
+        iam.keep_key(tx, vault, iam.Credentials(signing.KEY_ID, signing.SECRET), _PRINCIPAL, wall_now())
 
     transact(store, admit)
     store.close()

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from tests.servers import Started
 from tidegate.core.iam import managed
-from tidegate.ops import access
-from tidegate.ops.access import Credentials
+from tidegate.ops import iam
+from tidegate.ops.iam import Credentials
 from tidegate.pki.vault import Vault
 from tidegate.store import principals
 from tidegate.store.database import Tx
@@ -26,13 +26,13 @@ def admit(
 ) -> None:
     """Keep an access key of a principal, who is made if need be and may do everything unless told otherwise."""
     if principals.find(tx, principal) is None:
-        access.create_principal(tx, principal, 1, policies=policies, tags=tags or {})
-    access.keep_key(tx, vault, Credentials(key_id, secret), principal, 1)
+        iam.create_principal(tx, principal, 1, policies=policies, tags=tags or {})
+    iam.keep_key(tx, vault, Credentials(key_id, secret), principal, 1)
 
 
 def vault_of(server: Started) -> Vault:
     """A running server's vault."""
-    vault = server.running.service.access._vault
+    vault = server.running.service.access_keys._vault
     assert vault is not None
     return vault
 

@@ -51,8 +51,8 @@ class Started:
     def __init__(self, loop: asyncio.AbstractEventLoop, running: Running) -> None:
         self._loop = loop
         self.running = running
-        access = running.service.access
-        access.failures, access._misses = Patient(), Patient()
+        access_keys = running.service.access_keys
+        access_keys.failures, access_keys._misses = Patient(), Patient()
         self.addresses = running.addresses
 
     def on_loop(self, work: Callable[[], Awaitable[T]]) -> T:

@@ -27,7 +27,7 @@ from tests.e2e.fleet import REGION, Account, Credentials, Maker, client
 from tests.operators import admitted, vault_of
 from tests.servers import Started, options, started
 from tidegate.clock import RandomIds, wall_now
-from tidegate.ops import access
+from tidegate.ops import iam
 from tidegate.pki import vault as vaults
 from tidegate.store import device_sessions
 from tidegate.store.database import Tx
@@ -57,10 +57,10 @@ class World:
         key_id = f"AKIA{self.id}0000" if verified else self.id
         admitted(server, key_id, SECRET, f"arn:aws:iam::{self.id}:user/owner")
         self.iot = self.account.__dict__["iot"] = client(server, "iot", key_id, SECRET)
-        self.principal = access.arn(self.id, "uploader")
+        self.principal = iam.arn(self.id, "uploader")
         policies = {"Role": json.dumps(document(*role))}
-        self.do(lambda tx: access.create_principal(tx, self.principal, 1, policies=policies, tags={}))
-        self.do(lambda tx: access.allow_devices(tx, self.principal, 3600))
+        self.do(lambda tx: iam.create_principal(tx, self.principal, 1, policies=policies, tags={}))
+        self.do(lambda tx: iam.allow_devices(tx, self.principal, 3600))
         self.iot.create_role_alias(roleAlias="up", roleArn=f"arn:aws:iam::{self.id}:role/uploader")
         alias = self.account.arn("rolealias/up")
         self.account.policy("assume", document(statement("iot:AssumeRoleWithCertificate", alias)))
@@ -215,7 +215,7 @@ def test_refusals_in_their_order(guarded: Started, maker: Maker, tmp_path: Path)
     )
     world.iot.update_role_alias(roleAlias="up", credentialDurationSeconds=900)
     assert world.fetch()[0] == 200
-    world.do(lambda tx: access.allow_devices(tx, world.principal, 0))
+    world.do(lambda tx: iam.allow_devices(tx, world.principal, 0))
     assert world.refused() == unusable
 
 
@@ -301,9 +301,9 @@ def test_they_end_with_what_they_stand_on(guarded: Started, maker: Maker, tmp_pa
         world.iot.detach_policy(policyName="assume", target=world.device.arn)
         world.iot.delete_certificate(certificateId=number)
     if end == "role":
-        world.do(lambda tx: access.allow_devices(tx, world.principal, 0))
+        world.do(lambda tx: iam.allow_devices(tx, world.principal, 0))
     if end == "principal":
-        world.do(lambda tx: access.delete_principal(tx, world.principal))
+        world.do(lambda tx: iam.delete_principal(tx, world.principal))
     assert code(lambda: iot.list_things()) == "UnrecognizedClientException"
     if end == "revoked":
         world.iot.update_certificate(certificateId=number, newStatus="ACTIVE")
@@ -328,7 +328,7 @@ def test_they_expire_and_leave(guarded: Started, maker: Maker, tmp_path: Path) -
 
 def _forget(server: Started) -> Callable[[], Any]:
     async def forget() -> None:
-        server.running.service.access.forget()
+        server.running.service.access_keys.forget()
 
     return forget
 

@@ -50,7 +50,7 @@ def made(*where: str) -> dict[str, str]:
 
 def admitted(server: Started, keys: list[dict[str, str]]) -> None:
     """Every key signs requests, also once what is remembered of it is forgotten."""
-    server.running.service.access.forget()
+    server.running.service.access_keys.forget()
     for key in keys:
         assert server.client("iot", **key).list_things()["things"] == []
 

@@ -42,7 +42,7 @@ from tidegate.clock import RandomIds, wall_now
 from tidegate.core.standing import CHECKED, Fact, Moment
 from tidegate.mqtt import codec
 from tidegate.net.hooks import Hook
-from tidegate.ops import access
+from tidegate.ops import iam
 from tidegate.store import certificates, device_sessions
 from tidegate.store.database import Tx
 from tidegate.store.device_sessions import DeviceSession
@@ -344,15 +344,15 @@ class Key(Subject):
     def __init__(self, world: World, *, lifetime_s: int = 0) -> None:
         super().__init__(world)
         self.name = world.name()
-        self.principal = principal = access.arn(world.here.id, self.name)
+        self.principal = principal = iam.arn(world.here.id, self.name)
         policies = {name: json.dumps(document(*actions)) for name, actions in (("enter", ENTER), ("talk", TALK))}
         vault, ids = vault_of(world.servers[0]), RandomIds()
-        world.do(lambda tx: access.create_principal(tx, principal, wall_now(), policies=policies, tags={}))
+        world.do(lambda tx: iam.create_principal(tx, principal, wall_now(), policies=policies, tags={}))
 
-        def made(tx: Tx) -> access.Credentials:
+        def made(tx: Tx) -> iam.Credentials:
             if lifetime_s:
-                return access.create_session(tx, vault, ids, principal, wall_now(), lifetime_s=lifetime_s)
-            return access.create_key(tx, vault, ids, principal, wall_now())
+                return iam.create_session(tx, vault, ids, principal, wall_now(), lifetime_s=lifetime_s)
+            return iam.create_key(tx, vault, ids, principal, wall_now())
 
         self.key = world.do(made)
 
@@ -386,7 +386,7 @@ class Key(Subject):
             if way is Moment.BESIDE:
                 access_commands.detach_policy(self.name, name, account=self.world.here.id, **self.beside)
             else:
-                self.world.do(lambda tx, name=name: access.detach_policy(tx, self.principal, name), self.at(way))
+                self.world.do(lambda tx, name=name: iam.detach_policy(tx, self.principal, name), self.at(way))
 
     @property
     def beside(self) -> dict[str, Any]:
@@ -401,7 +401,7 @@ class RevokedKey(Key):
         if way is Moment.BESIDE:
             key_commands.revoke(self.key.key_id, **self.beside)
         else:
-            self.world.do(lambda tx: access.revoke_key(tx, self.key.key_id), self.at(way))
+            self.world.do(lambda tx: iam.revoke_key(tx, self.key.key_id), self.at(way))
 
 
 class DeletedPrincipal(Key):
@@ -411,7 +411,7 @@ class DeletedPrincipal(Key):
         if way is Moment.BESIDE:
             access_commands.delete_principal(self.name, account=self.world.here.id, **self.beside)
         else:
-            self.world.do(lambda tx: access.delete_principal(tx, self.principal), self.at(way))
+            self.world.do(lambda tx: iam.delete_principal(tx, self.principal), self.at(way))
 
 
 class OfDevice(Key):
@@ -424,13 +424,13 @@ class OfDevice(Key):
         self.certificate = world.certificate()
         number, vault = self.certificate.certificate_id, vault_of(world.servers[0])
 
-        def made(tx: Tx) -> access.Credentials:
-            access.allow_devices(tx, self.principal, 900)
-            found = access.new_session(RandomIds())
+        def made(tx: Tx) -> iam.Credentials:
+            iam.allow_devices(tx, self.principal, 900)
+            found = iam.new_session(RandomIds())
             session = DeviceSession(
                 key_id=found.key_id,
                 secret=vault.seal(found.key_id, found.secret),
-                token_digest=access.token_digest(str(found.token)),
+                token_digest=iam.token_digest(str(found.token)),
                 principal=self.principal,
                 scope=certificates.owners(tx, number)[0].scope,
                 certificate_id=number,
@@ -526,7 +526,7 @@ class TimedKey(Key):
     def take(self, what: str, way: Moment = Moment.HERE) -> None:
         begins, denial = ending_soon(what)
         denies = json.dumps(denial)
-        self.world.do(lambda tx: access.attach_policy(tx, self.principal, "time", denies, wall_now()))
+        self.world.do(lambda tx: iam.attach_policy(tx, self.principal, "time", denies, wall_now()))
         begins()
 
 
@@ -746,7 +746,7 @@ def expired_will(world: World, later: Later) -> None:
 
 # -- temporary credentials --------------------------------------------------------------------------------------------
 
-LIFETIME_S = access.SHORTEST_SESSION_S
+LIFETIME_S = iam.SHORTEST_SESSION_S
 
 
 def temporary_connects(world: World, later: Later) -> None:

@@ -20,7 +20,7 @@ from tests.s3.client import plain
 from tests.servers import Started, options, started
 from tidegate import rate_limited_log
 from tidegate.net.failures import BURST, PER_SECOND, Failures
-from tidegate.runtime.access import Access
+from tidegate.runtime.access_keys import AccessKeys
 from tidegate.s3 import app
 from tidegate.store import keys
 
@@ -35,7 +35,7 @@ class Besieged:
     def __init__(self, server: Started) -> None:
         self.server = server
         self.at = 0.0
-        self.access: Access = server.running.service.access
+        self.access: AccessKeys = server.running.service.access_keys
         self.access.failures = Failures(lambda: self.at)
         self.access._misses = Failures(lambda: self.at)
 
@@ -99,7 +99,7 @@ def test_guesses_leave_the_store_alone(besieged: Besieged, monkeypatch: pytest.M
     monkeypatch.setattr(keys, "get", lambda _, key_id: looked.append(key_id))
     listed: list[Any] = []
     monkeypatch.setattr(keys, "active_ids", lambda *_: listed.append(0) or frozenset())
-    monkeypatch.setattr("tidegate.runtime.access.monotonic", lambda: 7.0)
+    monkeypatch.setattr("tidegate.runtime.access_keys.monotonic", lambda: 7.0)
     for number in range(50):
         assert besieged.ask(f"AKIAGUESS{number}", "wrong") == (400, "ThrottlingException")
     assert looked == []

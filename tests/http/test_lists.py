@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from tests.http.test_permissions import HEAD, Operator
 from tests.servers import Started
 from tidegate.core.iam.decisions import Asked, Decision
-from tidegate.runtime.access import Identity
+from tidegate.runtime.access_keys import Identity
 
 TARGETS = [f"{HEAD}thing/t{number}" for number in range(101)]
 TAGS = [{"Key": f"k{number}", "Value": ""} for number in range(51)]

@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 from tests.operators import admitted, vault_of
 from tests.servers import Started, options, started
 from tidegate.clock import RandomIds, wall_now
-from tidegate.ops import access
+from tidegate.ops import iam
 from tidegate.store import keys
 
 SECRET = "a-secret-of-forty-characters-0123456789"
@@ -60,7 +60,7 @@ class Operator:
     def attach(self, policy: str) -> None:
         unit = self.server.running.service.unit
         self.server.on_loop(
-            lambda: unit.transact(lambda tx: access.attach_policy(tx, self.arn, "Only", policy, wall_now()))
+            lambda: unit.transact(lambda tx: iam.attach_policy(tx, self.arn, "Only", policy, wall_now()))
         )
 
 
@@ -267,19 +267,19 @@ def test_moving_the_clock_is_a_permission(tmp_path_factory: pytest.TempPathFacto
 # --- temporary credentials, and keys that stop counting -------------------------------------------------------------
 
 
-def session(operator: Operator, lifetime_s: int = 900, ago_s: int = 0, policy: str | None = None) -> access.Credentials:
+def session(operator: Operator, lifetime_s: int = 900, ago_s: int = 0, policy: str | None = None) -> iam.Credentials:
     server, now = operator.server, wall_now() - ago_s * 1000
     unit, vault = server.running.service.unit, vault_of(server)
     return server.on_loop(
         lambda: unit.transact(
-            lambda tx: access.create_session(
+            lambda tx: iam.create_session(
                 tx, vault, RandomIds(), operator.arn, now, lifetime_s=lifetime_s, policy=policy
             )
         )
     )
 
 
-def with_session(server: Started, made: access.Credentials, token: str | None) -> Any:
+def with_session(server: Started, made: iam.Credentials, token: str | None) -> Any:
     return server.client(
         "iot", aws_access_key_id=made.key_id, aws_secret_access_key=made.secret, aws_session_token=token
     )
@@ -338,8 +338,8 @@ def test_inactive_and_revoked_keys(guarded: Started, log: pytest.LogCaptureFixtu
     iot, unit = ops.client(), guarded.running.service.unit
     iot.list_jobs()
     for change, reason in [
-        (lambda tx: access.set_key_status(tx, ops.key_id, keys.INACTIVE), "its access key is Inactive"),
-        (lambda tx: access.revoke_key(tx, ops.key_id), "its access key does not exist"),
+        (lambda tx: iam.set_key_status(tx, ops.key_id, keys.INACTIVE), "its access key is Inactive"),
+        (lambda tx: iam.revoke_key(tx, ops.key_id), "its access key does not exist"),
     ]:
         guarded.on_loop(lambda change=change: unit.transact(change))
         assert refusal(iot.list_jobs)[1] == "UnrecognizedClientException"
@@ -363,7 +363,7 @@ def test_wrong_signatures_are_logged_without_their_secrets(
     guarded: Started, log: pytest.LogCaptureFixture, expires: bool
 ) -> None:
     ops = Operator(guarded, document(("Allow", "*", "*")))
-    made = session(ops) if expires else access.Credentials(ops.key_id, SECRET)
+    made = session(ops) if expires else iam.Credentials(ops.key_id, SECRET)
     iot = with_session(guarded, made._replace(secret="a-wrong-secret"), made.token)
     assert refusal(iot.list_jobs)[1] == "InvalidSignatureException"
     told = log.records[-1].getMessage()

@@ -20,7 +20,7 @@ from tests.operators import admitted
 from tests.servers import Started
 from tidegate.http import callers
 from tidegate.mqtt import codec
-from tidegate.ops import access
+from tidegate.ops import iam
 
 SECRET = "a-secret-of-forty-characters-0123456789"
 KEY = base64.b64encode(bytes(range(16))).decode()
@@ -415,5 +415,5 @@ def test_a_key_that_is_revoked_ends_its_connections(guarded: Started) -> None:
         connack = client.packet()
         assert isinstance(connack, codec.Connack)
         unit = guarded.running.service.unit
-        guarded.on_loop(lambda: unit.transact(lambda tx: access.revoke_key(tx, key)))
+        guarded.on_loop(lambda: unit.transact(lambda tx: iam.revoke_key(tx, key)))
         assert client.packet() == codec.Disconnect(codec.Reason.NOT_AUTHORIZED)

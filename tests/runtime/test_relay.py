@@ -33,7 +33,7 @@ SAMPLES: list[Any] = [
     effects.PoliciesChanged(1),
     effects.CertificateTrusted("-----BEGIN", authority=True),
     effects.TrustWithdrawn(),
-    effects.AccessChanged(),
+    effects.OperatorsChanged(),
     effects.ClientConnected("1", "eu-west-1", "c", 12),
     effects.PresenceEvent("1", "eu-west-1", "t", b"{}"),
     effects.MessagePublished(

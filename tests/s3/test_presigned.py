@@ -15,7 +15,7 @@ from tests.operators import admitted, vault_of
 from tests.s3.client import Response
 from tests.servers import Started
 from tidegate.clock import wall_now
-from tidegate.ops import access
+from tidegate.ops import iam
 
 SECRET = "a-secret-of-forty-characters-0123456789"
 BUCKET = "presigned-by-boto3"
@@ -189,7 +189,7 @@ def test_an_upload_that_says_what_it_is(signing: Signing) -> None:
 def test_temporary_credentials(signing: Signing, guarded: Started) -> None:
     signing.ready.put_object(Bucket=BUCKET, Key="k", Body=b"data")
     vault, service, principal = vault_of(guarded), guarded.running.service, "arn:aws:iam::000000000700:user/operator"
-    make = lambda tx: access.create_session(tx, vault, service.ids, principal, wall_now(), lifetime_s=3600)  # noqa: E731
+    make = lambda tx: iam.create_session(tx, vault, service.ids, principal, wall_now(), lifetime_s=3600)  # noqa: E731
     temporary = guarded.on_loop(lambda: service.unit.transact(make))
     config = signing.tried.meta.config
     tried = client(guarded, *temporary, signature_version=config.signature_version, s3=config.s3)

@@ -31,7 +31,7 @@ from tidegate.cli.environment import Environment
 from tidegate.core.iam.documents import MalformedError
 from tidegate.faults import explained
 from tidegate.objects.index import IndexFaultError
-from tidegate.ops.access import RefusedError
+from tidegate.ops.iam import RefusedError
 from tidegate.pki.certificates import InvalidCertificateError
 from tidegate.pki.vault import VaultError
 from tidegate.s3.apart import EndpointFaultError

@@ -20,9 +20,9 @@ from tidegate.core import contexts
 from tidegate.core.contexts import Place
 from tidegate.core.iam import managed
 from tidegate.core.iam.decisions import Asked
-from tidegate.ops import access
-from tidegate.ops.access import RefusedError
-from tidegate.runtime.access import identity_of
+from tidegate.ops import iam
+from tidegate.ops.iam import RefusedError
+from tidegate.runtime.access_keys import identity_of
 from tidegate.store import keys, principals
 from tidegate.store.database import Tx
 
@@ -51,7 +51,7 @@ def create_principal(
     store: Store = "sqlite",
 ) -> None:
     """Make a principal. Without a policy it may do nothing."""
-    principal = access.arn(account or options.account_of(data), name)
+    principal = iam.arn(account or options.account_of(data), name)
     tags = dict(_pair(text, "--tag") for text in tag)
     documents = dict(_policy(text) for text in policy)
     with options.database(data, store) as database:
@@ -60,7 +60,7 @@ def create_principal(
             "CreatePrincipal",
             principal,
             {},
-            lambda tx: access.create_principal(tx, principal, wall_now(), policies=documents, tags=tags),
+            lambda tx: iam.create_principal(tx, principal, wall_now(), policies=documents, tags=tags),
         )
     print(f"{principal} can sign with a key made by: tidegate keys create --principal {name}")
 
@@ -70,10 +70,10 @@ def delete_principal(
     name: Name, *, account: OwnAccount = None, data: Data = options.DATA, store: Store = "sqlite"
 ) -> None:
     """Delete a principal, its policies and its access keys."""
-    principal = access.arn(account or options.account_of(data), name)
+    principal = iam.arn(account or options.account_of(data), name)
     with options.database(data, store) as database:
         count = options.change(
-            database, "DeletePrincipal", principal, {}, lambda tx: access.delete_principal(tx, principal)
+            database, "DeletePrincipal", principal, {}, lambda tx: iam.delete_principal(tx, principal)
         )
     print(f"{principal} and {count} access keys are deleted.")
 
@@ -103,7 +103,7 @@ def attach_policy(
     store: Store = "sqlite",
 ) -> None:
     """Attach a policy to a principal, in place of one with the same name."""
-    principal = access.arn(account or options.account_of(data), name)
+    principal = iam.arn(account or options.account_of(data), name)
     document = _document(policy_name, file)
     with options.database(data, store) as database:
         options.change(
@@ -111,7 +111,7 @@ def attach_policy(
             "PutPrincipalPolicy",
             principal,
             {"policyName": policy_name},
-            lambda tx: access.attach_policy(tx, principal, policy_name, document, wall_now()),
+            lambda tx: iam.attach_policy(tx, principal, policy_name, document, wall_now()),
         )
     print(f"{policy_name} is attached to {principal}.")
 
@@ -126,14 +126,14 @@ def detach_policy(
     store: Store = "sqlite",
 ) -> None:
     """Detach a policy from a principal."""
-    principal = access.arn(account or options.account_of(data), name)
+    principal = iam.arn(account or options.account_of(data), name)
     with options.database(data, store) as database:
         options.change(
             database,
             "DeletePrincipalPolicy",
             principal,
             {"policyName": policy_name},
-            lambda tx: access.detach_policy(tx, principal, policy_name),
+            lambda tx: iam.detach_policy(tx, principal, policy_name),
         )
     print(f"{policy_name} is detached from {principal}.")
 
@@ -150,7 +150,7 @@ def allow_devices(
     store: Store = "sqlite",
 ) -> None:
     """Let devices be a principal: as the role arn:aws:iam::ACCOUNT:role/NAME that a role alias names."""
-    principal = access.arn(account or options.account_of(data), name)
+    principal = iam.arn(account or options.account_of(data), name)
     _set_devices(principal, lifetime(longest), data, store)
     print(f"Devices get credentials of {principal} by a role alias for {principal.replace(':user/', ':role/')}.")
 
@@ -158,7 +158,7 @@ def allow_devices(
 @app.command
 def deny_devices(name: Name, *, account: OwnAccount = None, data: Data = options.DATA, store: Store = "sqlite") -> None:
     """Let devices be a principal no longer; the credentials that they have of it are refused."""
-    principal = access.arn(account or options.account_of(data), name)
+    principal = iam.arn(account or options.account_of(data), name)
     _set_devices(principal, 0, data, store)
     print(f"Devices get no credentials of {principal}.")
 
@@ -170,21 +170,21 @@ def _set_devices(principal: str, longest_s: int, data: Path, store: str) -> None
             "UpdateAssumeRolePolicy",
             principal,
             {"maxSessionDuration": longest_s},
-            lambda tx: access.allow_devices(tx, principal, longest_s),
+            lambda tx: iam.allow_devices(tx, principal, longest_s),
         )
 
 
 @app.command
 def show(name: Name, *, account: OwnAccount = None, data: Data = options.DATA, store: Store = "sqlite") -> None:
     """Print a principal's tags, policies and access keys as JSON."""
-    principal = access.arn(account or options.account_of(data), name)
+    principal = iam.arn(account or options.account_of(data), name)
     with options.database(data, store) as database:
         shown = database.read(lambda tx: _shown(tx, principal))
     print(json.dumps(shown, indent=2))
 
 
 def _shown(tx: Tx, principal: str) -> dict[str, object]:
-    found = access.existing(tx, principal)
+    found = iam.existing(tx, principal)
     return {
         "Arn": found.arn,
         "Tags": json.loads(found.tags),
@@ -211,14 +211,14 @@ def simulate(
     store: Store = "sqlite",
 ) -> int:
     """Say whether a principal may do something, and by which statement. Exit status 0 if it may, else 1."""
-    principal = access.arn(account or options.account_of(data), name)
+    principal = iam.arn(account or options.account_of(data), name)
     given: dict[str, list[str]] = {}
     known = contexts.of(Place(region or options.region_of(data)), wall_now())
     for text in context:
         key, value = _pair(text, "--context")
         given.setdefault(key.lower(), []).append(value)
     with options.database(data, store) as database:
-        database.read(lambda tx: access.existing(tx, principal))
+        database.read(lambda tx: iam.existing(tx, principal))
         identity = database.read(lambda tx: identity_of(tx, principal))
     refused = 0
     for each in resource:

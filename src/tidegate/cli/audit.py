@@ -18,8 +18,8 @@ from tidegate.clock import RandomIds
 from tidegate.core import audit
 from tidegate.core.audit import Exported, Head, Proves
 from tidegate.ops import audit as ops
-from tidegate.ops.access import RefusedError
 from tidegate.ops.audit import Wanted
+from tidegate.ops.iam import RefusedError
 from tidegate.pki import vault
 from tidegate.runtime.auditor import local_user
 from tidegate.store import audit as stored

@@ -17,8 +17,8 @@ from rich.table import Table
 from tidegate.cli import options
 from tidegate.cli.options import Data, MasterKey, Store
 from tidegate.clock import RandomIds, wall_now
-from tidegate.ops import access
-from tidegate.ops.access import Credentials
+from tidegate.ops import iam
+from tidegate.ops.iam import Credentials
 from tidegate.server import open_vault
 from tidegate.store import keys
 from tidegate.store.database import Database, Tx, Work
@@ -67,19 +67,19 @@ def create(
 ) -> None:
     """Make an access key and print it as shell exports. The secret is shown this once."""
     if policy is not None and expires is None:
-        raise access.RefusedError("--policy narrows temporary credentials: say with --expires how long they last.")
+        raise iam.RefusedError("--policy narrows temporary credentials: say with --expires how long they last.")
     document = None if policy is None else policy.read_text(encoding="utf-8")
-    name, ids = access.arn(account or options.account_of(data), principal), RandomIds()
+    name, ids = iam.arn(account or options.account_of(data), principal), RandomIds()
     with options.database(data, store) as database:
         vault = open_vault(data, master_key, ids)
 
         def work(tx: Tx) -> Credentials:
             now = wall_now()
             if principal == ADMINISTRATOR:
-                access.ensure_administrator(tx, name, now)
+                iam.ensure_administrator(tx, name, now)
             if expires is None:
-                return access.create_key(tx, vault, ids, name, now)
-            return access.create_session(tx, vault, ids, name, now, lifetime_s=lifetime(expires), policy=document)
+                return iam.create_key(tx, vault, ids, name, now)
+            return iam.create_session(tx, vault, ids, name, now, lifetime_s=lifetime(expires), policy=document)
 
         asked = {"expires": expires} if expires else {}
         made = options.change(database, "CreateAccessKey", name, asked, work)
@@ -107,7 +107,7 @@ def show(*, data: Data = options.DATA, store: Store = "sqlite") -> None:
 def revoke(key_id: KeyId, *, data: Data = options.DATA, store: Store = "sqlite") -> None:
     """Delete an access key: what it signs is refused within a second."""
     with options.database(data, store) as database:
-        _change(database, "DeleteAccessKey", key_id, lambda tx: access.revoke_key(tx, key_id))
+        _change(database, "DeleteAccessKey", key_id, lambda tx: iam.revoke_key(tx, key_id))
     print(f"{key_id} is revoked.")
 
 
@@ -125,12 +125,12 @@ def activate(key_id: KeyId, *, data: Data = options.DATA, store: Store = "sqlite
 
 def _set_status(key_id: str, status: str, data: Path, store: str) -> None:
     with options.database(data, store) as database:
-        _change(database, "UpdateAccessKey", key_id, lambda tx: access.set_key_status(tx, key_id, status))
+        _change(database, "UpdateAccessKey", key_id, lambda tx: iam.set_key_status(tx, key_id, status))
     print(f"{key_id} is {status}.")
 
 
 def _change(database: Database, operation: str, key_id: str, work: Work[None]) -> None:
-    principal = database.read(lambda tx: access.owner(tx, key_id))
+    principal = database.read(lambda tx: iam.owner(tx, key_id))
     options.change(database, operation, principal, {"accessKeyId": key_id}, work)
 
 

@@ -20,7 +20,7 @@ from tidegate.core.throttle import Rates
 from tidegate.mqtt.settings import Settings, overridden
 from tidegate.net import hooks as net_hooks
 from tidegate.net.hooks import Hook
-from tidegate.ops import access, audit, quotas
+from tidegate.ops import audit, iam, quotas
 from tidegate.ops.call import Limits
 from tidegate.ops.quotas import SettingsError
 from tidegate.pki.certificates import InvalidCertificateError
@@ -155,7 +155,7 @@ def change(
     resource: str,
     parameters: dict[str, Any],
     work: Work[T],
-    look: Look = access.image,
+    look: Look = iam.image,
 ) -> T:
     """Run the one work of a command that changes who may do what, with its entry in the audit log.
 

@@ -14,7 +14,7 @@ from tidegate.cli.authority import note
 from tidegate.cli.options import Data, MasterKey, Store
 from tidegate.clock import RandomIds, wall_now
 from tidegate.objects import credential
-from tidegate.ops import access
+from tidegate.ops import iam
 from tidegate.pki import authority as authorities
 from tidegate.pki import succession, vault
 from tidegate.store.database import Tx, transact
@@ -48,8 +48,8 @@ def master_key(
         opened = vault.load(path, ids)
 
         def work(tx: Tx) -> int:
-            access.seal_secrets(tx, opened)
-            return access.reseal(tx, opened)
+            iam.seal_secrets(tx, opened)
+            return iam.reseal(tx, opened)
 
         count = transact(database, work)
         if retire:

@@ -34,7 +34,7 @@ from tidegate.mqtt.settings import Settings
 from tidegate.net.admission import Admission
 from tidegate.ops import audit, identity
 from tidegate.ops.call import Origin
-from tidegate.ops.effects import AccessChanged, Acting, Missed, PoliciesChanged, PrincipalChanged, StoreEmptied
+from tidegate.ops.effects import Acting, Missed, OperatorsChanged, PoliciesChanged, PrincipalChanged, StoreEmptied
 from tidegate.runtime import holders
 from tidegate.runtime.service import Service
 from tidegate.wire import iot_data
@@ -130,7 +130,7 @@ class Endpoint:
         )
         self._notices = Notices(service, self.server)
         self.events = EventPublisher(service, self.server, self._notices.settled, self.journal.settled)
-        self._watch = Watch(service.access, self.server)
+        self._watch = Watch(service.access_keys, self.server)
         for listener in (self._notices, self.events, self._other_servers):
             if listener is not None:
                 service.unit.subscribe(listener.effects)
@@ -140,7 +140,7 @@ class Endpoint:
                 {
                     PrincipalChanged: self._certificate_changed,
                     **dict.fromkeys((PoliciesChanged, Missed), lambda _: self.server.refresh()),
-                    AccessChanged: lambda _: self.server.refresh_signers(),
+                    OperatorsChanged: lambda _: self.server.refresh_signers(),
                     StoreEmptied: lambda _: self.reset(),
                 }
             )

@@ -15,7 +15,7 @@ from tidegate.devices.server import Server
 from tidegate.mqtt import identity as mqtt
 from tidegate.mqtt.identity import Scope
 from tidegate.ops.call import Origin
-from tidegate.runtime.access import Access, Identity, Unknown
+from tidegate.runtime.access_keys import AccessKeys, Identity, Unknown
 from tidegate.runtime.service import Service
 from tidegate.store.database import StoreError
 
@@ -79,7 +79,7 @@ def by_policies(service: Service) -> Authorise:
     async def authorise(signer: Signer, client_id: str, peer: str) -> Grant | None:
         if signer.key_id is None:
             return Grant(lambda _action, _resource: True)
-        found = await service.access.holder(signer.key_id)
+        found = await service.access_keys.holder(signer.key_id)
         if isinstance(found, Unknown) or found.expired(wall_now()):
             return None
         account, region = signer.scope
@@ -121,8 +121,8 @@ class Watch:
     A command beside the server, or a restored store, changes them without a word; changes of servers are told.
     """
 
-    def __init__(self, access: Access, server: Server) -> None:
-        self._access = access
+    def __init__(self, access_keys: AccessKeys, server: Server) -> None:
+        self._access_keys = access_keys
         self._server = server
         self._task: asyncio.Task[None] | None = None
         self._troubled = False
@@ -153,12 +153,12 @@ class Watch:
         keys = {key_id for _edge, key_id, _identity in self._server.signers()}
         if not keys:
             return
-        found = await self._access.sources(keys)
+        found = await self._access_keys.sources(keys)
 
         def changed(key_id: str, identity: mqtt.Identity) -> bool:
             assert isinstance(identity, SignerIdentity)
             return key_id in keys and identity.source != found.get(key_id)
 
         if any(changed(key_id, identity) for _edge, key_id, identity in self._server.signers()):
-            self._access.forget()
+            self._access_keys.forget()
             self._server.refresh_signers(changed)

@@ -13,7 +13,7 @@ from tidegate.core import arn, texts
 from tidegate.http import planes, signatures
 from tidegate.http.signatures import Signature
 from tidegate.net.http1.messages import Request
-from tidegate.runtime.access import Identity, Unknown
+from tidegate.runtime.access_keys import Identity, Unknown
 from tidegate.runtime.service import Service
 from tidegate.wire import iot
 from tidegate.wire.errors import (
@@ -81,11 +81,11 @@ class Keys:
     """The access keys of a server, as signatures name them."""
 
     def __init__(self, service: Service) -> None:
-        self._access = service.access
+        self._access_keys = service.access_keys
 
     async def find(self, signature: Signature) -> Identity:
         """Who holds the key of a signature, not yet verified; raises ``Unrecognized`` with the reason in a note."""
-        found = await self._access.find(signature.claim.key_id, signature.security_token)
+        found = await self._access_keys.find(signature.claim.key_id, signature.security_token)
         if isinstance(found, Unknown):
             refusal = signatures.Unrecognized()
             refusal.add_note(found.reason)
@@ -94,12 +94,12 @@ class Keys:
 
     def used(self, identity: Identity) -> None:
         """Note that a request was signed with a key."""
-        self._access.used(identity)
+        self._access_keys.used(identity)
 
     def failed(self, error: WireError, address: str) -> WireError:
         """Count a failure of an address; what it is told: the error, or that it comes too often."""
-        if self._access.failures.throttles(address, guessed=error.code in _COUNTED):
-            return iot.ThrottlingException(texts.access.THROTTLED)
+        if self._access_keys.failures.throttles(address, guessed=error.code in _COUNTED):
+            return iot.ThrottlingException(texts.operators.THROTTLED)
         return error
 
 
@@ -129,7 +129,7 @@ async def _verified(known: Keys, own_account: str, request: Request) -> tuple[Ca
     except signatures.Refusal as refusal:
         raise _as_answer(refusal) from None
     if identity.expired(now):
-        raise ExpiredTokenException(texts.access.TOKEN_EXPIRED)
+        raise ExpiredTokenException(texts.operators.TOKEN_EXPIRED)
     scope = signature.claim.scope
     if scope.service not in planes.SIGNING_NAMES:
         raise InvalidSignatureException("Credential should be scoped to correct service: 'iot'. ")

@@ -12,7 +12,7 @@ from tidegate.core.iam.decisions import Asked
 from tidegate.http.callers import Caller
 from tidegate.net.http1.messages import Request
 from tidegate.ops.call import Refused
-from tidegate.runtime.access import Identity
+from tidegate.runtime.access_keys import Identity
 from tidegate.runtime.service import Service
 from tidegate.store import scopes, tags
 from tidegate.store.database import Tx
@@ -43,7 +43,7 @@ async def check(service: Service, caller: Caller, operation: Operation, members:
     for need in needs:
         decision = identity.decide(Asked(need.actions, need.resource, {**context, **tagged.get(need.resource, {})}))
         if not decision.allowed:
-            told = texts.access.denied(
+            told = texts.operators.denied(
                 caller.principal, need.actions[0], need.resource, decision.because(need.actions[0])
             )
             by = f"statement {decision.statement} of {decision.policy}" if decision.explicit else "no statement"
@@ -62,7 +62,7 @@ def refused(service: Service, caller: Caller, members: Any, request: Request) ->
         return (
             None
             if decision.allowed
-            else texts.access.denied(caller.principal, action, resource, decision.because(action))
+            else texts.operators.denied(caller.principal, action, resource, decision.because(action))
         )
 
     return told
@@ -75,7 +75,7 @@ async def check_action(service: Service, caller: Caller, action: str, request: R
     context = _context(service, caller.identity, caller, None, request)
     decision = caller.identity.decide(Asked((action,), permissions.ANY, context))
     if not decision.allowed:
-        told = texts.access.denied(caller.principal, action, permissions.ANY, decision.because(action))
+        told = texts.operators.denied(caller.principal, action, permissions.ANY, decision.because(action))
         raise AccessDeniedException(told)
 
 

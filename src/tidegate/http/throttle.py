@@ -38,7 +38,7 @@ class Throttle:
             self._forget()
         self._buckets[key] = bucket
         if not admitted:
-            refusal = _ERRORS[operation.plane](texts.access.THROTTLED)
+            refusal = _ERRORS[operation.plane](texts.operators.THROTTLED)
             refusal.retry_after_ms = throttle.wait_ms(bucket, rate)
             raise refusal
 

@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 from tidegate.clock import Ids, Millis
 from tidegate.core import arn as arns
 from tidegate.core import texts
-from tidegate.ops import access, identity
-from tidegate.ops.access import Credentials
+from tidegate.ops import iam, identity
+from tidegate.ops.iam import Credentials
 from tidegate.ops.identity import Device
 from tidegate.pki.vault import Vault
 from tidegate.store import device_sessions, principals, role_aliases
@@ -74,7 +74,7 @@ def assume(
     if enforce_expiry and device.not_after is not None:
         end = min(end, device.not_after)
     end -= end % 1000
-    made = access.new_session(ids)
+    made = iam.new_session(ids)
     device_sessions.delete_ended(tx, wall - _TOLD_MS)
     thing = device.thing
     device_sessions.insert(
@@ -82,7 +82,7 @@ def assume(
         DeviceSession(
             key_id=made.key_id,
             secret=vault.seal(made.key_id, made.secret),
-            token_digest=access.token_digest(made.token or ""),
+            token_digest=iam.token_digest(made.token or ""),
             principal=principal.arn,
             scope=device.scope,
             certificate_id=device.certificate_id,

@@ -96,7 +96,7 @@ class TrustWithdrawn(NamedTuple):
     """Something the TLS listeners trust is gone: they must find out anew what they trust."""
 
 
-class AccessChanged(NamedTuple):
+class OperatorsChanged(NamedTuple):
     """An access key, a principal or its policies changed: what is remembered of them is forgotten."""
 
 
@@ -145,7 +145,7 @@ Effect = (
     | PrincipalChanged
     | PoliciesChanged
     | CertificateTrusted
-    | AccessChanged
+    | OperatorsChanged
     | TrustWithdrawn
     | ClientConnected
     | PresenceEvent

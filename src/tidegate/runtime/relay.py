@@ -87,7 +87,7 @@ _RELAYED: tuple[type, ...] = (
     effects.PoliciesChanged,
     effects.CertificateTrusted,
     effects.TrustWithdrawn,
-    effects.AccessChanged,
+    effects.OperatorsChanged,
     effects.ClientConnected,
     effects.PresenceEvent,
     effects.MessagePublished,

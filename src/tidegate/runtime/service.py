@@ -34,7 +34,7 @@ from tidegate.ops.handler import (
     Unfinished,
 )
 from tidegate.pki.vault import Vault
-from tidegate.runtime.access import Access
+from tidegate.runtime.access_keys import AccessKeys
 from tidegate.runtime.refusals import Refusals
 from tidegate.runtime.relay import Relay
 from tidegate.runtime.unit import Threads, Unit
@@ -97,7 +97,7 @@ class Service:
         self.objects = objects
         self.relay = relay
         self.vault = vault
-        self.access = Access(unit, vault)
+        self.access_keys = AccessKeys(unit, vault)
         self.refusals = Refusals()
         self.hooks = Hooks(settings.hook_hosts)
         self._scopes: dict[tuple[str, str], int] = {}
@@ -274,7 +274,7 @@ class Service:
         if self.objects is not None:
             await asyncio.to_thread(self.objects.reset)
         self._scopes.clear()
-        self.access.forget()
+        self.access_keys.forget()
         if self.relay is not None:
             self.relay.tell([StoreEmptied()])
 

@@ -15,7 +15,7 @@ from tidegate.core.contexts import Place
 from tidegate.core.iam.decisions import Asked
 from tidegate.ops import audit
 from tidegate.ops.call import Origin
-from tidegate.runtime.access import Identity
+from tidegate.runtime.access_keys import Identity
 from tidegate.runtime.service import Service
 from tidegate.s3.asking import Act, AwayError, Credential
 from tidegate.store.database import StoreUnavailable
@@ -34,7 +34,7 @@ class LocalGate:
             AwayError: the store cannot be read.
         """
         with _away():
-            found = await self._service.access.find(key_id, token)
+            found = await self._service.access_keys.find(key_id, token)
         if not isinstance(found, Identity):
             return None
         named = arn.parse(found.principal)
@@ -50,17 +50,17 @@ class LocalGate:
             AwayError: the store cannot be read.
         """
         with _away():
-            found = await self._service.access.find(key_id, token)
+            found = await self._service.access_keys.find(key_id, token)
         if not isinstance(found, Identity):
-            return texts.access.denied(key_id, action, resource, "because its access key is gone")
-        self._service.access.used(found)
+            return texts.operators.denied(key_id, action, resource, "because its access key is gone")
+        self._service.access_keys.used(found)
         if found.unlimited:
             return None
         context = {**found.variables, **contexts.of(place, self._service.clock.now())}
         decision = found.decide(Asked((action,), resource, context))
         if decision.allowed:
             return None
-        return texts.access.denied(found.principal, action, resource, decision.because(action))
+        return texts.operators.denied(found.principal, action, resource, decision.because(action))
 
     async def note(self, key_id: str, token: str | None, act: Act, place: Place) -> None:
         """Put into the audit log what the holder of a key is about to do; returns once that is durable.
@@ -69,7 +69,7 @@ class LocalGate:
             AwayError: the store cannot take it; it must not be done then.
         """
         with _away():
-            found = await self._service.access.find(key_id, token)
+            found = await self._service.access_keys.find(key_id, token)
         principal = found.principal if isinstance(found, Identity) else "unknown"
         origin = Origin(edge="s3", source=place.address or "", access_key_id=key_id, request_id=act.request_id)
         with _away():

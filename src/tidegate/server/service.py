@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from tidegate import __version__
 from tidegate.clock import Clock, Ids, MovableClock, RandomIds, SystemClock
 from tidegate.core import leniency
-from tidegate.ops import access
+from tidegate.ops import iam
 from tidegate.ops.call import Endpoints, Limits
 from tidegate.pki import authority
 from tidegate.pki.vault import Vault, VaultError
@@ -103,10 +103,10 @@ def limits_of(options: Options) -> Limits:
 
 async def _adopt_keys(work: Unit, sealed: Vault, *, auth: bool) -> None:
     """Seal what an older tidegate kept as it was. Raises ``VaultError`` if keys are there that we cannot open."""
-    adopted = await work.transact(lambda tx: access.seal_secrets(tx, sealed))
+    adopted = await work.transact(lambda tx: iam.seal_secrets(tx, sealed))
     if adopted:
         log.info("the secrets of %d access keys were sealed with the master key", adopted)
-    foreign = await work.read(lambda tx: access.sealed_elsewhere(tx, sealed))
+    foreign = await work.read(lambda tx: iam.sealed_elsewhere(tx, sealed))
     if foreign and auth:
         raise VaultError(
             f"the secrets of {len(foreign)} access keys ({foreign[0]} …) are sealed with another master key: start "

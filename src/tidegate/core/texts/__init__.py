@@ -12,7 +12,6 @@ Not here: the sentences of shape constraints ("1 validation error detected: ..."
 from __future__ import annotations
 
 from tidegate.core.texts import (
-    access,
     authorization,
     authorizers,
     billing_groups,
@@ -26,6 +25,7 @@ from tidegate.core.texts import (
     groups,
     jobs,
     messages,
+    operators,
     packages,
     placeholders,
     policies,
@@ -41,7 +41,6 @@ from tidegate.core.texts import (
 )
 
 __all__ = [
-    "access",
     "authorization",
     "authorizers",
     "billing_groups",
@@ -55,6 +54,7 @@ __all__ = [
     "groups",
     "jobs",
     "messages",
+    "operators",
     "packages",
     "placeholders",
     "policies",

@@ -21,8 +21,8 @@ from tidegate.core.iam import decisions, documents
 from tidegate.core.iam.decisions import Asked, Decision
 from tidegate.core.iam.documents import Policy
 from tidegate.net.failures import Failures
-from tidegate.ops.access import name_of, token_digest
-from tidegate.ops.effects import AccessChanged, Acting, Missed, PrincipalChanged, StoreEmptied
+from tidegate.ops.effects import Acting, Missed, OperatorsChanged, PrincipalChanged, StoreEmptied
+from tidegate.ops.iam import name_of, token_digest
 from tidegate.pki.vault import Vault, VaultError
 from tidegate.runtime.unit import Unit
 from tidegate.store import device_sessions, keys, principals
@@ -85,7 +85,7 @@ class Unknown(NamedTuple):
     reason: str
 
 
-class Access:
+class AccessKeys:
     """The access keys of a store. Lives on one event loop."""
 
     def __init__(self, unit: Unit, vault: Vault | None) -> None:
@@ -100,7 +100,7 @@ class Access:
         unit.subscribe(
             Acting(
                 {
-                    **dict.fromkeys((AccessChanged, Missed, StoreEmptied), lambda _: self.forget()),
+                    **dict.fromkeys((OperatorsChanged, Missed, StoreEmptied), lambda _: self.forget()),
                     PrincipalChanged: lambda effect: self._certificate_changed(effect.certificate_id),
                 }
             )

@@ -16,7 +16,7 @@ import msgspec
 
 from tidegate.clock import Ids, Millis
 from tidegate.core.iam import documents, managed
-from tidegate.ops.effects import AccessChanged
+from tidegate.ops.effects import OperatorsChanged
 from tidegate.pki.vault import Vault, is_sealed
 from tidegate.store import device_sessions, keys, principals
 from tidegate.store.database import Tx
@@ -73,7 +73,7 @@ def create_principal(
         raise RefusedError(f"{principal} exists already.")
     for name, document in policies.items():
         attach_policy(tx, principal, name, document, now)
-    tx.effects.append(AccessChanged())
+    tx.effects.append(OperatorsChanged())
 
 
 def ensure_administrator(tx: Tx, principal: str, now: Millis) -> None:
@@ -87,7 +87,7 @@ def delete_principal(tx: Tx, principal: str) -> int:
     """Take away a principal, its policies and its keys; how many keys. Raises ``RefusedError``."""
     found = existing(tx, principal)
     principals.delete(tx, found.id)
-    tx.effects.append(AccessChanged())
+    tx.effects.append(OperatorsChanged())
     return keys.delete_of(tx, principal)
 
 
@@ -114,14 +114,14 @@ def attach_policy(tx: Tx, principal: str, name: str, document: str, now: Millis)
     if len(names) > MOST_POLICIES:
         raise RefusedError(f"{principal} has {MOST_POLICIES} policies already.")
     principals.put_policy(tx, found.id, name, document, now)
-    tx.effects.append(AccessChanged())
+    tx.effects.append(OperatorsChanged())
 
 
 def detach_policy(tx: Tx, principal: str, name: str) -> None:
     """Detach a policy. Raises ``RefusedError``."""
     if not principals.delete_policy(tx, existing(tx, principal).id, name):
         raise RefusedError(f"{principal} has no policy {name}.")
-    tx.effects.append(AccessChanged())
+    tx.effects.append(OperatorsChanged())
 
 
 def allow_devices(tx: Tx, principal: str, longest_s: int) -> None:
@@ -134,7 +134,7 @@ def allow_devices(tx: Tx, principal: str, longest_s: int) -> None:
     if longest_s and not SHORTEST_OF_DEVICES_S <= longest_s <= LONGEST_OF_DEVICES_S:
         raise RefusedError("Credentials of devices last from 15 minutes to 12 hours.")
     principals.set_device_session(tx, found.id, longest_s)
-    tx.effects.append(AccessChanged())
+    tx.effects.append(OperatorsChanged())
 
 
 def image(tx: Tx, principal: str) -> dict[str, str]:
@@ -215,7 +215,7 @@ def _keep(tx: Tx, vault: Vault, made: Credentials, key: AccessKey, now: Millis) 
     sealed = key._replace(secret=vault.seal(made.key_id, made.secret))
     if not keys.insert(tx, made.key_id, sealed, now):
         raise RefusedError(f"There is an access key {made.key_id} already.")
-    tx.effects.append(AccessChanged())
+    tx.effects.append(OperatorsChanged())
     return made
 
 
@@ -242,7 +242,7 @@ def set_key_status(tx: Tx, key_id: str, status: str) -> None:
 def _had(done: bool, tx: Tx, key_id: str) -> None:
     if not done:
         raise RefusedError(f"There is no access key {key_id}.")
-    tx.effects.append(AccessChanged())
+    tx.effects.append(OperatorsChanged())
 
 
 def seal_secrets(tx: Tx, vault: Vault) -> int:

@@ -21,8 +21,8 @@ from tests.e2e.mqtt import connected
 from tests.operators import vault_of
 from tests.servers import Started, options, started
 from tidegate.clock import RandomIds, wall_now
-from tidegate.ops import access, quotas
-from tidegate.ops.access import Credentials
+from tidegate.ops import iam, quotas
+from tidegate.ops.iam import Credentials
 from tidegate.store.database import Tx
 
 _numbers = itertools.count(700)
@@ -34,11 +34,11 @@ class Principal:
     def __init__(self, server: Started, *statements: dict[str, Any]) -> None:
         self.server = server
         self.account = f"{next(_numbers):012d}"
-        self.arn = access.arn(self.account, "ops")
+        self.arn = iam.arn(self.account, "ops")
         self.head = f"arn:aws:iot:{REGION}:{self.account}:"
         policies = {"Ops": self.document(*statements)}
-        self.do(lambda tx: access.create_principal(tx, self.arn, wall_now(), policies=policies, tags={}))
-        self.key = self.do(lambda tx: access.create_key(tx, vault_of(server), RandomIds(), self.arn, wall_now()))
+        self.do(lambda tx: iam.create_principal(tx, self.arn, wall_now(), policies=policies, tags={}))
+        self.key = self.do(lambda tx: iam.create_key(tx, vault_of(server), RandomIds(), self.arn, wall_now()))
         self.iot = self.client("iot", self.key)
 
     def document(self, *statements: dict[str, Any]) -> str:
@@ -110,7 +110,7 @@ def test_session_tokens_and_revocation(guarded: Started) -> None:
     ops = Principal(guarded, {"Effect": "Allow", "Action": "*", "Resource": "*"})
     only = ops.document({"Effect": "Allow", "Action": "iotjobsdata:*", "Resource": "HEADthing/t"})
     made = ops.do(
-        lambda tx: access.create_session(
+        lambda tx: iam.create_session(
             tx, vault_of(guarded), RandomIds(), ops.arn, wall_now(), lifetime_s=900, policy=only
         )
     )
@@ -123,14 +123,14 @@ def test_session_tokens_and_revocation(guarded: Started) -> None:
         (ops.key, ops.iot.list_jobs, {}),
     ]:
         assert refused(call, **members) == ""
-        ops.do(lambda tx, key=key: access.revoke_key(tx, key.key_id))
+        ops.do(lambda tx, key=key: iam.revoke_key(tx, key.key_id))
         assert refused(call, **members) == "UnrecognizedClientException"
 
 
 def test_the_aws_cli_with_a_session_token(guarded: Started, tmp_path: Path) -> None:
     ops = Principal(guarded, {"Effect": "Allow", "Action": ["iot:ListThings", "iot:CreateThing"], "Resource": "*"})
     made = ops.do(
-        lambda tx: access.create_session(tx, vault_of(guarded), RandomIds(), ops.arn, wall_now(), lifetime_s=900)
+        lambda tx: iam.create_session(tx, vault_of(guarded), RandomIds(), ops.arn, wall_now(), lifetime_s=900)
     )
     clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment = clean | {
@@ -189,10 +189,10 @@ def test_keys_and_policies_count_on_every_server_of_a_store(pair: tuple[Started,
     there = ops.client("iot", ops.key, second)
     there.list_jobs()
     wider = ops.document({"Effect": "Allow", "Action": "iot:*", "Resource": "*"})
-    ops.do(lambda tx: access.attach_policy(tx, ops.arn, "Ops", wider, wall_now()))
+    ops.do(lambda tx: iam.attach_policy(tx, ops.arn, "Ops", wider, wall_now()))
     ops.iot.describe_endpoint()
     _becomes(there.describe_endpoint, "")
-    ops.do(lambda tx: access.revoke_key(tx, ops.key.key_id))
+    ops.do(lambda tx: iam.revoke_key(tx, ops.key.key_id))
     assert refused(ops.iot.list_jobs) == "UnrecognizedClientException"
     _becomes(there.list_jobs, "UnrecognizedClientException")
 

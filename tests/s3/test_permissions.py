@@ -19,8 +19,8 @@ from tests.operators import ADMINISTRATOR, admitted, vault_of
 from tests.s3.client import Bucket, plain, refusal
 from tests.servers import Started
 from tidegate.clock import wall_now
-from tidegate.ops import access
-from tidegate.ops.access import Credentials
+from tidegate.ops import iam
+from tidegate.ops.iam import Credentials
 from tidegate.store.database import Tx
 
 SECRET = "a-secret-of-forty-characters-0123456789"
@@ -291,7 +291,7 @@ def test_temporary_credentials(guarded: Started) -> None:
         begin = wall_now() - made_s_ago * 1000
 
         def create(tx: Tx) -> Credentials:
-            return access.create_session(tx, vault, ids, principal, begin, lifetime_s=900)
+            return iam.create_session(tx, vault, ids, principal, begin, lifetime_s=900)
 
         made = guarded.on_loop(lambda: unit.transact(create))
         found = boto3.session.Session(made.key_id, made.secret, made.token, region_name="us-east-1")
