@@ -15,7 +15,7 @@ from websockets.frames import Frame, Opcode
 from tests.mqtt.live import Beat, Certificates, FakePlane, Live, PahoClient
 from tests.mqtt.rig import SCOPE, Someone, denying
 from tidegate.clock import MovableClock, SequentialIds
-from tidegate.devices import connections
+from tidegate.devices import clients
 from tidegate.devices.observer import Connectivity
 from tidegate.devices.plane import Signer
 from tidegate.devices.server import Server
@@ -108,7 +108,7 @@ def _error(live: Live, client: Any) -> None:
 
 
 def _deleted(live: Live, client: Any) -> None:
-    assert live.call(lambda: connections.delete(live.server, SCOPE, "lamp"))
+    assert live.call(lambda: clients.delete(live.server, SCOPE, "lamp"))
 
 
 def _revoked(live: Live, client: Any) -> None:
@@ -217,9 +217,9 @@ def test_connectivity_is_recorded(live: Live) -> None:
 
 
 def test_a_connection_can_be_described_and_deleted(live: Live) -> None:
-    described = lambda: live.call(lambda: connections.describe(live.server, SCOPE, "lamp"))  # noqa: E731
+    described = lambda: live.call(lambda: clients.describe(live.server, SCOPE, "lamp"))  # noqa: E731
     assert described() is None
-    assert not live.call(lambda: connections.delete(live.server, SCOPE, "lamp"))
+    assert not live.call(lambda: clients.delete(live.server, SCOPE, "lamp"))
     context = live.device("lamp")
     with live.paho("watcher", live.device("watcher")) as watcher, live.raw(context) as client:
         watcher.subscribe("will")
@@ -231,14 +231,14 @@ def test_a_connection_can_be_described_and_deleted(live: Live) -> None:
         assert found.connected_since == NOW
         assert found.source == client.tls.getsockname()
         assert found.target == client.tls.getpeername()
-        assert live.call(lambda: connections.subscriptions(live.server, SCOPE, "lamp")) == [("a/+", 0), ("b", 1)]
-        assert live.call(lambda: connections.delete(live.server, SCOPE, "lamp", prevent_will=True))
+        assert live.call(lambda: clients.subscriptions(live.server, SCOPE, "lamp")) == [("a/+", 0), ("b", 1)]
+        assert live.call(lambda: clients.delete(live.server, SCOPE, "lamp", prevent_will=True))
         assert client.read() is None
         gone = described()
         assert (gone.connected, gone.disconnect_reason) == (False, Ending.API_INITIATED)
         assert gone.disconnected_since == NOW
-        assert live.call(lambda: connections.delete(live.server, SCOPE, "lamp", clean_session=True))
-        assert live.call(lambda: connections.subscriptions(live.server, SCOPE, "lamp")) is None
+        assert live.call(lambda: clients.delete(live.server, SCOPE, "lamp", clean_session=True))
+        assert live.call(lambda: clients.subscriptions(live.server, SCOPE, "lamp")) is None
         live.publish("will", b"fence")
         assert watcher.message() == ("will", b"fence")
 

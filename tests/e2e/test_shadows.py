@@ -209,7 +209,7 @@ def test_a_will_is_no_shadow_request(account: Account) -> None:
         will = ("$aws/things/tenant/shadow/update", b'{"state":{"reported":{"on":false}}}')
         lamp = Device(account, credentials, "lamp", will=will)
         lamp.vanish()
-        while account.server.running.devices.server.connections > 1:
+        while account.server.running.devices.server.connection_count > 1:
             account.settle()
         ask(watch, "get")
         assert heard(watch, thing="tenant")[1]["code"] == 404

@@ -427,7 +427,7 @@ def test_sessions_end_with_the_services_clock(live: Live) -> None:
 def test_a_client_that_never_connects_is_dropped(live: Live) -> None:
     with live.raw(live.device("lamp")) as client:
         client.tls.sendall(b"\x10")
-        live.until(lambda: live.server.connections == 1)
+        live.until(lambda: live.server.connection_count == 1)
         live.passes(23)
         assert client.read() is None
 
@@ -450,7 +450,7 @@ def test_a_slow_reader_is_dropped_and_others_go_on(certificates: Certificates) -
         assert edge.transport is not None
         assert live.call(edge.transport.get_write_buffer_size) < 3_000_000
         live.passes(20)
-        live.until(lambda: live.server.connections == 1)
+        live.until(lambda: live.server.connection_count == 1)
     live.stop()
 
 
@@ -520,5 +520,5 @@ def test_interest_and_reserved_topics(live: Live) -> None:
         assert [(claim.topic, payload) for _who, claim, payload in live.plane.requests] == [
             ("$aws/things/lamp/shadow/update", b"{}")
         ]
-    live.until(lambda: live.server.connections == 0)
+    live.until(lambda: live.server.connection_count == 0)
     assert live.interest == [("lamp", True), ("lamp", False)]

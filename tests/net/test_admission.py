@@ -120,7 +120,7 @@ def test_who_is_at_work_stays(certificates: Certificates) -> None:
             assert client.connect(f"lamp-{number}") == Connack()
         assert _closed(_bare(live, stack))
         assert _sent_away(live) == {"full": 1}
-        assert live.server.connections == 2
+        assert live.server.connection_count == 2
 
 
 def test_a_stranger_that_others_wait_for_loses_its_place(certificates: Certificates) -> None:
@@ -166,7 +166,7 @@ def test_who_is_known_counts_no_more(certificates: Certificates) -> None:
         for number in range(10):
             client = stack.enter_context(live.raw(context))
             assert client.connect(f"lamp-{number}") == Connack()
-        live.until(lambda: live.server.connections == 10)
+        live.until(lambda: live.server.connection_count == 10)
 
 
 def test_a_storm_is_absorbed(certificates: Certificates) -> None:
@@ -179,7 +179,7 @@ def test_a_storm_is_absorbed(certificates: Certificates) -> None:
             tls = stack.enter_context(context.wrap_socket(each, server_hostname="localhost"))
             tls.sendall(b"\x10\x10\x00\x04MQTT\x04\x02\x00\x3c\x00\x04" + b"%04d" % number)
             assert tls.recv(4) == b"\x20\x02\x00\x00"
-        live.until(lambda: live.server.connections == 40)
+        live.until(lambda: live.server.connection_count == 40)
 
 
 def test_strangers_without_a_certificate_make_room(certificates: Certificates) -> None:
@@ -220,7 +220,7 @@ def test_connections_per_address(certificates: Certificates) -> None:
             with contextlib.suppress(OSError), live.raw(context) as third:
                 assert third.connect("c") is None
             first.tls.close()
-            live.until(lambda: live.server.connections == 1)
+            live.until(lambda: live.server.connection_count == 1)
             with live.raw(context) as fourth:
                 assert fourth.connect("d") == Connack()
 

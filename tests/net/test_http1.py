@@ -127,7 +127,7 @@ def test_keep_alive() -> None:
                 assert (status, body) == (200, b"/%d body" % number)
                 assert "connection" not in headers
                 assert headers["date"].endswith(" GMT")
-            assert made.listener.connections() == 1
+            assert made.listener.connection_count() == 1
             (request, *_) = made.echo.requests
             assert request.query_string == b"a=%20b"
             assert request.header(b"host") == b"h"
@@ -370,7 +370,7 @@ def test_trailers_without_end(part: bytes) -> None:
         async with rig() as made:
             client = await made.connect()
             client.send(b"PUT /t HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: y")
-            await when(lambda: made.listener.connections() == 1)
+            await when(lambda: made.listener.connection_count() == 1)
             for _ in range(4 * HEAD_LIMIT // len(part)):
                 client.send(part)
             assert (await client.answer())[0] == 431
@@ -486,7 +486,7 @@ def test_a_client_that_goes_away_does_not_stop_its_request() -> None:
                 socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
             )
             client.writer.transport.abort()  # with a reset
-            await when(lambda: made.listener.connections() == 0)
+            await when(lambda: made.listener.connection_count() == 0)
             made.echo.release.set()
             other = await made.connect()
             other.send(GET % b"3")
@@ -560,7 +560,7 @@ def test_a_client_that_does_not_read_is_given_up() -> None:
             client.writer.transport.pause_reading()  # type: ignore[attr-defined]
             client.send(GET % b"big" + GET % b"2")
             await when(lambda: bool(made.echo.requests))
-            while made.listener.connections():
+            while made.listener.connection_count():
                 made.listener.sweep()
                 await asyncio.sleep(0)
             assert [request.raw_path for request in made.echo.requests] == [b"/big"]
@@ -575,7 +575,7 @@ def test_a_request_that_breaks_the_application_is_not_left_hanging() -> None:
             client.send(GET % b"broken")
             with pytest.raises((asyncio.IncompleteReadError, ConnectionResetError)):
                 await client.answer()
-            await when(lambda: made.listener.connections() == 0)
+            await when(lambda: made.listener.connection_count() == 0)
 
     run(scenario)
 
@@ -598,7 +598,7 @@ def test_draining_finishes_what_has_begun() -> None:
             assert (status, headers["connection"]) == (200, "close")
             assert await busy.closed()
             await closing
-            assert made.listener.connections() == 0
+            assert made.listener.connection_count() == 0
 
     run(scenario)
 
@@ -613,7 +613,7 @@ def test_draining_does_not_wait_for_ever(caplog: pytest.LogCaptureFixture) -> No
             with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
                 await client.answer()
             made.echo.release.set()
-            await when(lambda: made.listener.connections() == 0)
+            await when(lambda: made.listener.connection_count() == 0)
 
     run(scenario)
     assert "1 connections were cut off" in caplog.text
@@ -684,7 +684,7 @@ def test_nothing_is_begun_for_a_client_that_left_before_its_turn() -> None:
                 socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
             )
             client.writer.transport.abort()  # with a reset
-            await when(lambda: made.listener.connections() == 0)
+            await when(lambda: made.listener.connection_count() == 0)
             turns.go()
             await asyncio.sleep(0)
             assert [request.raw_path for request in made.echo.requests] == [b"/a/first"]

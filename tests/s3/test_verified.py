@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from tests.s3.client import Bucket, plain, raw
 from tests.s3.test_chunked import SEAL, Pieces, sealed
-from tests.s3.test_connections import receive
+from tests.s3.test_http import receive
 from tests.servers import Started
 from tidegate.clock import wall_now
 from tidegate.core.location import Location

@@ -115,7 +115,7 @@ async def _served(parts: list[bytes]) -> tuple[Seen, bytes]:
     while connection.serving is not None:  # noqa: ASYNC110 - the server's own task is waited for
         await asyncio.sleep(0)
     connection.connection_lost(None)
-    assert not listener.connections(), "a connection that is gone is kept"
+    assert not listener.connection_count(), "a connection that is gone is kept"
     return seen, bytes(transport.written)
 
 

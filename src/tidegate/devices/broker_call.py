@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from tidegate.core import message, texts
-from tidegate.devices import connections
+from tidegate.devices import clients
 from tidegate.devices.plane import Signer
 from tidegate.devices.server import Server
 from tidegate.devices.signers import Grant, SignerIdentity
@@ -69,11 +69,11 @@ class BrokerCall:
         return [_retained(kept[name]) for name in message.after(fresh, topic, count)]
 
     def connection(self, call: Call, client_id: str) -> Connected | None:
-        found = connections.describe(self._server, _scope(call), client_id)
+        found = clients.describe(self._server, _scope(call), client_id)
         return None if found is None else Connected(*found)
 
     def subscriptions(self, call: Call, client_id: str) -> list[tuple[str, int]] | None:
-        return connections.subscriptions(self._server, _scope(call), client_id)
+        return clients.subscriptions(self._server, _scope(call), client_id)
 
     def send(self, call: Call, client_id: str, publication: Publication, *, confirm_s: int | None) -> Sent:
         if self._server.broker.reserved.find(publication.topic) is Kind.DENIED:
@@ -85,13 +85,13 @@ class BrokerCall:
                 confirmed.set_result(None)
 
         message = msgspec.structs.replace(_message(publication), reply=True)
-        sent = connections.send(self._server, _scope(call), client_id, message, done)
+        sent = clients.send(self._server, _scope(call), client_id, message, done)
         if sent is Sent.SENT and confirm_s is not None:
             self._due.append(_confirmed(confirmed, confirm_s))
         return sent
 
     def disconnect(self, call: Call, client_id: str, *, clean_session: bool, prevent_will: bool) -> bool:
-        return connections.delete(
+        return clients.delete(
             self._server, _scope(call), client_id, clean_session=clean_session, prevent_will=prevent_will
         )
 

@@ -172,7 +172,7 @@ class Server:
     # -- what the service may ask --
 
     @property
-    def connections(self) -> int:
+    def connection_count(self) -> int:
         """Open sockets."""
         return len(self._edges)
 

@@ -67,7 +67,7 @@ class Metrics(Collector):
         kind.buckets[bisect_left(_BOUNDS, seconds)] += 1
         kind.total += seconds
 
-    def connections(self, listener: str, count: Callable[[], int]) -> None:
+    def count_connections(self, listener: str, count: Callable[[], int]) -> None:
         """Ask ``count`` for the open connections of a listener at each scrape."""
         self._connections[listener] = count
 

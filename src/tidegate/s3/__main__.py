@@ -65,7 +65,7 @@ async def _serve(listening: socket.socket, control: socket.socket) -> int:
 
             async def report() -> None:
                 while True:
-                    line.tell("seen", answered.copy(), listener.connections(), listener.admission.seen())
+                    line.tell("seen", answered.copy(), listener.connection_count(), listener.admission.seen())
                     answered.clear()
                     await asyncio.sleep(_REPORT_S)
 

@@ -42,7 +42,7 @@ class Apart:
     def __init__(
         self, settings: Settings, listening: socket.socket, gate: Gate, observe: Callable[[str, int, float], None]
     ) -> None:
-        self.connections = 0
+        self.connection_count = 0
         self.admission: Seen | None = None
         self.process: subprocess.Popen[bytes] | None = None
         self._settings, self._listening, self._gate, self._observe = settings, listening, gate, observe
@@ -112,7 +112,7 @@ class Apart:
             self._ready.set_exception(EndpointFaultError(text))
 
     def _seen(self, answered: list[list[Any]], connections: int, admission: list[Any]) -> None:
-        self.connections = connections
+        self.connection_count = connections
         self.admission = Seen(*admission)
         for operation, status, seconds in answered:
             self._observe(operation, status, seconds)
@@ -124,7 +124,7 @@ class Apart:
             if self._stopping:
                 return
             log.error("the S3 endpoint ended; it is started again")
-            self.connections = 0
+            self.connection_count = 0
             serving = await self._again()
 
     async def _again(self) -> asyncio.Task[None]:

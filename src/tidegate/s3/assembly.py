@@ -137,7 +137,7 @@ async def serving(
             balancers=list(balancers),
         )
         count = await _endpoint(stack, own.choice, settings, own.listening, service, metrics, admission)
-        metrics.connections("objects", count)
+        metrics.count_connections("objects", count)
         yield
 
 
@@ -173,12 +173,12 @@ async def _endpoint(
     if choice.apart:
         process = await stack.enter_async_context(apart.serving(settings, listening, gate, observe))
         metrics.admission(lambda: process.admission)
-        return lambda: process.connections
+        return lambda: process.connection_count
     ids: Ids = service.ids
     within = await stack.enter_async_context(
         endpoint.serving(settings, listening, gate, ids, observe, admission=admission)
     )
-    return within.connections
+    return within.connection_count
 
 
 def remote_site(choice: Choice, region: str, environment: Mapping[str, str]) -> Site:

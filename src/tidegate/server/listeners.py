@@ -55,7 +55,7 @@ async def opened(
     admission, balancers = devices.server.admission, [ip_network(each, strict=False) for each in options.balancers]
     with naming("--mqtts", options.mqtts):
         mqtts = Address(*await devices.server.listen(*options.mqtts, certified, balancers=balancers))
-    metrics.connections("mqtts", lambda: devices.server.connections)
+    metrics.count_connections("mqtts", lambda: devices.server.connection_count)
     metrics.unsubscribed(lambda: devices.server.unsubscribed)
     metrics.provisioning = devices.outcomes
     control = Control(
@@ -82,7 +82,7 @@ async def opened(
             signed_only=options.auth,
         )
         stack.push_async_callback(made.close, options.grace_s)
-        metrics.connections(name, made.connections)
+        metrics.count_connections(name, made.connection_count)
         return made
 
     with naming("--https", options.https):

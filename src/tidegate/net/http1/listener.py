@@ -122,7 +122,7 @@ class Listener:
             connection.send_away("idle")
         return len(chosen)
 
-    def connections(self) -> int:
+    def connection_count(self) -> int:
         """How many connections are open."""
         return len(self._connections)
 
@@ -139,7 +139,9 @@ class Listener:
                 await self._idle.wait()
         except TimeoutError:
             log.warning(
-                "%d connections were cut off: requests or transfers took longer than %.0f s", self.connections(), grace
+                "%d connections were cut off: requests or transfers took longer than %.0f s",
+                self.connection_count(),
+                grace,
             )
             await self._cut_off()
         if self._timer is not None:
