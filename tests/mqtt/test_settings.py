@@ -64,7 +64,7 @@ def test_what_is_wrong_is_told_at_once(given: dict[str, Any], sentences: list[st
 def test_admission_is_as_elsewhere_unless_it_is_set() -> None:
     assert admission_limits(Settings(), LIMITS) == LIMITS
     set_here = Settings(
-        handshake_timeout=1, strangers=2, strangers_per_address=3, waiting=4, max_connections_per_address=5
+        handshake_timeout=1, max_handshakes=2, max_handshakes_per_address=3, waiting=4, max_connections_per_address=5
     )
     assert admission_limits(set_here, LIMITS)[:4] == (2, 3, 4, 5)
     assert admission_limits(set_here, LIMITS).handshake_s == 1

@@ -1,4 +1,4 @@
-"""Strangers cost little, and a storm of reconnections is absorbed: over real sockets, on loopback, in small numbers."""
+"""Handshakes cost little, storms of reconnections are absorbed: over real sockets, on loopback, in small numbers."""
 
 from __future__ import annotations
 
@@ -57,16 +57,16 @@ def _sent_away(live: Live) -> dict[str, int]:
 
 
 def test_the_silent_take_no_place(certificates: Certificates) -> None:
-    with _live(certificates, Limits(strangers_per_address=1)) as live, contextlib.ExitStack() as stack:
+    with _live(certificates, Limits(max_handshakes_per_address=1)) as live, contextlib.ExitStack() as stack:
         context = live.device("lamp")
         _silent = [_bare(live, stack) for _ in range(5)]
         with live.raw(context) as client:
             assert client.connect("lamp") == Connack()
-        assert _states(live) == {"silent": 5, "waiting": 0, "stranger": 0}
+        assert _states(live) == {"silent": 5, "waiting": 0, "handshaking": 0}
 
 
 def test_half_a_client_hello_is_silence(certificates: Certificates) -> None:
-    with _live(certificates, Limits(strangers_per_address=1)) as live, contextlib.ExitStack() as stack:
+    with _live(certificates, Limits(max_handshakes_per_address=1)) as live, contextlib.ExitStack() as stack:
         context, halves = live.device("lamp"), [_bare(live, stack) for _ in range(3)]
         for each, said in zip(halves, (b"\x16", b"\x16\x03\x01\x02\x00", b"\x16\x03\x01\x02\x00\x01"), strict=True):
             each.sendall(said)
@@ -86,7 +86,7 @@ def test_a_client_hello_in_pieces_is_as_good(certificates: Certificates) -> None
             tls.do_handshake()
         hello = outgoing.read()
         for at in range(0, len(hello), 100):
-            assert _states(live)["stranger"] == 0
+            assert _states(live)["handshaking"] == 0
             plain.sendall(hello[at : at + 100])
         incoming.write(plain.recv(65_536))
         with contextlib.suppress(ssl.SSLWantReadError):
@@ -123,8 +123,11 @@ def test_who_is_at_work_stays(certificates: Certificates) -> None:
         assert live.server.connection_count == 2
 
 
-def test_a_stranger_that_others_wait_for_loses_its_place(certificates: Certificates) -> None:
-    with _live(certificates, Limits(strangers_per_address=2, stranger_s=0)) as live, contextlib.ExitStack() as stack:
+def test_a_handshake_that_others_wait_for_loses_its_place(certificates: Certificates) -> None:
+    with (
+        _live(certificates, Limits(max_handshakes_per_address=2, contested_s=0)) as live,
+        contextlib.ExitStack() as stack,
+    ):
         context = live.device("lamp")
         slow = [stack.enter_context(live.raw(context)) for _ in range(2)]  # through TLS, and then nothing
         with live.raw(context) as client:
@@ -160,7 +163,7 @@ def test_a_line_a_minute_says_who_was_sent_away(certificates: Certificates, capl
 
 
 def test_who_is_known_counts_no_more(certificates: Certificates) -> None:
-    settings = Limits(strangers_per_address=1, strangers=1)
+    settings = Limits(max_handshakes_per_address=1, max_handshakes=1)
     with _live(certificates, settings) as live, contextlib.ExitStack() as stack:
         context = live.device("lamp")
         for number in range(10):
@@ -170,8 +173,8 @@ def test_who_is_known_counts_no_more(certificates: Certificates) -> None:
 
 
 def test_a_storm_is_absorbed(certificates: Certificates) -> None:
-    """Far more at once than may be strangers; all of them get in."""
-    settings = Limits(strangers_per_address=3, strangers=4)
+    """Far more at once than may be handshaking; all of them get in."""
+    settings = Limits(max_handshakes_per_address=3, max_handshakes=4)
     with _live(certificates, settings) as live, contextlib.ExitStack() as stack:
         context = live.device("lamp")
         plain = [_bare(live, stack) for _ in range(40)]
@@ -182,8 +185,8 @@ def test_a_storm_is_absorbed(certificates: Certificates) -> None:
         live.until(lambda: live.server.connection_count == 40)
 
 
-def test_strangers_without_a_certificate_make_room(certificates: Certificates) -> None:
-    settings = Limits(strangers_per_address=1, strangers=1)
+def test_handshakes_without_a_certificate_make_room(certificates: Certificates) -> None:
+    settings = Limits(max_handshakes_per_address=1, max_handshakes=1)
     with _live(certificates, settings) as live:
         for _ in range(3):
             with live.raw(certificates.client_context(None)) as client:
@@ -193,7 +196,7 @@ def test_strangers_without_a_certificate_make_room(certificates: Certificates) -
 
 
 def test_garbage_instead_of_tls_makes_room(certificates: Certificates) -> None:
-    settings = Limits(strangers_per_address=1, strangers=1)
+    settings = Limits(max_handshakes_per_address=1, max_handshakes=1)
     with _live(certificates, settings) as live, contextlib.ExitStack() as stack:
         for _ in range(3):
             plain = _bare(live, stack)
@@ -225,8 +228,8 @@ def test_connections_per_address(certificates: Certificates) -> None:
                 assert fourth.connect("d") == Connack()
 
 
-def test_stopping_with_strangers_admission_limits(certificates: Certificates) -> None:
-    settings = Limits(strangers_per_address=1)
+def test_stopping_with_handshakes_under_way(certificates: Certificates) -> None:
+    settings = Limits(max_handshakes_per_address=1)
     with contextlib.ExitStack() as stack:
         with _live(certificates, settings) as live:
             bare = [_bare(live, stack) for _ in range(3)]

@@ -38,7 +38,7 @@ OWN = pages.own(["tidegate.example", "10.1.2.3", "", "Upper.Example."], ["127.0.
 def test_names_of_the_server(host: str) -> None:
     assert pages.called(OWN, host)
     assert pages.refusal(OWN, host, None, None) is None
-    assert pages.stranger(OWN, host) is None
+    assert pages.host_refusal(OWN, host) is None
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_other_names(host: str) -> None:
     found = pages.refusal(OWN, host, None, None)
     assert found is not None
     assert found.cause == "Host"
-    assert pages.stranger(OWN, host) == found
+    assert pages.host_refusal(OWN, host) == found
 
 
 def test_a_refusal_says_what_to_do() -> None:
@@ -83,19 +83,19 @@ def test_a_refusal_says_what_to_do() -> None:
 @pytest.mark.parametrize("host", ["192.168.1.9:8080", "8.8.8.8", "[2001:db8::1]:80", "0.0.0.0", "[::]"])
 def test_other_addresses_are_no_names_to_rebind(host: str) -> None:
     """But with authentication off nobody comes by them."""
-    assert pages.stranger(OWN, host) is None
+    assert pages.host_refusal(OWN, host) is None
     assert pages.refusal(OWN, host, None, None) is not None
 
 
 @pytest.mark.parametrize("host", ["tidegate:8080", "my_host", "metrics"])
 def test_names_without_a_dot_are_the_networks_own(host: str) -> None:
-    assert pages.stranger(OWN, host) is None
+    assert pages.host_refusal(OWN, host) is None
     assert pages.refusal(OWN, host, None, None) is not None
 
 
 def test_http_1_0_names_no_host() -> None:
     assert pages.refusal(OWN, None, None, None) is None
-    assert pages.stranger(OWN, None) is None
+    assert pages.host_refusal(OWN, None) is None
 
 
 @pytest.mark.parametrize(

@@ -227,7 +227,7 @@ class Edge(Sliced):
             self.confirm()
 
     def _count_held(self, more: int) -> None:
-        """Strangers' unfinished CONNECTs must not become too much in all."""
+        """Unfinished CONNECTs of nobody yet known must not become too much in all."""
         if self._holding is None:
             if self.ticket is None:
                 return

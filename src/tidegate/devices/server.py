@@ -53,8 +53,8 @@ def admission_limits(settings: Settings, limits: Limits) -> Limits:
     """Limits of admission with what is set for devices."""
     return limits._replace(
         handshake_s=settings.handshake_timeout,
-        strangers=settings.strangers,
-        strangers_per_address=settings.strangers_per_address,
+        max_handshakes=settings.max_handshakes,
+        max_handshakes_per_address=settings.max_handshakes_per_address,
         bare=settings.waiting,
         per_address=settings.max_connections_per_address,
     )

@@ -36,7 +36,7 @@ class Guard:
         host = request.header(b"host")
         name = None if host is None else host.decode("latin-1")
         if self._auth:
-            found = pages.stranger(self._own, name)
+            found = pages.host_refusal(self._own, name)
         else:
             found = pages.refusal(self._own, name, _all(request, b"origin"), _all(request, b"sec-fetch-site"))
         return None if found is None else self._answer(request, found)

@@ -30,9 +30,9 @@ class Settings:
     handshake_timeout: float = 20.0
     websocket_lifetime: float = 86_400.0
     """The longest life of a WebSocket connection (2.9)."""
-    strangers: int = 1024
+    max_handshakes: int = 1024
     """Connections dealt with at once before it is known who they are, on all listeners; the others wait."""
-    strangers_per_address: int = 128
+    max_handshakes_per_address: int = 128
     """The same for one address; further ones wait without costing a handshake."""
     waiting: int = 8192
     """Sockets that say nothing or wait so; then the oldest of the address that has most is closed."""
@@ -115,7 +115,14 @@ _MOST: Final[dict[str, int]] = {
 """What MQTT's fields can hold, and AWS's longest session."""
 _POSITIVE: Final = frozenset(
     {
-        *("max_client_id", "max_filters", "max_unacknowledged", "max_packet", "strangers", "strangers_per_address"),
+        *(
+            "max_client_id",
+            "max_filters",
+            "max_unacknowledged",
+            "max_packet",
+            "max_handshakes",
+            "max_handshakes_per_address",
+        ),
         *("connect_timeout", "handshake_timeout", "websocket_lifetime", "write_high_water", "write_limit"),
         *("max_pending_requests", "max_message_expiry", "write_stall", "close_timeout", "max_keep_alive"),
     }

@@ -1,18 +1,18 @@
 """One admission for all listeners of a process: who gets in, who waits, who has to go when room is short.
 
 A connection is **silent** from its acceptance until its client has said something: over TLS a whole first record, which
-is its ClientHello. Until then it is a bare socket and costs a descriptor. Then it is a **stranger** and takes a *place*
-until its holder is known: through the TLS handshake, until CONNECT was accepted or the socket is gone. There are
-``strangers`` places, ``strangers_per_address`` of them for one address; who finds none **waits** as a bare socket, and
-the last who came is the next to begin, because those who have waited long have often given up. Whoever is **known**
-counts no more, so a whole fleet behind one address is welcome.
+is its ClientHello. Until then it is a bare socket and costs a descriptor. Then it is **handshaking** and takes a
+*place* until its holder is known: through the TLS handshake, until CONNECT was accepted or the socket is gone. There
+are ``max_handshakes`` places, ``max_handshakes_per_address`` of them for one address; who finds none **waits**, a bare
+socket, and the last who came is the next to begin, because those who have waited long have often given up. Whoever is
+**known** counts no more, so a whole fleet behind one address is welcome.
 
 Room is short when the descriptors for sockets are used up (``room.Room``). Then has to go, in this order: the oldest
 bare socket of the address that has most of them, so that the newcomer gets in; an idle HTTP connection; the oldest
-stranger of the address that has most. Who is known and at work stays, and then it is the newcomer who is sent away. The
-last few descriptors are for operators' listeners.
+handshake of the address that has most. Who is known and at work stays, and then it is the newcomer who is sent away.
+The last few descriptors are for operators' listeners.
 
-Places that others wait for are not held for long: a stranger that has had one for ``stranger_s`` goes.
+Places that others wait for are not held for long: whoever has had one for ``contested_s`` goes.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ _SHED = 32
 _TICK_S = 1.0
 _ONCE: Final = 2
 """An even value acknowledges what there is; an odd one also what comes until we write again, a packet for each."""
-SILENT, WAITING, STRANGER, KNOWN, GONE = "silent", "waiting", "stranger", "known", "gone"
+SILENT, WAITING, HANDSHAKING, KNOWN, GONE = "silent", "waiting", "handshaking", "known", "gone"
 
 
 class Limits(NamedTuple):
     """Who is let in. Durations in seconds."""
 
-    strangers: int = 1024
+    max_handshakes: int = 1024
     """Connections dealt with at once before it is known who they are."""
-    strangers_per_address: int = 128
+    max_handshakes_per_address: int = 128
     """The same for one address; an IPv6 address stands for its /64."""
     bare: int = 8192
     """Bare sockets, silent or waiting; then the oldest of the address with most of them goes."""
@@ -52,9 +52,9 @@ class Limits(NamedTuple):
     silence_s: float = 20.0
     """How long a client may say nothing while there is room."""
     grace_s: float = 2.0
-    """No stranger is sent away for others before this time has passed."""
-    stranger_s: float = 5.0
-    """How long a stranger keeps a place that others wait for."""
+    """Nobody who is handshaking is sent away for others before this time has passed."""
+    contested_s: float = 5.0
+    """How long a handshake keeps a place that others wait for."""
     handshake_s: float = 20.0
     unfinished: int = 32 * 1024 * 1024
     """Bytes of requests that have not arrived whole, all together."""
@@ -74,10 +74,10 @@ class Way(Protocol):
     weight: int
     """Descriptors that a connection takes."""
     placed: bool
-    """Whether its strangers take places."""
+    """Whether its handshakes take places."""
 
     def begin(self, ticket: Ticket) -> None:
-        """Deal with a stranger."""
+        """Begin a handshake."""
         ...
 
 
@@ -102,8 +102,8 @@ class Ticket:
         """What stands below the transport, once there is one."""
 
     def release(self) -> None:
-        """The holder is known: make room for the next stranger. Further calls do nothing."""
-        if self.state is STRANGER:
+        """The holder is known: make room for the next handshake. Further calls do nothing."""
+        if self.state is HANDSHAKING:
             self._admission.known(self)
 
     def opened(self, transport: asyncio.BaseTransport) -> None:
@@ -183,7 +183,7 @@ class Admission:
         self._bare: dict[str, dict[Ticket, None]] = {}
         self._bare_count = 0
         self._waiting: dict[str, list[Ticket]] = {}
-        self._strangers: dict[str, dict[Ticket, None]] = {}
+        self._handshaking: dict[str, dict[Ticket, None]] = {}
         self._places = 0
         self._ways = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -253,14 +253,14 @@ class Admission:
             self._waiting.setdefault(ticket.key, []).append(ticket)
 
     def known(self, ticket: Ticket) -> None:
-        """A stranger became known."""
+        """Whoever was handshaking became known."""
         self._leave(ticket)
         ticket.state = KNOWN
         self._next(ticket.key)
 
     def gone(self, ticket: Ticket) -> None:
         """A connection is gone."""
-        stranger = ticket.state is STRANGER
+        handshaking = ticket.state is HANDSHAKING
         self._leave(ticket)
         ticket.state = GONE
         ticket.drop, ticket.socket = _nothing, None  # which lets go of the transport
@@ -268,7 +268,7 @@ class Admission:
         self._addresses[ticket.key] -= 1
         if not self._addresses[ticket.key]:
             del self._addresses[ticket.key]
-        if stranger:
+        if handshaking:
             self._next(ticket.key)
 
     def make_room(self) -> bool:
@@ -277,12 +277,12 @@ class Admission:
             return True
         if any(shed(_SHED) for shed in self.sheds):
             return True
-        return self._drop_stranger()
+        return self._drop_handshaking()
 
     def seen(self) -> Seen:
         """What happened here, for the metrics."""
         waiting = sum(map(len, self._waiting.values()))
-        return self.ledger.seen({SILENT: self._bare_count - waiting, WAITING: waiting, STRANGER: self._places})
+        return self.ledger.seen({SILENT: self._bare_count - waiting, WAITING: waiting, HANDSHAKING: self._places})
 
     @property
     def taken(self) -> int:
@@ -292,13 +292,15 @@ class Admission:
     # -- places --
 
     def _has_place(self, key: str) -> bool:
-        own = self._strangers.get(key)
-        return self._places < self.limits.strangers and (own is None or len(own) < self.limits.strangers_per_address)
+        own = self._handshaking.get(key)
+        return self._places < self.limits.max_handshakes and (
+            own is None or len(own) < self.limits.max_handshakes_per_address
+        )
 
     def _begin(self, ticket: Ticket) -> None:
         self._leave(ticket)
-        ticket.state, ticket.since = STRANGER, self._loop.time()
-        self._strangers.setdefault(ticket.key, {})[ticket] = None
+        ticket.state, ticket.since = HANDSHAKING, self._loop.time()
+        self._handshaking.setdefault(ticket.key, {})[ticket] = None
         self._places += 1
         ticket.way.begin(ticket)
 
@@ -321,8 +323,8 @@ class Admission:
     def _drop_bare(self) -> bool:
         return self._drop_oldest(self._bare, 0.0)
 
-    def _drop_stranger(self) -> bool:
-        return self._drop_oldest(self._strangers, self.limits.grace_s)
+    def _drop_handshaking(self) -> bool:
+        return self._drop_oldest(self._handshaking, self.limits.grace_s)
 
     def _drop_oldest(self, held: dict[str, dict[Ticket, None]], age: float) -> bool:
         """Send away the oldest of the address that has most."""
@@ -347,9 +349,9 @@ class Admission:
 
     def _leave(self, ticket: Ticket) -> None:
         """Take a ticket off the list of its state."""
-        if ticket.state is STRANGER:
+        if ticket.state is HANDSHAKING:
             self._places -= 1
-            _strike(self._strangers, ticket)
+            _strike(self._handshaking, ticket)
         elif ticket.state is SILENT or ticket.state is WAITING:
             self._bare_count -= 1
             _strike(self._bare, ticket)
@@ -374,9 +376,9 @@ class Admission:
         for held in list(self._bare.values()):
             self._drop_older(held, now - self.limits.silence_s)
         if self._waiting:
-            full = self._places >= self.limits.strangers
-            for key in list(self._strangers) if full else list(self._waiting):
-                self._drop_older(self._strangers.get(key, {}), now - self.limits.stranger_s)
+            full = self._places >= self.limits.max_handshakes
+            for key in list(self._handshaking) if full else list(self._waiting):
+                self._drop_older(self._handshaking.get(key, {}), now - self.limits.contested_s)
 
     def _drop_older(self, held: dict[Ticket, None], since: float) -> None:
         late = []

@@ -20,7 +20,7 @@ _OTHERS: Final = "others"
 WHY: Final = {
     "silent": "said nothing",
     "waiting": "waited for a place",
-    "stranger": "did not say who they are",
+    "handshaking": "did not say who they are",
     "address": "too many of one address",
     "full": "no room",
     "idle": "rested while room was short",

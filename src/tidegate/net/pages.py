@@ -93,7 +93,7 @@ def refusal(own: Names, host: str | None, origin: str | None, fetch_site: str | 
     return None
 
 
-def stranger(own: Names, host: str | None) -> Refusal | None:
+def host_refusal(own: Names, host: str | None) -> Refusal | None:
     """Why what asks for no signature is not told to a request with this ``Host``; None if it is.
 
     For servers with authentication, which may have names that they do not know. Nobody can rebind an address, or a

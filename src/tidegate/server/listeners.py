@@ -117,7 +117,7 @@ def _own(options: Options) -> pages.Names:
 def _called(options: Options) -> Callable[[str], bool]:
     """Whether a name is one of this server's."""
     own = _own(options)
-    return lambda name: pages.stranger(own, name) is None
+    return lambda name: pages.host_refusal(own, name) is None
 
 
 async def _shared(
