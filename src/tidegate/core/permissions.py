@@ -265,12 +265,6 @@ OPERATIONS: Final[dict[tuple[str, str], tuple[str, ...]]] = {
 }
 """Resource templates by (plane, operation)."""
 
-MESSAGES: Final[dict[tuple[str, str], tuple[str, ...]]] = {
-    ("iot-jobs-data", "UpdateCommandExecution"): ("command-execution:",),
-    ("iot", "GetStream"): ("stream/{stream_id}",),
-}
-"""The same of what stands in no service model and is asked for by a message: for the audit log."""
-
 _ALSO: Final[dict[str, tuple[str, ...]]] = {
     # The newer forms of a list are allowed by the permission of the older one, says the service model.
     "ListThingPrincipalsV2": ("iot:ListThingPrincipals",),
@@ -313,10 +307,12 @@ def actions(plane: str, name: str) -> tuple[str, ...]:
     return f"iot:{name}", *_ALSO.get(name, ())
 
 
-def named(plane: str, name: str, request: Any, names: Names) -> list[str]:
-    """The ARNs of what a request names; ``*`` if it names nothing."""
-    templates = OPERATIONS.get((plane, name)) or MESSAGES.get((plane, name), ())
-    return _resources(templates, request, names)
+def named(plane: str, name: str, request: Any, names: Names, *, unmodelled: tuple[str, ...] = ()) -> list[str]:
+    """The ARNs of what a request names; ``*`` if it names nothing.
+
+    ``unmodelled`` are the templates of an operation that stands in no service model and is asked for by a message.
+    """
+    return _resources(OPERATIONS.get((plane, name), unmodelled), request, names)
 
 
 def needs(plane: str, name: str, request: Any, names: Names, *, hosts: Collection[str] = ()) -> list[Need]:

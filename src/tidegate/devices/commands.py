@@ -94,14 +94,18 @@ def _is_ours(levels: list[str]) -> bool:
     return said[:1] == ["request"] or said[:2] in (["response", "accepted"], ["response", "rejected"])
 
 
-_OPERATION: Final = ("iot-jobs-data", "UpdateCommandExecution")
-
 FAMILY = Family(
     "commands",
     ours=_is_ours,
     otherwise=None,
     routes=tuple(
-        Route(f"$aws/commands/{place}/executions/{{executionId}}/response/{{format}}", _OPERATION, _update, _accepted)
+        Route(
+            f"$aws/commands/{place}/executions/{{executionId}}/response/{{format}}",
+            ("iot-jobs-data", "UpdateCommandExecution"),
+            _update,
+            _accepted,
+            ("command-execution:",),
+        )
         for place in ("things/{thingName}", "clients/{clientId}")
     ),
     refuse=_refuse,

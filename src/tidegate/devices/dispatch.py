@@ -90,7 +90,7 @@ class Dispatch:
             origin = _DEVICE
         elif not origin.device:
             plane, operation = asked.route.operation
-            origin = origin._replace(plane=plane, operation=operation)
+            origin = origin._replace(plane=plane, operation=operation, resources=asked.route.resources)
         if asked.family.asks_who and session is not None:
             connection = session.connection
             address = origin.source if connection is None else connection.address

@@ -39,9 +39,6 @@ from tidegate.runtime import holders
 from tidegate.runtime.service import Service
 from tidegate.wire import iot_data
 
-_CHANGES: dict[type, tuple[str, str]] = {iot_data.PublishRequest: ("iot-data", "Publish")}
-
-
 _IDENTITIES = (DeviceIdentity, SignerIdentity)
 
 
@@ -205,11 +202,10 @@ class Endpoint:
         """Tell the audit log of a message that an operator has retained, as of one that came over HTTPS."""
         if not isinstance(identity, SignerIdentity) or identity.origin is None:
             return
-        call = self._service.call_at(identity.scope_id, *identity.scope, identity.principal)
+        origin = identity.origin._replace(plane="iot-data", operation="Publish")
+        call = self._service.call_at(identity.scope_id, *identity.scope, identity.principal, origin)
         request = iot_data.PublishRequest(topic=message.topic, qos=message.qos, retain=True, payload=message.payload)
-        entry = audit.of_message(call, identity.origin, _CHANGES, request)
-        assert entry is not None
-        self.journal.noted(entry)
+        self.journal.noted(audit.entry(call, request))
 
     async def published(self) -> None:
         """Wait until devices and subscribers have been sent all that follows from what is committed by now."""

@@ -108,13 +108,15 @@ class Route(NamedTuple):
     ``template``: its request topic, with labels in braces (``LABELS``); a level may begin with literal text.
     ``operation``: (plane, name), for the audit log. ``demand(asked, payload)`` decodes a request, or raises
     ``UnreadableError`` or a ``WireError``. ``answer(asked, now, token, response)`` encodes the response: topics and
-    payloads, in order; ``unanswered`` where the operation itself tells those who subscribed.
+    payloads, in order; ``unanswered`` where the operation itself tells those who subscribed. ``resources`` are for an
+    operation that stands in no service model: what its requests name, as ``core.permissions`` writes it.
     """
 
     template: str
     operation: tuple[str, str]
     demand: Callable[[Asked, bytes], Demand]
     answer: Callable[[Asked, Millis, str | None, Any], Reply]
+    resources: tuple[str, ...] = ()
 
 
 def unanswered(_asked: Asked, _now: Millis, _token: str | None, _response: Any) -> Reply:

@@ -148,7 +148,7 @@ FAMILY = Family(
     otherwise=None,
     routes=(
         Route(f"{_STREAM}/describe/{{format}}", ("iot", "DescribeStream"), _describe, _described),
-        Route(f"{_STREAM}/get/{{format}}", ("iot", "GetStream"), _get, _sent),
+        Route(f"{_STREAM}/get/{{format}}", ("iot", "GetStream"), _get, _sent, ("stream/{stream_id}",)),
     ),
     refuse=_refuse,
     asks_who=True,

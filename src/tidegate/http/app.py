@@ -196,7 +196,15 @@ def _route(candidates: Planes, request: Request) -> tuple[Operation, dict[str, s
 def _origin(request: Request, operation: Operation, caller: Caller, request_id: str, *, device: bool) -> Origin:
     edge = "https" if request.peer.device else "http"
     key_id = "" if caller.identity is None else caller.identity.key_id
-    return Origin(operation.plane, operation.name, edge, request.peer.address, request_id, key_id, device)
+    return Origin(
+        operation.plane,
+        operation.name,
+        edge=edge,
+        source=request.peer.address,
+        request_id=request_id,
+        access_key_id=key_id,
+        device=device,
+    )
 
 
 def _traced(error: WireError, operation: Operation | None) -> bool:

@@ -10,7 +10,7 @@ An entry is written unchained, so that writers do not wait for each other; ``sea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
@@ -76,7 +76,7 @@ def entry(call: Call, request: Any, **more: Any) -> Entry:
     return _of_call(
         call,
         permissions.actions(origin.plane, origin.operation)[0],
-        _named(origin.plane, origin.operation, request, names),
+        _named(origin, request, names),
         parameters=audit.parameters(request),
         **more,
     )
@@ -100,8 +100,8 @@ def _of_call(call: Call, operation: str, resources: list[str], **more: Any) -> E
     )
 
 
-def _named(plane: str, operation: str, request: Any, names: Names) -> list[str]:
-    found = permissions.named(plane, operation, request, names)
+def _named(origin: Origin, request: Any, names: Names) -> list[str]:
+    found = permissions.named(origin.plane, origin.operation, request, names, unmodelled=origin.resources)
     return [] if found == [permissions.ANY] else found[: audit.MOST]
 
 
@@ -142,19 +142,6 @@ def _made(response: Any) -> str | None:
     """The ARN of what an operation made, where only its answer names it."""
     arn: str | None = getattr(response, "certificate_arn", None)
     return arn
-
-
-def of_message(call: Call, origin: Origin, changes: Mapping[type, tuple[str, str]], request: Any) -> Entry | None:
-    """The entry of a request that an operator made by a message.
-
-    ``changes`` are (plane, operation) by the type of their requests; there is no entry for any other, nor for a
-    device.
-    """
-    named = changes.get(type(request))
-    if named is None or origin.device:
-        return None
-    plane, operation = named
-    return entry(call._replace(origin=origin._replace(plane=plane, operation=operation)), request)
 
 
 def asked(call: Call, request: Any) -> Work[None]:

@@ -227,6 +227,8 @@ class Origin(NamedTuple):
 
     plane: str = ""
     operation: str = ""
+    resources: tuple[str, ...] = ()
+    """Templates of what a request names, if its operation stands in no service model (``devices.route.Route``)."""
     edge: str = ""
     """``http``, ``https``, ``mqtt``, ``s3``, ``command``, ``server`` or ``engine``."""
     source: str = ""
