@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import pytest
 import uvloop
 
-from tests.mqtt.live import PATIENCE, Certificates, Live
+from tests.mqtt.live import PATIENCE, Certificates, Live, RawClient
+from tests.mqtt.rig import SCOPE, Someone
 from tidegate.mqtt.codec import Connack
 from tidegate.mqtt.settings import Settings
 from tidegate.net.admission import LIMITS, Admission, Limits, Ticket
@@ -110,6 +111,61 @@ def test_the_oldest_silent_one_makes_room(certificates: Certificates) -> None:
             with live.raw(context) as client:
                 assert client.connect("lamp") == Connack()
             assert _sent_away(live)["silent"] >= 2
+
+
+def _as_one_of(live: Live, stack: contextlib.ExitStack, account: str) -> RawClient:
+    """A client of an account that is about to connect."""
+    context = live.device(f"of-{account}", Someone(scope=(account, SCOPE[1])))
+    return stack.enter_context(live.raw(context))
+
+
+def test_an_account_leaves_room_for_others(certificates: Certificates) -> None:
+    """Of 16 connections one account gets 14, a second one what lets it have no more than seven times the rest."""
+    with _live(certificates, Limits(room=Room(16))) as live, contextlib.ExitStack() as stack:
+        many = [_as_one_of(live, stack, "1") for number in range(14)]
+        assert [client.connect(f"a{number}") for number, client in enumerate(many)] == [Connack()] * 14
+        assert _as_one_of(live, stack, "1").connect("late", 5) == Connack(151)
+        assert _as_one_of(live, stack, "1").connect("late") == Connack(3)
+        live.until(lambda: live.server.connection_count == 14)
+        assert _as_one_of(live, stack, "2").connect("b") == Connack()
+        assert _sent_away(live) == {"account": 2}
+        # Whoever takes a connection over needs no more room, and what one leaves others may have.
+        assert _as_one_of(live, stack, "1").connect("a0") == Connack()
+        for client in many[1:4]:
+            client.tls.close()
+        live.until(lambda: live.server.connection_count == 12)
+        assert _as_one_of(live, stack, "2").connect("b1") == Connack()
+        assert _as_one_of(live, stack, "1").connect("a1") == Connack()
+
+
+def test_there_is_always_room_for_the_next_account() -> None:
+    async def scenario() -> list[int]:
+        admission, way = Admission(Limits(room=Room(1000))), Bare()
+        admitted: dict[str, list[Ticket]] = {}
+        for account in "abc":
+            own = admitted.setdefault(account, [])
+            while admission.has_share(account):
+                ticket = admission.admit(way, "127.0.0.1", lambda: None)
+                assert ticket is not None
+                admission.spoke(ticket)
+                ticket.enter(account)
+                own.append(ticket)
+        counts = [len(own) for own in admitted.values()]
+        for ticket in [ticket for own in admitted.values() for ticket in own]:
+            ticket.gone()
+        assert admission.has_share("d")
+        return [*counts, admission.taken]
+
+    assert asyncio.run(scenario()) == [875, 110, 14, 0]
+
+
+class Bare:
+    """A way in that is nobody's."""
+
+    name, operators, weight, placed = "bare", False, 1, False
+
+    def begin(self, ticket: Ticket) -> None:
+        pass
 
 
 def test_who_is_at_work_stays(certificates: Certificates) -> None:

@@ -523,21 +523,38 @@ class Edge(Sliced):
                 self._report_unidentified()
             server.broker.end(connection, Ending.AUTH_ERROR, Reason.NOT_AUTHORIZED, "not identified", now)
             return
+        if not self._has_room(identity):
+            refusal = connection.refuse(Reason.QUOTA_EXCEEDED, "its account has its share of the connections")
+            self._carry_out([refusal], now)
+            return
         effects = server.broker.admit(connection, identity, now)
         if connection.session is not None:
             server.deadlines.lasts_until(self, identity.ends_at)
             self._renew(identity)
             server.connected(connection, self.peer)
         self._carry_out(effects, now)
-        if self.ticket is not None:
-            self.ticket.party, _ = identity.scope
-            self.ticket.release()
+        self._enter(identity)
         if self.transport is None:
             self._lost()
             return
         self.release(_IDENTIFYING)
         self._limit()
         server.rescheduled(self)
+
+    def _has_room(self, identity: Identity) -> bool:
+        """Whether the door has room for one more of its account; who takes a connection over needs none."""
+        former = self._server.broker.session(identity.scope, self.connection.client_id)
+        return self.ticket is None or (former is not None and former.online) or self.ticket.may_enter(identity.scope[0])
+
+    def _enter(self, identity: Identity) -> None:
+        if self.ticket is None:
+            return
+        account, _ = identity.scope
+        if self.connection.session is None:  # it was refused
+            self.ticket.party = account
+            self.ticket.release()
+        else:
+            self.ticket.enter(account)
 
     def _renew(self, identity: Identity) -> None:
         """Ask again who this is when its identity is to be renewed."""

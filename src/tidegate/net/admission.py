@@ -12,6 +12,11 @@ bare socket of the address that has most of them, so that the newcomer gets in; 
 handshake of the address that has most. Who is known and at work stays, and then it is the newcomer who is sent away.
 The last few descriptors are for operators' listeners.
 
+Known clients that stay are shared out by account: one more of an account comes in while that has less than seven times
+what all accounts together have left. So one alone takes 7/8 of the room, several that want everything take equal parts,
+and there is always some left for the next account. Nobody who is in is sent away for others: who has too much shrinks
+as its clients come and go.
+
 Places that others wait for are not held for long: whoever has had one for ``contested_s`` goes.
 """
 
@@ -33,6 +38,8 @@ from tidegate.net.unfinished import Holding, Unfinished
 _SHED = 32
 """Idle connections closed at once when room is short."""
 _TICK_S = 1.0
+_SHARE: Final = 7
+"""How many times what is left an account may have."""
 _ONCE: Final = 2
 """An even value acknowledges what there is; an odd one also what comes until we write again, a packet for each."""
 SILENT, WAITING, HANDSHAKING, KNOWN, GONE = "silent", "waiting", "handshaking", "known", "gone"
@@ -84,7 +91,7 @@ class Way(Protocol):
 class Ticket:
     """A connection, from its acceptance until it is gone."""
 
-    __slots__ = ("_admission", "address", "drop", "key", "party", "since", "socket", "state", "way")
+    __slots__ = ("_admission", "address", "drop", "entered", "key", "party", "since", "socket", "state", "way")
 
     def __init__(self, admission: Admission, way: Way, address: str, since: float, drop: Callable[[], object]) -> None:
         self._admission = admission
@@ -94,6 +101,8 @@ class Ticket:
         self.key = owner(address)
         self.party: Hashable = None
         """Whose turns of the loop its client takes: an account, once that is known."""
+        self.entered: str | None = None
+        """The account of whose clients that stay it counts as one."""
         self.since = since
         self.state = SILENT
         self.drop = drop
@@ -105,6 +114,19 @@ class Ticket:
         """The holder is known: make room for the next handshake. Further calls do nothing."""
         if self.state is HANDSHAKING:
             self._admission.known(self)
+
+    def may_enter(self, party: str) -> bool:
+        """Whether one more of an account's clients can stay; if not the holder is to refuse it."""
+        if self._admission.has_share(party):
+            return True
+        self._admission.ledger.refused(self.way.name, "account", f"account {party}")
+        return False
+
+    def enter(self, party: str) -> None:
+        """The holder is known and stays, as one of an account's."""
+        self.party = party
+        self._admission.enter(self, party)
+        self.release()
 
     def opened(self, transport: asyncio.BaseTransport) -> None:
         """The connection is there: it can be sent away through its transport."""
@@ -179,6 +201,8 @@ class Admission:
         self._loop = asyncio.get_running_loop()
         self._taken = 0  # descriptors
         self._addresses: collections.Counter[str] = collections.Counter()
+        self._entered: collections.Counter[str] = collections.Counter()  # descriptors of known clients that stay
+        self._entered_count = 0
         # By address, the oldest first.
         self._bare: dict[str, dict[Ticket, None]] = {}
         self._bare_count = 0
@@ -268,8 +292,27 @@ class Admission:
         self._addresses[ticket.key] -= 1
         if not self._addresses[ticket.key]:
             del self._addresses[ticket.key]
+        if ticket.entered is not None:
+            self._count_entered(ticket.entered, -ticket.way.weight)
         if handshaking:
             self._next(ticket.key)
+
+    def has_share(self, party: str) -> bool:
+        """Whether an account has room for one more client that stays."""
+        left = self.room.sockets - self.room.operators - self._entered_count
+        return self._entered[party] < _SHARE * left
+
+    def enter(self, ticket: Ticket, party: str) -> None:
+        """A known client stays, as one of an account's."""
+        if ticket.state is not GONE and ticket.entered is None:
+            ticket.entered = party
+            self._count_entered(party, ticket.way.weight)
+
+    def _count_entered(self, party: str, more: int) -> None:
+        self._entered_count += more
+        self._entered[party] += more
+        if not self._entered[party]:
+            del self._entered[party]
 
     def make_room(self) -> bool:
         """Send somebody away for those who come; False if all are at work."""

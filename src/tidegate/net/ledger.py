@@ -22,6 +22,7 @@ WHY: Final = {
     "waiting": "waited for a place",
     "handshaking": "did not say who they are",
     "address": "too many of one address",
+    "account": "more than its share of the room",
     "full": "no room",
     "idle": "rested while room was short",
     "bytes": "held back an unfinished request",
