@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import Final
 
 _SET_DUMPABLE: Final = 4  # PR_SET_DUMPABLE of prctl(2); Python has no name for it
+_MMAP_THRESHOLD, _MMAP_MAX = -3, -4  # of mallopt(3)
+_LARGE: Final = 256 * 1024
+_MOST_APART: Final = 32 * 1024
+"""The system maps 65,530 pieces for a process (``vm.max_map_count``), and others need some."""
 _SECRETS: Final = ("*.key", "*.key.*", "tidegate.db", "tidegate.db-*", "objects/index.db", "objects/index.db-*")
 
 
@@ -22,6 +26,18 @@ def keep_private() -> None:
     prctl = getattr(ctypes.CDLL(None), "prctl", None)  # Linux has it
     if prctl is not None:
         prctl(_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def keep_large_apart() -> None:
+    """From now on large pieces of memory are the system's again once they are free (glibc).
+
+    uvloop reads each TLS connection into 256 KiB. Pieces that come and go among small ones leave holes in which the
+    next one has no room, and the process grows with every client that comes back. Does not outlast an exec.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_MMAP_THRESHOLD, _LARGE)
+        mallopt(_MMAP_MAX, _MOST_APART)
 
 
 def repair(folder: Path) -> list[str]:

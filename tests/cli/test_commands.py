@@ -235,6 +235,31 @@ def test_secrets_are_nobody_elses(tmp_path: Path) -> None:
     assert done.stdout == "0\n"
 
 
+def test_large_pieces_of_memory_are_given_back_and_do_not_lie_among_small_ones() -> None:
+    probe = """
+import ctypes, sys
+import tidegate.process as process
+if sys.argv[1] == "apart":
+    process.keep_large_apart()
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+libc.free.argtypes = [ctypes.c_void_p]
+class Told(ctypes.Structure):
+    _fields_ = [(str(number), ctypes.c_size_t) for number in range(10)]
+libc.mallinfo2.restype = Told
+def mapped():
+    return getattr(libc.mallinfo2(), "3")
+libc.free(libc.malloc(256 * 1024))  # glibc learns from it, and takes the next one from the heap
+before = mapped()
+for _ in range(5):
+    libc.malloc(256 * 1024)
+print(mapped() - before)
+"""
+    for kept, pieces in (("apart", "5"), ("as it comes", "0")):
+        command = [sys.executable, "-c", probe, kept]
+        assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == f"{pieces}\n"
+
+
 def test_env_before_any_server_ran_names_the_defaults(tmp_path: Path) -> None:
     lines = run("env", "--data", str(tmp_path / "it's here")).stdout.splitlines()
     assert "export AWS_ENDPOINT_URL_IOT_JOBS_DATA_PLANE=http://127.0.0.1:8080" in lines

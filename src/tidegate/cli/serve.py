@@ -12,7 +12,7 @@ from typing import Annotated
 import uvloop
 from cyclopts import Parameter
 
-from tidegate import server
+from tidegate import process, server
 from tidegate.cli import configuration, logs
 from tidegate.cli.configuration import Configuration
 from tidegate.cli.reloading import Reloading
@@ -40,6 +40,7 @@ def serve(
     if unguarded:
         print(f"tidegate: {unguarded}", file=sys.stderr)
         return _REFUSED
+    process.keep_large_apart()
     logs.begin(given.log_level, given.log_format)
     if in_clear(chosen):
         log.warning("HTTP at %s can be reached from other machines without TLS: --http-tls, or a proxy", chosen.http)
