@@ -11,7 +11,7 @@ from tests.conftest import NOW
 from tests.store.rows import Rows
 from tidegate.core.lifecycle import ExecutionStatus, JobStatus
 from tidegate.store import executions, jobs
-from tidegate.store.database import Conflict, Database, StoreUnavailable, Tx, Work, together
+from tidegate.store.database import Conflict, Database, StoreUnavailable, Tx, Work, locks_rows, together
 from tidegate.store.shared import FEW
 
 QUEUED, IN_PROGRESS, SUCCEEDED = ExecutionStatus.QUEUED, ExecutionStatus.IN_PROGRESS, ExecutionStatus.SUCCEEDED
@@ -156,3 +156,67 @@ def test_few_works_and_works_alone_write_at_once(fleet: Fleet) -> None:
 
     fleet.do(start_twice)
     assert fleet.do(lambda tx: fleet.look(tx, 0)) == STARTED
+
+
+# --- a single work that goes through many things ---
+
+
+def test_a_work_that_reads_ahead_sees_what_it_has_written_itself(fleet: Fleet) -> None:
+    second = fleet.job("second")
+    fleet.queue(second, fleet.ids)
+
+    def work(tx: Tx) -> list[list[tuple[str, int]]]:
+        tx.read_ahead(fleet.ids[:3])
+        fleet.start(tx, 0)
+        seen = [executions.pending_by_id(tx, thing) for thing in fleet.ids[:4]]
+        fleet.start(tx, 1)
+        executions.move(tx, (fleet.ids[0], second, 1), 1, IN_PROGRESS, started_at=NOW, now=NOW)
+        seen += [executions.pending_by_id(tx, thing) for thing in fleet.ids[:2]]
+        return [sorted((one.status.name, one.version) for one in each) for each in seen]
+
+    waits, runs = ("QUEUED", 1), ("IN_PROGRESS", 2)
+    expected = [[runs, waits], [waits] * 2, [waits] * 2, [waits] * 2, [runs] * 2, [runs, waits]]
+    assert fleet.do(locks_rows(work)) == expected
+    assert fleet.do(lambda tx: [one.version for one in executions.pending_by_id(tx, fleet.ids[0])]) == [2, 2]
+
+
+def test_a_work_that_reads_ahead_is_done_when_its_neighbours_look(fleet: Fleet) -> None:
+    def many(tx: Tx) -> None:
+        tx.read_ahead(fleet.ids)
+        for number in range(FEW + 2):
+            fleet.start(tx, number)
+
+    outcomes = fleet.database.commit([locks_rows(many), lambda tx: fleet.look(tx, 0)])
+    assert [one.error or one.value for one in outcomes] == [None, STARTED]
+
+
+def test_of_a_work_that_reads_ahead_and_fails_nothing_is_left(fleet: Fleet) -> None:
+    def fail(tx: Tx) -> None:
+        tx.read_ahead(fleet.ids)
+        fleet.start(tx, 0)
+        fleet.start(tx, 1)
+        raise ValueError
+
+    outcomes = fleet.database.commit([locks_rows(fail), lambda tx: [fleet.look(tx, number) for number in (0, 1)]])
+    assert isinstance(outcomes[0].error, ValueError)
+    assert outcomes[1].value == [NEW] * 2
+
+
+def test_a_row_that_a_work_put_off_and_somebody_else_has_changed_is_a_conflict(fleet: Fleet) -> None:
+    def late(tx: Tx) -> None:
+        tx.read_ahead(fleet.ids)
+        fleet.start(tx, 0)
+        fleet.start(tx, 1, version=7)
+
+    [outcome] = fleet.database.commit([locks_rows(late)])
+    assert isinstance(outcome.error, StoreUnavailable)
+    assert fleet.do(lambda tx: [fleet.look(tx, number) for number in (0, 1)]) == [NEW] * 2
+
+
+def test_a_work_that_only_reads_may_read_ahead(fleet: Fleet) -> None:
+    def look(tx: Tx) -> list[int]:
+        tx.read_ahead(fleet.ids[:2])
+        tx.read_ahead(fleet.ids[2:4])
+        return [len(executions.pending_by_id(tx, thing)) for thing in (*fleet.ids[:5], 999_999)]
+
+    assert fleet.database.read(look) == [1, 1, 1, 1, 1, 0]

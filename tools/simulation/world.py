@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -102,8 +102,12 @@ class _Fragile:
         self._count(query)
         return row
 
-    def ahead(self, first: First) -> list[StoredRow] | None:
+    def ahead(self, first: First | int) -> list[StoredRow] | None:
         return self._tx.ahead(first)
+
+    def read_ahead(self, things: Collection[int]) -> None:
+        self._tx.read_ahead(things)
+        self._count("execution_pending_of")
 
     def later(self, query: str, row: Written) -> None:
         self._tx.later(query, row)

@@ -21,7 +21,7 @@ from tidegate.core import job as machine
 from tidegate.core import rollout
 from tidegate.core.events import JobOperation
 from tidegate.core.job import Fact
-from tidegate.core.lifecycle import EXECUTION_MOVES, TERMINAL, Act, ExecutionStatus, Stage
+from tidegate.core.lifecycle import ACTIVE, EXECUTION_MOVES, TERMINAL, Act, ExecutionStatus, Stage
 from tidegate.ops import command_sweeps, dynamic_membership, events, fleet_provisioning, job_state, transitions
 from tidegate.ops.call import Limits
 from tidegate.ops.effects import ExecutionsQueued, RowsHeld
@@ -89,7 +89,9 @@ def _expire(tx: Tx, now: int, until: int) -> None:
 
     After a downtime much is due; what came due after ``until`` waits for its turn, behind the job that is due before.
     """
-    for thing_id, job_id, number in executions.due(tx, until, EXPIRE_CHUNK):
+    due = executions.due(tx, until, EXPIRE_CHUNK)
+    tx.read_ahead({thing_id for thing_id, _, _ in due})
+    for thing_id, job_id, number in due:
         found = executions.pending_by_id(tx, thing_id)
         one = found.named(job_id, number)
         if one is not None:
@@ -290,6 +292,7 @@ def _take_away(tx: Tx, row: Job, taking: machine.TakeAway, now: int) -> tuple[Jo
     """
     queued_at, thing, number, *more = json.loads(row.stage_cursor) if row.stage_cursor else _FIRST
     chunk = executions.chunk_of_job(tx, row.id, (queued_at, thing, number), CANCEL_CHUNK)
+    tx.read_ahead({each.thing_id for each in chunk if each.held and each.status not in TERMINAL})
     for each in chunk:
         if each.status in TERMINAL or not each.held:
             continue
@@ -318,9 +321,10 @@ def _erase(tx: Tx, row: Job, now: int) -> machine.Event:
     chunk = [each for each in looked_at if each.held]
     if len(chunk) < len(looked_at):
         tx.effects.append(RowsHeld())
-    for each in chunk:
-        if each.status in (ExecutionStatus.QUEUED, ExecutionStatus.IN_PROGRESS):
-            transitions.withdraw(tx, each.thing_id, row.id, each.number)
+    active = [each for each in chunk if each.status in ACTIVE]
+    tx.read_ahead({each.thing_id for each in active})
+    for each in active:
+        transitions.withdraw(tx, each.thing_id, row.id, each.number)
     keys = [(each.thing_id, row.id, each.number) for each in chunk]
     events.executions_deleted(tx, now, row, zip(keys, [each.status for each in chunk], strict=True))
     executions.delete(tx, keys)

@@ -13,7 +13,7 @@ returns. The rules, the same on both engines:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from enum import Enum
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -129,8 +129,18 @@ class Tx(Protocol):
         """
         ...
 
-    def ahead(self, first: First) -> list[Row] | None:
-        """What was read ahead because a work said it would begin with ``first``; None if it must be asked for."""
+    def ahead(self, first: First | int) -> list[Row] | None:
+        """What was read ahead because a work said it would begin with ``first``, or of a thing that was named to
+        ``read_ahead``; None if it must be asked for.
+        """
+        ...
+
+    def read_ahead(self, things: Collection[int]) -> None:
+        """Read the pending lists of things, by inner id, with one statement.
+
+        For a work that goes through many things: from here on what it writes ``later`` is written together, too, and
+        what it ``recall``s is asked for once.
+        """
         ...
 
     def later(self, query: str, row: Written) -> None:

@@ -162,7 +162,8 @@ def pending(tx: Tx, scope: int, thing_name: str) -> tuple[int | None, PendingLis
 
 def pending_by_id(tx: Tx, thing_id: int) -> PendingList[Pending]:
     """The same for a thing already known."""
-    return _pending(tx.all("execution_pending_by_id", {"thing": thing_id}))[1]
+    rows = tx.ahead(thing_id)
+    return _pending(tx.all("execution_pending_by_id", {"thing": thing_id}) if rows is None else rows)[1]
 
 
 def _pending(rows: list[Row]) -> tuple[int | None, PendingList[Pending]]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -85,7 +85,7 @@ _Connection = psycopg.Connection[Row]
 class PostgresTx:
     """A work's view of one connection."""
 
-    __slots__ = ("_connection", "_gathered", "_holds", "_locked", "_shared", "_statements", "dirty", "effects")
+    __slots__ = ("_connection", "_gathered", "_holds", "_locked", "_own", "_shared", "_statements", "dirty", "effects")
 
     def __init__(
         self,
@@ -105,6 +105,7 @@ class PostgresTx:
         self.dirty = False
         self._gathered = Gathered() if gathered is None else gathered
         self._shared = shared
+        self._own: Shared | None = None
         self._locked = locked
         self._holds = shared is not None or bool(locked)
 
@@ -142,8 +143,13 @@ class PostgresTx:
     def recall(self, query: str, params: Params) -> Row | None:
         return self._shared.recall(query, params, self.one) if self._shared else self.one(query, params)
 
-    def ahead(self, first: First) -> list[Row] | None:
+    def ahead(self, first: First | int) -> list[Row] | None:
         return self._shared.ahead(first) if self._shared else None
+
+    def read_ahead(self, things: Collection[int]) -> None:
+        if self._shared is None:
+            self._shared = self._own = Shared(self._statements, partial(_write_all, self._connection, self._statements))
+        self._shared.read_things(self, things)
 
     def later(self, query: str, row: Written) -> None:
         self.dirty = True
@@ -160,8 +166,18 @@ class PostgresTx:
         self._gathered.settle(key)
 
     def settle_all(self) -> None:
-        """Write everything gathered: the work is over."""
+        """Write everything gathered and put off: the work is over."""
+        if self._own is not None:
+            self._own.write()
         self._gathered.settle_all()
+        if self._own is not None:
+            self._own.write()
+
+
+def _write_all(
+    connection: _Connection, known: Mapping[str, statements.Statement], query: str, rows: Sequence[Written]
+) -> int:
+    return connection.execute(known[query].sql, {"rows": _json(rows)}).rowcount
 
 
 class _Gate:
@@ -268,7 +284,7 @@ class PostgresDatabase:
     ) -> list[Outcome[Any]]:
         with self._connection("BEGIN ISOLATION LEVEL READ COMMITTED", marked(works[0]).lane) as connection:
             self._wait_for(connection, locks)
-            gathered, read = Gathered(), Shared(self._known, partial(self._write_all, connection))
+            gathered, read = Gathered(), Shared(self._known, partial(_write_all, connection, self._known))
             read.read(PostgresTx(connection, self._known), begins)
             outcomes = [_one_of(work, PostgresTx(connection, self._known, gathered, read, locks)) for work in works]
             _settle(gathered, read)
@@ -278,9 +294,6 @@ class PostgresDatabase:
     def _wait_for(self, connection: _Connection, locks: Sequence[Lock]) -> None:
         for query, params in locks:
             connection.execute(self._known[query].sql, dict(params))
-
-    def _write_all(self, connection: _Connection, query: str, rows: Sequence[Written]) -> int:
-        return connection.execute(self._known[query].sql, {"rows": _json(rows)}).rowcount
 
     def _attempt(self, work: Work[Any]) -> Outcome[Any]:
         guarded = marked(work).locks_rows
@@ -292,7 +305,7 @@ class PostgresDatabase:
                     return self._once(f"BEGIN ISOLATION LEVEL {level}", work, sorted(locks))
                 except OutOfTurn as error:
                     locks.add(error.lock)
-                except (errors.SerializationFailure, errors.DeadlockDetected, Conflict):
+                except (errors.SerializationFailure, errors.DeadlockDetected, Conflict, Spoiled):
                     continue
                 except (psycopg.Error, StoreUnavailable) as error:
                     return Outcome(None, [], _as_outcome(error))
@@ -305,7 +318,7 @@ class PostgresDatabase:
             try:
                 value = work(tx)
                 tx.settle_all()
-            except (psycopg.Error, Conflict):
+            except (psycopg.Error, Conflict, Spoiled):
                 raise
             except Exception as error:  # noqa: BLE001 - the work's own failure belongs to its caller
                 return Outcome(None, [], error)

@@ -10,12 +10,14 @@ What keeps that true is looked up in the statements' own text:
 * before a statement that names a table with rows that wait, these are written;
 * after a statement that writes a table, nothing is remembered of it; a row that waits makes its thing's list forgotten;
 * if a row that waited finds nothing to write to, the transaction is undone and each work runs by itself (``Spoiled``).
+
+A single work that goes through many things has the same for itself (``Tx.read_ahead``).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -27,6 +29,7 @@ FEW = 8
 """Fewer works than this are as cheap one by one."""
 
 _LISTS = "execution_pending_all"
+_LISTS_BY_ID = "execution_pending_of"
 
 WriteAll = Callable[[str, Sequence[Written]], int]
 """Runs a ``later`` statement for all rows; returns how many it touched."""
@@ -40,7 +43,7 @@ class Shared:
     def __init__(self, known: Mapping[str, Statement], write_all: WriteAll) -> None:
         self._statements = known
         self._write_all = write_all
-        self._lists: dict[First, list[Row]] = {}
+        self._lists: dict[First | int, list[Row]] = {}
         self._names: dict[int, First] = {}
         self._rows: dict[tuple[str, tuple[Hashable, ...]], Row | None] = {}
         self._read: set[str] = set()
@@ -63,7 +66,15 @@ class Shared:
                     self._names[rows[0][0]] = first
         self._read |= self._statements[_LISTS].words
 
-    def ahead(self, first: First) -> list[Row] | None:
+    def read_things(self, tx: Tx, things: Collection[int]) -> None:
+        """Read the lists of things known by their ids."""
+        lists: dict[First | int, list[Row]] = {thing: [] for thing in things}
+        for row in tx.all(_LISTS_BY_ID, {"things": msgspec.json.encode(list(lists)).decode()}):
+            lists[row[0]].append(row)
+        self._lists |= lists
+        self._read |= self._statements[_LISTS_BY_ID].words
+
+    def ahead(self, first: First | int) -> list[Row] | None:
         """A list that was read, if nothing has changed it since."""
         return self._lists.get(first)
 
@@ -85,6 +96,7 @@ class Shared:
         first = self._names.pop(row[0], None)
         if first is not None:
             self._lists.pop(first, None)
+        self._lists.pop(row[0], None)
 
     def before(self, statement: Statement) -> None:
         """Make way for a statement that is about to run."""

@@ -16,7 +16,7 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,7 +40,7 @@ from tidegate.store.database import (
     Work,
     Written,
 )
-from tidegate.store.shared import Shared
+from tidegate.store.shared import Shared, WriteAll
 
 T = TypeVar("T")
 
@@ -70,11 +70,14 @@ _OWN_FAULTS = frozenset(
 class _Reading:
     """A read work's view: statements that write are refused."""
 
-    __slots__ = ("_connection", "_statements", "effects")
+    __slots__ = ("_connection", "_shared", "_statements", "effects")
 
-    def __init__(self, connection: sqlite3.Connection, known: dict[str, statements.Statement]) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, known: dict[str, statements.Statement], shared: Shared | None = None
+    ) -> None:
         self._connection = connection
         self._statements = known
+        self._shared = shared
         self.effects: list[Any] = []
 
     def _execute(self, query: str, params: Params) -> sqlite3.Cursor:
@@ -110,34 +113,45 @@ class _Reading:
         """Nothing is gathered between commits."""
 
     def recall(self, query: str, params: Params) -> Row | None:
-        return self.one(query, params)
+        return self._shared.recall(query, params, self.one) if self._shared else self.one(query, params)
 
-    def ahead(self, first: First) -> list[Row] | None:
-        return None
+    def ahead(self, first: First | int) -> list[Row] | None:
+        return self._shared.ahead(first) if self._shared else None
+
+    def read_ahead(self, things: Collection[int]) -> None:
+        if self._shared is None:
+            self._shared = Shared(self._statements, _writes_nothing)
+        self._shared.read_things(self, things)
 
     def later(self, query: str, row: Written) -> None:
         if self.run(query, dict(zip(row._fields, row[:], strict=True))) != 1:
             raise Conflict
 
 
+def _writes_nothing(query: str, rows: Sequence[Written]) -> int:
+    raise StoreError(f"{query} is to write {len(rows)} rows, in a work that was said to read only")
+
+
 class SqliteTx(_Reading):
     """A work's view in a batch. ``dirty`` once it has changed anything; only then a failure has something to undo."""
 
-    __slots__ = ("_gathered", "_guarded", "_shared", "dirty")
+    __slots__ = ("_gathered", "_guarded", "_own", "_write_all", "dirty")
 
     def __init__(
         self,
         connection: sqlite3.Connection,
         known: dict[str, statements.Statement],
         gathered: Gathered,
+        write_all: WriteAll,
         shared: Shared | None = None,
         *,
         guarded: bool,
     ) -> None:
         """``guarded``: a savepoint opens at the first write, so that this work can be undone alone."""
-        super().__init__(connection, known)
+        super().__init__(connection, known, shared)
         self._gathered = gathered
-        self._shared = shared
+        self._write_all = write_all
+        self._own: Shared | None = None
         self._guarded = guarded
         self.dirty = False
 
@@ -148,11 +162,19 @@ class SqliteTx(_Reading):
     def settle(self, key: Hashable) -> None:
         self._gathered.settle(key)
 
-    def recall(self, query: str, params: Params) -> Row | None:
-        return self._shared.recall(query, params, self.one) if self._shared else self.one(query, params)
+    def read_ahead(self, things: Collection[int]) -> None:
+        if self._guarded:
+            return  # what is written later could not be undone with this work alone
+        if self._shared is None:
+            self._shared = self._own = Shared(self._statements, self._write_all)
+        self._shared.read_things(self, things)
 
-    def ahead(self, first: First) -> list[Row] | None:
-        return self._shared.ahead(first) if self._shared else None
+    def write_own(self) -> None:
+        """Write what this work alone has put off: it is over."""
+        own, self._own = self._own, None
+        if own is not None:
+            own.write()
+            self._shared = None
 
     def later(self, query: str, row: Written) -> None:
         if self._shared is None:
@@ -305,10 +327,11 @@ class SqliteDatabase:
     def _attempt(
         self, work: Work[Any], gathered: Gathered, shared: Shared | None = None, *, guarded: bool
     ) -> Outcome[Any]:
-        tx = SqliteTx(self._connection, self._known, gathered, shared, guarded=guarded)
+        tx = SqliteTx(self._connection, self._known, gathered, self._write_all, shared, guarded=guarded)
         rows = self._connection.total_changes if guarded else 0
         try:
             value = work(tx)
+            tx.write_own()
             if guarded:
                 gathered.settle_all()
         except Spoiled:

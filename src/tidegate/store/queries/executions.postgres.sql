@@ -42,6 +42,15 @@ JOIN thing t ON t.scope_id = :scope AND t.name = w.value COLLATE "C" AND t.delet
 LEFT JOIN execution e ON e.thing_id = t.id AND e.status <= 1
 LEFT JOIN job j ON j.id = e.job_id;
 
+-- name: execution_pending_of
+-- Differs: its functions for JSON.
+SELECT e.thing_id, e.job_id, e.number, e.status, e.version, e.queued_at, e.started_at, e.updated_at,
+  e.attempt, e.after_failed, e.run_deadline, e.step_deadline, j.name, j.status, j.namespace, j.timeout_minutes,
+  j.config
+FROM jsonb_array_elements_text(CAST(:things AS jsonb)) AS w (value)
+JOIN execution e ON e.thing_id = CAST(w.value AS BIGINT) AND e.status <= 1
+JOIN job j ON j.id = e.job_id;
+
 -- name: execution_set_later
 -- Differs: one statement for all rows, which are locked in one order by whoever locks several.
 WITH m AS (

@@ -48,13 +48,19 @@ LEFT JOIN execution e ON e.thing_id = t.id AND e.status <= 1
 LEFT JOIN job j ON j.id = e.job_id;
 
 -- name: execution_pending_by_id
-SELECT t.id, e.job_id, e.number, e.status, e.version, e.queued_at, e.started_at, e.updated_at,
+SELECT e.thing_id, e.job_id, e.number, e.status, e.version, e.queued_at, e.started_at, e.updated_at,
   e.attempt, e.after_failed, e.run_deadline, e.step_deadline, j.name, j.status, j.namespace, j.timeout_minutes,
   j.config
-FROM thing t
-LEFT JOIN execution e ON e.thing_id = t.id AND e.status <= 1
-LEFT JOIN job j ON j.id = e.job_id
-WHERE t.id = :thing;
+FROM execution e JOIN job j ON j.id = e.job_id
+WHERE e.thing_id = :thing AND e.status <= 1;
+
+-- name: execution_pending_of
+SELECT e.thing_id, e.job_id, e.number, e.status, e.version, e.queued_at, e.started_at, e.updated_at,
+  e.attempt, e.after_failed, e.run_deadline, e.step_deadline, j.name, j.status, j.namespace, j.timeout_minutes,
+  j.config
+FROM json_each(:things) w
+CROSS JOIN execution e ON e.thing_id = w.value AND e.status <= 1
+JOIN job j ON j.id = e.job_id;
 
 -- name: execution_get
 SELECT thing_id, job_id, number, status, version, queued_at, started_at, updated_at, attempt, after_failed, forced,
