@@ -6,11 +6,18 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
+from tests.conftest import NOW
 from tests.mqtt.rig import SCOPE
+from tests.store.counting import Counting
+from tests.store.rows import Rows
 from tidegate.core.pending import Change
 from tidegate.devices import topics
 from tidegate.devices.notices import _PAGE, Notices, _Message
-from tidegate.ops.effects import Missed, PendingChanged
+from tidegate.ops.effects import JobShown, Missed, PendingChanged
+from tidegate.store import jobs
+from tidegate.store.database import Database
 
 THING = 7
 
@@ -132,3 +139,69 @@ def test_a_look_at_everything_goes_on_by_pages_while_others_are_told() -> None:
         assert notices._watched.keys() == {count, *range(2, count)}
 
     asyncio.run(scenario())
+
+
+def test_lists_that_change_together_are_read_by_pages() -> None:
+    """Whoever else is served comes in between, and what changes meanwhile waits behind them."""
+
+    async def scenario() -> None:
+        store, published = SlowStore(), Published()
+        service: Any = SimpleNamespace(unit=store, clock=SimpleNamespace(now=lambda: 0))
+        notices = Notices(service, published)
+        count = 2 * _PAGE + 1
+        for number in range(count):
+            notices._watched[number] = (SCOPE, f"t{number}")
+        change = Change(notify=True, notify_next=True)
+        notices.effects([PendingChanged(number, change) for number in range(count)])
+        seen = []
+        for page in (_PAGE, _PAGE, 1):
+            await _turns()
+            seen.append(count - sum(seen) - len(notices._due))
+            store.readings.pop().set_result([_Message(SCOPE, "x", str(page).encode())])
+        await notices.settled()
+        assert seen == [_PAGE, _PAGE, 1]
+        assert len(published.payloads) == 3
+
+    asyncio.run(scenario())
+
+
+class Looking:
+    """A store that has a job's executions, and counts what is read of it at once."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.read_at_once: list[int] = []
+
+    def read(self, work: Any) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        future.set_result(self.database.read(lambda tx: work(Counting(tx, self.read_at_once))))
+        return future
+
+
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_a_job_that_appears_is_looked_for_on_a_page_of_things_at_a_time(
+    database: Database, *, everywhere: bool
+) -> None:
+    rows = Rows(database)
+    count = 2 * _PAGE + 1
+    ids, job_id = rows.things(count), rows.job()
+    rows.queue(job_id, ids)
+    rows.do(lambda tx: jobs.put_document(tx, job_id, "{}"))
+
+    async def scenario() -> list[bytes]:
+        store, published = Looking(database), Published()
+        service: Any = SimpleNamespace(unit=store, clock=SimpleNamespace(now=lambda: NOW), objects=None)
+        notices = Notices(service, published)
+        scope = ("123456789012", "eu-west-1")
+        if everywhere:
+            notices.interest(scope, None, True)
+        else:
+            notices._watched = {thing: (scope, f"thing-{number}") for number, thing in enumerate(ids)}
+        notices.effects([JobShown(job_id)])
+        await notices.settled()
+        assert max(store.read_at_once) <= _PAGE
+        assert notices._shown == {}
+        return published.payloads
+
+    payloads = asyncio.run(scenario())
+    assert len(payloads) == 2 * count  # notify and notify-next for each

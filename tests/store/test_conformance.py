@@ -762,13 +762,17 @@ def test_execution_waiting_delete_by_thing_of_job_by_job_and_by_thing(rows: Rows
     assert left() == [(first, 5), (first, 7)]
 
 
-def test_execution_queued_of_job(rows: Rows) -> None:
+def test_execution_page_of_job(rows: Rows) -> None:
     ids = rows.things(3)
     job_id, other = rows.job("a"), rows.job("b")
     rows.queue(job_id, ids)
     rows.queue(other, ids)
     rows.do(lambda tx: executions.put(tx, (ids[1], job_id, 1), 1, IN_PROGRESS, started_at=NOW, now=NOW))
-    assert rows.do(lambda tx: executions.queued_of_job(tx, job_id)) == [ids[0], ids[2]]
+    page = rows.database.read(lambda tx: executions.page_of_job(tx, job_id, executions.BEFORE_ALL, 2))
+    assert [(one.thing_id, one.status) for one in page] == [(ids[0], QUEUED), (ids[1], IN_PROGRESS)]
+    after = page[1].queued_at, page[1].thing_id, page[1].number
+    [last] = rows.database.read(lambda tx: executions.page_of_job(tx, job_id, after, 2))
+    assert (last.thing_id, last.number, last.status, last.started_at) == (ids[2], 1, QUEUED, None)
 
 
 def test_execution_delete_takes_the_details_with_it(rows: Rows) -> None:

@@ -2,7 +2,7 @@
 
 Effects name things whose lists changed. What is published is read from committed state in the next turn of the event
 loop, so several changes in a row become one message with the last state. Nothing is read for things that nobody
-listens to.
+listens to. Lists are read by set, and some hundred at most in a turn: whoever else is served comes in between.
 
 When effects may have been missed, every watched thing is sent its list as it is, and a device sees that it knows it
 already. Only those who subscribe for all things at once are told nothing then.
@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections import deque
+from collections.abc import Collection, Coroutine
+from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -33,8 +35,8 @@ from tidegate.wire import jobs_data
 log = logging.getLogger("tidegate.mqtt")
 
 
-_PAGE = 500
-"""Things looked at in one go when everything is looked at; others are told of what happens in between."""
+_PAGE = 200
+"""Things looked at in one go; others are served, and told of what happens, in between."""
 
 
 class Publisher(Protocol):
@@ -71,6 +73,39 @@ _List = tuple[int, str | None]
 """A pending list: a thing's inner id and the namespace of the jobs in it."""
 
 
+class _Walk:
+    """Goes through the things that may have a QUEUED execution of a job that appeared or disappeared, a page a turn.
+
+    These are the watched ones, or all that the job has executions on, whichever is asked for.
+    """
+
+    def __init__(self, job_id: int, watched: Collection[int] | None) -> None:
+        self.job_id = job_id
+        self._watched = None if watched is None else deque(watched)
+        self._after = executions.BEFORE_ALL
+        self._next: tuple[int, int, int] | None = None
+        self.finished = False
+
+    def page(self, tx: Tx) -> list[int]:
+        """The next things; the same again until ``go_on`` is called."""
+        if self._watched is not None:
+            return [self._watched[place] for place in range(min(_PAGE, len(self._watched)))]
+        rows = executions.page_of_job(tx, self.job_id, self._after, _PAGE)
+        self._next = (rows[-1].queued_at, rows[-1].thing_id, rows[-1].number) if len(rows) == _PAGE else None
+        return [row.thing_id for row in rows if row.status == ExecutionStatus.QUEUED]
+
+    def go_on(self) -> None:
+        """The page has been published."""
+        if self._watched is not None:
+            for _ in range(min(_PAGE, len(self._watched))):
+                self._watched.popleft()
+            self.finished = not self._watched
+        elif self._next is None:
+            self.finished = True
+        else:
+            self._after = self._next
+
+
 class _Message(NamedTuple):
     scope: Scope
     topic: str
@@ -89,7 +124,8 @@ class Notices:
         self._names: dict[tuple[Scope, str], int | None] = {}
         self._everywhere: frozenset[Scope] = frozenset()
         self._due: dict[_List, _Due] = {}
-        self._shown: set[int] = set()
+        self._shown: dict[int, _Walk | None] = {}
+        self._walk: _Walk | None = None
         self._unsure: set[int] = set()
         self._scheduled = False
         self._looking_up = 0
@@ -128,7 +164,7 @@ class Notices:
 
     def _job_shown(self, effect: JobShown) -> None:
         if self._watched or self._listening():
-            self._shown.add(effect.job_id)
+            self._shown[effect.job_id] = None  # it begins, or begins anew, when its turn has come
             self._schedule()
 
     def _called(self, effect: ThingNamed) -> None:
@@ -175,14 +211,13 @@ class Notices:
 
     def _flush(self) -> None:
         self._scheduled = False
-        due, self._due = self._due, {}
-        shown, self._shown = self._shown, set()
+        due = self._next_due()
+        walk = self._next_walk()
         unsure = [self._unsure.pop() for _ in range(min(_PAGE, len(self._unsure)))]
-        if not self._everywhere:
-            due = {which: what for which, what in due.items() if which[0] in self._watched}
-        if due or shown or unsure:
+        if due or walk or unsure:
+            self._walk = walk
             reading = self._service.unit.read(
-                in_lane(Lane.HOUSE, lambda tx: self._messages(tx, dict(due), shown, unsure))
+                in_lane(Lane.HOUSE, lambda tx: self._messages(tx, dict(due), walk, unsure))
             )
             if reading.done():  # the embedded store answers at once: no task, and the order of the loop is kept
                 self._send(reading)
@@ -191,6 +226,23 @@ class Notices:
                 self._reading = reading
                 reading.add_done_callback(self._read)
 
+    def _next_due(self) -> dict[_List, _Due]:
+        """What is due for the lists that changed first, as far as somebody listens."""
+        if len(self._due) <= _PAGE:
+            taken, self._due = self._due, {}
+        else:
+            taken = {which: self._due.pop(which) for which in list(islice(self._due, _PAGE))}
+        if self._everywhere:
+            return taken
+        return {which: what for which, what in taken.items() if which[0] in self._watched}
+
+    def _next_walk(self) -> _Walk | None:
+        """The walk for the job that was shown first."""
+        for job_id, under_way in self._shown.items():
+            walk = self._shown[job_id] = under_way or _Walk(job_id, None if self._everywhere else self._watched)
+            return walk
+        return None
+
     def _read(self, reading: asyncio.Future[list[_Message]]) -> None:
         self._reading = None
         self._send(reading)
@@ -198,6 +250,12 @@ class Notices:
 
     def _send(self, reading: asyncio.Future[list[_Message]]) -> None:
         error = reading.exception()
+        walk, self._walk = self._walk, None
+        if walk is not None:
+            walk.go_on()
+            # One that began anew meanwhile, because the job was shown again, stays.
+            if (error or walk.finished) and self._shown.get(walk.job_id) is walk:
+                del self._shown[walk.job_id]
         if error is not None:
             self._limited_log.error(
                 "notifications could not be read from the store: %s; devices learn of it at their next request", error
@@ -206,16 +264,19 @@ class Notices:
         for message in reading.result():
             self._publisher.publish(message.topic, message.payload, 1, scope=message.scope, newest_only=True)
 
-    def _messages(self, tx: Tx, due: dict[_List, _Due], shown: set[int], unsure: list[int]) -> list[_Message]:
+    def _messages(self, tx: Tx, due: dict[_List, _Due], walk: _Walk | None, unsure: list[int]) -> list[_Message]:
         timestamp = self._service.clock.now() // 1000
+        toggled = walk.page(tx) if walk else []
+        things_seen = {*(which[0] for which in due), *unsure, *toggled}
+        if len(things_seen) > 1:
+            tx.read_ahead(things_seen)
         for thing_id in unsure:
             # Nothing less than everything, whatever else is due.
             due |= dict.fromkeys(_lists(tx, thing_id), _Due(notify=True, notify_next=True))
-        for job_id in shown:
-            things_seen = executions.queued_of_job(tx, job_id) if self._everywhere else list(self._watched)
-            for thing_id in things_seen:
-                which, what = _toggled(tx, thing_id, job_id)
-                due[which] = due.get(which, _Due()).joined(what)
+        for thing_id in toggled:
+            assert walk is not None
+            which, what = _toggled(tx, thing_id, walk.job_id)
+            due[which] = due.get(which, _Due()).joined(what)
         found = []
         for which, what in due.items():
             known = self._watched.get(which[0]) or _named(tx, which[0])

@@ -59,7 +59,7 @@ def start_next_pending_job_execution(
     if head.status == ExecutionStatus.QUEUED:
         steps = request.step_timeout_in_minutes
         head = _report(tx, call.now, found, head, Act.REPORT_IN_PROGRESS, request.status_details, steps)
-        details = request.status_details or {}  # nobody has reported on it before
+        details = request.status_details or {}
     return jobs_data.StartNextPendingJobExecutionResponse(
         execution=described(tx, head, request.thing_name, call.now, document=document, details=details)
     )
@@ -163,7 +163,7 @@ def described(
 
     ``document`` is what ``documents.delivered`` gave; ``details`` saves reading what was just written.
     """
-    known = dict(details) if details is not None else _details(tx, (one.thing_id, one.job_id, one.number))
+    known = dict(details) if details is not None else _details(tx, one)
     return jobs_data.JobExecution(
         job_id=one.job_name,
         thing_name=thing_name,
@@ -188,7 +188,7 @@ def state_of(tx: Tx, one: Pending | Execution) -> jobs_data.JobExecutionState:
     """The state that update and its refusals carry."""
     return jobs_data.JobExecutionState(
         status=one.status.name,
-        status_details=_details(tx, (one.thing_id, one.job_id, one.number)) or None,
+        status_details=_details(tx, one) or None,
         version_number=one.version,
     )
 
@@ -255,8 +255,10 @@ def _addressed(
     return ended
 
 
-def _details(tx: Tx, key: tuple[int, int, int]) -> dict[str, str]:
-    text = executions.details(tx, key)
+def _details(tx: Tx, one: Pending | Execution) -> dict[str, str]:
+    if one.status is ExecutionStatus.QUEUED:
+        return {}  # nobody has reported on it yet
+    text = executions.details(tx, (one.thing_id, one.job_id, one.number))
     return _DETAILS.decode(text) if text else {}
 
 

@@ -37,8 +37,6 @@ CANCEL_CHUNK = 250
 DELETE_CHUNK = 1000
 EXPIRE_CHUNK = 250
 _EVER = 1 << 62
-_FIRST = (-1, -1, -1)
-"""Where a walk through a job's executions begins."""
 
 
 def sweep(tx: Tx, now: int, limits: Limits, partition: str = "aws") -> int | None:
@@ -290,7 +288,7 @@ def _take_away(tx: Tx, row: Job, taking: machine.TakeAway, now: int) -> tuple[Jo
 
     What devices are just changing is passed over, and the bookmark says so: it is gone through once more at the end.
     """
-    queued_at, thing, number, *more = json.loads(row.stage_cursor) if row.stage_cursor else _FIRST
+    queued_at, thing, number, *more = json.loads(row.stage_cursor) if row.stage_cursor else executions.BEFORE_ALL
     chunk = executions.chunk_of_job(tx, row.id, (queued_at, thing, number), CANCEL_CHUNK)
     tx.read_ahead({each.thing_id for each in chunk if each.held and each.status not in TERMINAL})
     for each in chunk:

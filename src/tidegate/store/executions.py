@@ -11,6 +11,8 @@ from tidegate.store.database import Conflict, Row, Tx
 
 FIRST = (1 << 62, 1 << 62, 1 << 62)
 """Where a list that runs from new to old begins."""
+BEFORE_ALL = (-1, -1, -1)
+"""Where a walk through a job's executions begins."""
 
 NO_TIMERS = Timers()
 
@@ -322,9 +324,10 @@ def stop_waiting_of_thing(tx: Tx, thing_id: int) -> None:
     tx.run("execution_waiting_delete_thing", {"thing": thing_id})
 
 
-def queued_of_job(tx: Tx, job_id: int) -> list[int]:
-    """The things with a QUEUED execution of a job: a walk through all of the job's executions."""
-    return [row[0] for row in tx.all("execution_queued_of_job", {"job": job_id})]
+def page_of_job(tx: Tx, job_id: int, after: tuple[int, int, int], limit: int) -> list[Chunk]:
+    """A job's next executions as ``chunk_of_job``, but nothing is kept as it is."""
+    place = {"queued_at": after[0], "thing": after[1], "number": after[2]}
+    return _chunk(tx.all("execution_page_of_job", {"job": job_id, "limit": limit, **place}))
 
 
 def page_by_job(
@@ -366,14 +369,16 @@ def chunk_of_job(tx: Tx, job_id: int, after: tuple[int, int, int], limit: int) -
     Those that are active are kept as they are until the transaction ends.
     """
     place = {"queued_at": after[0], "thing": after[1], "number": after[2]}
-    rows = tx.all("execution_chunk_of_job", {"job": job_id, "limit": limit, **place})
-    return [Chunk(row[0], row[1], ExecutionStatus(row[2]), *row[3:]) for row in rows]
+    return _chunk(tx.all("execution_chunk_of_job", {"job": job_id, "limit": limit, **place}))
 
 
 def hold_of_job(tx: Tx, job_id: int, limit: int) -> list[Chunk]:
     """A job's earliest executions, kept as they are until the transaction ends."""
-    rows = tx.all("execution_hold_of_job", {"job": job_id, "limit": limit})
-    return [Chunk(row[0], row[1], ExecutionStatus(row[2]), *row[3:]) for row in rows]
+    return _chunk(tx.all("execution_hold_of_job", {"job": job_id, "limit": limit}))
+
+
+def _chunk(rows: list[Row]) -> list[Chunk]:
+    return [Chunk(row[0], row[1], _STATUS[row[2]], *row[3:]) for row in rows]
 
 
 def delete(tx: Tx, keys: list[tuple[int, int, int]]) -> None:

@@ -191,8 +191,10 @@ DELETE FROM execution_details WHERE thing_id = :thing AND job_id = :job AND numb
 -- name: execution_exists_for_thing
 SELECT 1 FROM execution WHERE thing_id = :thing LIMIT 1;
 
--- name: execution_queued_of_job
-SELECT thing_id FROM execution WHERE job_id = :job AND status = 0 ORDER BY thing_id;
+-- name: execution_page_of_job
+SELECT thing_id, number, status, version, queued_at, started_at, 1 FROM execution
+WHERE job_id = :job AND (queued_at, thing_id, number) > (:queued_at, :thing, :number)
+ORDER BY queued_at, thing_id, number LIMIT :limit;
 
 -- name: execution_deleted_put
 INSERT INTO execution_deleted (job_id, thing_id, number) VALUES (:job, :thing, :number)
