@@ -10,10 +10,10 @@ CORES := $(shell nproc 2>/dev/null || echo 2)
 WORKERS ?= $(shell test $(CORES) -lt 4 && expr 2 '*' $(CORES) || echo 8)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test coverage check lock bom bench simulate ordeal soak kills fuzz regen clean
+.PHONY: help demo run test coverage check lock bom bench scoreboard simulate ordeal soak kills fuzz regen clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/base: pyproject.toml
 	@echo "==> installing tidegate into $(VENV)"
@@ -61,6 +61,9 @@ bom: $(VENV)/dev ## Write the runtime's bill of materials (CycloneDX 1.6) to bom
 
 bench: $(VENV)/dev ## Measure against baselines in the same run (minutes)
 	@$(BIN)/python -m bench
+
+scoreboard: $(VENV)/dev ## Run the conformance kit against tidegate and its peers, into docs/scoreboard.md
+	@$(BIN)/python -m tools.scoreboard
 
 simulate: $(VENV)/dev ## Simulate ten thousand device-days; SEED=n runs one seed again
 	@$(BIN)/python -m tools.simulate $(if $(SEED),--seed $(SEED)) $(if $(STEPS),--steps $(STEPS))

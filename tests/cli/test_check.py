@@ -66,7 +66,7 @@ def test_damaged_pages(data: Path, capsys: pytest.CaptureFixture[str], file: str
     assert "restore a backup" in said
     anywhere = [part for name in ("http", "https", "mqtts", "objects-listen") for part in (f"--{name}", "127.0.0.1:0")]
     command = [sys.executable, "-m", "tidegate.cli", "serve", "--data", str(data), *anywhere]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 1
     told = done.stderr.strip().splitlines()
     assert [line for line in told if line.startswith("tidegate: ") and "damaged" in line], told

@@ -46,7 +46,7 @@ def run(*arguments: str, env: dict[str, str] | None = None) -> subprocess.Comple
         env=env or clean_environment(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 
@@ -162,7 +162,7 @@ def test_env_points_the_aws_tools_here(tmp_path: Path) -> None:
             env=clean_environment(),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
         assert done.stderr == ""
@@ -195,7 +195,7 @@ def test_env_for_a_server_with_tls(tmp_path: Path) -> None:
             env=clean_environment(),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
         assert done.stdout.startswith("localhost:"), done.stderr
@@ -231,7 +231,7 @@ def test_secrets_are_nobody_elses(tmp_path: Path) -> None:
         assert len(told) == 1
         assert "master.key, tidegate.db in" in told[0]
     probe = "import ctypes, tidegate.process as p; p.keep_private(); print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"
-    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, timeout=300, check=True)
     assert done.stdout == "0\n"
 
 
@@ -388,7 +388,7 @@ def test_the_postgresql_driver_is_only_asked_for_when_it_is_needed(tmp_path: Pat
         "from tidegate.cli import main\n"
         f"main(['serve', '--data', {str(tmp_path)!r}, '--store', 'postgresql://nowhere/x'])"
     )
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300, check=False)
     assert ended.returncode == 1
     assert ended.stderr.strip() == "tidegate: a PostgreSQL store needs its driver: pip install 'tidegate[postgres]'"
 

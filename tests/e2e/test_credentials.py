@@ -184,7 +184,7 @@ def test_curl_as_in_the_guide(guarded: Started, maker: Maker, tmp_path: Path) ->
         ],
         capture_output=True,
         check=True,
-        timeout=60,
+        timeout=300,
     )
     assert "credentials" in json.loads(done.stdout), done.stdout
 

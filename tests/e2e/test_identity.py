@@ -174,7 +174,7 @@ def test_the_aws_cli_registers_an_authority(server_account: Account) -> None:
             "HOME": str(folder),
             "PATH": "/usr/bin:/bin",
         }
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout or "null")
 
@@ -201,7 +201,7 @@ def test_a_chain_made_as_the_developer_guide_makes_it(server_account: Account, v
 
     def openssl(*arguments: str) -> None:
         done = subprocess.run(
-            ["openssl", *arguments], cwd=folder, capture_output=True, text=True, timeout=60, check=False
+            ["openssl", *arguments], cwd=folder, capture_output=True, text=True, timeout=300, check=False
         )
         assert done.returncode == 0, done.stderr
 

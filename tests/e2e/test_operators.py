@@ -145,7 +145,7 @@ def test_the_aws_cli_with_a_session_token(guarded: Started, tmp_path: Path) -> N
 
     def aws(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, str(Path(sys.executable).with_name("aws")), "--output", "json", "iot", *arguments]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
 
     assert json.loads(aws("create-thing", "--thing-name", "lamp").stdout)["thingName"] == "lamp"
     assert "lamp" in aws("list-things").stdout

@@ -260,7 +260,7 @@ def test_the_aws_cli_runs_a_job(account: Account, tmp_path: Path) -> None:
     aws = [sys.executable, str(Path(sys.executable).with_name("aws")), "--output", "json"]
 
     def run(*arguments: str) -> Any:
-        done = subprocess.run([*aws, *arguments], env=environment, capture_output=True, text=True, timeout=60)
+        done = subprocess.run([*aws, *arguments], env=environment, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout) if done.stdout.strip() else None
 
@@ -285,7 +285,7 @@ def test_the_aws_cli_runs_a_job(account: Account, tmp_path: Path) -> None:
     assert job["jobProcessDetails"]["numberOfSucceededThings"] == 1
     assert job["timeoutConfig"] == {"inProgressTimeoutInMinutes": 5}
     refused = subprocess.run(
-        [*aws, "iot", "describe-job", "--job-id", "j2"], env=environment, capture_output=True, text=True, timeout=60
+        [*aws, "iot", "describe-job", "--job-id", "j2"], env=environment, capture_output=True, text=True, timeout=300
     )
     assert refused.returncode != 0
     assert (

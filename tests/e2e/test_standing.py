@@ -1109,7 +1109,7 @@ def test_the_device_sdk_is_cut_by_a_command_beside_the_server(world: World) -> N
     )
     connection.connect().result(PATIENCE)
     where = [f"--{name}={value}" for name, value in subject.beside.items()]
-    subprocess.run([*COMMAND, "keys", "revoke", subject.key.key_id, *where], check=True, timeout=60)
+    subprocess.run([*COMMAND, "keys", "revoke", subject.key.key_id, *where], check=True, timeout=300)
     lost.get()
     subject.is_refused()
     connection.disconnect().result(PATIENCE)

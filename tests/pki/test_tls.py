@@ -482,7 +482,7 @@ def test_weak_signatures_of_authorities(site: Site, digest: str) -> None:
     request = ["req", "-new", "-key", "leaf.key", "-subj", "/CN=leaf", "-out", "leaf.csr"]
     sign = ["x509", "-req", "-in", "leaf.csr", "-CA", "maker.pem", "-CAkey", "maker.key", "-set_serial", "7"]
     for command in (request, [*sign, "-days", "9", f"-{digest}", "-out", "leaf.pem"]):
-        subprocess.run(["openssl", *command], cwd=at, check=True, capture_output=True, timeout=30)
+        subprocess.run(["openssl", *command], cwd=at, check=True, capture_output=True, timeout=300)
     leaf = save(site, certificates.parse((at / "leaf.pem").read_text()), key)
     vouched = tls.Authorities([maker.pem]).vouch_for(leaf.certificate.pem)
     assert vouched == (not certificates.weakly_signed(leaf.certificate)) == (digest == "sha256")
@@ -505,7 +505,7 @@ def test_weak_signatures_of_authorities(site: Site, digest: str) -> None:
 def openssl(port: int, *arguments: str) -> str:
     """What ``openssl s_client`` says of a handshake."""
     command = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-verify_return_error", *arguments]
-    ran = subprocess.run(command, input="", capture_output=True, text=True, timeout=30, check=False)
+    ran = subprocess.run(command, input="", capture_output=True, text=True, timeout=300, check=False)
     return ran.stdout + ran.stderr
 
 
@@ -616,5 +616,5 @@ def test_gnutls(both: Site, priority: str) -> None:
     with listening(both.trust.listener()) as port:
         trusted = both.directory / "ca.pem"
         command = ["gnutls-cli", f"--x509cafile={trusted}", f"--priority={priority}", "-p", str(port), "localhost"]
-        ran = subprocess.run(command, input="", capture_output=True, text=True, timeout=30, check=False)
+        ran = subprocess.run(command, input="", capture_output=True, text=True, timeout=300, check=False)
         assert "Handshake was completed" in ran.stdout + ran.stderr

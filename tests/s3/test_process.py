@@ -228,7 +228,7 @@ def test_a_folder_that_cannot_be_used_keeps_the_server_from_starting(tmp_path: P
     (tmp_path / "objects" / "index.db").write_bytes(b"no database" * 100)
     command = [sys.executable, "-m", "tidegate.cli", "serve", "--data", str(tmp_path)]
     ports = [part for name in LISTENERS for part in (f"--{name}", "127.0.0.1:0")]
-    ran = subprocess.run([*command, *ports], capture_output=True, text=True, timeout=60, check=False)
+    ran = subprocess.run([*command, *ports], capture_output=True, text=True, timeout=300, check=False)
     assert ran.returncode != 0
     assert "index.db" in ran.stderr
 

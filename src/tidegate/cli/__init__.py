@@ -17,6 +17,7 @@ from tidegate.cli import (
     backup,
     check,
     config_file,
+    conformance,
     demo,
     env,
     keys,
@@ -59,6 +60,7 @@ app.command(check.check)
 app.command(backup.backup)
 app.command(backup.restore)
 app.command(backup.migrate)
+app.command(conformance.conformance)
 app.command(version.version)
 app.meta.config = _ENVIRONMENT
 

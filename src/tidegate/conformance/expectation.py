@@ -1,0 +1,125 @@
+"""What an expectation is, what it rests on, and what came of observing it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tidegate.conformance.endpoint import Endpoint
+
+Observe = Callable[["Endpoint"], None]
+"""Raises ``UnmetError`` if the expectation is not met and ``UnobservedError`` if that cannot be seen here."""
+
+
+class Evidence(StrEnum):
+    """What a rule rests on, the strongest first."""
+
+    MODEL = "model"
+    """The service's model, as botocore ships it."""
+    LIVE = "live"
+    """An answer of the live service, printed in a public report or captured (``Expectation.source`` says when)."""
+    DOCUMENT = "document"
+    """AWS's developer guide, quotas page or API reference."""
+    REPORT = "report"
+    """Users' reports and code written against the live service."""
+    THIRD_HAND = "third hand"
+    """Seen of another implementation whose authors compare with the live service."""
+    CHOICE = "our choice"
+    """The sources are silent or contradict each other."""
+
+
+class Outcome(StrEnum):
+    """What came of an expectation."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_OBSERVED = "not observed"
+
+
+class UnmetError(Exception):
+    """Something else came than what was expected."""
+
+    def __init__(self, expected: str, came: str) -> None:
+        super().__init__(f"expected {expected}; came {came}")
+        self.expected, self.came = expected, came
+
+
+class UnobservedError(Exception):
+    """What an observation needs is not there: no clock to move, no MQTT address."""
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """One line of the scoreboard."""
+
+    id: str
+    """``chapter.what``, kept for ever."""
+    rule: str
+    section: str
+    """Of the reference: ``control 3.2``, ``device 3.10``."""
+    evidence: Evidence
+    observe: Observe = field(repr=False)
+    source: str = ""
+    """Date and region of a capture, or where a report is to be found."""
+
+    @property
+    def chapter(self) -> str:
+        """The part of the id before the first dot."""
+        return self.id.partition(".")[0]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of one expectation."""
+
+    expectation: Expectation
+    outcome: Outcome
+    detail: str = ""
+    """What came instead, or what was missing."""
+    seconds: float = 0.0
+
+
+class Chapter:
+    """Expectations about one part of the service, in the order in which they are written."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.expectations: list[Expectation] = []
+
+    def expects(
+        self, name: str, rule: str, section: str, evidence: Evidence, source: str = ""
+    ) -> Callable[[Observe], Observe]:
+        """Add the function that follows as the observation of an expectation."""
+
+        def add(observe: Observe) -> Observe:
+            self.expectations.append(Expectation(f"{self.name}.{name}", rule, section, evidence, observe, source))
+            return observe
+
+        return add
+
+
+def same(came: Any, expected: Any, what: str) -> None:
+    """Raise ``UnmetError`` unless two values are equal."""
+    if came != expected:
+        raise UnmetError(f"{what} {expected!r}", shortened(repr(came)))
+
+
+def holds(condition: object, expected: str, came: Any) -> None:
+    """Raise ``UnmetError`` unless a condition is true."""
+    if not condition:
+        raise UnmetError(expected, shortened(repr(came)))
+
+
+def absent(members: Any, names: Iterable[str]) -> None:
+    """Raise ``UnmetError`` if a structure has one of some members."""
+    found = sorted(set(members) & set(names))
+    if found:
+        raise UnmetError(f"no member {', '.join(found)}", shortened(repr(members)))
+
+
+def shortened(text: str, most: int = 300) -> str:
+    """A text, cut."""
+    return text if len(text) <= most else text[: most - 1] + "…"

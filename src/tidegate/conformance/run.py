@@ -1,0 +1,77 @@
+"""Observes expectations, one after another, each with things of its own."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from tidegate.clock import Ids, monotonic
+from tidegate.conformance import derived
+from tidegate.conformance.chapters import executions, jobs, mqtt, registry, rollout, templates
+from tidegate.conformance.endpoint import Endpoint, Where
+from tidegate.conformance.expectation import Expectation, Outcome, Result, UnmetError, UnobservedError, shortened
+
+CHAPTERS = (templates, jobs, rollout, executions, mqtt, registry)
+_BROKEN = (OSError, AttributeError, KeyError, IndexError, TypeError, ValueError)
+"""What an answer of another shape than expected leads to."""
+
+
+class Summary(NamedTuple):
+    """How many of each outcome."""
+
+    passed: int
+    failed: int
+    not_observed: int
+
+
+def expectations() -> list[Expectation]:
+    """All, chapter by chapter; no two have an id."""
+    found = [each for module in CHAPTERS for each in module.chapter.expectations]
+    return [*found, *derived.expectations()]
+
+
+def chosen(only: Iterable[str] = ()) -> list[Expectation]:
+    """Those whose id one of some patterns (``jobs.*``, ``*.conflict``) takes; all if there is none."""
+    patterns = tuple(only)
+    found = expectations()
+    if not patterns:
+        return found
+    return [each for each in found if any(fnmatch.fnmatchcase(each.id, pattern) for pattern in patterns)]
+
+
+def observe(where: Where, wanted: Iterable[Expectation], ids: Ids) -> Iterator[Result]:
+    """Observe expectations in turn. What they make is removed after each."""
+    endpoint = Endpoint(where, ids.uuid()[:8])
+    try:
+        for expectation in wanted:
+            yield _observed(endpoint, expectation)
+    finally:
+        endpoint.close()
+
+
+def _observed(endpoint: Endpoint, expectation: Expectation) -> Result:
+    begun = monotonic()
+
+    def result(outcome: Outcome, detail: str = "") -> Result:
+        return Result(expectation, outcome, shortened(detail, 600), monotonic() - begun)
+
+    if expectation.chapter == mqtt.chapter.name and not endpoint.where.mqtt:
+        return result(Outcome.NOT_OBSERVED, "no --mqtt address")
+    try:
+        expectation.observe(endpoint)
+    except UnobservedError as error:
+        return result(Outcome.NOT_OBSERVED, str(error))
+    except UnmetError as error:
+        return result(Outcome.FAILED, str(error))
+    except _BROKEN as error:
+        return result(Outcome.FAILED, f"an answer of another shape: {type(error).__name__}: {error}")
+    finally:
+        endpoint.clear()
+    return result(Outcome.PASSED)
+
+
+def summary(results: Iterable[Result], of: Callable[[Result], bool] = lambda _: True) -> Summary:
+    """Count outcomes of those results that are meant."""
+    found = [each.outcome for each in results if of(each)]
+    return Summary(*(found.count(outcome) for outcome in (Outcome.PASSED, Outcome.FAILED, Outcome.NOT_OBSERVED)))
