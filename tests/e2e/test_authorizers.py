@@ -34,6 +34,8 @@ from tidegate.store import authorizers, scopes
 
 ACCOUNT = "000000000000"
 FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:auth"
+FOREIGN = FUNCTION.replace(ACCOUNT, "999999999999")
+LIST = f"{FUNCTION}-list"
 SECRET = "a-secret-of-forty-characters-0123456789"
 KEY = rsa.generate_private_key(65537, 2048)
 
@@ -53,7 +55,11 @@ def service() -> Iterator[Service]:
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, service: Service
 ) -> Iterator[Started]:
-    where = {FUNCTION: hooks.Hook(service.url, b"shared")}
+    where = {
+        FUNCTION: hooks.Hook(service.url, b"shared"),
+        FOREIGN: hooks.Hook(service.url, b"shared"),
+        LIST: hooks.Hook("list:/nowhere"),
+    }
     wanted = options(tmp_path_factory.mktemp("authorizers"), auth=True, region=REGION, hooks=where)
     if request.param == "postgres":
         wanted = wanted._replace(store=request.getfixturevalue("new_postgres")("tidegate-authorizers"))
@@ -289,6 +295,36 @@ def test_what_a_stranger_says_makes_no_account(server: Started, service: Service
     unit = server.running.service.unit
     found = server.on_loop(lambda: unit.read(lambda tx: scopes.find(tx, "999999999999", "aa-nowhere-1")))
     assert found is None
+
+
+@pytest.mark.parametrize("function", [FOREIGN, LIST, f"{FUNCTION}2"])
+def test_a_function_is_a_service_of_the_same_account(server: Started, service: Service, function: str) -> None:
+    """Else an account could ask another's what it says of tokens, and a list is none that can be asked."""
+    iot = operator(server)
+    with pytest.raises(iot.exceptions.InvalidRequestException, match="Access denied during lambda validation"):
+        iot.create_authorizer(authorizerName="other", authorizerFunctionArn=function, signingDisabled=True)
+    with pytest.raises(iot.exceptions.InvalidRequestException, match="Access denied during lambda validation"):
+        iot.update_authorizer(authorizerName="plain", authorizerFunctionArn=function)
+    # One that was kept by an earlier version is not asked either.
+    unit = server.running.service.unit
+    known = server.on_loop(lambda: unit.read(lambda tx: authorizers.find(tx, 1, "plain")))
+    assert known is not None
+    facts = authorizers.Facts(*[getattr(known, name) for name in authorizers.Facts._fields])
+
+    def keep(name: str) -> None:
+        changed = facts._replace(function_arn=name)
+        server.on_loop(lambda: unit.transact(lambda tx: authorizers.update(tx, known.id, changed, known.updated_at)))
+
+    keep(function)
+    try:
+        client = Client(server, PLAIN)
+        client.stop()
+        with pytest.raises(iot.exceptions.InvalidRequestException, match="nobody answers for"):
+            iot.test_invoke_authorizer(authorizerName="plain", token="right")
+    finally:
+        keep(FUNCTION)
+    assert client.outcome == BAD_USER
+    assert service.events == []
 
 
 def test_a_change_counts_within_the_same_millisecond(server: Started) -> None:

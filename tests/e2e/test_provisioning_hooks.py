@@ -79,13 +79,30 @@ def timed_server(
 
 @pytest.fixture
 def account(timed_server: Started, maker: Maker, tmp_path: Path) -> Account:
+    """One whose hooks are those of the server: hooks are of the account that their ARNs name."""
     move(timed_server, freeze=True)
-    return Account(timed_server, maker, tmp_path)
+    made, service = Account(timed_server, maker, tmp_path), timed_server.running.service
+    hooks = {**service.settings.hooks, **{own(made, arn): service.settings.hooks[arn] for arn in (HOOK, LIST)}}
+    service.choose(service.settings.limits, hooks, service.settings.hook_hosts)
+    return made
+
+
+def own(account: Account, hook: str) -> str:
+    """The ARN of a hook in an account."""
+    return hook.replace("000000000000", account.id)
 
 
 def protected(account: Account, hook: str = HOOK) -> None:
     fleet(account)
-    account.iot.update_provisioning_template(templateName="fleet", preProvisioningHook={"targetArn": hook})
+    account.iot.update_provisioning_template(
+        templateName="fleet", preProvisioningHook={"targetArn": own(account, hook)}
+    )
+
+
+def test_nobody_has_another_accounts_hook_judge(account: Account) -> None:
+    fleet(account)
+    with pytest.raises(ClientError, match="Access denied during lambda validation"):
+        account.iot.update_provisioning_template(templateName="fleet", preProvisioningHook={"targetArn": HOOK})
 
 
 def offered(device: Device) -> dict[str, Any]:

@@ -53,7 +53,6 @@ _accounts = itertools.count(900_000)
 
 NOT_AUTHORIZED = 135
 REFRESH_S, DISCONNECT_S = 300, 600
-FUNCTION = f"arn:aws:lambda:{REGION}:000000000000:function:judge"
 UPGRADE = (
     b"GET /mqtt HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
     b"sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\nsec-websocket-protocol: mqtt\r\n\r\n"
@@ -66,6 +65,11 @@ TALK = ["iot:Publish", "iot:Receive", "iot:RetainPublish"]
 
 def document(*actions: str) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": "*"}]}
+
+
+def function(account: str) -> str:
+    """The function that judges an account's clients."""
+    return f"arn:aws:lambda:{REGION}:{account}:function:judge"
 
 
 def until(holds: Callable[[], bool]) -> None:
@@ -108,7 +112,9 @@ class World:
     def authorized_by(self, judge: Service) -> None:
         """Have a custom authorizer, without a signature of its tokens."""
         self.judge, self.told, judge.answer = judge, {}, self._answer
-        self.here.iot.create_authorizer(authorizerName="judge", authorizerFunctionArn=FUNCTION, signingDisabled=True)
+        self.here.iot.create_authorizer(
+            authorizerName="judge", authorizerFunctionArn=function(self.here.id), signingDisabled=True
+        )
 
     def _answer(self, event: dict[str, Any]) -> Any:
         told = event["protocolData"]
@@ -249,7 +255,7 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     with ExitStack() as stack:
         judge, account = Service(), f"{next(_accounts):012d}"
         stack.callback(judge.close)
-        own = {"account": account, "region": REGION, "hooks": {FUNCTION: Hook(judge.url, b"shared")}}
+        own = {"account": account, "region": REGION, "hooks": {function(account): Hook(judge.url, b"shared")}}
         found = World(_worlds(stack, request.param, url, folder, **own), url or "sqlite", maker, folder, account)
         found.authorized_by(judge)
         stack.callback(found.close)

@@ -49,6 +49,12 @@ def parse(text: str) -> Arn | None:
     return Arn(partition, service, region, account, resource, resource_type, resource_id, version)
 
 
+def account_of(text: str) -> str:
+    """The account that an ARN names; empty if it names none, or is none."""
+    found = parse(text)
+    return found.account if found is not None else ""
+
+
 class Names(msgspec.Struct, frozen=True):
     """Builds the ARNs of one scope: ``Names("aws", "eu-west-1", "123456789012").job("j1")``."""
 

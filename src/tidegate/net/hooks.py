@@ -47,6 +47,11 @@ class Hook(NamedTuple):
     secret: bytes = b""
     ca: str = ""
 
+    @property
+    def is_service(self) -> bool:
+        """Whether it can be asked anything; a list (``allow_list``) can only say which devices are on it."""
+        return self.url.startswith(("http://", "https://"))
+
 
 def parse(text: str) -> tuple[str, Hook]:
     """``ARN=URL``, and behind ``#`` what goes with it: ``…#secret=FILE&ca=FILE``. Reads the files.

@@ -6,6 +6,7 @@ signing is disabled, a token whose signature does not hold is refused here, and 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -152,7 +153,7 @@ class Judge(NamedTuple):
     question: Question | None
 
 
-def judge(hooks: dict[str, Hook], known: Authorizer, shown: Shown, connection_id: str) -> Judge:
+def judge(hooks: Mapping[str, Hook], known: Authorizer, shown: Shown, connection_id: str) -> Judge:
     """What to ask an authorizer about a client; a refusal if nothing is to be asked."""
     if known.status != ACTIVE:
         return Judge(known, f"authorizer {known.name} is {known.status}", None)
@@ -167,7 +168,7 @@ def judge(hooks: dict[str, Hook], known: Authorizer, shown: Shown, connection_id
         if not tokens.verifies(_KEYS.decode(known.public_keys).values(), token, signature):
             return Judge(known, "the signature of its token does not hold", None)
     hook = hooks.get(known.function_arn)
-    if hook is None:
+    if hook is None or not hook.is_service:
         return Judge(known, f"nobody answers for {known.function_arn}: --hook {known.function_arn}=URL", None)
     body = authorizers.event(shown, token=token, verified=not known.signing_disabled, connection_id=connection_id)
     return Judge(known, None, Question(hook, body, authorizers.TIMEOUT_S))
@@ -200,7 +201,7 @@ def _tried(call: Call, request: iot.TestInvokeAuthorizerRequest, known: Authoriz
         headers=headers,
         query=query,
     )
-    found = judge(dict(call.hooks), known, shown, call.ids.uuid())
+    found = judge(call.hooks, known, shown, call.ids.uuid())
     if found.refusal is not None:
         raise iot.InvalidRequestException(found.refusal)
     return found.question
@@ -261,7 +262,8 @@ def _as_json(keys: dict[str, str] | None) -> str:
 def _problems(call: Call, facts: Facts, *, signing_disabled: bool) -> list[str]:
     """What is wrong with an authorizer."""
     wrong = []
-    if facts.function_arn not in call.hooks:
+    hook = call.hooks.get(facts.function_arn)
+    if hook is None or not hook.is_service:
         wrong.append(texts.authorizers.function_unknown(facts.function_arn))
     keys = _KEYS.decode(facts.public_keys)
     if not signing_disabled and not (facts.token_key_name and keys):

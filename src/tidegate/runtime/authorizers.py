@@ -68,7 +68,7 @@ class Authorizers:
         if found is None:
             raise _RefusedError(name or "", "there is none" if name else "it names none, and there is no default")
         scope, known = found
-        judge = operations.judge(dict(service.settings.hooks), known, shown, service.ids.uuid())
+        judge = operations.judge(service.hooks_of(account), known, shown, service.ids.uuid())
         if judge.question is None:
             raise _RefusedError(known.name, str(judge.refusal))
         question = judge.question

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from tidegate.clock import Clock, Ids, monotonic
+from tidegate.core import arn as arns
 from tidegate.core.leniency import Leniency
 from tidegate.net import allow_list
 from tidegate.net.hooks import Hook, HookFaultError, Hooks
@@ -115,6 +116,11 @@ class Service:
         if hook_hosts != self.settings.hook_hosts:
             self.hooks = Hooks(hook_hosts)
         self.settings = self.settings._replace(limits=limits, hooks=hooks, hook_hosts=hook_hosts)
+
+    def hooks_of(self, account: str) -> Mapping[str, Hook]:
+        """The hooks whose ARNs are of an account: nobody has another's functions judge, or asks them what they say."""
+        found = self.settings.hooks
+        return {name: hook for name, hook in found.items() if arns.account_of(name) == account} if found else found
 
     async def invoke(
         self,
@@ -258,7 +264,7 @@ class Service:
             authority=self.authority,
             objects=self.objects,
             leniency=settings.leniency,
-            hooks=settings.hooks,
+            hooks=self.hooks_of(account),
             origin=origin,
         )
 
