@@ -78,7 +78,7 @@ kills: $(VENV)/dev ## Send servers SIGKILL under load for ROUNDS (1000), and com
 	@$(BIN)/python -m tools.ordeal kills --rounds $(or $(ROUNDS),1000) --store $(or $(STORE),sqlite)
 
 # Each parser of strangers' text, and what MQTT keeps of a client.
-FUZZED := codec session aws-chunked cbor cron device-policy device-request fleet-query http1 operator-policy \
+FUZZED := codec session aws-chunked cbor command cron device-policy device-request fleet-query http1 operator-policy \
 	provisioning s3-signature s3-xml sigv4
 
 fuzz: $(VENV)/dev ## Send operations a thousand requests each, and each parser bytes for SECONDS, from sensible to hostile

@@ -10,7 +10,7 @@ import pytest
 from tidegate.aws import sigv4
 from tidegate.net.http1.intake import Intake
 from tools.fuzz import parsers
-from tools.fuzz.seeds import TEXTS
+from tools.fuzz.texts import TEXTS
 
 CHANGES = 150
 

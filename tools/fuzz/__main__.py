@@ -2,8 +2,8 @@
 
 What is instrumented takes some ten times as long as in a server. An input that takes ten seconds, or memory beyond a
 gigabyte, is a find, too; the slowest of each run is kept, and printed with the processor time it took. Inputs that
-reach new code are added to the corpus; one that breaks the target is written to ``tools/fuzz/found`` and printed. The
-test suite runs the whole corpus.
+reach new code are added to the corpus, of MQTT to that which the test suite runs, else below ``tools/fuzz/found``; one
+that breaks the target is written there, too, and printed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tools.fuzz.seeds import TEXTS
+from tools.fuzz.texts import TEXTS
 
 _HERE = Path(__file__).parent
 _OF_MQTT = ("codec", "session")
@@ -57,8 +57,12 @@ def main() -> None:
             from tools.fuzz.targets import TARGETS
         else:
             from tools.fuzz.parsers import TARGETS
+        from tools.fuzz.seeds import CORPUS, write_texts
     found = _HERE / "found"
     found.mkdir(exist_ok=True)
+    corpus = CORPUS / wanted.target if mqtt else found / "corpus" / wanted.target
+    if not mqtt:
+        write_texts(wanted.target, corpus)
     options = [
         f"-max_total_time={wanted.seconds}",
         f"-seed={wanted.seed}",
@@ -67,7 +71,7 @@ def main() -> None:
         "-len_control=0",
         "-rss_limit_mb=1024",
         f"-artifact_prefix={found}/{wanted.target}-",
-        str(_HERE / "corpus" / wanted.target),
+        str(corpus),
     ]
     atheris.Setup([sys.argv[0], *options], watched(TARGETS[wanted.target], found / f"{wanted.target}-slowest"))
     atheris.Fuzz()
