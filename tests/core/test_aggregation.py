@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from decimal import Decimal
 
 import pytest
@@ -12,7 +13,7 @@ from tidegate.wire import iot
 
 
 def statistics(kind: str, *scalars: Scalar) -> iot.Statistics:
-    return aggregation.statistics(kind, aggregation.numbers(kind, [query.value(scalar) for scalar in scalars]))
+    return aggregation.statistics(kind, Counter(aggregation.numbers(kind, [query.value(scalar) for scalar in scalars])))
 
 
 def test_the_example_of_the_guide() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import bisect
+import heapq
+import itertools
 import math
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -26,19 +28,24 @@ def numbers(kind: str, values: Iterable[Value]) -> list[int | float]:
     return [0 for _ in values]
 
 
-def statistics(kind: str, found: Sequence[int | float]) -> iot.Statistics:
+Times = Mapping[int | float, int]
+"""Values, and how often each is there."""
+
+
+def statistics(kind: str, found: Times) -> iot.Statistics:
     """The statistics of a field of a type; of texts, and where nothing was found, only the count.
 
     Without a finite sum of squares there are none ("if the field values exceed the maximum double value, the statistics
     values are empty").
     """
-    count = len(found)
+    count = sum(found.values())
     if kind == "String" or not count:
         return iot.Statistics(count=count)
     try:
-        total, squares = math.fsum(found), math.fsum(float(one) ** 2 for one in found)
+        total = math.fsum(one * times for one, times in found.items())
+        squares = math.fsum(float(one) ** 2 * times for one, times in found.items())
         average = total / count
-        variance = math.fsum((one - average) ** 2 for one in found) / count
+        variance = math.fsum((one - average) ** 2 * times for one, times in found.items()) / count
     except OverflowError:
         return iot.Statistics()
     return iot.Statistics(
@@ -59,28 +66,36 @@ BUCKETS: Final = 10
 """[D] GetBucketsAggregation, unless another number is asked for."""
 
 
-def percentiles(found: Sequence[int | float], percents: Iterable[float]) -> list[iot.PercentPair]:
+_RUN = 5000
+"""Values that are sorted in one go: others who wait for the interpreter have their turn in between."""
+
+
+def percentiles(found: Times, percents: Iterable[float]) -> list[iot.PercentPair]:
     """The value below which each percent of the values lies, between two of them in proportion; nothing of nothing.
 
     Exact, where AWS promises an approximation.
     """
-    ordered = sorted(found)
+    values = list(found)
+    ordered = list(heapq.merge(*(sorted(values[first : first + _RUN]) for first in range(0, len(values), _RUN))))
     if not ordered:
         return []
-    return [iot.PercentPair(percent=_decimal(each), value=_decimal(_at(ordered, each))) for each in percents]
+    until = list(itertools.accumulate(found[one] for one in ordered))
+    return [iot.PercentPair(percent=_decimal(each), value=_decimal(_at(ordered, until, each))) for each in percents]
 
 
-def _at(ordered: Sequence[int | float], percent: float) -> float:
-    place = (len(ordered) - 1) * float(percent) / 100
+def _at(ordered: Sequence[int | float], until: Sequence[int], percent: float) -> float:
+    """``until`` is how many there are up to each of the ordered values."""
+    place = (until[-1] - 1) * float(percent) / 100
     low = math.floor(place)
-    high, share = min(low + 1, len(ordered) - 1), place - low
-    return ordered[low] + (ordered[high] - ordered[low]) * share if share else float(ordered[low])
+    high, share = min(low + 1, until[-1] - 1), place - low
+    lower, higher = (ordered[bisect.bisect_right(until, which)] for which in (low, high))
+    return lower + (higher - lower) * share if share else float(lower)
 
 
-def buckets(found: Iterable[str], most: int) -> list[iot.Bucket]:
+def buckets(found: Mapping[str, int], most: int) -> list[iot.Bucket]:
     """How often each value is there, the commonest first, equals in the order of their texts."""
-    counted = sorted(Counter(found).items(), key=lambda one: (-one[1], one[0]))
-    return [iot.Bucket(key_value=key, count=count) for key, count in counted[:most]]
+    counted = heapq.nsmallest(most, found.items(), key=lambda one: (-one[1], one[0]))
+    return [iot.Bucket(key_value=key, count=count) for key, count in counted]
 
 
 def _decimal(number: float) -> Decimal:

@@ -6,7 +6,7 @@ gives its functions their types, ``Q`` the request's and ``R`` the response's; `
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -66,11 +66,14 @@ class Read(_Plain[Q, R]):
 class Unfinished:
     """What an operation ``InParts`` goes on from.
 
-    What it has found, the name of the last that it looked at, and what is read and not looked at yet.
+    What it has found or counted, the last that it looked at (a name, or a value and the inner id of who has it), and
+    what is read and not looked at yet.
     """
 
     found: list[Any] = field(default_factory=list)
+    counted: Counter[Any] = field(default_factory=Counter)
     last: str = ""
+    thing: int = 0
     ahead: deque[Any] = field(default_factory=deque)
     examined: int = 0
 
@@ -109,6 +112,21 @@ class Computed(Handler, Generic[Q, F, R]):
 
     def transaction(self, call: Call, request: Q, _prepared: Any = None) -> Work[R]:
         return lambda tx: self.compute(call, request, self.read(tx, call, request))
+
+
+@dataclass(frozen=True, slots=True)
+class ComputedInParts(InParts[Q, F], Generic[Q, F, R]):
+    """A read ``InParts`` whose answer is worked out of what it found on a thread: ``compute(call, request, found)``."""
+
+    compute: Callable[[Call, Q, F], R]
+
+    def transaction(self, call: Call, request: Q, _prepared: Any = None) -> Work[Any]:
+        def work(tx: Tx) -> R:
+            found = self.run(tx, call, request, None, never)
+            assert not isinstance(found, Unfinished)
+            return self.compute(call, request, found)
+
+        return work
 
 
 @dataclass(frozen=True, slots=True)

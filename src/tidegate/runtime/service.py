@@ -22,6 +22,7 @@ from tidegate.ops.effects import Acting, Missed, StoreEmptied
 from tidegate.ops.handler import (
     AtBroker,
     Computed,
+    ComputedInParts,
     Consulted,
     Handler,
     InParts,
@@ -155,6 +156,9 @@ class Service:
     async def carry_out(self, handler: Handler, call: Call, request: Any, *, lane: Lane = Lane.OPERATORS) -> Any:
         """The same for a call that is made, of an operation that is not ``AtBroker``."""
         match handler:
+            case ComputedInParts():
+                found = await self._in_parts(handler, call, request, lane)
+                return await asyncio.to_thread(handler.compute, call, request, found)
             case InParts():
                 return await self._in_parts(handler, call, request, lane)
             case Computed():

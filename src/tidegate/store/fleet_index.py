@@ -93,6 +93,28 @@ def scan(
     return [_row(row) for row in rows]
 
 
+class Page(NamedTuple):
+    """Some rows' values, how often each is there, and the last row: its value or name, and its thing's inner id."""
+
+    counts: list[tuple[Any, int]]
+    last: str
+    thing: int = 0
+
+
+def versions(tx: Tx, scope: int, after: str, limit: int) -> Page:
+    """The versions of the next things by name."""
+    rows = tx.all("fleet_index_versions", {"scope": scope, "after": after, "limit": limit})
+    return Page([(version, count) for version, count, _ in rows], max((row[2] for row in rows), default=after))
+
+
+def attribute_values(tx: Tx, scope: int, name: str, after: tuple[str, int], limit: int) -> Page:
+    """The next values of an attribute, by value and thing."""
+    place = {"value": after[0], "thing": after[1]}
+    rows = tx.all("fleet_index_attribute_values", {"scope": scope, "name": name, "limit": limit, **place})
+    last, _, thing = rows[-1] if rows else (after[0], 0, after[1])
+    return Page([(value, count) for value, count, _ in rows], last, thing)
+
+
 def count_up_to(tx: Tx, scope: int, limit: int) -> int:
     """How many things there are, but at most ``limit``."""
     row = tx.one("fleet_index_count", {"scope": scope, "limit": limit})

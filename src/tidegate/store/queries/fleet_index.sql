@@ -30,6 +30,19 @@ ORDER BY t.name LIMIT :limit;
 -- name: fleet_index_count
 SELECT count(*) FROM (SELECT 1 FROM thing WHERE scope_id = :scope AND deleted_at IS NULL LIMIT :limit) counted;
 
+-- name: fleet_index_versions
+SELECT version, count(*), max(name) FROM (
+  SELECT name, version FROM thing WHERE scope_id = :scope AND name > :after AND deleted_at IS NULL
+  ORDER BY name LIMIT :limit) AS page
+GROUP BY version;
+
+-- name: fleet_index_attribute_values
+SELECT value, count(*), max(thing_id) FROM (
+  SELECT value, thing_id FROM thing_attribute
+  WHERE scope_id = :scope AND name = :name AND (value, thing_id) > (:value, :thing)
+  ORDER BY value, thing_id LIMIT :limit) AS page
+GROUP BY value ORDER BY value;
+
 -- name: fleet_index_groups
 SELECT m.thing_id, g.id, g.name, d.group_id FROM group_member m JOIN thing_group g ON g.id = m.group_id
 LEFT JOIN dynamic_group d ON d.group_id = g.id
