@@ -56,7 +56,7 @@ def test_a_later_notice_never_comes_before_an_earlier_one() -> None:
         notices = Notices(service, published)
         notices.interest(SCOPE, "t", True)
         await _turns()
-        store.readings.pop().set_result(THING)
+        store.readings.pop().set_result([THING])
         await _turns()
 
         changed = PendingChanged(THING, Change(notify=True, notify_next=True))
@@ -88,7 +88,7 @@ def test_a_failed_reading_does_not_keep_later_ones_from_happening(caplog: Any) -
         notices = Notices(service, published)
         notices.interest(SCOPE, "t", True)
         await _turns()
-        store.readings.pop().set_result(THING)
+        store.readings.pop().set_result([THING])
         await _turns()
         changed = PendingChanged(THING, Change(notify=True, notify_next=False))
         notices.effects([changed])
@@ -113,11 +113,11 @@ def test_a_look_at_everything_goes_on_by_pages_while_others_are_told() -> None:
         for number in range(count):
             notices.interest(SCOPE, f"t{number}", True)
         await _turns()
-        assert len(store.readings) == count
-        for number, reading in enumerate(store.readings):
-            reading.set_result(number)
+        store.readings.pop().set_result(list(range(_PAGE)))
         await _turns()
-        store.readings.clear()
+        store.readings.pop().set_result(list(range(_PAGE, count)))
+        await _turns()
+        assert store.readings == []
 
         notices.effects([Missed()])
         await _turns()

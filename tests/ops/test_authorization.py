@@ -172,6 +172,8 @@ def test_policies_to_add_and_to_skip(arranged: Arranged) -> None:
     )
     assert spoke(arranged.ask("PUBLISH", "topic/a", policy_names_to_skip=["own"])) == ("IMPLICIT_DENY", [], [], [])
     assert spoke(arranged.ask("PUBLISH", "topic/a", **both)) == ("ALLOWED", ["more"], [], [])
+    arranged.policy("mine", None, statement("Allow", "iot:Publish", "topic/${iot:Certificate.SerialNumber}"))
+    assert arranged.ask("PUBLISH", "topic/a", policy_names_to_add=["mine"]).missing_context_values == []
     for member in ("policy_names_to_add", "policy_names_to_skip"):
         with pytest.raises(iot.ResourceNotFoundException):
             arranged.ask("PUBLISH", "topic/a", **{member: ["none"]})

@@ -12,6 +12,7 @@ from tests.ops.test_ca_certificates import enroll
 from tests.ops.x509_samples import MakerCA, self_signed
 from tidegate.ops import identity
 from tidegate.ops.call import Call
+from tidegate.pki import certificates as x509
 from tidegate.store import scopes
 from tidegate.store.database import Database, transact
 from tidegate.wire import iot
@@ -286,6 +287,27 @@ def test_variables_of_certificate_thing_and_connection(fleet: Fleet) -> None:
     for topic in ("a/north", "b/unit 7", "c/t1", f"d/{IP}"):
         assert bound.allows("iot:Publish", f"topic/{topic}")
         assert not bound.allows("iot:Publish", f"topic/{topic}x")
+
+
+def test_a_certificate_is_read_for_policies_that_look_into_it_alone(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+
+    def parse(pem: str) -> Any:
+        read.append(pem)
+        return certificate(pem)
+
+    certificate = x509.parse
+    monkeypatch.setattr(x509, "parse", parse)
+    fleet.policy("p", fleet.arn, allow("iot:Publish", "topic/${iot:CertificateId}"))
+    fleet.thing("t1")
+    assert not fleet.bind("t1").allows("iot:Publish", "topic/unit 7")
+    assert read == []
+    fleet.policy("more", fleet.group("g", "t1"), allow("iot:Publish", "topic/${iot:Certificate.Subject.CommonName}"))
+    bound = fleet.bind("t1")
+    assert len(read) == 1
+    assert bound.allows("iot:Publish", "topic/unit 7")
 
 
 def test_the_type_of_the_connected_thing_is_a_variable(fleet: Fleet) -> None:

@@ -837,3 +837,11 @@ def test_conflict_is_not_an_answer(database: Database) -> None:
 
     with pytest.raises(StoreUnavailable):
         transact(database, work)
+
+
+def test_thing_ids(rows: Rows) -> None:
+    ids = rows.things(3)
+    other = rows.do(lambda tx: scopes.ensure(tx, "123456789012", "us-east-1"))
+    names = ["thing-2", "thing-0", "none", "THING-1"]
+    assert rows.do(lambda tx: things.ids(tx, rows.scope, names)) == {"thing-0": ids[0], "thing-2": ids[2]}
+    assert rows.do(lambda tx: things.ids(tx, other, names)) == {}

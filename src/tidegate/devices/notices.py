@@ -69,6 +69,8 @@ class _Due(NamedTuple):
         return _Due(self.notify or other.notify, self.notify_next or other.notify_next, self.next_if | other.next_if)
 
 
+_Known = tuple[Scope, str]
+"""A thing that somebody listens to, by its name."""
 _List = tuple[int, str | None]
 """A pending list: a thing's inner id and the namespace of the jobs in it."""
 
@@ -120,15 +122,16 @@ class Notices:
         self._publisher = publisher
         self._loop = asyncio.get_running_loop()
         self._limited_log = RateLimitedLog(log)
-        self._watched: dict[int, tuple[Scope, str]] = {}
-        self._names: dict[tuple[Scope, str], int | None] = {}
+        self._watched: dict[int, _Known] = {}
+        self._names: dict[_Known, int | None] = {}
         self._everywhere: frozenset[Scope] = frozenset()
         self._due: dict[_List, _Due] = {}
         self._shown: dict[int, _Walk | None] = {}
         self._walk: _Walk | None = None
         self._unsure: set[int] = set()
         self._scheduled = False
-        self._looking_up = 0
+        self._unknown: dict[_Known, None] = {}
+        self._looking_up = False
         self._running: set[asyncio.Task[None]] = set()
         self._reading: asyncio.Future[list[_Message]] | None = None
         self.effects = Acting(
@@ -148,7 +151,7 @@ class Notices:
             self._everywhere = self._everywhere | {scope} if wanted else self._everywhere - {scope}
         elif wanted:
             self._names[scope, thing_name] = None
-            self._start(scope, thing_name)
+            self._start((scope, thing_name))
         else:
             thing_id = self._names.pop((scope, thing_name), None)
             if thing_id is not None:
@@ -170,7 +173,7 @@ class Notices:
     def _called(self, effect: ThingNamed) -> None:
         known = (effect.account, effect.region), effect.name
         if known in self._names:
-            self._start(*known)
+            self._start(known)
 
     def _missed(self, _effect: Missed) -> None:
         if self._names:
@@ -194,7 +197,7 @@ class Notices:
 
     def _listening(self) -> bool:
         """True while any thing may turn out to have a listener."""
-        return bool(self._everywhere) or self._looking_up > 0
+        return bool(self._everywhere) or self._looking_up
 
     def _add(self, which: _List, due: _Due) -> None:
         if which[0] not in self._watched and not self._listening():
@@ -284,32 +287,40 @@ class Notices:
                 found += _about(tx, self._service.objects, which, *known, what, timestamp)
         return found
 
-    async def _look_up(self, scope: Scope, thing_name: str) -> None:
-        """Find the thing behind a watched name; until that is known, every change is kept."""
+    async def _look_up(self) -> None:
+        """Find the things behind names that are watched since; until they are known, every change is kept."""
         try:
-            thing_id = await self._service.unit.read(in_lane(Lane.HOUSE, lambda tx: _thing_id(tx, scope, thing_name)))
+            while self._unknown:
+                some = list(islice(self._unknown, _PAGE))
+                for known in some:
+                    del self._unknown[known]
+                await self._find(some)
+                await asyncio.sleep(0)
         finally:
-            self._looking_up -= 1
-        self._found((scope, thing_name), thing_id)
+            self._looking_up = False
         self._schedule()
+
+    async def _find(self, names: list[_Known]) -> list[int | None]:
+        ids = await self._service.unit.read(in_lane(Lane.HOUSE, lambda tx: _thing_ids(tx, names)))
+        for known, thing_id in zip(names, ids, strict=True):
+            self._found(known, thing_id)
+        return ids
 
     async def _look_at_all(self) -> None:
         """Find the things behind all watched names anew, and have them sent their lists, some at a time."""
         names = list(self._names)
         for some in (names[first : first + _PAGE] for first in range(0, len(names), _PAGE)):
             try:
-                ids = await self._service.unit.read(lambda tx, some=some: [_thing_id(tx, *each) for each in some])  # type: ignore[misc]
+                ids = await self._find(some)
             except StoreError as error:
                 self._limited_log.error(
                     "what things wait for could not be read: %s; devices learn of it at their next request", error
                 )
                 return
-            for known, thing_id in zip(some, ids, strict=True):
-                self._found(known, thing_id)
             self._unsure |= self._watched.keys() & set(ids)
             self._schedule()
 
-    def _found(self, known: tuple[Scope, str], thing_id: int | None) -> None:
+    def _found(self, known: _Known, thing_id: int | None) -> None:
         if known not in self._names:
             return
         former = self._names[known]
@@ -319,9 +330,11 @@ class Notices:
         if thing_id is not None:
             self._watched[thing_id] = known
 
-    def _start(self, scope: Scope, thing_name: str) -> None:
-        self._looking_up += 1
-        self._begin(self._look_up(scope, thing_name))
+    def _start(self, known: _Known) -> None:
+        self._unknown[known] = None
+        if not self._looking_up:
+            self._looking_up = True
+            self._begin(self._look_up())
 
     def _begin(self, looking: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(looking)
@@ -380,7 +393,13 @@ def _named(tx: Tx, thing_id: int) -> tuple[Scope, str] | None:
     return (scope, found[1]) if found and scope else None
 
 
-def _thing_id(tx: Tx, scope: Scope, name: str) -> int | None:
-    scope_id = scopes.find(tx, *scope)
-    thing = things.find(tx, scope_id, name) if scope_id is not None else None
-    return thing.id if thing else None
+def _thing_ids(tx: Tx, names: list[_Known]) -> list[int | None]:
+    by_scope: dict[Scope, list[str]] = {}
+    for scope, name in names:
+        by_scope.setdefault(scope, []).append(name)
+    found: dict[_Known, int] = {}
+    for scope, some in by_scope.items():
+        scope_id = scopes.find(tx, *scope)
+        if scope_id is not None:
+            found |= {(scope, name): thing_id for name, thing_id in things.ids(tx, scope_id, some).items()}
+    return [found.get(known) for known in names]

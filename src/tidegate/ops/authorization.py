@@ -109,7 +109,8 @@ def _holder(tx: Tx, call: Call, principal: str, client_id: str | None) -> identi
         found.not_before,
         found.not_after,
     )
-    return identity.held(tx, owner, found.certificate_id, client_id=client_id, partition=call.partition)
+    known_as = found.certificate_id
+    return identity.held(tx, owner, known_as, client_id=client_id, partition=call.partition, any_policy=True)
 
 
 def _nobody(call: Call, name: str, client_id: str | None) -> identity.Device:

@@ -11,6 +11,7 @@ The client id decides which thing it is, thereby which variables have values and
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol, TypeVar
@@ -27,6 +28,8 @@ from tidegate.wire import iot, jsontext
 
 _OF_CONNECT: Final = frozenset({"iot:connectattributes", "iot:lastwilltopic"})
 """Condition keys that have a value at CONNECT alone, in lower case."""
+_IN_CERTIFICATE: Final = "iot:certificate."
+"""Keys whose values stand in the certificate: to read it takes longer than everything else at CONNECT."""
 MOST_OF_GROUPS: Final = 30 * 2048
 """Characters of policies that a thing may have of its groups and those above them; with more it may do nothing.
 A variable counts for 128 more, the length of a client id.
@@ -126,8 +129,8 @@ class Device(NamedTuple):
     """The holder of a certificate under a client id (None: over HTTPS).
 
     ``things`` are those that the client id can mean; a certificate shared by a whole fleet has many more. ``variables``
-    are those of the certificate; ``not_after`` is the end of its validity, epoch ms of the wall clock. Of a principal
-    that is none, ``certificate_id`` is its name.
+    are those of the certificate, as far as a policy looks at them; ``not_after`` is the end of its validity, epoch ms
+    of the wall clock. Of a principal that is none, ``certificate_id`` is its name.
     """
 
     scope: int
@@ -287,8 +290,12 @@ def held(
     client_id: str | None = None,
     partition: str = "aws",
     unread: int | None = None,
+    any_policy: bool = False,
 ) -> Device:
-    """The device that holds a certificate of a scope, whatever the certificate's status. Raises as ``load`` does."""
+    """The device that holds a certificate of a scope, whatever the certificate's status. Raises as ``load`` does.
+
+    ``any_policy``: it may be given other policies, so that all of its variables must be known.
+    """
     head = f"arn:{partition}:iot:{owner.region}:{owner.account}:"
     own = policies.in_force(tx, owner.scope, f"{head}cert/{certificate_id}")
     attached = [
@@ -298,6 +305,12 @@ def held(
     if unread is not None:
         judged = (own, *(of_groups for _, of_groups in attached if _bounded(of_groups)))
         _bound_reading(owner.account, [entry for some in judged for entry in some], unread)
+    things = tuple(_thing(row, of_groups) for row, of_groups in attached)
+    own_policies = parsed(own)
+    judging = itertools.chain(own_policies, *(thing.policies for thing in things))
+    variables: Mapping[str, str | list[str]] = {"iot:CertificateId": certificate_id}
+    if any_policy or any(key.startswith(_IN_CERTIFICATE) for entry in judging for key in entry.keys):
+        variables = x509.policy_variables(x509.parse(owner.pem))
     return Device(
         scope=owner.scope,
         account=owner.account,
@@ -306,9 +319,9 @@ def held(
         certificate_id=certificate_id,
         server_name=server_name,
         client_id=client_id,
-        variables=x509.policy_variables(x509.parse(owner.pem)),
-        things=tuple(_thing(row, of_groups) for row, of_groups in attached),
-        policies=parsed(own),
+        variables=variables,
+        things=things,
+        policies=own_policies,
         not_after=owner.not_after,
     )
 

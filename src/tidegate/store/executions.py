@@ -141,7 +141,8 @@ def release_group(tx: Tx, job_id: int, group_id: int, members: list[int], *, joi
     # RETURNING doubles the cost of the insert. Without it the index tells the new ones by their instant, if it is new.
     if tx.one("execution_queued_at", {**span, "limit": 1}) is not None:
         return [row[0] for row in tx.all("execution_release_group_returning", values)]
-    if tx.run("execution_release_group", values) == len(members):
+    deleted = tx.one("execution_deleted_any", {"job": job_id})  # as a rule none was, and the test for each is saved
+    if tx.run("execution_release_group" if deleted else "execution_release_members", values) == len(members):
         return members
     return [row[0] for row in tx.all("execution_queued_at", {**span, "limit": len(members)})]
 

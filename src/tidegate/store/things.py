@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -105,6 +105,11 @@ def delete(tx: Tx, scope: int, thing: Thing) -> None:
     """Remove a thing that nothing refers to."""
     _index(tx, scope, thing.id, thing.attributes, {})
     tx.run("thing_delete", {"id": thing.id})
+
+
+def ids(tx: Tx, scope: int, names: Sequence[str]) -> dict[str, int]:
+    """The inner ids of those of some things that there are, by name."""
+    return dict(tx.all("thing_ids", {"scope": scope, "names": msgspec.json.encode(names).decode()}))
 
 
 def forget(tx: Tx, thing_ids: Iterable[int]) -> None:

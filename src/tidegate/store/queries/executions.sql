@@ -10,6 +10,13 @@ WHERE m.group_id = :group AND m.thing_id >= :first AND m.thing_id <= :last AND m
 ORDER BY m.thing_id
 ON CONFLICT DO NOTHING;
 
+-- name: execution_release_members
+INSERT INTO execution (thing_id, job_id, number, status, version, queued_at, updated_at, attempt)
+SELECT thing_id, :job, 1, 0, 1, :now, :now, 0 FROM group_member
+WHERE group_id = :group AND thing_id >= :first AND thing_id <= :last AND joined_at <= :joined_by
+ORDER BY thing_id
+ON CONFLICT DO NOTHING;
+
 -- name: execution_release_group_returning
 INSERT INTO execution (thing_id, job_id, number, status, version, queued_at, updated_at, attempt)
 SELECT m.thing_id, :job, 1, 0, 1, :now, :now, 0 FROM group_member m
@@ -202,6 +209,9 @@ ON CONFLICT (job_id, thing_id) DO UPDATE SET number = excluded.number WHERE excl
 
 -- name: execution_deleted_get
 SELECT number FROM execution_deleted WHERE job_id = :job AND thing_id = :thing;
+
+-- name: execution_deleted_any
+SELECT 1 FROM execution_deleted WHERE job_id = :job LIMIT 1;
 
 -- name: execution_deleted_delete_job
 DELETE FROM execution_deleted WHERE job_id = :job;

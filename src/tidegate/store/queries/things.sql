@@ -46,3 +46,7 @@ DELETE FROM thing_attribute WHERE scope_id = :scope AND name = :name AND value =
 -- name: thing_certificates
 SELECT c.certificate_id FROM thing_principal p JOIN certificate c ON c.id = p.certificate_id
 WHERE p.thing_id = :thing ORDER BY c.certificate_id;
+
+-- name: thing_ids
+SELECT t.name, t.id FROM json_each(:names) w
+CROSS JOIN thing t ON t.scope_id = :scope AND t.name = w.value AND t.deleted_at IS NULL;
