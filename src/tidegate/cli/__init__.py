@@ -20,6 +20,7 @@ from tidegate.cli import (
     conformance,
     demo,
     env,
+    forecast,
     keys,
     rotate,
     serve,
@@ -56,6 +57,7 @@ app.command(authority.app)
 app.command(rotate.app)
 app.command(audit.app)
 app.command(why_denied.why_denied)
+app.command(forecast.forecast)
 app.command(check.check)
 app.command(backup.backup)
 app.command(backup.restore)

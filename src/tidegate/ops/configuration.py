@@ -173,10 +173,11 @@ def _window_texts(given: Sequence[iot.MaintenanceWindow]) -> list[tuple[str, int
 @lru_cache(maxsize=1024)
 def plan(text: str, target_selection: str = "SNAPSHOT") -> Plan:
     """What a job was told to do, from a stored form."""
-    return _plan(decode(text), target_selection)
+    return plan_of(decode(text), target_selection)
 
 
-def _plan(configured: Configuration, target_selection: str = "SNAPSHOT") -> Plan:
+def plan_of(configured: Configuration, target_selection: str = "SNAPSHOT") -> Plan:
+    """The same from a configuration."""
     times = configured.scheduling_config or iot.SchedulingConfig()
     rate = configured.job_executions_rollout_config
     given = _window_texts(configured.maintenance_windows or [])
@@ -195,7 +196,7 @@ def _plan(configured: Configuration, target_selection: str = "SNAPSHOT") -> Plan
 
 def timetable(configured: Configuration, created_at: int) -> Timetable:
     """When a job with this configuration, created at an instant, may run."""
-    return _plan(configured).timetable(created_at)
+    return plan_of(configured).timetable(created_at)
 
 
 def timeout_minutes(configured: Configuration) -> int | None:

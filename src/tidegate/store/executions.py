@@ -87,6 +87,19 @@ class Waiting(NamedTuple):
     after_failed: int | None
 
 
+class Course(NamedTuple):
+    """How far an execution came, and when; instants are epoch ms."""
+
+    thing_id: int
+    status: ExecutionStatus
+    queued_at: int
+    started_at: int | None
+    updated_at: int
+    attempt: int
+    after_failed: int | None
+    run_deadline: int | None
+
+
 class Chunk(NamedTuple):
     """One row of a walk through a job's executions; unless it is ``held``, somebody else has it just now."""
 
@@ -329,6 +342,20 @@ def page_of_job(tx: Tx, job_id: int, after: tuple[int, int, int], limit: int) ->
     """A job's next executions as ``chunk_of_job``, but nothing is kept as it is."""
     place = {"queued_at": after[0], "thing": after[1], "number": after[2]}
     return _chunk(tx.all("execution_page_of_job", {"job": job_id, "limit": limit, **place}))
+
+
+def active_of_job(tx: Tx, job_id: int, limit: int) -> list[Course]:
+    """A job's executions that have not ended, the first queued first."""
+    return [_course(row) for row in tx.all("execution_active_of_job", {"job": job_id, "limit": limit})]
+
+
+def course_of_job(tx: Tx, job_id: int, limit: int) -> list[Course]:
+    """All of a job's executions, the first queued first."""
+    return [_course(row) for row in tx.all("execution_course_of_job", {"job": job_id, "limit": limit})]
+
+
+def _course(row: Row) -> Course:
+    return Course(*row)._replace(status=ExecutionStatus(row[1]))
 
 
 def page_by_job(

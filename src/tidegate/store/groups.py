@@ -150,6 +150,12 @@ def member_ids(tx: Tx, group_id: int) -> list[int]:
     return [row[0] for row in tx.all("group_member_ids", {"group": group_id})]
 
 
+def member_count(tx: Tx, group_id: int) -> int:
+    """How many things are in a group itself."""
+    row = tx.one("group_member_count", {"group": group_id})
+    return int(row[0]) if row else 0
+
+
 def joined_at(tx: Tx, group_id: int, thing_id: int) -> int | None:
     """When (epoch ms) a thing joined a group; None if it is not in it."""
     row = tx.one("group_joined_at", {"group": group_id, "thing": thing_id})

@@ -98,13 +98,17 @@ class Crowd:
             if len(turns) == 1:
                 return [(slice(None), 0, turns[0])]
             return [(np.flatnonzero(attempt == turn), 0, turn) for turn in turns]
-        cohort = np.searchsorted(np.array(self._bounds), self._draw(Stream.COHORT, thing, 0), side="right")
+        cohort = self.cohort(thing)
         found = [
             (np.flatnonzero((cohort == which) & (attempt == turn)), which, turn)
             for which in range(len(self._cohorts))
             for turn in turns
         ]
         return [one for one in found if len(one[0])]
+
+    def cohort(self, thing: Any) -> Any:
+        """Which cohort each is of."""
+        return np.searchsorted(np.array(self._bounds), self._draw(Stream.COHORT, thing, 0), side="right")
 
     def _draw(self, stream: Stream, thing: Any, attempt: int) -> Any:
         x = thing.astype(np.uint64)

@@ -41,6 +41,7 @@ class Start(NamedTuple):
         recent: releases of the last minute: (instant, count).
         ceiling, chunk: the server's limits of a rate, and of what one step releases.
         until: the run ends here.
+        ended_things: things that are through; they are not numbered.
     """
 
     job: machine.Job
@@ -54,6 +55,7 @@ class Start(NamedTuple):
     ceiling: int = rollout.DEFAULT_PER_MINUTE
     chunk: int = rollout.DEFAULT_PER_MINUTE
     until: int = 0
+    ended_things: int = 0
 
     @property
     def things(self) -> int:
@@ -61,9 +63,9 @@ class Start(NamedTuple):
         return len(self.present) + len(self.waiting) + self.to_come
 
     @property
-    def ended_before(self) -> int:
-        """How many executions had ended when the run began."""
-        return sum(self.counts.values()) - machine.active(self.counts)
+    def total(self) -> int:
+        """How many things the job is about, those that are through among them."""
+        return self.things + self.ended_things
 
 
 def of_new_job(plan: machine.Plan, now: int, things: int, **members: Any) -> Start:

@@ -100,6 +100,14 @@ UPDATE execution SET attempt = 0, after_failed = NULL WHERE thing_id = :thing AN
 SELECT thing_id, job_id, number, deadline FROM execution
 WHERE deadline IS NOT NULL AND deadline <= :now ORDER BY deadline, job_id, thing_id LIMIT :limit;
 
+-- name: execution_active_of_job
+SELECT thing_id, status, queued_at, started_at, updated_at, attempt, after_failed, run_deadline FROM execution
+WHERE job_id = :job AND status IN (0, 1) ORDER BY queued_at, thing_id, number LIMIT :limit;
+
+-- name: execution_course_of_job
+SELECT thing_id, status, queued_at, started_at, updated_at, attempt, after_failed, run_deadline FROM execution
+WHERE job_id = :job ORDER BY queued_at, thing_id, number LIMIT :limit;
+
 -- name: execution_next_deadline
 SELECT min(deadline) FROM execution WHERE deadline IS NOT NULL;
 

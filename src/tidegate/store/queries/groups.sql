@@ -101,6 +101,9 @@ WHERE m.group_id = :group AND m.thing_id > :after AND t.id > :after ORDER BY m.t
 -- name: group_member_ids
 SELECT thing_id FROM group_member WHERE group_id = :group ORDER BY thing_id;
 
+-- name: group_member_count
+SELECT count(*) FROM group_member WHERE group_id = :group;
+
 -- name: group_latest_join
 SELECT max(joined_at) FROM group_member WHERE group_id = :group;
 
