@@ -12,14 +12,16 @@ import pytest
 
 from tests.conftest import NOW, Run
 from tests.ops.indexed import settle
-from tidegate.ops import device, sweeps
-from tidegate.ops.call import Call, Limits
+from tidegate.core.lifecycle import ExecutionStatus
+from tidegate.ops import sweeps
+from tidegate.ops.call import Limits
 from tidegate.ops.effects import RowsHeld
 from tidegate.store import executions, jobs
-from tidegate.store.database import Conflict, Database, Outcome, Work, locks_rows, together, transact
-from tidegate.store.shared import FEW
+from tidegate.store.database import Conflict, Database, Outcome, Tx, locks_rows, transact
+from tidegate.store.postgres import PostgresDatabase
 from tidegate.wire import iot, jobs_data
 
+_THINGS = "arn:aws:iot:eu-west-1:123456789012:thing"
 pytestmark = pytest.mark.parametrize("database", ["postgres"], indirect=True)
 
 
@@ -118,28 +120,54 @@ def test_a_deleted_job_waits_for_nobody_and_goes_when_all_are_free(
 
 
 @pytest.mark.usefixtures("three")
-@pytest.mark.parametrize("shared", [False, True])
-def test_who_waits_for_a_job_holds_nothing_meanwhile(
-    run: Run, call: Call, database: Database, postgres_url: str, shared: bool
-) -> None:
-    def succeed(number: int) -> Work[Any]:
-        request = jobs_data.UpdateJobExecutionRequest(job_id="j", thing_name=f"t{number}", status="SUCCEEDED")
-        work: Work[Any] = lambda tx: device.update_job_execution(tx, call, request)  # noqa: E731
-        return together(work, (call.scope, f"t{number}")) if shared else locks_rows(work)
+def test_who_holds_a_job_counts_apart_from_the_others(run: Run, database: Database, postgres_url: str) -> None:
+    run("UpdateJobExecution", plane="iot-jobs-data", thing_name="t1", job_id="j", status="SUCCEEDED")
+    run("CancelJob", job_id="j", force=True)
+    with psycopg.connect(postgres_url) as connection:
+        rows = connection.execute("SELECT status, shard = 16, sum(count) FROM job_counter GROUP BY 1, 2").fetchall()
+    assert {(int(status), apart): int(count) for status, apart, count in rows} == {
+        (ExecutionStatus.QUEUED, False): 0,
+        (ExecutionStatus.IN_PROGRESS, False): 2,
+        (ExecutionStatus.SUCCEEDED, False): 1,
+        (ExecutionStatus.IN_PROGRESS, True): -2,
+        (ExecutionStatus.CANCELED, True): 2,
+    }
 
+
+def test_two_works_that_lock_two_jobs_do_not_wait_for_each_other(
+    run: Run, database: Database, postgres_url: str
+) -> None:
+    """No deadlock is broken here: PostgreSQL would look for one after an hour."""
+    for name in ("one", "two"):
+        run("CreateThing", thing_name=name)
+        run("CreateJob", job_id=name, targets=[f"{_THINGS}/{name}"], document="{}")
+    settle(database, NOW)
+    with psycopg.connect(postgres_url) as connection:
+        first, second = (row[0] for row in connection.execute("SELECT id FROM job ORDER BY id"))
+    both = threading.Barrier(2)
+
+    def work(tx: Tx, job_ids: tuple[int, int], tries: list[int]) -> None:
+        tries.append(1)
+        jobs.lock(tx, job_ids[0])
+        if len(tries) == 1:
+            both.wait(60)
+        jobs.lock_last(tx, job_ids[1])
+
+    separator = "&" if "?" in postgres_url else "?"
+    patient = PostgresDatabase(f"{postgres_url}{separator}options=-c%20deadlock_timeout%3D1h", now=NOW)
     outcomes: list[Outcome[Any]] = []
-    numbers = [1, 2, 3, *range(4, FEW + 1)] if shared else [2]
-    reporter = threading.Thread(target=lambda: outcomes.extend(database.commit([succeed(each) for each in numbers])))
-    with _held(postgres_url, "TRUE FOR UPDATE OF j") as connection:
-        reporter.start()
-        _wait_until_done_or_blocked(reporter, postgres_url)
-        assert reporter.is_alive()
-        assert len(connection.execute("SELECT 1 FROM execution FOR UPDATE NOWAIT").fetchall()) == 3
-    reporter.join(60)
-    done = [outcome.error for outcome in outcomes]
-    assert done[:3] == [None] * len(done[:3])
-    assert _statuses(run)[1] == "SUCCEEDED"
-    assert database.read(lambda tx: jobs.miscounted(tx, 9)) == []
+
+    def lock(*job_ids: int) -> None:
+        tries: list[int] = []
+        outcomes.extend(patient.commit([locks_rows(lambda tx: work(tx, job_ids, tries))]))
+
+    threads = [threading.Thread(target=lock, args=ids) for ids in ((first, second), (second, first))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    patient.close()
+    assert [outcome.error for outcome in outcomes] == [None, None]
 
 
 @pytest.mark.usefixtures("queued")

@@ -87,6 +87,14 @@ class _Fragile:
         self._count(query)
         return row
 
+    def lock_last(self, query: str, params: Params) -> StoredRow | None:
+        row = self._tx.lock_last(query, params)
+        self._count(query)
+        return row
+
+    def has_locked(self, query: str, params: Params) -> bool:
+        return self._tx.has_locked(query, params)
+
     def many(self, query: str, rows: Sequence[Params]) -> None:
         self._tx.many(query, rows)
         self._count(query)

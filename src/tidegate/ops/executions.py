@@ -133,8 +133,8 @@ def delete_job_execution(tx: Tx, call: Call, request: iot.DeleteJobExecutionRequ
         InvalidStateTransitionException: it is IN_PROGRESS and ``force`` is not set.
     """
     found = _execution(tx, call, request.thing_name, request.job_id, request.execution_number)
-    job = jobs.lock(tx, found.job_id)
-    executions.lock(tx, found)
+    executions.lock(tx, found)  # before its job, as devices do
+    job = jobs.lock_last(tx, found.job_id)
     if job is None or (request.namespace_id is not None and request.namespace_id != job.namespace):
         raise iot.ResourceNotFoundException(texts.jobs.execution_missing(request.thing_name, request.job_id))
     if found.status == ExecutionStatus.IN_PROGRESS and not request.force:

@@ -90,7 +90,8 @@ def _joined(tx: Tx, now: int, job_ids: Iterable[int], thing_id: int) -> None:
 
 def _left(tx: Tx, now: int, gone: set[int], thing_id: int) -> None:
     """A thing is no longer a target of these jobs."""
-    for job_id in gone:
+    for job_id in sorted(gone):
+        jobs.lock(tx, job_id)
         executions.stop_waiting(tx, job_id, thing_id)
     _remove(tx, now, thing_id, lambda one: one.job_id in gone and one.status == ExecutionStatus.QUEUED)
 

@@ -124,7 +124,7 @@ def _after_the_end(tx: Tx, now: int, ended: Pending) -> list[Pending]:
     if stored_events.wants_executions_of(tx, ended.job_id):
         _tell_of_the_end(tx, now, ended)
     asked = machine.asks_at_end(configuration.plan(ended.config), ended.status, ended.attempt, ended.after_failed or 0)
-    row = jobs.lock(tx, ended.job_id) if asked else None
+    row = jobs.lock_last(tx, ended.job_id) if asked else None
     if asked is None or row is None:
         _settle_later(tx, now, ended.job_id)
         return []
@@ -213,7 +213,7 @@ def finish(tx: Tx, job_id: int, now: int) -> None:
     """
     if machine.active(jobs.counts(tx, job_id)) > _NEAR_THE_END:
         return
-    row = jobs.lock(tx, job_id)
+    row = jobs.lock_last(tx, job_id)
     if row is None or not machine.may_settle(job_state.of(row)):
         return
     counts = jobs.counts(tx, job_id)

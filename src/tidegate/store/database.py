@@ -109,6 +109,14 @@ class Tx(Protocol):
         """
         ...
 
+    def lock_last(self, query: str, params: Params) -> Row | None:
+        """The same for a work that holds only what nobody waits for who has such a row: it waits, unless it has one."""
+        ...
+
+    def has_locked(self, query: str, params: Params) -> bool:
+        """Whether this was locked in the transaction."""
+        ...
+
     def gather(self, key: Hashable, start: Callable[[], T], settle: Callable[[Tx, T], None]) -> T:
         """A value that works change together, and that is written once for all of them.
 
@@ -172,10 +180,12 @@ Work = Callable[[Tx], T]
 class Gathered:
     """What the works of one transaction have gathered (``Tx.gather``)."""
 
-    __slots__ = ("_values",)
+    __slots__ = ("_values", "locked")
 
     def __init__(self) -> None:
         self._values: dict[Hashable, tuple[Any, Callable[[Tx, Any], None], Tx]] = {}
+        self.locked: set[Lock] = set()
+        """What they hold by ``Tx.lock``."""
 
     def gather(self, tx: Tx, key: Hashable, start: Callable[[], T], settle: Callable[[Tx, T], None]) -> T:
         """The value of a key; it will be settled by the work that began it."""

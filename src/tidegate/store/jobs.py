@@ -120,9 +120,15 @@ def lock(tx: Tx, job_id: int) -> Job | None:
     return _job(tx.lock("job_lock", {"id": job_id}))
 
 
+def lock_last(tx: Tx, job_id: int) -> Job | None:
+    """The same for a work that has changed executions and counters before: nobody waits for those who holds a job."""
+    return _job(tx.lock_last("job_lock", {"id": job_id}))
+
+
 def claim_due(tx: Tx, now: int) -> Job | None:
     """The job that has waited longest for the engine, held until the end of the transaction."""
-    return _job(tx.one("job_claim", {"now": now}))
+    found = _job(tx.one("job_claim", {"now": now}))
+    return None if found is None else lock(tx, found.id)
 
 
 def next_wake(tx: Tx) -> int | None:
@@ -271,8 +277,12 @@ def _no_deltas() -> list[int]:
 
 
 def _put_deltas(job_id: int, tx: Tx, deltas: list[int]) -> None:
-    rows = [{"job": job_id, "status": status, "delta": delta} for status, delta in enumerate(deltas) if delta]
-    tx.many("job_counter_add", rows)
+    # Who holds the job counts apart from the others, and so waits for none of them.
+    values = {"job": job_id, "held": tx.has_locked("job_lock", {"id": job_id})}
+    tx.many(
+        "job_counter_add",
+        [{**values, "status": status, "delta": delta} for status, delta in enumerate(deltas) if delta],
+    )
 
 
 def counts(tx: Tx, job_id: int) -> dict[ExecutionStatus, int]:

@@ -85,7 +85,7 @@ _Connection = psycopg.Connection[Row]
 class PostgresTx:
     """A work's view of one connection."""
 
-    __slots__ = ("_connection", "_gathered", "_holds", "_locked", "_own", "_shared", "_statements", "dirty", "effects")
+    __slots__ = ("_connection", "_gathered", "_holds", "_own", "_shared", "_statements", "dirty", "effects")
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class PostgresTx:
         self._gathered = Gathered() if gathered is None else gathered
         self._shared = shared
         self._own: Shared | None = None
-        self._locked = locked
+        self._gathered.locked.update(locked)
         self._holds = shared is not None or bool(locked)
 
     def _sql(self, query: str) -> str:
@@ -121,12 +121,24 @@ class PostgresTx:
         return self._connection.execute(self._sql(query), params).fetchone()
 
     def lock(self, query: str, params: Params) -> Row | None:
-        if not self._holds or (query, tuple(params.items())) in self._locked:
-            return self.one(query, params)
-        try:
-            return self._connection.execute(f"{self._sql(query)} NOWAIT", params).fetchone()
-        except errors.LockNotAvailable as error:
-            raise OutOfTurn(query, params) from error
+        return self._lock(query, params, at_once=self._holds)
+
+    def lock_last(self, query: str, params: Params) -> Row | None:
+        return self._lock(query, params, at_once=bool(self._gathered.locked))
+
+    def _lock(self, query: str, params: Params, *, at_once: bool) -> Row | None:
+        if not at_once or self.has_locked(query, params):
+            row = self.one(query, params)
+        else:
+            try:
+                row = self._connection.execute(f"{self._sql(query)} NOWAIT", params).fetchone()
+            except errors.LockNotAvailable as error:
+                raise OutOfTurn(query, params) from error
+        self._gathered.locked.add((query, tuple(params.items())))
+        return row
+
+    def has_locked(self, query: str, params: Params) -> bool:
+        return (query, tuple(params.items())) in self._gathered.locked
 
     def all(self, query: str, params: Params) -> list[Row]:
         return self._connection.execute(self._sql(query), params).fetchall()

@@ -95,6 +95,11 @@ class _Reading:
     def lock(self, query: str, params: Params) -> Row | None:
         return self.one(query, params)
 
+    lock_last = lock
+
+    def has_locked(self, query: str, params: Params) -> bool:
+        return False  # nor has anybody else
+
     def all(self, query: str, params: Params) -> list[Row]:
         return self._execute(query, params).fetchall()
 

@@ -13,7 +13,9 @@ SELECT id, scope_id, name, status, stage, target_selection, namespace, descripti
 FROM job WHERE wake_at IS NOT NULL AND wake_at <= :now ORDER BY wake_at, id LIMIT 1 FOR UPDATE SKIP LOCKED;
 
 -- name: job_counter_add
--- Differs: a shard by connection, so that devices that finish at once do not wait for one row.
-INSERT INTO job_counter (job_id, status, shard, count) VALUES (:job, :status, pg_backend_pid() % 16, :delta)
+-- Differs: a shard by connection, so that devices that finish at once do not wait for one row, and one of its own for who
+-- holds the job, whom nobody waits for then who has changed another.
+INSERT INTO job_counter (job_id, status, shard, count)
+VALUES (:job, :status, CASE WHEN CAST(:held AS BOOLEAN) THEN 16 ELSE pg_backend_pid() % 16 END, :delta)
 ON CONFLICT (job_id, status, shard) DO UPDATE SET count = job_counter.count + excluded.count;
 
