@@ -43,6 +43,11 @@ class Shelf:
             raise ObjectFaultError(Fault.CHANGED)
         return self.fetch(location, limit=1 << 40)[start : start + size]
 
+    def put(self, location: Location, body: bytes, *, now: int) -> None:
+        if isinstance(found := self.on.get(location), Fault):
+            raise ObjectFaultError(found, "as the test wants it")
+        self.on[location] = body
+
     def changed(self, location: Location, etag: str) -> bool:
         return self.stat(location).etag != etag
 

@@ -54,7 +54,6 @@ FAMILIES: Final = (
         r"\w+EncryptionConfiguration",
         "keys of AWS KMS; the store's disk is the operator's to encrypt",
     ),
-    Family("Bulk registration", r"\w+ThingRegistrationTask\w*", "not yet: RegisterThing does one thing at a time"),
 )
 
 

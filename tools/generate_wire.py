@@ -70,6 +70,8 @@ PROVISIONING = """
 CreateProvisioningTemplate DescribeProvisioningTemplate UpdateProvisioningTemplate DeleteProvisioningTemplate
 ListProvisioningTemplates CreateProvisioningTemplateVersion DescribeProvisioningTemplateVersion
 ListProvisioningTemplateVersions DeleteProvisioningTemplateVersion CreateProvisioningClaim RegisterThing
+StartThingRegistrationTask StopThingRegistrationTask DescribeThingRegistrationTask ListThingRegistrationTasks
+ListThingRegistrationTaskReports
 """.split()
 STREAMS = """
 CreateStream DescribeStream UpdateStream DeleteStream ListStreams

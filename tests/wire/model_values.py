@@ -37,6 +37,8 @@ ALPHABETS = {
     r"[\p{Upper}\p{Digit}_]+": string.ascii_uppercase + "0_",
     r"[\s\S]*": "a\n\t\u200dé",
     r"[a-zA-Z0-9]+": ALPHANUMERIC,
+    r"[a-zA-Z0-9._-]+": ALPHANUMERIC + "_.-",
+    r"[a-zA-Z0-9!_.*'()-\/]+": ALPHANUMERIC + "!_.*'()+,-/",
     r"[\w.-]+": ALPHANUMERIC + "_.-",
     r"[\w.:-]+": ALPHANUMERIC + "_.:-",
     r"[\w=,@-]+": ALPHANUMERIC + "=,@-_",

@@ -54,6 +54,8 @@ EXAMPLES: dict[str, tuple[list[str], list[str]]] = {
         ],
         ["", "arn:aws:acm:us-east-1:12345678901:certificate/a", "arn:aws:iam::123456789012:server-certificate/a"],
     ),
+    r"[a-zA-Z0-9._-]+": (["a_.-9"], [*NAME_TRAPS, "a:b", "a+b"]),
+    r"[a-zA-Z0-9!_.*'()-\/]+": (["a/b!_.*'()-9", "a+b,c"], ["", "a b", "a:b", "a\n", "é"]),
     r"[\w.-]+": (["a_.-9"], [*NAME_TRAPS, "a:b", "a+b"]),
     r"[\w.:-]+": (["a_.:-9", "iot:Data-ATS"], [*NAME_TRAPS, "a+b", "a@b"]),
     r"[\w=,@-]+": (["a_=,@-9"], [*NAME_TRAPS, "a.b", "a+b", "a:b"]),

@@ -15,7 +15,8 @@ from tidegate.objects.credential import Credential
 from tidegate.objects.folder import Folder
 from tidegate.objects.pages import Pages
 from tidegate.objects.presign import Method, Site
-from tidegate.objects.versions import Segment, Version
+from tidegate.objects.refusals import RefusedError
+from tidegate.objects.versions import About, Segment, Version
 from tidegate.rate_limited_log import RateLimitedLog
 
 log = logging.getLogger("tidegate.objects")
@@ -77,6 +78,25 @@ class Embedded:
         if found is None:
             raise ObjectFaultError(Fault.MISSING, str(location))
         return found != etag
+
+    def put(self, location: Location, body: bytes, *, now: Millis) -> None:
+        """Keep an object as its latest version. Blocks.
+
+        Raises:
+            ObjectFaultError: there is no such bucket, or the index cannot be written.
+            OSError: the disk does not take it.
+        """
+        incoming = self._folder.begin()
+        try:
+            incoming.write(body)
+            incoming.finish()
+            self._folder.put(location.bucket, location.key, incoming, About(), now)
+        except RefusedError as error:
+            raise ObjectFaultError(Fault.MISSING, f"{location}: {error}") from error
+        except sqlite3.Error as error:
+            raise ObjectFaultError(Fault.UNREACHABLE, f"the objects' index: {explained(error)}") from error
+        finally:
+            incoming.discard()
 
     def _find(self, location: Location) -> tuple[Version, list[Segment]]:
         try:

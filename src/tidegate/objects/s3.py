@@ -5,6 +5,7 @@ No location can name a host: the endpoint is fixed, buckets and prefixes are a l
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import ssl
 from collections.abc import Callable, Sequence
@@ -98,12 +99,21 @@ class RemoteS3:
         """Nobody is asked over a network for this: the next range that is read tells."""
         return False
 
+    def put(self, location: Location, body: bytes, *, now: Millis) -> None:
+        """Keep an object. Blocks.
+
+        Raises:
+            ObjectFaultError: it cannot be kept, or not by this server.
+        """
+        self._ask("PUT", location, {}, lambda response, _deadline: _expect(response, 200), body)
+
     def _ask(
         self,
         method: str,
         location: Location,
         conditions: dict[str, str],
         take: Callable[[http.client.HTTPResponse, float], T],
+        body: bytes | None = None,
     ) -> T:
         """What one request brings; ``take`` is given the response and until when it may be read."""
         self._check(location)
@@ -112,8 +122,8 @@ class RemoteS3:
         try:
             path = presign.path_of(location.bucket, location.key)
             query = f"versionId={sigv4.escaped(location.version_id)}" if location.version_id is not None else ""
-            headers = {**self._headers(method, path, query), **conditions}
-            connection.request(method, f"{path}?{query}" if query else path, headers=headers)
+            headers = {**self._headers(method, path, query, body or b""), **conditions}
+            connection.request(method, f"{path}?{query}" if query else path, body, headers)
             with connection.getresponse() as response:
                 return take(response, deadline)
         except (OSError, http.client.HTTPException) as error:
@@ -165,14 +175,15 @@ class RemoteS3:
         context = self._context or ssl.create_default_context()
         return http.client.HTTPSConnection(parts.hostname, parts.port, timeout=self._patience.step, context=context)
 
-    def _headers(self, method: str, path: str, query: str) -> dict[str, str]:
-        """The headers of a request without a body, signed if there is a key."""
+    def _headers(self, method: str, path: str, query: str, body: bytes) -> dict[str, str]:
+        """The headers of a request, signed if there is a key."""
         if self._key is None:
             return {"host": self._site.host}
         at = sigv4.stamp(wall_now())
-        headers = {"host": self._site.host, "x-amz-content-sha256": sigv4.EMPTY_SHA256}
+        digest = hashlib.sha256(body).hexdigest()
+        headers = {"host": self._site.host, "x-amz-content-sha256": digest}
         scope = Scope(at[:8], self._site.region, "s3")
-        return sigv4.signed_headers(self._key, scope, at, method, path, query, headers, sigv4.EMPTY_SHA256)
+        return sigv4.signed_headers(self._key, scope, at, method, path, query, headers, digest)
 
 
 def _stat(response: http.client.HTTPResponse) -> Stat:

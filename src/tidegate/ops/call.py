@@ -163,6 +163,15 @@ class Objects(Protocol):
         """
         ...
 
+    def put(self, location: Location, body: bytes, *, now: int) -> None:
+        """Keep an object of the server's own making; ``location`` names no version, ``now`` is epoch ms. Blocks.
+
+        Raises:
+            ObjectFaultError: it cannot be kept; MISSING: there is no such bucket.
+            OSError: the disk does not take it.
+        """
+        ...
+
     def presign(self, method: Literal["GET", "PUT"], location: Location, *, signed_at: int, expires_s: int) -> str:
         """A URL that allows one thing for ``expires_s`` seconds from ``signed_at`` (epoch ms of the service's clock).
 

@@ -49,6 +49,10 @@ class JobShown(NamedTuple):
     job_id: int
 
 
+class RegistrationDue(NamedTuple):
+    """A thing registration task was started or stopped."""
+
+
 class EventsWritten(NamedTuple):
     """Events of a scope stand in the outbox."""
 
@@ -139,6 +143,7 @@ Effect = (
     | PendingChanged
     | ExecutionsQueued
     | JobShown
+    | RegistrationDue
     | EventsWritten
     | ShadowMessages
     | ThingNamed

@@ -267,7 +267,7 @@ def body_problems(body: str, kind: Kind) -> list[str]:
 
 
 def _role_problems(role: str | None) -> list[str]:
-    return [] if checks.is_role(role) else [texts.placeholders.role_invalid(role or "")]
+    return [] if checks.is_role(role) else [texts.provisioning.role_invalid(role or "")]
 
 
 def _hook_problems(call: Call, kind: Kind, hook: iot.ProvisioningHook | None) -> list[str]:

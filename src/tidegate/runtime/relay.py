@@ -9,8 +9,8 @@ own transaction would make all commits wait for each other. What may thereby be 
 
 To look is the effect ``Missed``. Who is alone on a store says nothing.
 
-``EngineDue`` stays at home: the engine there is awake, and two that wake for one job would only wait for each other.
-Each comes by every second anyway. So does ``RowsHeld``, which is about the engine's own step.
+``EngineDue`` and ``RegistrationDue`` stay at home: the engine there is awake, and two that wake for one job would only
+wait for each other. Each comes by anyway. So does ``RowsHeld``, which is about the engine's own step.
 """
 
 from __future__ import annotations

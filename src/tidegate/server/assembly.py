@@ -18,6 +18,7 @@ from tidegate.devices.endpoint import Endpoint
 from tidegate.devices.server import admission_limits
 from tidegate.engine.loop import Engine, Step
 from tidegate.engine.pace import Pace
+from tidegate.engine.registrations import Registrations
 from tidegate.engine.tidying import Tidying
 from tidegate.http.app import App
 from tidegate.mqtt.settings import Settings as MqttSettings
@@ -89,6 +90,9 @@ async def running(options: Options) -> AsyncIterator[Running]:
         )
         engine.start()
         stack.push_async_callback(engine.stop)
+        registrations = Registrations(service)
+        registrations.start()
+        stack.push_async_callback(registrations.stop)
         node = directory.node(options.data, service.ids) if service.unit.shared else 0
         room.raise_limit()
         unfinished = max(options.admission.unfinished, 4 * listeners.largest_body(options))

@@ -80,6 +80,7 @@ DurationInMinutes = Annotated[Integer, Number(min=1, max=1430)]
 DynamicGroupStatus = Annotated[str, Text(enum=("ACTIVE", "BUILDING", "REBUILDING"))]
 EndpointType = Annotated[str, Text(max=128, pattern=r"[\s\S]*")]
 Environment = Annotated[str, Text(pattern=r"[^\p{C}]+")]
+ErrorMessage = Annotated[str, Text(max=2048)]
 EventType = Annotated[str, Text(enum=("THING", "THING_GROUP", "THING_TYPE", "THING_GROUP_MEMBERSHIP", "THING_GROUP_HIERARCHY", "THING_TYPE_ASSOCIATION", "JOB", "JOB_EXECUTION", "POLICY", "CERTIFICATE", "CA_CERTIFICATE"))]
 Example = Annotated[str, Text(pattern=r"[^\p{C}]+")]
 ExpiresInSec = Annotated[Long, Number(min=60, max=3600, quota="presigned_url_seconds")]
@@ -139,6 +140,7 @@ ParameterKey = Annotated[str, Text(min=1, max=128, pattern="[a-zA-Z0-9_-]+")]
 ParameterValue = Annotated[str, Text(min=1, max=30720, pattern=r"[^\p{C}]+")]
 PayloadVersion = Annotated[str, Text(min=10, max=32, pattern="^[0-9-]+$")]
 Percent = Annotated[Decimal, Number(min=0, max=100)]
+Percentage = Annotated[Integer, Number(min=0, max=100)]
 PolicyDocument = Annotated[str, Text(min=0, max=404600, pattern=r"[\s\S]*")]
 PolicyName = Annotated[str, Text(min=1, max=128, pattern=r"[\w+=,.@-]+")]
 PolicyVersionId = Annotated[str, Text(pattern="[0-9]+")]
@@ -151,6 +153,9 @@ QueryString = Annotated[str, Text(min=1)]
 ReasonCode = Annotated[str, Text(max=128, pattern=r"[\p{Upper}\p{Digit}_]+")]
 RegistrationCode = Annotated[str, Text(min=64, max=64, pattern="(0x)?[a-fA-F0-9]+")]
 RegistryMaxResults = Annotated[Integer, Number(min=1, max=250)]
+RegistryS3BucketName = Annotated[str, Text(min=3, max=256, pattern="[a-zA-Z0-9._-]+")]
+RegistryS3KeyName = Annotated[str, Text(min=1, max=1024, pattern=r"[a-zA-Z0-9!_.*'()-\/]+")]
+ReportType = Annotated[str, Text(enum=("ERRORS", "RESULTS"))]
 ReservedDomainConfigurationName = Annotated[str, Text(min=1, max=128, pattern=r"[\w.:-]+")]
 Resource = Annotated[str, Text(max=2048, pattern=r"[\s\S]*")]
 ResourceAttributeKey = Annotated[str, Text(min=1, pattern="[a-zA-Z0-9:_-]+")]
@@ -162,6 +167,7 @@ RoleAliasArn = Annotated[str, Text(min=1, max=2048)]
 RoleArn = Annotated[str, Text(min=20, max=2048)]
 RolloutRatePerMinute = Annotated[Integer, Number(min=1, max=1000, quota="rollout_per_minute")]
 S3Bucket = Annotated[str, Text(min=1)]
+S3FileUrl = Annotated[str, Text(max=65535)]
 S3Key = Annotated[str, Text(min=1)]
 SbomValidationErrorCode = Annotated[str, Text(enum=("INCOMPATIBLE_FORMAT", "FILE_SIZE_LIMIT_EXCEEDED"))]
 SbomValidationResult = Annotated[str, Text(enum=("FAILED", "SUCCEEDED"))]
@@ -173,6 +179,7 @@ ServerName = Annotated[str, Text(min=1, max=253, pattern=r"[\s\S]*")]
 ServiceType = Annotated[str, Text(enum=("DATA", "CREDENTIAL_PROVIDER", "JOBS"))]
 ShadowName = Annotated[str, Text(min=1, max=64, pattern="[$a-zA-Z0-9:_-]+")]
 SortOrder = Annotated[str, Text(enum=("ASCENDING", "DESCENDING"))]
+Status = Annotated[str, Text(enum=("InProgress", "Completed", "Failed", "Cancelled", "Cancelling"))]
 StatusReasonCode = Annotated[str, Text(max=64, pattern="[A-Z0-9_-]+")]
 StatusReasonDescription = Annotated[str, Text(max=1024, pattern=r"[^\p{C}]*")]
 StreamDescription = Annotated[str, Text(max=2028, pattern=r"[^\p{C}]+")]
@@ -186,6 +193,7 @@ TagValue = Annotated[str, Text(min=0, max=256)]
 TargetArn = Annotated[str, Text(max=2048)]
 TargetFieldOrder = Annotated[str, Text(enum=("LatLon", "LonLat"))]
 TargetSelection = Annotated[str, Text(enum=("CONTINUOUS", "SNAPSHOT"))]
+TaskId = Annotated[str, Text(max=40)]
 TemplateBody = Annotated[str, Text(min=0, max=10240, pattern=r"[\s\S]*")]
 TemplateDescription = Annotated[str, Text(min=0, max=500, pattern=r"[^\p{C}]*")]
 TemplateName = Annotated[str, Text(min=1, max=36, pattern="^[0-9A-Za-z_-]+$")]
@@ -1412,6 +1420,26 @@ class DescribeThingGroupResponse(Shape):
     status: DynamicGroupStatus | None = None
 
 
+class DescribeThingRegistrationTaskRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("task_id",)
+    task_id: Required[TaskId] = MISSING
+
+
+class DescribeThingRegistrationTaskResponse(Shape):
+    task_id: TaskId | None = None
+    creation_date: float | None = None
+    last_modified_date: float | None = None
+    template_body: TemplateBody | None = None
+    input_file_bucket: RegistryS3BucketName | None = None
+    input_file_key: RegistryS3KeyName | None = None
+    role_arn: RoleArn | None = None
+    status: Status | None = None
+    message: ErrorMessage | None = None
+    success_count: Integer | None = None
+    failure_count: Integer | None = None
+    percentage_progress: Percentage | None = None
+
+
 class DescribeThingRequest(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("thing_name",)
     thing_name: Required[ThingName] = MISSING
@@ -2323,6 +2351,31 @@ class ListThingPrincipalsV2Response(Shape):
     next_token: str | None = None
 
 
+class ListThingRegistrationTaskReportsRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("task_id", "report_type")
+    task_id: Required[TaskId] = MISSING
+    report_type: Required[ReportType] = MISSING
+    next_token: str | None = None
+    max_results: RegistryMaxResults | None = None
+
+
+class ListThingRegistrationTaskReportsResponse(Shape):
+    resource_links: list[S3FileUrl] | None = None
+    report_type: ReportType | None = None
+    next_token: str | None = None
+
+
+class ListThingRegistrationTasksRequest(Shape):
+    next_token: str | None = None
+    max_results: RegistryMaxResults | None = None
+    status: Status | None = None
+
+
+class ListThingRegistrationTasksResponse(Shape):
+    task_ids: list[TaskId] | None = None
+    next_token: str | None = None
+
+
 class ListThingTypesRequest(Shape):
     next_token: str | None = None
     max_results: RegistryMaxResults | None = None
@@ -2693,6 +2746,18 @@ class StartSigningJobParameter(Shape):
     destination: Destination | None = None
 
 
+class StartThingRegistrationTaskRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("template_body", "input_file_bucket", "input_file_key", "role_arn")
+    template_body: Required[TemplateBody] = MISSING
+    input_file_bucket: Required[RegistryS3BucketName] = MISSING
+    input_file_key: Required[RegistryS3KeyName] = MISSING
+    role_arn: Required[RoleArn] = MISSING
+
+
+class StartThingRegistrationTaskResponse(Shape):
+    task_id: TaskId | None = None
+
+
 class Statistics(Shape):
     count: Integer | None = None
     average: Decimal | None = None
@@ -2708,6 +2773,15 @@ class StatusReason(Shape):
     __required__: ClassVar[tuple[str, ...]] = ("reason_code",)
     reason_code: Required[StatusReasonCode] = MISSING
     reason_description: StatusReasonDescription | None = None
+
+
+class StopThingRegistrationTaskRequest(Shape):
+    __required__: ClassVar[tuple[str, ...]] = ("task_id",)
+    task_id: Required[TaskId] = MISSING
+
+
+class StopThingRegistrationTaskResponse(Shape):
+    pass
 
 
 class Stream(Shape):
@@ -5563,6 +5637,86 @@ OPERATIONS: dict[str, Operation] = {
         errors=(
             InternalFailureException, ServiceUnavailableException, InvalidRequestException, UnauthorizedException,
             ThrottlingException, ConflictingResourceUpdateException, ResourceRegistrationFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "StartThingRegistrationTask": Operation(
+        name="StartThingRegistrationTask",
+        plane="iot",
+        method="POST",
+        path="/thing-registration-tasks",
+        request=StartThingRegistrationTaskRequest,
+        response=StartThingRegistrationTaskResponse,
+        has_body=True,
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "StopThingRegistrationTask": Operation(
+        name="StopThingRegistrationTask",
+        plane="iot",
+        method="PUT",
+        path="/thing-registration-tasks/{taskId}/cancel",
+        request=StopThingRegistrationTaskRequest,
+        response=StopThingRegistrationTaskResponse,
+        outside=(
+            label("task_id", "taskId"),
+        ),
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, InternalFailureException,
+            ResourceNotFoundException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "DescribeThingRegistrationTask": Operation(
+        name="DescribeThingRegistrationTask",
+        plane="iot",
+        method="GET",
+        path="/thing-registration-tasks/{taskId}",
+        request=DescribeThingRegistrationTaskRequest,
+        response=DescribeThingRegistrationTaskResponse,
+        outside=(
+            label("task_id", "taskId"),
+        ),
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, InternalFailureException,
+            ResourceNotFoundException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "ListThingRegistrationTasks": Operation(
+        name="ListThingRegistrationTasks",
+        plane="iot",
+        method="GET",
+        path="/thing-registration-tasks",
+        request=ListThingRegistrationTasksRequest,
+        response=ListThingRegistrationTasksResponse,
+        outside=(
+            query("next_token", "nextToken"),
+            query("max_results", "maxResults", "int"),
+            query("status", "status"),
+        ),
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, InternalFailureException,
+        ),
+        invalid=InvalidRequestException,
+    ),
+    "ListThingRegistrationTaskReports": Operation(
+        name="ListThingRegistrationTaskReports",
+        plane="iot",
+        method="GET",
+        path="/thing-registration-tasks/{taskId}/reports",
+        request=ListThingRegistrationTaskReportsRequest,
+        response=ListThingRegistrationTaskReportsResponse,
+        outside=(
+            label("task_id", "taskId"),
+            query("report_type", "reportType"),
+            query("next_token", "nextToken"),
+            query("max_results", "maxResults", "int"),
+        ),
+        errors=(
+            InvalidRequestException, ThrottlingException, UnauthorizedException, InternalFailureException,
         ),
         invalid=InvalidRequestException,
     ),

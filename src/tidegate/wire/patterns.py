@@ -38,6 +38,9 @@ TRANSLATIONS: dict[str, str] = {
     r"[\p{Upper}\p{Digit}_]+": r"[A-Z0-9_]+",
     r"[\s\S]*": r"[\s\S]*",
     r"[a-zA-Z0-9]+": r"[a-zA-Z0-9]+",
+    r"[a-zA-Z0-9._-]+": r"[a-zA-Z0-9._-]+",
+    # Ends in a range, in Java as here: from ) to /.
+    r"[a-zA-Z0-9!_.*'()-\/]+": r"[a-zA-Z0-9!_.*'()+,./-]+",
     _ACM: _ACM.replace(r"\d", "[0-9]"),
     r"[\w.-]+": r"[A-Za-z0-9_.-]+",
     r"[\w.:-]+": r"[A-Za-z0-9_.:-]+",

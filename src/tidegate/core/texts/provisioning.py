@@ -13,6 +13,11 @@ def template_exists(name: str) -> str:
     return f"Template with name {name} already exists"
 
 
+def role_invalid(role: str) -> str:
+    """[R] Of a template or a registration task."""
+    return f"The role {role} is not the ARN of an IAM role."
+
+
 def template_missing(name: str) -> str:
     """[third hand]"""
     return f"Unable to find template named {name}"
@@ -330,8 +335,25 @@ def task_over(task_id: str, status: str) -> str:
 
 LINE_INVALID: Final = "The line is not a JSON object of strings."
 """[R]"""
+INPUT_STORED_NOWHERE: Final = "This server has no object storage to read an input file from."
+"""[R]"""
 
 
-def input_unreadable(reason: str) -> str:
+def line_too_long(line: int, limit: int) -> str:
+    """[R] A line of the input file that is read no further."""
+    return f"Line {line} of the input file is longer than {limit} bytes. The lines before it were carried out."
+
+
+def input_key_too_long(limit: int) -> str:
+    """[R] Reports lie under the key of the input file."""
+    return f"The key of the input file may have {limit} bytes at most."
+
+
+def input_unreadable(where: str, reason: str) -> str:
     """[R]"""
-    return f"The input file cannot be read: {reason}"
+    return f"The input file {where} cannot be read: {reason}."
+
+
+def reports_unwritable(where: str, reason: str) -> str:
+    """[R]"""
+    return f"The reports cannot be written to {where}: {reason}."
