@@ -261,3 +261,38 @@ def test_a_look_at_everything_offers_what_is_pending_in_every_list(nodes: Nodes)
             "$aws/things/lamp/jobs/notify-next": None,
             "$aws/things/lamp/jobs/notify-next-namespace-ns": "j1",
         }
+
+
+def test_a_client_is_known_at_every_server(nodes: Nodes) -> None:
+    """What an operator asks one server about a client, the server that has it answers."""
+    credentials = nodes.device("lamp")
+    here = client(nodes.servers[0], "iot-data", nodes.here.id)
+    missing = here.exceptions.ResourceNotFoundException
+    with connected(nodes.there, credentials, "lamp") as device:
+        assert device.subscribe("a", "b/#") == [1, 1]
+        found = here.get_connection(clientId="lamp", includeSocketInformation=True)
+        assert (found["connected"], found["sourceIp"]) == (True, "127.0.0.1")
+        rows: list[Any] = []
+        page = here.list_subscriptions(clientId="lamp", maxResults=1)
+        while True:
+            rows += page["subscriptions"]
+            if "nextToken" not in page:
+                break
+            page = here.list_subscriptions(clientId="lamp", maxResults=1, nextToken=page["nextToken"])
+        assert [(row["topicFilter"], row["qos"]) for row in rows] == [("a", 1), ("b/#", 1)]
+        here.send_direct_message(clientId="lamp", topic="now", payload=b"{}", confirmation=True, timeout=15)
+        assert until(device, lambda message: message.topic == "now").body == {}
+        whole = b'"' + bytes(60_000).replace(b"\0", b"x") + b'"'  # many pieces of the servers' channel
+        here.send_direct_message(clientId="lamp", topic="large", payload=whole)
+        assert len(until(device, lambda message: message.topic == "large").body) == 60_000
+        with pytest.raises(here.exceptions.ForbiddenException):
+            here.send_direct_message(clientId="lamp", topic="$aws/things/lamp/jobs/notify", payload=b"{}")
+        with pytest.raises(missing):
+            here.get_connection(clientId="nobody")
+        here.delete_connection(clientId="lamp")
+        assert device.ended.get(timeout=PATIENCE) != 0
+    with pytest.raises(missing):
+        here.send_direct_message(clientId="lamp", topic="now", payload=b"{}")
+    with pytest.raises(missing):
+        here.list_subscriptions(clientId="lamp")
+    assert here.get_connection(clientId="lamp")["connected"] is False

@@ -41,6 +41,8 @@ SAMPLES: list[Any] = [
         "eu-west-1",
         Publication("t", b"\xff", 1, True, 1, "text", "a/b", b"\0", (("k", "v"), ("k", "w")), 99),
     ),
+    effects.ClientSought("a", 1, "GetConnection", "1", "eu-west-1", "alice", "r", b"{}"),
+    effects.ClientAnswered("a", 1, 2, b"\xff", "GoneException", "ä"),
     effects.StoreEmptied(),
 ]
 

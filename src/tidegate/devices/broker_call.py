@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from tidegate.core import message, texts
 from tidegate.devices import clients
+from tidegate.devices.elsewhere import Elsewhere
 from tidegate.devices.plane import Signer
 from tidegate.devices.server import Server
 from tidegate.devices.signers import Grant, SignerIdentity
@@ -22,22 +23,30 @@ from tidegate.mqtt.session.keeping import Journal
 from tidegate.mqtt.topics import valid_topic
 from tidegate.ops.broker import Connected, Publication, Retained, Sent
 from tidegate.ops.call import Call
+from tidegate.ops.handler import AtBroker
 from tidegate.store.database import OutcomeUnknown
 from tidegate.wire import iot_data
 
+Q = TypeVar("Q")
+R = TypeVar("R")
 Tell = Callable[[Scope, Publication], None]
 
 
 class BrokerCall:
-    """Serves one call. On the event loop's thread; ``settled`` is to be awaited before the call is answered."""
+    """Serves one call. On the event loop's thread."""
 
-    def __init__(self, server: Server, journal: Journal, tell: Tell | None = None) -> None:
-        """``tell`` has the other servers on the store deliver a message to their clients."""
+    def __init__(
+        self, server: Server, journal: Journal, tell: Tell | None = None, elsewhere: Elsewhere | None = None
+    ) -> None:
+        """``tell`` has the other servers on the store deliver a message to their clients, ``elsewhere`` has them carry
+        out what is about one of these.
+        """
         self.max_payload = server.settings.max_payload
         self.max_message_expiry = server.settings.max_message_expiry
         self._server = server
         self._journal = journal
         self._tell = tell
+        self._elsewhere = elsewhere
         self._changes = journal.changes
         self._due: list[Awaitable[Any]] = []
 
@@ -95,13 +104,21 @@ class BrokerCall:
             self._server, _scope(call), client_id, clean_session=clean_session, prevent_will=prevent_will
         )
 
-    async def settled(self) -> None:
-        """Wait until requests are carried out and what has to be kept is on disk.
+    async def carry_out(self, handler: AtBroker[Q, R], call: Call, request: Q) -> R:
+        """Run an operation; returns when what it asked for is carried out and what has to be kept is on disk.
 
         Raises:
+            WireError: what it answers; GatewayTimeoutException: a client has not acknowledged what it was sent in time.
             StoreError: the store cannot take it.
-            GatewayTimeoutException: a client has not acknowledged what it was sent in time.
         """
+        if self._elsewhere is not None and handler.about_client:
+            response = await self._elsewhere.carry_out(handler, self, call, request)
+        else:
+            response = handler.run(self, call, request)
+        await self._settled()
+        return response
+
+    async def _settled(self) -> None:
         await asyncio.gather(*self._due)
         if self._journal.changes != self._changes:
             await self._written()

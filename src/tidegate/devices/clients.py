@@ -36,6 +36,11 @@ class Description(NamedTuple):
     target: Place | None
 
 
+def connected(server: Server, scope: Scope, client_id: str) -> bool:
+    """Whether a client is connected here."""
+    return serving(server.broker.session(scope, client_id)) is not None
+
+
 def describe(server: Server, scope: Scope, client_id: str) -> Description | None:
     """What is known of a client id; None if nothing is."""
     session = server.broker.session(scope, client_id)

@@ -16,6 +16,7 @@ from tidegate.devices.broker_call import BrokerCall
 from tidegate.devices.connectivity import Recorder
 from tidegate.devices.custom import Authenticate
 from tidegate.devices.dispatch import Dispatch
+from tidegate.devices.elsewhere import Elsewhere
 from tidegate.devices.event_publisher import EventPublisher
 from tidegate.devices.identities import DeviceIdentity
 from tidegate.devices.journal import Written
@@ -125,10 +126,15 @@ class Endpoint:
         self._other_servers = (
             None if service.relay is None else OtherServers(service.relay, self.server, self._recorder)
         )
+        self._elsewhere = (
+            None
+            if service.relay is None
+            else Elsewhere(service, service.relay, self.server, lambda: BrokerCall(self.server, self.journal))
+        )
         self._notices = Notices(service, self.server)
         self.events = EventPublisher(service, self.server, self._notices.settled, self.journal.settled)
         self._watch = Watch(service.access_keys, self.server)
-        for listener in (self._notices, self.events, self._other_servers):
+        for listener in (self._notices, self.events, self._other_servers, self._elsewhere):
             if listener is not None:
                 service.unit.subscribe(listener.effects)
         service.unit.subscribe(dispatch.telling(self.server))
@@ -169,7 +175,7 @@ class Endpoint:
     def broker_call(self) -> BrokerCall:
         """The message broker for one call that came over HTTP."""
         tell = None if self._other_servers is None else self._other_servers.publish
-        return BrokerCall(self.server, self.journal, tell)
+        return BrokerCall(self.server, self.journal, tell, self._elsewhere)
 
     async def open(self) -> None:
         """Take over what an earlier server left: sessions, retained messages, events. To be awaited before listening.

@@ -89,7 +89,7 @@ def delete_connection(broker: MessageBroker, call: Call, request: iot_data.Delet
 
 
 HANDLERS: Handlers = {
-    ("iot-data", "GetConnection"): AtBroker(get_connection, changed_by=nothing),
-    ("iot-data", "ListSubscriptions"): AtBroker(list_subscriptions, changed_by=nothing),
-    ("iot-data", "DeleteConnection"): AtBroker(delete_connection),
+    ("iot-data", "GetConnection"): AtBroker(get_connection, changed_by=nothing, about_client=True),
+    ("iot-data", "ListSubscriptions"): AtBroker(list_subscriptions, changed_by=nothing, about_client=True),
+    ("iot-data", "DeleteConnection"): AtBroker(delete_connection, about_client=True),
 }

@@ -130,6 +130,37 @@ class MessagePublished(NamedTuple):
     message: Publication
 
 
+class ClientSought(NamedTuple):
+    """A server asks the others to carry out an operation about a client that is not connected to itself.
+
+    ``request`` is its request as JSON; ``number`` tells the asker's questions apart.
+    """
+
+    asker: str
+    number: int
+    operation: str
+    account: str
+    region: str
+    principal: str
+    request_id: str
+    request: bytes
+
+
+class ClientAnswered(NamedTuple):
+    """What came of that at another server.
+
+    ``knowledge``: 2 of the server that the client is connected to, 1 of one that knows it, 0 of any other. ``response``
+    is JSON; ``error`` the name of an error that ``message`` goes with, or empty.
+    """
+
+    asker: str
+    number: int
+    knowledge: int
+    response: bytes = b""
+    error: str = ""
+    message: str = ""
+
+
 class StoreEmptied(NamedTuple):
     """A server of the store has deleted everything in it."""
 
@@ -155,6 +186,8 @@ Effect = (
     | ClientConnected
     | PresenceEvent
     | MessagePublished
+    | ClientSought
+    | ClientAnswered
     | StoreEmptied
     | Missed
     | RowsHeld

@@ -228,10 +228,13 @@ class AtBroker(Handler, Generic[Q, R]):
     """Is about messages or connections, which no transaction covers: ``run(broker, call, request)``.
 
     It runs on the thread of the event loop, and once. ``changed_by(request)`` says whether this one changes anything.
+    ``about_client``: it is about the client that ``request.client_id`` names, who may be connected to another server on
+    the store; it is run there, too, if he is not connected here.
     """
 
     run: Callable[[MessageBroker, Call, Q], R]
     changed_by: Callable[[Q], bool] = _any
+    about_client: bool = False
 
     def changes(self, request: Q) -> bool:
         return self.changed_by(request)

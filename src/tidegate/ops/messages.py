@@ -169,7 +169,7 @@ def _summary(found: Retained) -> iot_data.RetainedMessageSummary:
 
 HANDLERS: Handlers = {
     ("iot-data", "Publish"): AtBroker(publish, changed_by=lambda request: bool(request.retain)),
-    ("iot-data", "SendDirectMessage"): AtBroker(send_direct_message, changed_by=nothing),
+    ("iot-data", "SendDirectMessage"): AtBroker(send_direct_message, changed_by=nothing, about_client=True),
     ("iot-data", "GetRetainedMessage"): AtBroker(get_retained_message, changed_by=nothing),
     ("iot-data", "ListRetainedMessages"): AtBroker(list_retained_messages, changed_by=nothing),
 }

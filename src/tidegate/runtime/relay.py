@@ -91,6 +91,8 @@ _RELAYED: tuple[type, ...] = (
     effects.ClientConnected,
     effects.PresenceEvent,
     effects.MessagePublished,
+    effects.ClientSought,
+    effects.ClientAnswered,
     effects.StoreEmptied,
 )
 _KINDS: dict[str, type] = {kind.__name__: kind for kind in (*_RELAYED, Joined, Welcome, Left, Lost)}
@@ -104,7 +106,7 @@ class Relay:
         """``name`` is this server's and nobody else's; ``limit`` is how many bytes a text of the channel holds."""
         self._unit = unit
         self._channel = channel
-        self._name = name
+        self.name = name
         self._limit = limit - _HEADER
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="tidegate-relay")
@@ -147,6 +149,11 @@ class Relay:
     def alone(self) -> bool:
         """Whether there is nobody to tell anything."""
         return self._alone
+
+    @property
+    def others(self) -> int:
+        """How many other servers are on the store, as far as is known."""
+        return len(self._members - {self._member})
 
     def tell(self, happened: Iterable[Any]) -> None:
         """Tell the other servers what happened here. Does not wait for anything."""
@@ -200,7 +207,7 @@ class Relay:
             batch[:0] = [Lost(), Joined(self._member)]
             self._silenced = False  # what happens from here on is told after that
         if batch:
-            await self._do(lambda: self._channel.send(pieces(self._name, batch, self._limit)))
+            await self._do(lambda: self._channel.send(pieces(self.name, batch, self._limit)))
             self._troubled = False
 
     async def _look(self) -> None:
@@ -240,7 +247,7 @@ class Relay:
 
     def _hear(self, text: str) -> None:
         name, _, rest = text.partition(":")
-        if name == self._name:
+        if name == self.name:
             return
         try:
             message = self._whole(name, rest)
@@ -288,7 +295,7 @@ class Relay:
             case Lost():
                 return [effects.Missed()]
             case Welcome(to):
-                return [effects.Missed()] if to == self._name else []
+                return [effects.Missed()] if to == self.name else []
             case _:
                 return [said]
         return []

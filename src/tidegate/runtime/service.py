@@ -71,8 +71,13 @@ class Settings(NamedTuple):
 class BrokerCall(MessageBroker, Protocol):
     """The message broker for one call."""
 
-    async def settled(self) -> None:
-        """Wait until what the call asked for is done and durable. Raises StoreError if the store cannot take it."""
+    async def carry_out(self, handler: AtBroker[Q, R], call: Call, request: Q) -> R:
+        """Run an operation; returns when what it asked for is done and durable.
+
+        Raises:
+            WireError: what it answers.
+            StoreError: the store cannot take it.
+        """
         ...
 
 
@@ -205,9 +210,7 @@ class Service:
     async def _at_broker(self, handler: AtBroker[Q, R], call: Call, request: Q, broker: BrokerCall) -> R:
         if audit.counts(handler, call, request):
             await self.unit.transact(audit.asked(call, request))
-        response = handler.run(broker, call, request)
-        await broker.settled()
-        return response
+        return await broker.carry_out(handler, call, request)
 
     async def _prepared(self, handler: Prepared[Q, Any, P, R], call: Call, request: Q, lane: Lane) -> P | None:
         """What a handler does before its transaction; None if it finds nothing to do.
