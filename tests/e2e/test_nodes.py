@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.e2e.fleet import PATIENCE, Account, Maker, client
+from tests.e2e.fleet import PATIENCE, Account, Credentials, Maker, client
 from tests.e2e.mqtt import Device, Message, connected
 from tests.servers import Started, options, started
 from tidegate.ops.effects import Missed
@@ -91,6 +91,21 @@ def test_a_thing_that_comes_to_exist_elsewhere_is_listened_for(nodes: Nodes) -> 
         nodes.here.thing("later")
         nodes.here.job("j1", "later")
         assert until(device, offers("j1"))
+
+
+def test_what_one_server_issued_gets_in_at_the_other(nodes: Nodes, tmp_path: Path) -> None:
+    """Each has an authority of its own, and those of all are trusted."""
+    for number, (issuer, other) in enumerate(((nodes.here, nodes.there), (nodes.there, nodes.here))):
+        name = f"lamp-{number}"
+        made = issuer.iot.create_keys_and_certificate(setAsActive=True)
+        credentials = Credentials(made["certificateArn"], tmp_path / f"{name}.pem", tmp_path / f"{name}.key")
+        credentials.certificate.write_text(made["certificatePem"])
+        credentials.key.write_text(made["keyPair"]["PrivateKey"])
+        issuer.thing(name)
+        issuer.policy(f"all-{name}", EVERYTHING)
+        issuer.grant(credentials, name, f"all-{name}")
+        with connected(other, credentials, name) as device:
+            device.accepted("get")
 
 
 def test_a_certificate_revoked_elsewhere_is_disconnected(nodes: Nodes) -> None:

@@ -5,8 +5,9 @@ registered authority has signed. What is added is trusted at once. What is taken
 certificate that is not ACTIVE is refused after the handshake whoever trusts it: the store is read again a moment later,
 once for all that went in that moment, on a thread.
 
-Where several servers share a store, each hears from the others what they registered, comes by every ten seconds all the
-same, and starts afresh with every look at its own certificate.
+Where several servers share a store, each leaves its own authorities there, which the others trust, too: what one has
+issued gets in everywhere. Each hears from the others what they registered, comes by every ten seconds all the same, and
+starts afresh with every look at its own certificate.
 """
 
 from __future__ import annotations
@@ -19,15 +20,18 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509 import load_pem_x509_certificates
+
 from tidegate.clock import Millis, wall_now
 from tidegate.files import Seen, seen
 from tidegate.ops.effects import Acting, CertificateTrusted, Missed, StoreEmptied, TrustWithdrawn
-from tidegate.pki.certificates import InvalidCertificateError
+from tidegate.pki.certificates import InvalidCertificateError, to_pem
 from tidegate.pki.chains import Chain, check
 from tidegate.pki.tls import DEFAULT, Authorities, Suites, TrustStore
 from tidegate.rate_limited_log import RateLimitedLog
 from tidegate.runtime.unit import Unit
-from tidegate.store import ca_certificates, certificates
+from tidegate.store import ca_certificates, certificates, server_authorities
 from tidegate.store.database import Lane, StoreError, Tx, in_lane
 
 log = logging.getLogger("tidegate.tls")
@@ -43,6 +47,8 @@ _OVERLAP: Final = 64
 """Ids are given before a commit: a row may appear below one that is known."""
 
 _Read = Callable[[Tx, int, int], list[tuple[int, str]]]
+_KINDS: Final[tuple[_Read, ...]] = (certificates.registered, ca_certificates.registered, server_authorities.published)
+_LEAVES: Final = 0
 
 
 class Credentials(NamedTuple):
@@ -84,7 +90,7 @@ class Trust:
         self._kinds: dict[str, tuple[str, ...]] = {}
         self._authorities = Authorities()
         self._arrived: list[CertificateTrusted] | None = None
-        self._latest = [0, 0]
+        self._latest = [0] * len(_KINDS)
         self._known: set[str] = set()
         self._tidying: asyncio.Task[None] | None = None
         self._due = False
@@ -135,7 +141,10 @@ class Trust:
         async with self._busy:
             self._arrived = []
             try:
-                authorities, leaves = await self._pems(0), await self._pems(1)
+                if self._unit.shared:
+                    await self._publish()
+                leaves, *others = [await self._pems(kind) for kind in range(len(_KINDS))]
+                authorities = [pem for pems in others for pem in pems if pem not in self._own.trusted]
                 contexts, vouching = await asyncio.to_thread(self._prepare, authorities, leaves)
                 self._authorities, self._known = vouching, {*authorities, *leaves}
                 self.store.adopt(contexts)
@@ -143,6 +152,25 @@ class Trust:
                     self._add(effect)
             finally:
                 self._arrived = None
+
+    async def _publish(self) -> None:
+        """Leave our authorities in the store, for the other servers to trust."""
+        found = {
+            each.fingerprint(SHA256()).hex(): to_pem(each)
+            for each in load_pem_x509_certificates(self._own.trusted.encode())
+        }
+
+        def missing(tx: Tx) -> list[tuple[str, str]]:
+            there = {pem for _, pem in server_authorities.published(tx, 0, _PAGE)}
+            return [(digest, pem) for digest, pem in found.items() if pem not in there]
+
+        def work(tx: Tx) -> None:
+            for digest, pem in missing(tx):
+                if server_authorities.put(tx, digest, pem):
+                    tx.effects.append(CertificateTrusted(pem, authority=True))
+
+        if await self._unit.read(in_lane(Lane.HOUSE, missing)):
+            await self._unit.transact(in_lane(Lane.HOUSE, work))
 
     async def renew(self) -> None:
         """Look at every file of authorities and certificates, and serve what is new.
@@ -222,7 +250,7 @@ class Trust:
             self._tidying = self._loop.create_task(self._tidy(), name="tidegate-trust")
 
     def _add(self, effect: CertificateTrusted) -> None:
-        if not effect.authority and self._authorities.vouch_for(effect.pem):
+        if effect.pem in self._own.trusted or (not effect.authority and self._authorities.vouch_for(effect.pem)):
             return
         if effect.authority and effect.pem not in self._known:
             self._authorities.add(effect.pem)
@@ -244,16 +272,16 @@ class Trust:
 
     async def _look(self) -> None:
         """See what other servers have registered."""
-        for kind in (0, 1):
+        for kind in range(len(_KINDS)):
             for pem in await self._pems(kind, max(0, self._latest[kind] - _OVERLAP)):
                 if pem not in self._known:
-                    self._add(CertificateTrusted(pem, authority=kind == 0))
+                    self._add(CertificateTrusted(pem, authority=kind != _LEAVES))
 
     # -- details --
 
     async def _pems(self, kind: int, after: int = 0) -> list[str]:
-        """Authorities (0) or leaves (1) of every scope, after an inner id."""
-        read: _Read = (ca_certificates.registered, certificates.registered)[kind]
+        """What ``_KINDS`` reads of every scope, after an inner id."""
+        read = _KINDS[kind]
         found: list[str] = []
         while rows := await self._unit.read(in_lane(Lane.HOUSE, lambda tx, after=after: read(tx, after, _PAGE))):  # type: ignore[misc]
             found += [pem for _, pem in rows]
