@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import psycopg
 import pytest
 
 from tests.e2e.fleet import PATIENCE, Account, Credentials, Maker, client
-from tests.e2e.mqtt import Device, Message, connected
+from tests.e2e.mqtt import Device, Message, RefusedError, connected
 from tests.servers import Started, options, started
 from tidegate.ops.effects import Missed
 
@@ -56,6 +57,22 @@ def nodes(tmp_path: Path, new_postgres: Callable[[str], str], maker: Maker) -> I
     first, second = (options(tmp_path / name, store=url) for name in ("first", "second"))
     with started(first) as one, started(second) as two:
         yield Nodes(one, two, url, maker, tmp_path)
+
+
+@contextmanager
+def coming(account: Account, credentials: Credentials, name: str) -> Iterator[Device]:
+    """A device that tries until its server has heard of its certificate, which another has just registered."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            device = Device(account, credentials, name)
+            break
+        except RefusedError:
+            assert time.monotonic() < deadline
+    try:
+        yield device
+    finally:
+        device.close()
 
 
 def until(device: Device, fits: Callable[[Message], bool]) -> Message:
@@ -104,7 +121,7 @@ def test_what_one_server_issued_gets_in_at_the_other(nodes: Nodes, tmp_path: Pat
         issuer.thing(name)
         issuer.policy(f"all-{name}", EVERYTHING)
         issuer.grant(credentials, name, f"all-{name}")
-        with connected(other, credentials, name) as device:
+        with coming(other, credentials, name) as device:
             device.accepted("get")
 
 
@@ -283,7 +300,7 @@ def test_a_client_is_known_at_every_server(nodes: Nodes) -> None:
     credentials = nodes.device("lamp")
     here = client(nodes.servers[0], "iot-data", nodes.here.id)
     missing = here.exceptions.ResourceNotFoundException
-    with connected(nodes.there, credentials, "lamp") as device:
+    with coming(nodes.there, credentials, "lamp") as device:
         assert device.subscribe("a", "b/#") == [1, 1]
         found = here.get_connection(clientId="lamp", includeSocketInformation=True)
         assert (found["connected"], found["sourceIp"]) == (True, "127.0.0.1")
