@@ -13,7 +13,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import paho.mqtt.client as paho
 import pytest
@@ -139,6 +139,72 @@ def test_the_sdk_for_mqtt_5(server: Started) -> None:
     client.start()
     assert up.get(timeout=PATIENCE) == "up"
     client.stop()
+
+
+def test_the_sdk_over_websockets(server: Started, service: Service) -> None:
+    """It shows nothing in the handshake, and all in the user name."""
+    up: queue.SimpleQueue[str] = queue.SimpleQueue()
+    client = mqtt5_client_builder.websockets_with_custom_authorizer(
+        **built(server), region=REGION, client_id="pump", on_lifecycle_connection_success=lambda _: up.put("up")
+    )
+    client.start()
+    assert up.get(timeout=PATIENCE) == "up"
+    client.stop()
+    (event,) = service.events
+    assert (event["token"], event["protocols"]) == ("right", ["tls", "http", "mqtt"])
+
+
+@pytest.mark.parametrize("way", ["headers", "query"])
+def test_websockets_whose_handshake_names_it(server: Started, service: Service, way: str) -> None:
+    shown = {"x-amz-customauthorizer-name": "signed", "Token": "right"}
+    shown["x-amz-customauthorizer-signature"] = signed("right")
+    if way == "headers":
+        good, bad = WebSocket(server, "/mqtt", shown), WebSocket(server, "/mqtt", {**shown, "Token": "wrong"})
+    else:
+        good, bad = (WebSocket(server, f"/mqtt?{urlencode(each)}", {}) for each in (shown, {**shown, "Token": "wrong"}))
+    assert (good.outcome, bad.outcome) == (0, BAD_USER)
+    (event,) = service.events
+    assert (event["token"], event["protocols"]) == ("right", ["tls", "http", "mqtt"])
+    assert ("token" in event["protocolData"]["http"]["headers"]) is (way == "headers")
+    good.stop()
+    bad.stop()
+
+
+def test_websockets_that_show_nothing(server: Started, service: Service) -> None:
+    client = WebSocket(server, "/mqtt", {})
+    assert client.outcome == BAD_USER
+    client.stop()
+    assert service.events == []
+
+
+class WebSocket:
+    """paho over a WebSocket whose handshake bears these headers."""
+
+    def __init__(self, server: Started, path: str, headers: dict[str, str]) -> None:
+        self.came: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self.paho = paho.Client(
+            paho.CallbackAPIVersion.VERSION2,
+            "pump",
+            transport="websockets",
+            protocol=paho.MQTTv5,
+            reconnect_on_failure=False,
+        )
+        self.paho.ws_set_options(path, headers)
+        self.paho.tls_set_context(ssl.create_default_context(cafile=server.addresses.ca))
+        self.paho.on_connect = lambda _c, _u, _f, reason, _p: self.came.put(reason.value)
+        self.gone: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self.paho.on_disconnect = lambda _c, _u, _f, reason, _p: self.gone.put(reason.value)
+        self.paho.connect("localhost", port(server))
+        self.paho.loop_start()
+        self.outcome = self.came.get(timeout=PATIENCE)
+
+    def stop(self) -> None:
+        if self.outcome == 0:
+            self.paho.disconnect()
+        self.gone.get(timeout=PATIENCE)
+        self.paho.loop_stop()
+        if (left := self.paho.socket()) is not None:
+            left.close()
 
 
 class Client:
@@ -285,6 +351,37 @@ def test_the_devices_https_by_headers_and_by_query(server: Started, service: Ser
     assert fetched(server, "/topics/a%2Fb?qos=1", shown, b"x" * 100_000, "POST")[0] == 200
     service.allowed = ["iot:Connect"]
     assert fetched(server, "/things/pump/jobs", shown)[0] == 403
+
+
+def test_answers_for_https_are_kept_where_the_authorizer_says_so(server: Started, service: Service) -> None:
+    iot = operator(server)
+    shown = {"x-amz-customauthorizer-name": "plain", "Token": "right"}
+    service.answer = lambda event: {**service.yes(event), "isAuthenticated": True}
+    context = ssl.create_default_context(cafile=server.addresses.ca)
+    connection = http.client.HTTPSConnection("localhost", port(server), context=context, timeout=PATIENCE)
+
+    def ask(**more: str) -> int:
+        connection.request("GET", "/things/pump/jobs", headers={**shown, **more})
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+
+    assert [ask(), ask()] == [200, 200]
+    assert len(service.events) == 2, "it is not to be kept"
+    iot.update_authorizer(authorizerName="plain", enableCachingForHttp=True)
+    assert [ask(), ask(), ask(accept="*/*")] == [200, 200, 200]
+    assert len(service.events) == 3
+    ask(Token="another")
+    assert len(service.events) == 4, "who asks shows something else"
+    ask()
+    assert len(service.events) == 5
+    iot.update_authorizer(authorizerName="plain", status="INACTIVE")
+    assert ask() == 403, "what is kept ends with the authorizer"
+    iot.update_authorizer(authorizerName="plain", status="ACTIVE", enableCachingForHttp=False)
+    connection.close()
+    _, _, body = server.fetch("/metrics")
+    assert b'tidegate_authorizers_total{outcome="accepted"}' in body
+    assert b'tidegate_authorizers_total{outcome="unasked"}' in body
 
 
 def test_what_a_stranger_says_makes_no_account(server: Started, service: Service) -> None:

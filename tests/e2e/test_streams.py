@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import socket
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -130,6 +131,10 @@ def test_an_ota_update_as_freertos_carries_it_out(either_depot: Depot) -> None:
         reason = {"reason": "accepted  v1.2.3", "updatedBy": "  v1.2.2"}
         device.accepted(update, status="SUCCEEDED", statusDetails=reason)
     assert depot.account.status("AFR_OTA-u") == "COMPLETED"
+    _, _, metrics = depot.account.server.fetch("/metrics")
+    assert b'tidegate_streams_total{operation="GetStream",outcome="accepted"}' in metrics
+    (sent,) = re.findall(rb"^tidegate_streams_sent_bytes_total (\S+)", metrics, re.MULTILINE)
+    assert float(sent) >= len(IMAGE)
     depot.iot.delete_ota_update(otaUpdateId="u", deleteStream=True)
     assert depot.iot.list_streams()["streams"] == []
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from tidegate.clock import wall_now
 from tidegate.core import authorizers
 from tidegate.devices.identities import AdmittedIdentity
@@ -10,6 +12,8 @@ from tidegate.mqtt.identity import Identity
 from tidegate.ops.identity import Device
 from tidegate.runtime.authorizers import Authorizers
 from tidegate.runtime.service import Service
+
+_NO_HANDSHAKE: Final = authorizers.Shown(parameters={})
 
 
 class Authenticate:
@@ -28,9 +32,12 @@ class Authenticate:
         before = known if isinstance(known, AdmittedIdentity) else None
         if before is not None and wall_now() < before.good_until and await self._authorizers.stands(before.admitted):
             return before
+        handshake = shown.handshake or _NO_HANDSHAKE
         asked = authorizers.Shown(
-            parameters=authorizers.of_username(shown.username),
-            server_name=shown.server_name,
+            parameters={**handshake.parameters, **authorizers.of_username(shown.username)},
+            server_name=shown.server_name or handshake.server_name,
+            headers=handshake.headers,
+            query=handshake.query,
             username=shown.username,
             password=shown.password,
             client_id=client_id,

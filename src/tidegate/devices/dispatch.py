@@ -53,7 +53,8 @@ class Dispatch:
         self._service = service
         self._in_order: InOrder[Reply] = InOrder(service.unit)
         self._large = LargeAnswers()
-        self.outcomes: Counter[tuple[str, str]] = Counter()
+        self.outcomes: Counter[tuple[str, str, str]] = Counter()
+        self.sent: Counter[str] = Counter()
         """Requests of families that tell of refusals, by operation and what became of them."""
         self._limited_log = RateLimitedLog(log)
         self._in_flight: WeakKeyDictionary[Requester, dict[str, int]] = WeakKeyDictionary()
@@ -137,7 +138,10 @@ class Dispatch:
             self._count(asked, call, error)
             return self._refused(asked, call.now, payload, demand.token, error)
         self._count(asked, call, None)
-        return asked.route.answer(asked, call.now, demand.token, response)
+        reply = asked.route.answer(asked, call.now, demand.token, response)
+        if asked.family.counted:
+            self.sent[asked.family.counted] += sum(len(payload) for _, payload in reply)
+        return reply
 
     async def _send_much(self, session: Session, call: Call, asked: Asked, payload: bytes, demand: Demand) -> Reply:
         """A demand with a large answer: not made before the client has taken the one before, and behind small ones."""
@@ -156,7 +160,7 @@ class Dispatch:
             return
         if asked.family.counted:
             outcome = "accepted" if error is None else getattr(error, "reason", type(error).__name__)
-            self.outcomes[route.operation[1], outcome] += 1
+            self.outcomes[asked.family.counted, route.operation[1], outcome] += 1
         if tell is not None and isinstance(error, WireError):
             tell(asked, call, error, self._limited_log)
 

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, Protocol, cast
 
 from tidegate.clock import Clock, Ids, Millis, monotonic, wall_now
+from tidegate.core import authorizers
 from tidegate.devices.plane import Plane, Reply, Shown, Signer
 from tidegate.devices.replies import Replies, fault, outcome
 from tidegate.faults import Unavailable
@@ -137,6 +138,7 @@ class Edge(Sliced):
         "_dirty",
         "_drains",
         "_framed",
+        "_handshake",
         "_holding",
         "_renewal",
         "_replies",
@@ -165,15 +167,17 @@ class Edge(Sliced):
         framed: bool = False,
         signer: Signer | None = None,
         custom: bool = False,
+        handshake: authorizers.Shown | None = None,
     ) -> None:
         """``framed``: the transport wants packets one by one. ``signer``: who signed the WebSocket handshake.
-        ``custom``: a custom authorizer is to judge.
+        ``custom``: a custom authorizer is to judge, as of what the WebSocket ``handshake`` showed.
         """
         super().__init__(ticket)
         self._server = server
         self._framed = framed
         self._signer = signer
-        self._custom = custom
+        self._custom = custom or handshake is not None
+        self._handshake = handshake
         self._shown: Shown | None = None  # what a custom authorizer judges, also later
         self._renewal: asyncio.TimerHandle | None = None
         self._holding: Holding | None = None  # only while a CONNECT arrives in pieces
@@ -492,7 +496,8 @@ class Edge(Sliced):
         certificate, server_name = self._tls_facts()
         if self._custom:
             if self._shown is None:
-                self._shown = Shown(connection.username, connection.password, server_name, self.peer)
+                who = connection.username, connection.password
+                self._shown = Shown(*who, server_name, self.peer, self._handshake)
             return partial(plane.authenticate, self._shown, connection.client_id, connection.identity)
         return partial(plane.identify, certificate, connection.client_id, server_name, self.peer)
 

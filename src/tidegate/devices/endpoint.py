@@ -52,6 +52,7 @@ class Devices:
         self._authorizers = Authenticate(service)
         self._dispatch = Dispatch(service)
         self.outcomes = self._dispatch.outcomes
+        self.sent = self._dispatch.sent
 
     async def identify(
         self, certificate_der: bytes | None, client_id: str, server_name: str | None, peer: str
@@ -110,7 +111,7 @@ class Endpoint:
         """``node`` tells servers on one store apart: each has the sessions of its own clients."""
         self.journal = Written(service.unit, node)
         devices = Devices(service)
-        self.outcomes = devices.outcomes
+        self.outcomes, self.sent = devices.outcomes, devices.sent
         self._service = service
         self._recorder = Recorder(service)
         self._registration = Registration(service, devices.outcomes)

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import msgspec
 
+from tidegate.core import authorizers
 from tidegate.mqtt.identity import Identity, Scope
 from tidegate.mqtt.reserved import Claim
 from tidegate.mqtt.session import Message, Session
@@ -49,6 +50,8 @@ class Shown(msgspec.Struct, frozen=True):
     password: bytes | None
     server_name: str | None
     peer: str
+    handshake: authorizers.Shown | None = None
+    """What it showed in the request that opened its WebSocket."""
 
 
 class Plane(Protocol):

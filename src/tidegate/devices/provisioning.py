@@ -141,7 +141,7 @@ CERTIFICATES: Final = Family(
     refuse=_refuse,
     asks_who=True,
     tell=_tell,
-    counted=True,
+    counted="provisioning",
 )
 TEMPLATES: Final = Family(
     "provisioning-templates",
@@ -157,5 +157,5 @@ TEMPLATES: Final = Family(
     refuse=_refuse,
     asks_who=True,
     tell=_tell,
-    counted=True,
+    counted="provisioning",
 )

@@ -28,7 +28,7 @@ _MOST = 64
 class Registration:
     """Lives on the event loop."""
 
-    def __init__(self, service: Service, outcomes: Counter[tuple[str, str]]) -> None:
+    def __init__(self, service: Service, outcomes: Counter[tuple[str, str, str]]) -> None:
         """``outcomes`` counts attempts to provision, by ``JustInTime`` and what became of them."""
         self._service = service
         self._outcomes = outcomes
@@ -74,7 +74,7 @@ class Registration:
                 in_lane(Lane.HOUSE, lambda tx: just_in_time.provision(tx, call, awaited), call.account)
             )
         except RefusedError as error:
-            self._outcomes["JustInTime", error.reason] += 1
+            self._outcomes["provisioning", "JustInTime", error.reason] += 1
             self._limited_log.warning(
                 "a device at %s with certificate %s was not provisioned: %s, %s; mend the template of its authority, or"
                 " what it names: the device will try again",
@@ -85,4 +85,4 @@ class Registration:
                 kind=error.reason,
             )
         else:
-            self._outcomes["JustInTime", "accepted"] += 1
+            self._outcomes["provisioning", "JustInTime", "accepted"] += 1

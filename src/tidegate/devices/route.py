@@ -86,7 +86,8 @@ class Family(NamedTuple):
     that may be under way; further ones are refused with ``TooManyError``. ``together``: requests begin with reading
     their thing's pending list, so that many may share one read. ``asks_who``: operations look at the client id and the
     address of a device, and at the size of the packets it takes, in ``Call.origin``. ``tell`` puts into the log why an
-    operation has refused; ``counted``: what became of requests is counted (``tidegate_provisioning_total``).
+    operation has refused; ``counted``: what became of requests is counted as this (``provisioning``: in the metric
+    ``tidegate_provisioning_total``).
     """
 
     root: str
@@ -99,7 +100,7 @@ class Family(NamedTuple):
     together: bool = False
     asks_who: bool = False
     tell: Callable[[Asked, Call, WireError, RateLimitedLog], None] | None = None
-    counted: bool = False
+    counted: str = ""
 
 
 class Route(NamedTuple):

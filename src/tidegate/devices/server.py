@@ -17,6 +17,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from tidegate import clock
+from tidegate.core.authorizers import Shown
 from tidegate.devices import topics
 from tidegate.devices.edge import Edge
 from tidegate.devices.lifecycle import Lifecycle
@@ -111,9 +112,12 @@ class Server:
         """
         return Edge(self, ticket, custom=custom)
 
-    def tunnel(self, signer: Signer | None) -> Tunnel:
-        """A protocol for a connection after its WebSocket handshake; None: its client certificate tells who it is."""
-        return Tunnel(self, signer)
+    def tunnel(self, signer: Signer | None, shown: Shown | None = None) -> Tunnel:
+        """A protocol for a connection after its WebSocket handshake, which was signed, or showed what it is judged by.
+
+        None, None: its client certificate tells who it is.
+        """
+        return Tunnel(self, signer, shown)
 
     async def listen(
         self,

@@ -153,4 +153,5 @@ FAMILY = Family(
     refuse=_refuse,
     asks_who=True,
     tell=_tell,
+    counted="streams",
 )

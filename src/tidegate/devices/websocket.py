@@ -15,6 +15,7 @@ from typing import Any, cast
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import SERVER, Protocol, State
 
+from tidegate.core.authorizers import Shown
 from tidegate.devices.edge import Edge, Host
 from tidegate.devices.plane import Signer
 from tidegate.mqtt.codec import Reason
@@ -39,12 +40,14 @@ class Tunnel(Sliced):
 
     patient = _EDGE
 
-    def __init__(self, server: Host, signer: Signer | None) -> None:
-        """``signer``: whose signature the handshake bore; None: the client certificate tells."""
+    def __init__(self, server: Host, signer: Signer | None, shown: Shown | None = None) -> None:
+        """``signer``: whose signature the handshake bore; ``shown``: what it showed to a custom authorizer; neither:
+        the client certificate tells.
+        """
         super().__init__()
         self._server = server
         self._frames = Protocol(SERVER, max_size=MAX_MESSAGE)
-        self.edge = _Within(server, framed=True, signer=signer)
+        self.edge = _Within(server, framed=True, signer=signer, handshake=shown)
 
     # -- what asyncio calls --
 

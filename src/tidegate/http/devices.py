@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any, Final, NamedTuple
 
-from tidegate.clock import wall_now
+from tidegate.clock import monotonic, wall_now
 from tidegate.core import authorizers
 from tidegate.http.callers import Caller
 from tidegate.net.http1.messages import Request
@@ -13,7 +14,7 @@ from tidegate.ops import identity
 from tidegate.ops.identity import Bound
 from tidegate.pki.certificates import certificate_id
 from tidegate.runtime import holders
-from tidegate.runtime.authorizers import Authorizers
+from tidegate.runtime.authorizers import Admitted, Authorizers
 from tidegate.runtime.service import Service
 from tidegate.wire.errors import WireError
 from tidegate.wire.iot_data import ForbiddenException, SendDirectMessageRequest
@@ -60,15 +61,19 @@ async def judge(service: Service, request: Request, der: bytes) -> tuple[Caller,
 
 
 def shown(request: Request) -> authorizers.Shown | None:
-    """What a request shows to a custom authorizer, in its headers or its query; None if it names none.
+    """What a request shows to a custom authorizer, in its headers or its query; None if it names none."""
+    found = facts(request)
+    return found if authorizers.NAME in found.parameters or authorizers.SIGNATURE in found.parameters else None
+
+
+def facts(request: Request) -> authorizers.Shown:
+    """What of a request an authorizer can go by.
 
     Header names are lower case here; the parameters have the token's key in the query's spelling, too.
     """
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
     query = request.query_string.decode("latin-1")
     parameters = {**headers, **authorizers.of_query(query)}
-    if authorizers.NAME not in parameters and authorizers.SIGNATURE not in parameters:
-        return None
     host = headers.get("host", "").partition(":")[0]
     return authorizers.Shown(parameters=parameters, server_name=host or None, headers=headers, query=query)
 
@@ -82,7 +87,7 @@ async def judge_shown(
         ForbiddenException: it is not let in.
         StoreError: the store cannot be read.
     """
-    admitted = await asking.admit(given, request.peer.address)
+    admitted = await _admitted(asking, request, given)
     if admitted is None:
         raise forbidden()
     device = identity.Device(
@@ -103,6 +108,37 @@ async def judge_shown(
         return _allows(bound, operation, labels, request)
 
     return Caller(admitted.account, admitted.region, admitted.verdict.principal), allows
+
+
+async def _admitted(asking: Authorizers, request: Request, given: authorizers.Shown) -> Admitted | None:
+    """What an authorizer says of a request, or has said of the one before on this connection if that may be kept."""
+    known, facts = request.peer.known, _facts(given)
+    remembered: _Remembered | None = None if known is None else known.get(_REMEMBERED)
+    counts = remembered is not None and remembered.facts == facts and monotonic() < remembered.until
+    if remembered is not None and counts and await asking.stands(remembered.admitted):
+        return remembered.admitted
+    admitted = await asking.admit(given, request.peer.address)
+    if known is not None:
+        known.pop(_REMEMBERED, None)
+        if admitted is not None and admitted.authorizer.caching:
+            known[_REMEMBERED] = _Remembered(facts, admitted, monotonic() + admitted.verdict.refresh_s)
+    return admitted
+
+
+class _Remembered(NamedTuple):
+    facts: tuple[Any, ...]
+    admitted: Admitted
+    until: float
+
+
+def _facts(given: authorizers.Shown) -> tuple[Any, ...]:
+    """All of what an authorizer may go by; headers that differ from request to request say nothing of who asks."""
+    headers = {name: value for name, value in (given.headers or {}).items() if name not in _OF_REQUESTS}
+    return given.server_name, given.query, headers
+
+
+_REMEMBERED: Final = "authorizer"
+_OF_REQUESTS: Final = frozenset({"accept", "accept-encoding", "content-length", "content-type", "date", "connection"})
 
 
 def _allows(bound: Bound, operation: Operation, labels: Mapping[str, str], request: object) -> bool:

@@ -16,7 +16,8 @@ from hashlib import sha1
 import msgspec
 
 from tidegate.aws import sigv4
-from tidegate.http import callers, signatures
+from tidegate.core.authorizers import Shown
+from tidegate.http import callers, devices, signatures
 from tidegate.http.callers import Caller
 from tidegate.net.http1.messages import Answer, Peer, Request, Switch
 from tidegate.rate_limited_log import RateLimitedLog
@@ -32,8 +33,10 @@ _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _LONGEST_KEY = 512
 _SUBPROTOCOLS = (b"mqtt", b"mqttv3.1")
 
-Open = Callable[[Caller | None, Peer], asyncio.Protocol]
-"""Makes the protocol that takes the connection over. None stands for the holder of the client certificate."""
+Open = Callable[[Caller | None, Peer, Shown | None], asyncio.Protocol]
+"""Makes the protocol that takes the connection over, for whoever signed the handshake, or for what it shows to a custom
+authorizer. None, None stands for the holder of the client certificate.
+"""
 
 
 class _Refused(Exception):  # noqa: N818 - it is caught where it is raised
@@ -58,7 +61,8 @@ class Handshakes:
             return None
         try:
             head = _head(request, bare=self._service.settings.leniency.websocket_without_protocol)
-            caller = await self._caller(request)
+            shown = self._shown(request)
+            caller = None if shown is not None else await self._caller(request)
         except _Refused as refused:
             return self._refusal(refused.status, str(refused))
         except WireError as error:
@@ -67,7 +71,19 @@ class Handshakes:
         except StoreError as error:
             self._limited_log.error("a WebSocket client cannot be identified: %s", error)
             return self._refusal(503, "The service is temporarily unavailable.")
-        return Switch(head, lambda: self._open(caller, request.peer))
+        return Switch(head, lambda: self._open(caller, request.peer, shown))
+
+    def _shown(self, request: Request) -> Shown | None:
+        """What a custom authorizer is to judge when the client connects; over TLS only, as everywhere.
+
+        AWS's SDKs show nothing in the handshake and everything in the user name, so nothing is enough where there can
+        be authorizers and unsigned requests are nobody's.
+        """
+        signed = sigv4.claimed(request.headers, request.query_string) is not None
+        if signed or request.peer.certificate is not None or not request.peer.tls:
+            return None
+        named = devices.shown(request)
+        return devices.facts(request) if named is None and self._auth and self._service.settings.hooks else named
 
     async def _caller(self, request: Request) -> Caller | None:
         claim = sigv4.claimed(request.headers, request.query_string)

@@ -288,6 +288,7 @@ class Refused(WireError):  # noqa: N818 - a refusal, not a fault
     def __init__(self, refusal: RefusedError, detail: str | None = None) -> None:
         super().__init__(refusal.message)
         self.refusal = refusal
+        self.reason = refusal.code
         self.detail = detail
 
 

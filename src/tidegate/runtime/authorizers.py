@@ -35,7 +35,7 @@ class Admitted(NamedTuple):
 
 
 class _RefusedError(Exception):
-    """The authorizer's name and why a client is not let in."""
+    """The authorizer's name, why a client is not let in as the metrics have it, and in words."""
 
 
 class Authorizers:
@@ -43,6 +43,7 @@ class Authorizers:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._outcomes = service.authorized
         self._limited_log = RateLimitedLog(log)
 
     async def admit(self, shown: Shown, address: str) -> Admitted | None:
@@ -52,12 +53,15 @@ class Authorizers:
             StoreError: the store cannot be read.
         """
         try:
-            return await self._asked(shown)
+            admitted = await self._asked(shown)
         except _RefusedError as refusal:
-            name, reason = refusal.args
+            name, outcome, reason = refusal.args
+            self._outcomes[outcome] += 1
             self._service.refusals.count(address, f"a client of authorizer {name!a}", "CUSTOM_AUTHENTICATION_FAILED")
             self._limited_log.warning("a client at %s is not let in by authorizer %a: %s", address, name, reason)
             return None
+        self._outcomes["accepted"] += 1
+        return admitted
 
     async def _asked(self, shown: Shown) -> Admitted:
         service = self._service
@@ -66,19 +70,21 @@ class Authorizers:
         look = partial(_find, account=account, region=region, name=name, server_name=shown.server_name)
         found = await service.unit.read(in_lane(Lane.IDENTITY, look))
         if found is None:
-            raise _RefusedError(name or "", "there is none" if name else "it names none, and there is no default")
+            raise _RefusedError(
+                name or "", "missing", "there is none" if name else "it names none, and there is no default"
+            )
         scope, known = found
         judge = operations.judge(service.hooks_of(account), known, shown, service.ids.uuid())
         if judge.question is None:
-            raise _RefusedError(known.name, str(judge.refusal))
+            raise _RefusedError(known.name, "unasked", str(judge.refusal))
         question = judge.question
         try:
             answer = await service.hooks.call(question.hook, question.body, timeout_s=question.timeout_s)
             verdict = authorizers.read(answer)
         except (HookFaultError, InvalidAnswerError) as error:
-            raise _RefusedError(known.name, f"its answer is none: {error}") from None
+            raise _RefusedError(known.name, "unanswered", f"its answer is none: {error}") from None
         if verdict is None:
-            raise _RefusedError(known.name, "it says no")
+            raise _RefusedError(known.name, "denied", "it says no")
         return Admitted(verdict, scope, account, region, known)
 
     async def stands(self, admitted: Admitted) -> bool:

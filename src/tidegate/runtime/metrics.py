@@ -52,8 +52,14 @@ class Metrics(Collector):
         self.executions_released = 0
         self.clock_jumps = 0
         self._unsubscribed: list[Callable[[], int]] = []
-        self.provisioning: Mapping[tuple[str, str], int] = {}
-        """Devices' requests to be provisioned, by operation and ``accepted`` or the errorCode they were told."""
+        self.outcomes: Mapping[tuple[str, str, str], int] = {}
+        """Devices' requests by kind (``provisioning``, ``streams``), operation, and ``accepted`` or the code they were
+        told.
+        """
+        self.authorized: Mapping[str, int] = {}
+        """Clients by what custom authorizers made of them."""
+        self.sent: Mapping[str, int] = {}
+        """Bytes of the answers to devices' requests, by kind."""
         self._requests: dict[tuple[str, str, int], _Latency] = {}
         self._connections: dict[str, Callable[[], int]] = {}
         self._admissions: list[Callable[[], Seen | None]] = []
@@ -93,7 +99,11 @@ class Metrics(Collector):
         name = "tidegate_mqtt_connections_without_subscription"
         yield GaugeMetricFamily(name, text, value=sum(count() for count in self._unsubscribed))
         yield from self._admission_families()
-        yield self._provisioning_family()
+        yield self._outcome_family("provisioning", "Devices' requests to be provisioned.")
+        yield self._outcome_family("streams", "Devices' requests for streams.")
+        sent = "Bytes of blocks and descriptions of streams that devices were sent, as they are encoded."
+        yield _counter("tidegate_streams_sent_bytes", sent, self.sent.get("streams", 0))
+        yield self._authorizer_family()
         yield _counter("tidegate_engine_steps", "Steps of the engine that became durable.", self.engine_steps)
         yield _counter("tidegate_engine_failures", "Steps of the engine that failed.", self.engine_failures)
         yield _counter("tidegate_executions_released", "Job executions queued by rollouts.", self.executions_released)
@@ -122,11 +132,18 @@ class Metrics(Collector):
             family.add_metric([listener], count())
         return family
 
-    def _provisioning_family(self) -> Metric:
-        text, labels = "Devices' requests to be provisioned.", ["operation", "outcome"]
-        family = CounterMetricFamily("tidegate_provisioning", text, labels=labels)
-        for (operation, outcome), count in self.provisioning.items():
-            family.add_metric([operation, outcome], count)
+    def _outcome_family(self, kind: str, text: str) -> Metric:
+        family = CounterMetricFamily(f"tidegate_{kind}", text, labels=["operation", "outcome"])
+        for (counted, operation, outcome), count in self.outcomes.items():
+            if counted == kind:
+                family.add_metric([operation, outcome], count)
+        return family
+
+    def _authorizer_family(self) -> Metric:
+        text = "Clients that custom authorizers were to judge."
+        family = CounterMetricFamily("tidegate_authorizers", text, labels=["outcome"])
+        for outcome, count in self.authorized.items():
+            family.add_metric([outcome], count)
         return family
 
     def _admission_families(self) -> Iterator[Metric]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
@@ -106,6 +107,8 @@ class Service:
         self.vault = vault
         self.access_keys = AccessKeys(unit, vault)
         self.refusals = Refusals()
+        self.authorized: Counter[str] = Counter()
+        """What custom authorizers made of clients: ``accepted``, or why not."""
         self.hooks = Hooks(settings.hook_hosts)
         self._scopes: dict[tuple[str, str], int] = {}
         self._parts = asyncio.Lock()

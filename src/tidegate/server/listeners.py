@@ -57,13 +57,15 @@ async def opened(
         mqtts = Address(*await devices.server.listen(*options.mqtts, certified, balancers=balancers))
     metrics.count_connections("mqtts", lambda: devices.server.connection_count)
     metrics.unsubscribed(lambda: devices.server.unsubscribed)
-    metrics.provisioning = devices.outcomes
+    metrics.outcomes, metrics.sent, metrics.authorized = devices.outcomes, devices.sent, service.authorized
     control = Control(
         service, timeline, metrics, auth=options.auth, reset=lambda: _reset(service, timeline, devices, trust)
     )
     app = App(service, HANDLERS, control, metrics, devices.broker_call, auth=options.auth)
     app.choose(options.throttles)
-    handshakes = Handshakes(service, lambda *who: devices.server.tunnel(_signer(*who)), auth=options.auth)
+    handshakes = Handshakes(
+        service, lambda who, peer, shown: devices.server.tunnel(_signer(who, peer), shown), auth=options.auth
+    )
     guard = Guard(_own(options), service.ids, auth=options.auth)
 
     def browsable(name: str) -> ssl.SSLContext:

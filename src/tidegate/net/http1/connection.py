@@ -78,6 +78,7 @@ class Connection(Intake):
             address=address,
             tls=tls is not None,
             ticket=self.ticket,
+            known={},
         )
         if self.ticket is not None:
             self.ticket.release()  # TLS is through; HTTP has times of its own

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from tidegate.net.admission import Ticket
 
@@ -27,6 +27,8 @@ class Peer(NamedTuple):
     address: str = ""
     tls: bool = False
     ticket: Ticket | None = None
+    known: dict[str, Any] | None = None
+    """What is remembered of it as long as it lasts, by whoever remembers; None: nothing can be."""
 
     def belongs(self, account: str) -> None:
         """Say whose requests come over it, so that accounts have their turns."""
