@@ -109,7 +109,7 @@ class Claimant:
     def __init__(self, serial: int, csr: str) -> None:
         self.serial = serial
         self.holds: str | None = None
-        self._csr = csr
+        self.csr = csr
         self._offer: dict[str, str] | None = None
 
     async def run(self, port: Callable[[], int], context: ssl.SSLContext, provisioned: Callable[[], None]) -> None:
@@ -130,7 +130,7 @@ class Claimant:
         try:
             await client.ready
             if self._offer is None:
-                self._offer = await client.ask(_SIGN, {"certificateSigningRequest": self._csr})
+                self._offer = await client.ask(_SIGN, {"certificateSigningRequest": self.csr})
             token = self._offer["certificateOwnershipToken"]
             parameters = {"SerialNumber": str(self.serial)}
             done = await client.ask(_PROVISION, {"certificateOwnershipToken": token, "parameters": parameters})

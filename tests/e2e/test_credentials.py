@@ -24,6 +24,7 @@ from botocore.credentials import RefreshableCredentials
 from botocore.exceptions import ClientError
 
 from tests.e2e.fleet import REGION, Account, Credentials, Maker, client
+from tests.e2e.test_audit import entries
 from tests.operators import admitted, vault_of
 from tests.servers import Started, options, started
 from tidegate.clock import RandomIds, wall_now
@@ -142,7 +143,15 @@ def test_the_answer_is_what_agents_read(guarded: Started, maker: Maker, tmp_path
     assert before - 1000 <= ends.timestamp() * 1000 - 3_600_000 <= wall_now()
     assert body["credentials"]["accessKeyId"].startswith("ASIA")
     assert headers["Cache-Control"] == "no-store"
-    assert headers["x-amzn-RequestId"]
+    (entry,) = entries(guarded, operation="iot:AssumeRoleWithCertificate", account=world.id)
+    assert entry["principal"] == world.device.arn
+    assert entry["resources"] == [world.account.arn("rolealias/up"), world.principal]
+    assert entry["requestId"] == headers["x-amzn-RequestId"]
+    assert entry["parameters"]["accessKeyId"] == body["credentials"]["accessKeyId"]
+    assert entry["parameters"]["thingName"] == "t"
+    assert body["credentials"]["secretAccessKey"] not in str(entry)
+    world.refused(thing="another")
+    assert len(entries(guarded, operation="iot:AssumeRoleWithCertificate", account=world.id)) == 1
 
 
 @pytest.mark.parametrize("way", ["https", "shared"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +17,7 @@ from botocore.exceptions import ClientError
 from tests.e2e.fleet import PATIENCE, Account, Credentials, Maker
 from tests.e2e.mqtt import Device, RefusedError, connected
 from tests.e2e.test_provisioning import CREATE, PROVISION, _json, claim, comes_up, fleet, template
+from tests.e2e.test_streams import Killable
 from tests.e2e.test_time import move
 from tests.servers import Started, options, started
 from tidegate.net.hooks import Hook
@@ -31,6 +33,7 @@ class Answers:
     def __init__(self) -> None:
         self.asked: list[Any] = []
         self.next: Callable[[], tuple[int, bytes]] = lambda: (200, b'{"allowProvisioning":true}')
+        self.after: Callable[[], None] = lambda: None
 
 
 @contextmanager
@@ -44,6 +47,8 @@ def serving(answers: Answers) -> Iterator[str]:
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
             self.wfile.write(answer)
+            self.wfile.flush()
+            answers.after()
 
         def log_message(self, *_arguments: Any) -> None:
             pass
@@ -110,7 +115,7 @@ def offered(device: Device) -> dict[str, Any]:
     return offer
 
 
-def request(offer: dict[str, Any], serial: str = "7") -> dict[str, Any]:
+def asking(offer: dict[str, Any], serial: str = "7") -> dict[str, Any]:
     token = offer["certificateOwnershipToken"]
     return {"certificateOwnershipToken": token, "parameters": {"SerialNumber": serial}}
 
@@ -121,7 +126,7 @@ def test_a_hook_allows_and_changes_parameters(account: Account, answers: Answers
     credentials = claim(account)
     with connected(account, credentials, "factory-1") as device:
         offer = offered(device)
-        assert _json(device, f"{PROVISION}/json", request(offer, "0"), "accepted")["thingName"] == "device-7"
+        assert _json(device, f"{PROVISION}/json", asking(offer, "0"), "accepted")["thingName"] == "device-7"
     asked, signature = answers.asked[-1]
     assert signature.startswith("sha256=")
     assert (asked["clientId"], asked["parameters"]) == ("factory-1", {"SerialNumber": "0"})
@@ -158,20 +163,20 @@ def test_a_hook_denies_by_every_kind_of_failure(
         answers.next = lambda: answer
     with connected(account, claim(account), "factory-1") as device:
         offer = offered(device)
-        told = _json(device, f"{PROVISION}/json", request(offer), "rejected")
+        told = _json(device, f"{PROVISION}/json", asking(offer), "rejected")
         assert (told["statusCode"], told["errorCode"]) == (status, code)
         hangs.set()
         assert account.iot.list_things()["things"] == []
         answers.next = lambda: (200, b'{"allowProvisioning":true}')
-        assert _json(device, f"{PROVISION}/json", request(offer), "accepted")["thingName"] == "device-7"
+        assert _json(device, f"{PROVISION}/json", asking(offer), "accepted")["thingName"] == "device-7"
 
 
 def test_a_list_is_a_hook(account: Account) -> None:
     protected(account, LIST)
     with connected(account, claim(account), "factory-1") as device:
         offer = offered(device)
-        assert _json(device, f"{PROVISION}/json", request(offer, "8"), "rejected")["errorCode"] == "AccessDenied"
-        assert _json(device, f"{PROVISION}/json", request(offer), "accepted")["thingName"] == "device-7"
+        assert _json(device, f"{PROVISION}/json", asking(offer, "8"), "rejected")["errorCode"] == "AccessDenied"
+        assert _json(device, f"{PROVISION}/json", asking(offer), "accepted")["thingName"] == "device-7"
 
 
 def test_a_hook_that_nobody_configured(account: Account) -> None:
@@ -196,7 +201,7 @@ def test_a_claim_of_a_trusted_user(account: Account) -> None:
     credentials = temporary(account)
     with connected(account, credentials, "phone") as device:
         offer = offered(device)
-        assert _json(device, f"{PROVISION}/json", request(offer), "accepted")["thingName"] == "device-7"
+        assert _json(device, f"{PROVISION}/json", asking(offer), "accepted")["thingName"] == "device-7"
         assert device.publish("$aws/provisioning-templates/other/provision/json", b"{}") == -1
     own = account.keep(account.arn(f"cert/{offer['certificateId']}"), offer["certificatePem"], offer["privateKey"])
     comes_up(account, own)
@@ -218,7 +223,55 @@ def test_a_certificate_that_nobody_claimed_within_the_hour(account: Account) -> 
             == "PENDING_ACTIVATION"
         )
         move(account.server, advance=3600)
-        told = _json(device, f"{PROVISION}/json", request(offer), "rejected")
+        told = _json(device, f"{PROVISION}/json", asking(offer), "rejected")
         assert told["errorMessage"] == "Certificate ownership token is invalid."
     with pytest.raises(ClientError, match="cannot be found"):
         account.iot.describe_certificate(certificateId=offer["certificateId"])
+
+
+@pytest.mark.parametrize(("engine", "delay_s"), [("sqlite", 0.0), ("postgres", 0.004)])
+def test_a_kill_between_the_hook_and_the_commit(
+    engine: str,
+    delay_s: float,
+    maker: Maker,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All is done or nothing, and a device that asks again with its token is provisioned once."""
+    store = "sqlite" if engine == "sqlite" else request.getfixturevalue("new_postgres")("tidegate-hook-kill")
+    answers = Answers()
+    with serving(answers) as url:
+        monkeypatch.setenv("TIDEGATE_HOOK", f"{HOOK}={url}")
+        server = Killable(tmp_path / "data", store)
+        try:
+            account = Account(server, maker, tmp_path)  # type: ignore[arg-type]
+            account.policy()
+            template(account, preProvisioningHook={"targetArn": HOOK})
+            credentials, killed = claim(account), threading.Event()
+
+            def kill() -> None:
+                if not killed.is_set():
+                    time.sleep(delay_s)  # the answer is on its way: before, in or after the transaction
+                    server.kill()
+                    killed.set()
+
+            answers.after = kill
+            with connected(account, credentials, "factory-1") as device:
+                offer = offered(device)
+                device.client.publish(f"{PROVISION}/json", json.dumps(asking(offer)), 1)
+                assert killed.wait(PATIENCE)
+            server.start()
+            again = Account(server, maker, tmp_path)  # type: ignore[arg-type]
+            again.id = account.id
+            status = again.iot.describe_certificate(certificateId=offer["certificateId"])
+            things = [each["thingName"] for each in again.iot.list_things()["things"]]
+            done = (status["certificateDescription"]["status"], things)
+            assert done in (("PENDING_ACTIVATION", []), ("ACTIVE", ["device-7"]))
+            with connected(again, credentials, "factory-1") as device:
+                told = _json(device, f"{PROVISION}/json", asking(offer), "accepted")
+                assert told["thingName"] == "device-7"
+            (principal,) = again.iot.list_thing_principals(thingName="device-7")["principals"]
+            assert principal.endswith(offer["certificateId"])
+        finally:
+            server.kill()

@@ -88,6 +88,12 @@ class Server:
         self.ca = addresses["ca"]
         return self
 
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        assert self._process.pid is not None
+        return self._process.pid
+
     def kill(self) -> None:
         """Send SIGKILL, and wait until it is gone."""
         self._process.kill()

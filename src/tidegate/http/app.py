@@ -97,7 +97,7 @@ class App:
     async def _credentials(self, request: Request, request_id: str, alias: str) -> Answer:
         started = monotonic()
         try:
-            answer = await self._provider.answer(request, alias)
+            answer = await self._provider.answer(request, alias, request_id)
         except Exception as error:  # noqa: BLE001 - the last place that can still answer the caller
             answer = protocol.encode_error(self._fault(error, None, request_id), request_id)
         self._metrics.observe("credentials", "AssumeRoleWithCertificate", answer[0], monotonic() - started)

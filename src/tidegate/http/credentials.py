@@ -42,14 +42,14 @@ class Provider:
         self._service = service
         self._limited_log = RateLimitedLog(log)
 
-    async def answer(self, request: Request, wanted: str) -> Answer:
+    async def answer(self, request: Request, wanted: str, request_id: str) -> Answer:
         """Credentials, or why there are none.
 
         Raises:
             StoreError: the store cannot take them.
         """
         try:
-            given = await _given(self._service, request, wanted)
+            given = await _given(self._service, request, wanted, request_id)
         except RefusedError as refusal:
             return self._refused(request, wanted, refusal)
         request.peer.belongs(given.account)
@@ -79,7 +79,7 @@ class Provider:
         return refusal.status, headers, msgspec.json.encode({"message": message})
 
 
-async def _given(service: Service, request: Request, wanted: str) -> device_credentials.Given:
+async def _given(service: Service, request: Request, wanted: str, request_id: str) -> device_credentials.Given:
     vault, certificate = service.vault, request.peer.certificate
     if certificate is None or vault is None:
         raise RefusedError(403, texts.credentials.CERTIFICATE_INVALID, "it presents no certificate")
@@ -90,6 +90,7 @@ async def _given(service: Service, request: Request, wanted: str) -> device_cred
         thing.decode("utf-8", "replace") if thing else None,
         host.decode("latin-1").partition(":")[0] if host else None,
         request.peer.address,
+        request_id,
     )
     settings, now = service.settings, service.clock.now()
     # Relies on nothing that others change meanwhile: what matters is asked again when the credentials are used.

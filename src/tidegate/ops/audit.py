@@ -86,7 +86,7 @@ def _of_call(call: Call, operation: str, resources: list[str], **more: Any) -> E
     origin, now = call.origin, wall_now()
     return Entry(
         time=now,
-        service_time=_service_time(call.now, now),
+        service_time=service_time(call.now, now),
         account=call.account,
         region=call.region,
         principal=call.principal,
@@ -105,7 +105,8 @@ def _named(origin: Origin, request: Any, names: Names) -> list[str]:
     return [] if found == [permissions.ANY] else found[: audit.MOST]
 
 
-def _service_time(service: int, wall: int) -> int | None:
+def service_time(service: int, wall: int) -> int | None:
+    """The service's clock for an entry, where it is another than the wall clock."""
     return service if abs(service - wall) > _APART else None
 
 
@@ -160,7 +161,7 @@ def asked_outside(call: Call, operation: str, resource: str) -> Entry:
 
 def _by_service(account: str, region: str, now: int, **more: Any) -> Entry:
     wall = wall_now()
-    return Entry(time=wall, service_time=_service_time(now, wall), account=account, region=region, **more)
+    return Entry(time=wall, service_time=service_time(now, wall), account=account, region=region, **more)
 
 
 def by_engine(tx: Tx, scope: int, now: int, operation: str, job: str, why: str) -> None:

@@ -12,7 +12,9 @@ from typing import Final, NamedTuple
 from tidegate.clock import Ids, Millis
 from tidegate.core import arn as arns
 from tidegate.core import texts
-from tidegate.ops import iam, identity
+from tidegate.core.arn import Names
+from tidegate.core.audit import parameters
+from tidegate.ops import audit, iam, identity
 from tidegate.ops.iam import Credentials
 from tidegate.ops.identity import Device
 from tidegate.pki.vault import Vault
@@ -41,6 +43,7 @@ class Wanted(NamedTuple):
     thing: str | None
     server_name: str | None
     address: str
+    request_id: str = ""
 
 
 class Given(NamedTuple):
@@ -92,7 +95,29 @@ def assume(
         ),
         wall,
     )
+    audit.append(tx, _entry(wanted, device, principal.arn, made.key_id, end, now=now, wall=wall))
     return Given(made, end, device.account)
+
+
+def _entry(
+    wanted: Wanted, device: Device, role: str, key_id: str, end: Millis, *, now: Millis, wall: Millis
+) -> audit.Entry:
+    """What the audit log says of credentials: whose they are, by their id, which is in the entries of what they do."""
+    names = Names(device.partition, device.region, device.account)
+    told = {"accessKeyId": key_id, "expiration": end, **({"thingName": wanted.thing} if wanted.thing else {})}
+    return audit.Entry(
+        time=wall,
+        service_time=audit.service_time(now, wall),
+        account=device.account,
+        region=device.region,
+        principal=names.certificate(device.certificate_id),
+        source=wanted.address,
+        edge="https",
+        request_id=wanted.request_id,
+        operation=ACTION,
+        resources=[names.of("rolealias", wanted.alias), role],
+        parameters=parameters(told),
+    )
 
 
 def _device(tx: Tx, wanted: Wanted, now: Millis | None, partition: str) -> Device:
