@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench import (
+    aggregates,
     clients,
     connections,
     dearest,
@@ -33,6 +34,7 @@ BENCHMARKS: dict[str, Callable[..., list[Figure]]] = {
     "growth": growth.run,
     "engine": engine.run,
     "lists": lists.run,
+    "aggregates": aggregates.run,
     "endpoint": endpoint.run,
     "objects": objects.run,
     "dearest": dearest.run,
