@@ -457,3 +457,18 @@ def test_questions_that_make_no_sense(tmp_path: Path, arguments: list[str], text
     assert done.returncode != 0
     assert text in " ".join((done.stdout + done.stderr).replace("│", " ").split())
     assert "Traceback" not in done.stderr
+
+
+def test_why_a_job_waits_beside_a_running_server_and_without_one(tmp_path: Path) -> None:
+    where = ("--data", str(tmp_path))
+    assert run("why", "j", *where).returncode == 2
+    with serving(tmp_path, *PORTS) as server:
+        iot = server.client("iot")
+        arn = iot.create_thing(thingName="t")["thingArn"]
+        iot.create_job(jobId="j", targets=[arn], document="{}")
+        told = run("why", "j", "t", *where)
+        assert (told.returncode, told.stdout.partition(":")[0]) == (0, "NEVER_CONNECTED"), told.stderr
+        assert server.stop() == 0
+    assert run("why", "j", *where).stdout.startswith("EXECUTIONS: Everything is released: 1 executions are QUEUED")
+    missing = run("why", "none", *where)
+    assert (missing.returncode, missing.stderr) == (2, "tidegate: Job none cannot be found.\n")

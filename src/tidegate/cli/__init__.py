@@ -25,6 +25,7 @@ from tidegate.cli import (
     rotate,
     serve,
     version,
+    why,
     why_denied,
 )
 from tidegate.cli.config_file import ConfigError
@@ -58,6 +59,7 @@ app.command(rotate.app)
 app.command(audit.app)
 app.command(why_denied.why_denied)
 app.command(forecast.forecast)
+app.command(why.why)
 app.command(check.check)
 app.command(backup.backup)
 app.command(backup.restore)

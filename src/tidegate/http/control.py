@@ -1,7 +1,7 @@
 """The server's own pages, beside AWS's routes: health, metrics, and with them the levers a test suite pulls.
 
 ``GET /_tidegate/health``, ``GET /metrics``, ``POST /_tidegate/reset``, ``GET`` and ``POST /_tidegate/clock``,
-``GET /_tidegate/audit``. No AWS route begins like these. They are not served to devices.
+``GET /_tidegate/audit``, ``GET /_tidegate/why``. No AWS route begins like these. They are not served to devices.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from tidegate.http import callers, operators, refusals
 from tidegate.http.callers import Caller
 from tidegate.net.http1.messages import Answer, Request
 from tidegate.ops import audit as audit_log
+from tidegate.ops import why
 from tidegate.ops.audit import Entry, Wanted
+from tidegate.ops.why import Asked
 from tidegate.rate_limited_log import RateLimitedLog
 from tidegate.runtime import metrics
 from tidegate.runtime.metrics import Metrics
@@ -42,7 +44,8 @@ _UNWRITABLE = "It takes no write; the log says why."
 _UNREADABLE = "Their index cannot be read; the log says why."
 _MOVE_CLOCK = "tidegate:MoveClock"
 _READ_AUDIT = "tidegate:ReadAudit"
-"""The permissions, on ``*``, that moving the clock and reading the audit log take with authentication on."""
+_EXPLAIN = "tidegate:ExplainJob"
+"""The permissions, on ``*``, that the clock, the audit log and the reasons of jobs take with authentication on."""
 _ENTRIES = 500
 """Looked through for one page."""
 _DIGITS = 18
@@ -85,6 +88,7 @@ class Control:
             b"/_tidegate/reset": {"POST": self._reset},
             b"/_tidegate/clock": {"GET": self._clock, "POST": self._move_clock},
             b"/_tidegate/audit": {"GET": self._audit},
+            b"/_tidegate/why": {"GET": self._why},
             b"/metrics": {"GET": self._metrics},
         }
 
@@ -160,6 +164,28 @@ class Control:
         seen = await self._service.unit.read(lambda tx: list(itertools.islice(audit_log.exported(tx, begin), _ENTRIES)))
         found = [one for one in seen if wanted.fits(audit_log.read(bytes(one.entry).decode()))]
         return _json(200, {"entries": found, "next": seen[-1].seq if seen else None})
+
+    async def _why(self, request: Request, _id: str) -> Answer:
+        """Why a job (``job``), or its execution on a ``thing``, does not go on; of the caller's account."""
+        own = self._service.settings
+        account, region = own.account, own.region
+        if self._auth:
+            caller, _ = await callers.signed(self._keys, own.account, request)
+            await operators.check_action(self._service, caller, _EXPLAIN, request)
+            account, region = caller.account, caller.region
+        query = dict(parse_qsl(request.query_string.decode("latin-1")))
+        if not query.get("job"):
+            raise _Refused(400, "job takes the id of a job; thing, if it is given, the name of a thing.")
+        asked = Asked(query.get("account", account), query.get("region", region), query["job"], query.get("thing"))
+        if self._auth:
+            asked = asked._replace(account=account, region=region)
+        now = self._service.clock.now()
+        try:
+            found = await self._service.unit.read(lambda tx: why.why(tx, asked, now, own.limits))
+        except why.UnknownError as error:
+            raise _Refused(404, str(error)) from None
+        until = None if found.until is None else _iso(found.until)
+        return _json(200, {"reason": found.reason, "text": found.text, "until": until, "place": found.place})
 
     async def _clock(self, _request: Request, _id: str) -> Answer:
         return _moment(await self._timeline.present())

@@ -36,7 +36,8 @@ WAITING_CHUNK = 1000
 CANCEL_CHUNK = 250
 DELETE_CHUNK = 1000
 EXPIRE_CHUNK = 250
-_EVER = 1 << 62
+EVER = 1 << 62
+"""An instant after every other: whoever joins by then."""
 
 
 def sweep(tx: Tx, now: int, limits: Limits, partition: str = "aws") -> int | None:
@@ -119,6 +120,11 @@ def _read(tx: Tx, row: Job, asked: Container[Fact], now: int, limits: Limits) ->
         batch=WAITING_CHUNK,
     )
     return _Reading(facts, waiting)
+
+
+def facts(tx: Tx, row: Job, now: int, limits: Limits) -> machine.Facts:
+    """What a look at a job would be told now."""
+    return _read(tx, row, machine.asks(job_state.of(row), now), now, limits).facts
 
 
 def look(tx: Tx, row: Job, now: int, limits: Limits, partition: str = "aws") -> None:
@@ -223,7 +229,7 @@ class _Walk:
     def __init__(self, tx: Tx, job: Job, bookmark: Bookmark) -> None:
         self._tx = tx
         self._job = job
-        self._joined_by = _EVER if bookmark.joined_by is None else bookmark.joined_by
+        self._joined_by = EVER if bookmark.joined_by is None else bookmark.joined_by
         self._targets = jobs.targets(tx, job.id)
         self.bookmark = self._at = bookmark
 
