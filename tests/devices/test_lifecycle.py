@@ -210,8 +210,11 @@ def test_connectivity_is_recorded(live: Live) -> None:
         client.send(Disconnect())
         assert client.read() is None
     principal = live.principal("lamp")
+    came = live.connectivity[0].session
+    assert (came.client_id, came.clean_session, came.session_expiry) == ("lamp", True, 0)
+    assert (came.source_ip, came.target_ip) == ("127.0.0.1", "127.0.0.1")
     assert live.connectivity == [
-        Connectivity(SCOPE, "lamp", None, principal, True, NOW),
+        Connectivity(SCOPE, "lamp", None, principal, True, NOW, session=came),
         Connectivity(SCOPE, "lamp", None, principal, False, NOW, "CLIENT_INITIATED_DISCONNECT"),
     ]
 

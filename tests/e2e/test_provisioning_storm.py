@@ -65,10 +65,13 @@ class Storm:
         self.done = 0
         self.kills = 0
         self.cpu_s = 0.0
+        self._begun = time.monotonic()
         self._told = asyncio.Event()
 
     def provisioned(self) -> None:
         self.done += 1
+        if LARGE and self.done % 250 == 0:
+            print(f"{self.done} of {DEVICES} after {time.monotonic() - self._begun:.0f} s", flush=True)
         self._told.set()
 
     async def kill(self) -> None:

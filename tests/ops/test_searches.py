@@ -489,7 +489,8 @@ def test_thing_connectivity_data(run: Run, database: Database, call: Call) -> No
     assert run("GetThingConnectivityData", thing_name="a") == iot.GetThingConnectivityDataResponse(
         thing_name="a", connected=False
     )
-    connect(database, call, "a", True, NOW, session=Session("client", 30, False, 60))
+    connect(database, call, "a", True, NOW, session=Session("client", 30, False, 60, "::1", 4711, "::2", 8883))
+    assert run("GetThingConnectivityData", thing_name="a").source_ip is None
     assert run("GetThingConnectivityData", thing_name="a", include_socket_information=True) == (
         iot.GetThingConnectivityDataResponse(
             thing_name="a",
@@ -499,6 +500,10 @@ def test_thing_connectivity_data(run: Run, database: Database, call: Call) -> No
             clean_session=False,
             session_expiry=60,
             client_id="client",
+            source_ip="::1",
+            source_port=4711,
+            target_ip="::2",
+            target_port=8883,
         )
     )
     connect(database, call, "a", False, NOW + 1000, "CONNECTION_LOST")

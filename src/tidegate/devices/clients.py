@@ -6,15 +6,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from tidegate import clock
-from tidegate.devices.edge import Edge
+from tidegate.devices.lifecycle import Place, place
 from tidegate.devices.server import Server
 from tidegate.mqtt.codec import Reason
 from tidegate.mqtt.identity import Scope
 from tidegate.mqtt.session import Ending, Message, serving
 from tidegate.ops.broker import Sent
-
-Place = tuple[str, int]
-"""Address and port."""
 
 
 class Description(NamedTuple):
@@ -49,6 +46,7 @@ def describe(server: Server, scope: Scope, client_id: str) -> Description | None
         return None
     connection = serving(session)
     edge = server.edge_of(connection) if connection is not None else None
+    transport = edge.transport if edge is not None else None
     identity = connection.identity if connection is not None else None
     return Description(
         client_id,
@@ -60,8 +58,8 @@ def describe(server: Server, scope: Scope, client_id: str) -> Description | None
         presence.since if presence is not None and connection is not None else None,
         presence.left_at if presence is not None and connection is None else None,
         presence.reason if presence is not None and connection is None else None,
-        _place(edge, "peername"),
-        _place(edge, "sockname"),
+        place(transport, "peername"),
+        place(transport, "sockname"),
     )
 
 
@@ -98,8 +96,3 @@ def delete(
     if clean_session:
         server.broker.forget(scope, client_id, server.clock.now())
     return connection is not None or clean_session
-
-
-def _place(edge: Edge | None, which: str) -> Place | None:
-    found = edge.transport.get_extra_info(which) if edge is not None and edge.transport is not None else None
-    return (str(found[0]), int(found[1])) if isinstance(found, tuple) else None

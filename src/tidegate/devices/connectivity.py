@@ -66,4 +66,4 @@ class Recorder:
 def _record(tx: Tx, call: Call, changes: list[Connectivity]) -> None:
     for each in changes:
         thing_name = each.thing_name or each.client_id
-        connectivity.record(tx, call, thing_name, each.connected, each.at, each.reason)
+        connectivity.record(tx, call, thing_name, each.connected, each.at, each.reason, each.session)

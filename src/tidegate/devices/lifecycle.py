@@ -7,6 +7,7 @@ QoS 1; nothing is built for topics nobody subscribes to. Client ids with ``+`` o
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -17,7 +18,11 @@ from tidegate.devices.observer import Connectivity, Observer
 from tidegate.mqtt.identity import Identity, Scope
 from tidegate.mqtt.session import Closed, Connection, Ending
 from tidegate.mqtt.timer_wheel import TimerWheel
+from tidegate.store.connectivity import Session
 
+_UNKNOWN = Session()
+Place = tuple[str, int]
+"""Address and port."""
 REMEMBERED_S = 3600
 """How long a client id that is away keeps its version number."""
 
@@ -56,8 +61,8 @@ class Lifecycle:
         """What is known of a client id that is connected, or was within the last hour."""
         return self._known.get((scope, client_id))
 
-    def connected(self, connection: Connection, address: str) -> None:
-        """A client was let in."""
+    def connected(self, connection: Connection, address: str, source: Place | None, target: Place | None) -> None:
+        """A client was let in; ``source`` and ``target`` are the ends of its socket."""
         identity, now = _identity(connection), self._clock.now()
         key = identity.scope, connection.client_id
         former = self._known.get(key)
@@ -66,7 +71,7 @@ class Lifecycle:
             self._gone.discard(key, former.left_at / 1000 + REMEMBERED_S)
         presence = self._known[key] = Presence(version, self._ids.uuid(), now, address)
         self._event(connection, presence, "presence", "connected", ipAddress=address, versionNumber=version)
-        self._record(connection, True, now, None)
+        self._record(connection, True, now, None, _session(connection, source, target))
 
     def closed(self, connection: Connection, effect: Closed, address: str) -> None:
         """A connection is over: one that was let in has left, one that may not connect has failed."""
@@ -113,11 +118,17 @@ class Lifecycle:
             if presence is not None and presence.left_at is not None:
                 del self._known[key]
 
-    def _record(self, connection: Connection, connected: bool, at: clock.Millis, reason: str | None) -> None:
+    def _record(
+        self,
+        connection: Connection,
+        connected: bool,
+        at: clock.Millis,
+        reason: str | None,
+        session: Session = _UNKNOWN,
+    ) -> None:
         identity = _identity(connection)
-        thing = identity.exclusive_thing
-        what = Connectivity(identity.scope, connection.client_id, thing, identity.principal, connected, at, reason)
-        self._observer.came_or_went(what)
+        who = identity.scope, connection.client_id, identity.exclusive_thing, identity.principal
+        self._observer.came_or_went(Connectivity(*who, connected, at, reason, session))
 
     def _event(self, connection: Connection, presence: Presence, family: str, kind: str, **members: Any) -> None:
         identity, client_id = _identity(connection), connection.client_id
@@ -132,6 +143,24 @@ class Lifecycle:
         self._observer.event(identity.scope, topic, payload)
         if self._publisher.wanted(identity.scope, topic):
             self._publisher.publish(topic, payload(), 1, scope=identity.scope)
+
+
+def place(transport: asyncio.BaseTransport | None, which: str) -> Place | None:
+    """An end of a socket: ``peername`` or ``sockname``."""
+    found = None if transport is None else transport.get_extra_info(which)
+    return (str(found[0]), int(found[1])) if isinstance(found, tuple) else None
+
+
+def _session(connection: Connection, source: Place | None, target: Place | None) -> Session:
+    kept = connection.session
+    return Session(
+        connection.client_id,
+        connection.keep_alive,
+        kept is None or not kept.keeps,
+        0 if kept is None else kept.expiry,
+        *(source or (None, None)),
+        *(target or (None, None)),
+    )
 
 
 def _payload(

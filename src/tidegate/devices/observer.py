@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from tidegate import clock
 from tidegate.mqtt.identity import Identity, Scope
 from tidegate.mqtt.session import Message
+from tidegate.store.connectivity import Session
 
 
 class Connectivity(NamedTuple):
@@ -24,6 +25,8 @@ class Connectivity(NamedTuple):
     connected: bool
     at: clock.Millis
     reason: str | None = None
+    session: Session = Session()
+    """How it came."""
 
 
 def _ignore(*_what: Any) -> None:

@@ -20,7 +20,7 @@ from tidegate import clock
 from tidegate.core.authorizers import Shown
 from tidegate.devices import topics
 from tidegate.devices.edge import Edge
-from tidegate.devices.lifecycle import Lifecycle
+from tidegate.devices.lifecycle import Lifecycle, place
 from tidegate.devices.observer import Observer
 from tidegate.devices.plane import Plane, Signer
 from tidegate.devices.replies import outcome
@@ -350,7 +350,9 @@ class Server:
 
     def connected(self, connection: Connection, address: str) -> None:
         """A client was let in."""
-        self.lifecycle.connected(connection, address)
+        edge = self.edge_of(connection)
+        ends = [place(None if edge is None else edge.transport, which) for which in ("peername", "sockname")]
+        self.lifecycle.connected(connection, address, *ends)
 
     def unidentified(self, certificate_der: bytes, server_name: str | None, peer: str) -> None:
         """A CONNECT was refused because nobody knows the certificate."""

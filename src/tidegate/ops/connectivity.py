@@ -51,7 +51,7 @@ def get_thing_connectivity_data(
     known = connectivity.get(tx, thing.id)
     if known is None:
         return iot.GetThingConnectivityDataResponse(thing_name=thing.name, connected=False)
-    return iot.GetThingConnectivityDataResponse(
+    response = iot.GetThingConnectivityDataResponse(
         thing_name=thing.name,
         connected=known.connected,
         timestamp=seconds(known.at),
@@ -61,10 +61,12 @@ def get_thing_connectivity_data(
         session_expiry=known.session_expiry,
         client_id=known.client_id,
     )
+    if request.include_socket_information:
+        response.source_ip, response.source_port = known.source_ip, known.source_port
+        response.target_ip, response.target_port = known.target_ip, known.target_port
+    return response
 
 
 HANDLERS: Handlers = {
-    ("iot", "GetThingConnectivityData"): Read(
-        get_thing_connectivity_data, partial="addresses and ports: GetConnection tells them"
-    ),
+    ("iot", "GetThingConnectivityData"): Read(get_thing_connectivity_data),
 }

@@ -8,12 +8,16 @@ from tidegate.store.database import Tx
 
 
 class Session(NamedTuple):
-    """How a thing connected; durations are seconds. None is what is not known."""
+    """How a thing connected, from where and to; durations are seconds. None is what is not known."""
 
     client_id: str | None = None
     keep_alive: int | None = None
     clean_session: bool | None = None
     session_expiry: int | None = None
+    source_ip: str | None = None
+    source_port: int | None = None
+    target_ip: str | None = None
+    target_port: int | None = None
 
 
 def put(tx: Tx, thing_id: int, *, connected: bool, at: int, reason: str | None, session: Session) -> bool:
@@ -36,6 +40,10 @@ class State(NamedTuple):
     clean_session: bool | None
     session_expiry: int | None
     client_id: str | None
+    source_ip: str | None
+    source_port: int | None
+    target_ip: str | None
+    target_port: int | None
 
 
 def get(tx: Tx, thing_id: int) -> State | None:
