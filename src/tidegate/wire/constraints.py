@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from functools import cache
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -91,9 +92,18 @@ def _explain_inner(
             if len(found) >= _MOST_SENTENCES or (found and number >= _MOST_SHOWN):
                 return
             _explain(plan, item, at, found, ceilings)
-    elif any(_failed(plan.rule, item) for _, item in inner):
+    elif not _all_pass(plan.rule, islice(inner, _MOST_SHOWN if found else None)):
         clauses = ", ".join(clause for clause, _ in _tests(plan.rule))
         found.append(_sentence(whole, path, f"{noun} must satisfy constraint: [{clauses}]"))
+
+
+def _all_pass(rule: Text | Number | Size, inner: Iterable[tuple[str, Any]]) -> bool:
+    tests = [passes for _, passes in _tests(rule)]
+    for _, item in inner:
+        for passes in tests:
+            if not passes(item):
+                return False
+    return True
 
 
 _Test = tuple[str, Callable[[Any], object]]
