@@ -43,7 +43,9 @@ def ask(database: Database, claim: Call) -> Ask:
 
     def ask(handler: Handler, request: Any, call: Call = claim, effects: list[Any] | None = None) -> Any:
         if isinstance(handler, Prepared):
-            prepared: Any = handler.prepare(call, request, None)
+            look = handler.look
+            seen = None if look is None else database.read(lambda tx: look(tx, call, request))
+            prepared: Any = handler.prepare(call, request, seen)
         else:
             assert isinstance(handler, Consulted)
             found = database.read(lambda tx: handler.look(tx, call, request))
@@ -326,6 +328,25 @@ def test_claims_that_there_are_not(run: Run, claim: Call) -> None:
 
 
 # --- what is over ---------------------------------------------------------------------------------------------------
+
+
+def test_no_more_certificates_wait_than_may(run: Run, ask: Ask, claim: Call) -> None:
+    """Those that have waited longest go, with their tokens; what was claimed stays."""
+    make(run, enabled=True)
+    few = claim._replace(limits=Limits(unclaimed_certificates=3))
+    claimed = keys(ask, call=few)
+    register(ask, claimed.token)
+    older = [keys(ask, call=few._replace(now=NOW + at)) for at in (1, 2)]
+    effects: list[Any] = []
+    newer = keys(ask, call=few._replace(now=NOW + 3), effects=effects)
+    assert PrincipalChanged(claim.scope, older[0].certificate_id) in effects
+    assert refused(ask, older[0].token) == invalid()
+    left = {row.certificate_id for row in run("ListCertificates").certificates}
+    assert left == {each.certificate_id for each in (claimed, older[1], newer)}
+    register(ask, newer.token, serial="8")
+    last = ask(fleet_provisioning.CREATE_KEYS, KeysRequest(), call=few._replace(now=NOW + 4))
+    register(ask, older[1].token, serial="9")
+    assert last.private_key is not None
 
 
 def test_certificates_that_nobody_claimed_are_deleted(run: Run, ask: Ask, claim: Call, database: Database) -> None:

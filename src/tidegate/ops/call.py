@@ -47,6 +47,10 @@ class Limits(NamedTuple):
     """White space between values is not counted."""
     ca_certificates_per_subject: int = 10
     provisioning_template_versions: int = 5
+    unclaimed_certificates: int = 10_000
+    """Certificates that wait for their devices to show the ownership token: not AWS's, whose number is not known. One
+    more takes the place of that which has waited longest.
+    """
     billing_groups: int = 20_000
     role_aliases: int = 100
     authorizers: int = 10

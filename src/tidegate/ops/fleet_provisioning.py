@@ -3,6 +3,8 @@
 It is given a certificate in status PENDING_ACTIVATION with an ownership token, good for an hour, and shows the token to
 have a template carried out for it. The token is good for the whole hour: a device whose answer was lost asks again and
 gets the same. Who did not come back by then leaves nothing: the engine deletes token and certificate (``expire``).
+There is a bound on those that wait: who has a stolen claim certificate fills the store no further, and devices, which
+come back within moments, still get in.
 
 A token belongs to the principal that was given it; in anybody else's hands it is invalid.
 """
@@ -46,6 +48,8 @@ CLAIM_LIFE: Final = 300_000
 _TOKEN_LENGTH: Final = 128
 _PENDING: Final = "PENDING_ACTIVATION"
 EXPIRE_CHUNK: Final = 250
+_AT_ONCE: Final = 2
+"""Of those that wait too many, so many go for one that comes: there may be more than there should be."""
 
 
 # --- certificates ---------------------------------------------------------------------------------------------------
@@ -70,35 +74,46 @@ class Offered(NamedTuple):
     token: str
 
 
-def _prepare_keys(call: Call, _request: KeysRequest, _found: None) -> certificates.Issued:
-    return certificates.issue_keys(call)
+class Issued(NamedTuple):
+    """A certificate that is to be offered, and whether it takes the place of another."""
+
+    certificate: x509.Certificate
+    private_key: str | None
+    full: bool
 
 
-def _create_keys(tx: Tx, call: Call, _request: KeysRequest, issued: certificates.Issued) -> Offered:
-    return _offer(tx, call, issued.certificate, issued.keys.private_pem)
+def _full(tx: Tx, call: Call, _request: KeysRequest | SigningRequest) -> bool:
+    """Whether as many certificates wait as may. Asked outside the transaction: a few more are no harm."""
+    most = call.limits.unclaimed_certificates
+    return stored.count_tokens(tx, call.scope, most) >= most
 
 
-def _prepare_signature(call: Call, request: SigningRequest, _found: None) -> x509.Certificate:
+def _prepare_keys(call: Call, _request: KeysRequest, full: bool) -> Issued:
+    issued = certificates.issue_keys(call)
+    return Issued(issued.certificate, issued.keys.private_pem, full)
+
+
+def _prepare_signature(call: Call, request: SigningRequest, full: bool) -> Issued:
     try:
-        return certificates.sign(call, request.certificate_signing_request)
+        return Issued(certificates.sign(call, request.certificate_signing_request), None, full)
     except WireError as error:
         if call.authority is None:
             raise RefusedError(refusals.INTERNAL_FAILURE, error.message) from error
         raise RefusedError(refusals.INVALID_CSR, texts.provisioning.CSR_INVALID) from error
 
 
-def _create_from_request(tx: Tx, call: Call, _request: SigningRequest, certificate: x509.Certificate) -> Offered:
-    return _offer(tx, call, certificate, None)
-
-
-def _offer(tx: Tx, call: Call, certificate: x509.Certificate, private_key: str | None) -> Offered:
+def _offer(tx: Tx, call: Call, _request: KeysRequest | SigningRequest, issued: Issued) -> Offered:
+    certificate = issued.certificate
+    if issued.full:
+        gone = stored.drop_oldest_tokens(tx, call.scope, _AT_ONCE)
+        tx.effects += [PrincipalChanged(each.scope, each.certificate_id) for each in gone]
     certificates.keep_issued(tx, call, certificate, _PENDING)
     kept = stored_certificates.get(tx, call.scope, certificate.certificate_id)
     assert kept is not None
     token, end = call.ids.token(_TOKEN_LENGTH), call.now + TOKEN_LIFE
     stored.put_token(tx, call.scope, _digest(token), inner_id=kept.id, owner=call.principal, expires_at=end)
     tx.effects.append(EngineDue(end))
-    return Offered(certificate.certificate_id, certificate.pem, private_key, token)
+    return Offered(certificate.certificate_id, certificate.pem, issued.private_key, token)
 
 
 def _digest(token: str) -> str:
@@ -237,7 +252,7 @@ def expire(tx: Tx, now: int) -> None:
     tx.effects += [PrincipalChanged(each.scope, each.certificate_id) for each in gone]
 
 
-CREATE_KEYS: Final = Prepared(_create_keys, prepare=_prepare_keys)
-CREATE_FROM_CSR: Final = Prepared(_create_from_request, prepare=_prepare_signature)
+CREATE_KEYS: Final = Prepared(_offer, prepare=_prepare_keys, look=_full)
+CREATE_FROM_CSR: Final = Prepared(_offer, prepare=_prepare_signature, look=_full)
 HANDLERS: Handlers = {("iot", "CreateProvisioningClaim"): Prepared(create_provisioning_claim, prepare=_prepare_claim)}
 REGISTER: Final = Consulted(_register, look=_look, question=_question, read=_read)

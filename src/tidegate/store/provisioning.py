@@ -63,10 +63,25 @@ def token(tx: Tx, scope: int, digest: str) -> Token | None:
     return Token(*row) if row else None
 
 
+def count_tokens(tx: Tx, scope: int, most: int) -> int:
+    """How many tokens a scope has, ``most`` if it has more; those of claimed certificates count until they are over."""
+    row = tx.one("ownership_token_count", {"scope": scope, "most": most})
+    return row[0] if row else 0
+
+
 def expire_tokens(tx: Tx, now: int, limit: int) -> list[Gone]:
     """Forget tokens whose time is over, a number of them, and delete their certificates that were never claimed."""
+    return _forgotten(tx, tx.all("ownership_token_expired", {"now": now, "limit": limit}))
+
+
+def drop_oldest_tokens(tx: Tx, scope: int, limit: int) -> list[Gone]:
+    """The same for a scope's oldest tokens, whose time is not over."""
+    return _forgotten(tx, tx.all("ownership_token_oldest", {"scope": scope, "limit": limit}))
+
+
+def _forgotten(tx: Tx, rows: list[tuple[str, int]]) -> list[Gone]:
     gone = []
-    for digest, inner_id in tx.all("ownership_token_expired", {"now": now, "limit": limit}):
+    for digest, inner_id in rows:
         tx.run("ownership_token_delete", {"digest": digest})
         row = tx.one("certificate_delete_unclaimed", {"id": inner_id})
         if row is not None:

@@ -7,6 +7,12 @@ SELECT t.certificate_id, t.owner, t.expires_at, c.certificate_id
 FROM ownership_token t JOIN certificate c ON c.id = t.certificate_id
 WHERE t.digest = :digest AND t.scope_id = :scope;
 
+-- name: ownership_token_count
+SELECT count(*) FROM (SELECT 1 FROM ownership_token WHERE scope_id = :scope LIMIT :most) t;
+
+-- name: ownership_token_oldest
+SELECT digest, certificate_id FROM ownership_token WHERE scope_id = :scope ORDER BY expires_at LIMIT :limit;
+
 -- name: ownership_token_next
 SELECT min(expires_at) FROM ownership_token;
 
