@@ -384,6 +384,23 @@ def test_answers_for_https_are_kept_where_the_authorizer_says_so(server: Started
     assert b'tidegate_authorizers_total{outcome="unasked"}' in body
 
 
+def test_conditions_on_topics_hold_for_direct_messages(server: Started, service: Service) -> None:
+    """As for the holders of certificates: a denial by a condition is none if the condition's key has no value."""
+    denied = {"StringEquals": {"iot:Topic": "secret"}}
+    statement = {"Effect": "Deny", "Action": "iot:SendDirectMessage", "Resource": "*", "Condition": denied}
+    service.answer = lambda event: {
+        **service.yes(event),
+        "policyDocuments": [*service.yes(event)["policyDocuments"], {"Version": "2012-10-17", "Statement": statement}],
+    }
+    shown = {"x-amz-customauthorizer-name": "plain", "Token": "right"}
+    service.answer, right = (lambda event: {**right(event), "isAuthenticated": True}), service.answer
+    asked = [fetched(server, f"/connections/gone/messages?topic={topic}", shown, b"x", "POST")[0] for topic in TOPICS]
+    assert asked == [404, 403], "the first is allowed, and nobody there"
+
+
+TOPICS = ("open", "secret")
+
+
 def test_what_a_stranger_says_makes_no_account(server: Started, service: Service) -> None:
     host = "iot.999999999999.aa-nowhere-1.example"
     shown = {"host": host, "x-amz-customauthorizer-name": "plain", "Token": "right"}

@@ -47,17 +47,21 @@ async def judge(service: Service, request: Request, der: bytes) -> tuple[Caller,
     device = await holders.device(service.unit, load)
     if device is None:
         raise forbidden()
-    request_from = request.peer.address
-    bound = device.bind(None, request_from, service.clock.now)
-
-    def allows(operation: Operation, labels: Mapping[str, str], request: object) -> bool:
-        if isinstance(request, SendDirectMessageRequest):  # [D] policies may restrict on which topics one may be sent
-            extra = {"iot:Topic": request.topic}
-            return _allows(device.bind(None, request_from, service.clock.now, extra), operation, labels, request)
-        return _allows(bound, operation, labels, request)
-
     principal = f"arn:{partition}:iot:{device.region}:{device.account}:cert/{known_as}"
-    return Caller(device.account, device.region, principal), allows
+    return Caller(device.account, device.region, principal), _permissions(service, request, device)
+
+
+def _permissions(service: Service, request: Request, device: identity.Device) -> Allows:
+    """What a caller may do, however it was let in."""
+    address, now = request.peer.address, service.clock.now
+    bound = device.bind(None, address, now)
+
+    def allows(operation: Operation, labels: Mapping[str, str], asked: object) -> bool:
+        if isinstance(asked, SendDirectMessageRequest):  # [D] policies may restrict on which topics one may be sent
+            return _allows(device.bind(None, address, now, {"iot:Topic": asked.topic}), operation, labels, asked)
+        return _allows(bound, operation, labels, asked)
+
+    return allows
 
 
 def shown(request: Request) -> authorizers.Shown | None:
@@ -102,12 +106,8 @@ async def judge_shown(
         things=(),
         policies=admitted.verdict.policies,
     )
-    bound = device.bind(None, request.peer.address, service.clock.now)
-
-    def allows(operation: Operation, labels: Mapping[str, str], request: object) -> bool:
-        return _allows(bound, operation, labels, request)
-
-    return Caller(admitted.account, admitted.region, admitted.verdict.principal), allows
+    caller = Caller(admitted.account, admitted.region, admitted.verdict.principal)
+    return caller, _permissions(service, request, device)
 
 
 async def _admitted(asking: Authorizers, request: Request, given: authorizers.Shown) -> Admitted | None:
