@@ -485,7 +485,7 @@ class Judged(Subject):
 
     def asked_anew(self, way: Moment = Moment.HERE) -> None:
         iot = self.world.accounts[self.at(way)].iot
-        iot.update_authorizer(authorizerName="judge", enableCachingForHttp=True)
+        iot.update_authorizer(authorizerName="judge", status="ACTIVE")
 
 
 class Disowned(Judged):

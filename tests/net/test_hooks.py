@@ -194,3 +194,29 @@ def test_how_hooks_are_written(tmp_path: Path) -> None:
             hooks.parse(wrong)
     with pytest.raises(FileNotFoundError):
         hooks.parse(f"{arn}=http://127.0.0.1/#secret={tmp_path / 'none'}")
+
+
+def test_a_hook_that_hangs_keeps_nobody_from_another() -> None:
+    async def run() -> bytes:
+        asked = asyncio.Event()
+
+        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with contextlib.closing(writer):
+                if (await reader.readuntil(b"\r\n\r\n")).startswith(b"POST /slow"):
+                    asked.set()
+                    await reader.read()  # until it is given up
+                else:
+                    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+                    await writer.drain()
+
+        async with await asyncio.start_server(connected, "127.0.0.1", 0) as server:
+            where, asking = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", Hooks(at_once=1)
+            slow = asyncio.ensure_future(asking.call(Hook(f"{where}/slow"), b"{}", timeout_s=PATIENCE))
+            await asked.wait()
+            answer = await asking.call(Hook(f"{where}/quick"), b"{}", timeout_s=PATIENCE)
+            slow.cancel()
+            await asyncio.gather(slow, return_exceptions=True)
+        return answer
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(run()) == b"{}"

@@ -119,7 +119,7 @@ CHECKED: Final[Mapping[Fact, Mapping[Moment, str]]] = {
     },
     Fact.VERDICT: {
         Moment.CONNECT: _REFUSED,
-        Moment.IN: "HTTPS: refused",
+        Moment.IN: "HTTPS: refused; on a connection not before the end, with `enableCachingForHttp`",
         Moment.PARTING: "asked anew after `refreshAfterInSeconds`, not published if it is no",
         Moment.END: "asked anew after `refreshAfterInSeconds`, cut if it is no",
     },

@@ -28,7 +28,9 @@ SIGNATURE: Final = "X-Tidegate-Signature"
 LARGEST_ANSWER: Final = 128 * 1024
 """Bytes, headers included."""
 AT_ONCE: Final = 64
-"""Hooks that are asked at the same time; further ones wait, no longer than they may take."""
+"""Questions that a hook is asked at the same time; further ones wait, no longer than they may take. Each hook has
+places of its own: one that is slow, or asked by strangers without a pause, keeps nobody from another.
+"""
 _OPTIONS: Final = frozenset({"secret", "ca"})
 
 
@@ -98,7 +100,8 @@ class Hooks:
     def __init__(self, hosts: Collection[str] = (), *, at_once: int = AT_ONCE) -> None:
         """``hosts`` are the names, as URLs write them, that may lead to addresses beyond loopback."""
         self._hosts = frozenset(host.lower() for host in hosts)
-        self._places = asyncio.Semaphore(at_once)
+        self._at_once = at_once
+        self._places: dict[str, asyncio.Semaphore] = {}  # by URL, of which the operator has given a few
         self._contexts: dict[str, ssl.SSLContext] = {}
 
     async def call(self, hook: Hook, body: bytes, *, timeout_s: float) -> bytes:
@@ -107,13 +110,12 @@ class Hooks:
         Raises:
             HookFaultError: there is none, whatever the reason.
         """
+        places = self._places.setdefault(hook.url, asyncio.Semaphore(self._at_once))
         try:
             async with asyncio.timeout(timeout_s):
-                await self._places.acquire()
+                await places.acquire()
         except TimeoutError:
-            raise HookFaultError(
-                f"too many hooks are being asked already, and none was done within {timeout_s:g} s"
-            ) from None
+            raise HookFaultError(f"it is asked too much already, and no answer came within {timeout_s:g} s") from None
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._call(hook, body)
@@ -122,7 +124,7 @@ class Hooks:
         except (OSError, ValueError) as error:  # ssl's errors are OSErrors; a name that is none is a ValueError
             raise HookFaultError(f"it cannot be reached: {error}") from None
         finally:
-            self._places.release()
+            places.release()
 
     async def _call(self, hook: Hook, body: bytes) -> bytes:
         parts = urlsplit(hook.url)
