@@ -7,7 +7,6 @@ what a claim costs the server beside the signature alone.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import time
 from pathlib import Path
@@ -27,8 +26,6 @@ LARGE = int(os.environ.get("TIDEGATE_STORM", "0"))
 DEVICES = LARGE or 300
 KILLS = (LARGE // 2,) if LARGE else (40, 150)
 """After so many devices were told that they are provisioned."""
-SETTINGS = {"max_handshakes": 8192, "max_handshakes_per_address": 8192, "waiting": 8192}
-"""Of a fleet behind one address (docs/operations.md)."""
 
 
 def client(server: Server) -> Any:
@@ -101,9 +98,6 @@ def test_a_storm_of_claims_across_kills(
     store = "sqlite" if engine == "sqlite" else request.getfixturevalue("new_postgres")("tidegate-storm")
     if LARGE:
         room.raise_limit()
-        settings = tmp_path / "settings.json"
-        settings.write_text(json.dumps(SETTINGS))
-        monkeypatch.setenv("TIDEGATE_MQTT_SETTINGS", str(settings))
     fleet = [Claimant(serial, claimants.signing_request()) for serial in range(DEVICES)]
     storm = Storm(tmp_path / "data", store)
     try:
