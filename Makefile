@@ -10,7 +10,7 @@ CORES := $(shell nproc 2>/dev/null || echo 2)
 WORKERS ?= $(shell test $(CORES) -lt 4 && expr 2 '*' $(CORES) || echo 8)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test coverage check lock bom bench scoreboard simulate ordeal soak kills fuzz regen clean
+.PHONY: help demo run build test compiled coverage check lock bom bench scoreboard simulate ordeal soak kills fuzz regen clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,8 +33,24 @@ demo: $(VENV)/base ## Roll a job template out to a fleet of simulated devices, o
 run: $(VENV)/base ## Start a server on loopback (Ctrl-C stops it)
 	@$(BIN)/tidegate serve
 
+build: $(VENV)/dev ## Build a wheel into dist/: pure Python, or compiled with TIDEGATE_BUILD=compiled
+	@rm -rf dist
+	@$(BIN)/python -m hatchling build -t wheel -d dist
+
 test: check ## Check the code and run every test; WORKERS=n, 0 for one process
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+# Beside the installed one, which is editable and therefore pure; Python takes what PYTHONPATH names first.
+$(VENV)/compiled: pyproject.toml hatch_build.py $(shell find src -name '*.py' -o -name '*.sql')
+	@echo "==> compiling tidegate into $@"
+	@rm -rf $@ $(VENV)/wheel && TIDEGATE_BUILD=compiled $(BIN)/python -m hatchling -q build -t wheel -d $(VENV)/wheel
+	@$(BIN)/python -m zipfile -e $(VENV)/wheel/*.whl $@
+
+COMPILED_TESTS ?= tests
+
+compiled: $(VENV)/dev $(VENV)/compiled ## Run tests in the compiled form; COMPILED_TESTS="tests/wire tests/e2e" for some
+	@PYTHONPATH=$(CURDIR)/$(VENV)/compiled $(BIN)/python -c "from tidegate import form; assert form.compiled(), form.text()"
+	@PYTHONPATH=$(CURDIR)/$(VENV)/compiled $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(COMPILED_TESTS)
 
 coverage: $(VENV)/dev ## Run every test and print which lines of src none reaches (twice the CPU)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov=tidegate --cov-report=term-missing:skip-covered
@@ -44,6 +60,7 @@ check: $(VENV)/dev ## Lint, format, types, layers
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python -m tools.compiled
 	@$(BIN)/bandit -q -r src -c pyproject.toml
 	@$(BIN)/python -m tools.audit
 
@@ -59,8 +76,8 @@ bom: $(VENV)/dev ## Write the runtime's bill of materials (CycloneDX 1.6) to bom
 		$(VENV)/runtime
 	@echo "==> bom.json"
 
-bench: $(VENV)/dev ## Measure against baselines in the same run (minutes)
-	@$(BIN)/python -m bench
+bench: $(VENV)/dev ## Measure against baselines in the same run (minutes); BASE=commit against that commit, PURE=1 uncompiled
+	@$(BIN)/python -m bench $(if $(BASE),--base $(BASE)) $(if $(PURE),--pure)
 
 scoreboard: $(VENV)/dev ## Run the conformance kit against tidegate and its peers, into docs/scoreboard.md
 	@$(BIN)/python -m tools.scoreboard

@@ -9,6 +9,8 @@ import sqlite3
 from pathlib import Path
 from typing import NamedTuple
 
+from tidegate import form
+
 
 class Cores(NamedTuple):
     """The cores of the measured process and of the load; the same one where there is only one."""
@@ -70,5 +72,5 @@ def description() -> str:
         ),
         platform.machine(),
     )
-    versions = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
-    return f"{len(os.sched_getaffinity(0))} cores ({model}), {platform.system()}, {versions}"
+    versions = f"{form.text()}, SQLite {sqlite3.sqlite_version}"
+    return f"{len(os.sched_getaffinity(0))} cores ({model}), {platform.system()}; {versions}"

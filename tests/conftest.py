@@ -18,6 +18,7 @@ import hypothesis
 import psycopg
 import pytest
 
+from tidegate import form
 from tidegate.clock import SequentialIds
 from tidegate.ops.call import Call
 from tidegate.ops.handler import Handler, Prepared
@@ -43,6 +44,19 @@ hypothesis.settings.register_profile("tidegate", deadline=None, suppress_health_
 hypothesis.settings.load_profile("tidegate")
 
 _OPERATIONS = {"iot": iot.OPERATIONS, "iot-jobs-data": jobs_data.OPERATIONS, "iot-data": iot_data.OPERATIONS}
+
+
+def pytest_report_header() -> str:
+    """Which form is tested."""
+    return form.text()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out tests marked ``pure`` where tidegate is compiled: what they replace is bound by then."""
+    if form.compiled():
+        for item in items:
+            if item.get_closest_marker("pure"):
+                item.add_marker(pytest.mark.skip(reason="replaces a part of a module that is compiled"))
 
 
 def pytest_configure(config: pytest.Config) -> None:

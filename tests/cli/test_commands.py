@@ -19,7 +19,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-import tidegate
+from tidegate import form
 
 COMMAND = [sys.executable, "-m", "tidegate.cli"]
 
@@ -103,7 +103,7 @@ def _banner(output: IO[str]) -> str:
 
 
 def test_version() -> None:
-    assert run("version").stdout == f"tidegate {tidegate.__version__}\n"
+    assert run("version").stdout == f"{form.text()}\n"
 
 
 def test_serve_until_sigterm(tmp_path: Path) -> None:

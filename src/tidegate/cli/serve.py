@@ -12,7 +12,7 @@ from typing import Annotated
 import uvloop
 from cyclopts import Parameter
 
-from tidegate import process, server
+from tidegate import form, process, server
 from tidegate.cli import configuration, logs
 from tidegate.cli.configuration import Configuration
 from tidegate.cli.reloading import Reloading
@@ -42,6 +42,7 @@ def serve(
         return _REFUSED
     process.keep_large_apart()
     logs.begin(given.log_level, given.log_format)
+    log.info("%s", form.text())
     if in_clear(chosen):
         log.warning("HTTP at %s can be reached from other machines without TLS: --http-tls, or a proxy", chosen.http)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

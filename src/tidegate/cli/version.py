@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tidegate
+from tidegate import form
 
 
 def text() -> str:
@@ -11,5 +12,5 @@ def text() -> str:
 
 
 def version() -> None:
-    """Print the version."""
-    print(f"tidegate {text()}")
+    """Print the version, whether it is compiled or pure Python, and on which build of Python it runs."""
+    print(form.text())

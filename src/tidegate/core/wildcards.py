@@ -10,10 +10,11 @@ from __future__ import annotations
 import functools
 from typing import Final
 
-STAR: Final = "\udc00"
+STAR: str = chr(0xDC00)
 """Any run of characters, ``/`` and ``:`` included."""
-HOLE: Final = "\udc01"
-"""Any one character. Lone surrogates, as these marks are, never occur in text decoded from UTF-8 or JSON."""
+HOLE: str = chr(0xDC01)
+"""Any one character. Lone surrogates, as these marks are, never occur in text decoded from UTF-8 or JSON. Compiled, a
+literal of one, or a ``Final`` of it, would come out as other text (``tools.compiled``)."""
 MARKED: Final = frozenset({STAR, HOLE})
 
 _WINDOW: Final = 2048

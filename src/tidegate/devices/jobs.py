@@ -14,6 +14,7 @@ import msgspec
 
 from tidegate.clock import Millis
 from tidegate.devices import topics
+from tidegate.devices.job_payloads import Accepted, Body, Execution, Rejected
 from tidegate.devices.plane import Reply
 from tidegate.devices.route import ANSWERS, Asked, Demand, Family, MisaddressedError, Route, UnreadableError
 from tidegate.ops import device
@@ -22,61 +23,12 @@ from tidegate.ops.handler import Handler, Read, Report
 from tidegate.store.database import OutcomeUnknown
 from tidegate.wire import constraints, jobs_data
 from tidegate.wire.errors import WireError
-from tidegate.wire.shapes import MISSING, Required
 
 MAX_TOKEN = 64
 """Bytes of a clientToken, as agents found out on the live service."""
 _MAX_UNREAD_TOKEN = 128
 _NAMESPACES = 64
 """Those remembered; Greengrass has one."""
-
-_Integer = int | str | None
-_TextMap = dict[str, str]
-
-
-class _Body(msgspec.Struct, rename="camel", gc=False):
-    """Every member that any of the four requests may have."""
-
-    client_token: str | None = None
-    status: Required[str] = MISSING
-    status_details: _TextMap | None = None
-    expected_version: _Integer = None
-    execution_number: _Integer = None
-    step_timeout_in_minutes: _Integer = None
-    include_job_execution_state: bool | None = None
-    include_job_document: bool | None = None
-
-
-class _Execution(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True, gc=False):
-    job_id: str | None
-    thing_name: str | None = None
-    status: str | None
-    status_details: _TextMap | None = None
-    queued_at: int | None
-    started_at: int | None = None
-    last_updated_at: int | None
-    approximate_seconds_before_timed_out: int | None = None
-    version_number: int | None
-    execution_number: int | None
-    job_document: msgspec.Raw | None = None
-
-
-class _Accepted(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True, gc=False):
-    execution: _Execution | None = None
-    in_progress_jobs: list[jobs_data.JobExecutionSummary] | None = None
-    queued_jobs: list[jobs_data.JobExecutionSummary] | None = None
-    execution_state: jobs_data.JobExecutionState | None = None
-    job_document: msgspec.Raw | None = None
-    timestamp: int
-    client_token: str | None = None
-
-
-class _Rejected(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True, gc=False):
-    code: str
-    message: str
-    client_token: str | None = None
-    timestamp: int
-    execution_state: jobs_data.JobExecutionState | None = None
 
 
 _CODES: dict[type[WireError], str] = {
@@ -98,7 +50,7 @@ _WHAT = {
     "includeJobExecutionState": "true or false",
     "includeJobDocument": "true or false",
 }
-_BODY = msgspec.json.Decoder(_Body)
+_BODY = msgspec.json.Decoder(Body)
 _ANYTHING = msgspec.json.Decoder()
 _ENCODER = msgspec.json.Encoder()
 
@@ -167,7 +119,7 @@ def _updating(namespace: str | None) -> Handler:
     return Report(partial(device.update_job_execution, namespace=namespace))
 
 
-def _demand(handler: Handler, request: msgspec.Struct, body: _Body) -> Demand:
+def _demand(handler: Handler, request: msgspec.Struct, body: Body) -> Demand:
     found = constraints.violations(request)
     if found:
         text = found[0] if len(found) == 1 else constraints.message(found)
@@ -178,7 +130,7 @@ def _demand(handler: Handler, request: msgspec.Struct, body: _Body) -> Demand:
 def _pending_answer(
     asked: Asked, now: Millis, token: str | None, response: jobs_data.GetPendingJobExecutionsResponse
 ) -> Reply:
-    accepted = _Accepted(
+    accepted = Accepted(
         in_progress_jobs=response.in_progress_jobs,
         queued_jobs=response.queued_jobs,
         timestamp=now // 1000,
@@ -194,13 +146,13 @@ def _execution_answer(
     response: jobs_data.StartNextPendingJobExecutionResponse | jobs_data.DescribeJobExecutionResponse,
 ) -> Reply:
     execution = embedded(response.execution) if response.execution is not None else None
-    return _accepted(asked, _Accepted(execution=execution, timestamp=now // 1000, client_token=token))
+    return _accepted(asked, Accepted(execution=execution, timestamp=now // 1000, client_token=token))
 
 
 def _update_answer(
     asked: Asked, now: Millis, token: str | None, response: jobs_data.UpdateJobExecutionResponse
 ) -> Reply:
-    accepted = _Accepted(
+    accepted = Accepted(
         execution_state=response.execution_state,
         job_document=_raw(response.job_document),
         timestamp=now // 1000,
@@ -209,13 +161,13 @@ def _update_answer(
     return _accepted(asked, accepted)
 
 
-def _accepted(asked: Asked, message: _Accepted) -> Reply:
+def _accepted(asked: Asked, message: Accepted) -> Reply:
     return ((topics.accepted(asked.topic), _ENCODER.encode(message)),)
 
 
-def embedded(execution: jobs_data.JobExecution) -> _Execution:
+def embedded(execution: jobs_data.JobExecution) -> Execution:
     """An execution as MQTT shows it: the document is JSON inside JSON, not text."""
-    return _Execution(
+    return Execution(
         job_id=execution.job_id,
         thing_name=execution.thing_name,
         status=execution.status,
@@ -246,10 +198,10 @@ def encode(message: msgspec.Struct | dict[str, Any]) -> bytes:
     return _ENCODER.encode(message)
 
 
-def _body(payload: bytes) -> _Body:
+def _body(payload: bytes) -> Body:
     """What a payload says; bytes that are no UTF-8 are replaced, because an agent may cut a character in two."""
     if not payload:
-        return _Body()
+        return Body()
     try:
         return _checked_token(_BODY.decode(payload))
     except msgspec.ValidationError as error:
@@ -274,20 +226,20 @@ def _wrong_type(reason: str) -> str:
     return f"{name} must be {_WHAT[name]}." if name in _WHAT else "The payload is not a valid request."
 
 
-def _repaired(payload: bytes) -> _Body:
+def _repaired(payload: bytes) -> Body:
     text = payload.decode("utf-8", "replace").encode()
     if text == payload:
         raise _Refusal("InvalidJson", "The payload is not valid JSON.")
     return _body(text)
 
 
-def _checked_token(body: _Body) -> _Body:
+def _checked_token(body: Body) -> Body:
     if body.client_token is not None and len(body.client_token.encode()) > MAX_TOKEN:
         raise _Refusal("InvalidRequest", f"clientToken has more than {MAX_TOKEN} bytes.")
     return body
 
 
-def _integer(name: str, value: int | str | None, body: _Body) -> int | None:
+def _integer(name: str, value: int | str | None, body: Body) -> int | None:
     """A number, or a numeric string as FreeRTOS and Python v1 send it."""
     if not isinstance(value, str):
         return value
@@ -311,7 +263,7 @@ def _refuse(asked: Asked, now: Millis, payload: bytes, token: str | None, error:
         token = _client_token(payload)
     else:
         code, text, token = "InternalError", _what_failed(error), _client_token(payload)
-    rejected = _Rejected(code=code, message=text, client_token=token, timestamp=now // 1000, execution_state=state)
+    rejected = Rejected(code=code, message=text, client_token=token, timestamp=now // 1000, execution_state=state)
     return ((topics.rejected(asked.topic), encode(rejected)),)
 
 

@@ -93,7 +93,7 @@ class Server:
         self.counted: set[Edge] = set()
         self.draining = False
         self._edges: set[Edge] = set()
-        self._signed: set[Edge] = set()
+        self._signers: set[Edge] = set()
         self._unsettled: set[Edge] = set()
         self._orphans: set[asyncio.Future[Any]] = set()
         self._dirty: list[Edge] = []
@@ -258,7 +258,7 @@ class Server:
         """The connected clients for which an access key stands, and the key."""
         return [
             (edge, edge.key_id, edge.connection.identity)
-            for edge in self._signed
+            for edge in self._signers
             if edge.key_id is not None and edge.connection.identity is not None
         ]
 
@@ -302,7 +302,7 @@ class Server:
         """A socket is there."""
         self._edges.add(edge)
         if edge.key_id is not None:
-            self._signed.add(edge)
+            self._signers.add(edge)
         self.deadlines.opened(edge)
         if self.draining:
             edge.abort()
@@ -315,7 +315,7 @@ class Server:
     def gone(self, edge: Edge) -> None:
         """A socket is gone; its requests may still be under way."""
         self._edges.discard(edge)
-        self._signed.discard(edge)
+        self._signers.discard(edge)
         self.deadlines.gone(edge)
         if edge.answers_due:
             self._unsettled.add(edge)

@@ -21,10 +21,8 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import quote, unquote_plus
-
-import msgspec
 
 from tidegate.aws import sigv4
 from tidegate.aws.sigv4 import Claim, Scope
@@ -86,7 +84,7 @@ class Expired(Refusal):
 # ------------------------------------------------------------------------------------------------------------ values
 
 
-class Signature(msgspec.Struct, frozen=True):
+class Signature(NamedTuple):
     """One signed request, parsed and not yet verified.
 
     ``amz_date`` is ``yyyymmddThhmmssZ``; ``expires`` is in seconds and only set on a presigned request that carries

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Generic, Protocol, TypeVar
 
-import msgspec
-
 from tidegate.mqtt import topics
 
 QOS = 0b011
@@ -38,12 +36,15 @@ class Subscriber(Protocol):
 S = TypeVar("S", bound=Subscriber)
 
 
-class Subscription(msgspec.Struct, Generic[S], eq=False):
+class Subscription(Generic[S]):
     """One filter of one session. ``options`` is the MQTT 5 options byte: QoS, No Local, Retain As Published."""
 
-    session: S
-    filter: str
-    options: int
+    __slots__ = ("filter", "options", "session")
+
+    def __init__(self, session: S, filter: str, options: int) -> None:  # noqa: A002 - MQTT's own word
+        self.session = session
+        self.filter = filter
+        self.options = options
 
     @property
     def qos(self) -> int:

@@ -11,6 +11,7 @@ The client id decides which thing it is, thereby which variables have values and
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -198,13 +199,16 @@ class Device(NamedTuple):
         prefix = f"arn:{self.partition}:iot:{self.region}:{self.account}:"
         applying, thing_name = self.applying, self.thing.name if self.thing else None
         place = Place(self.region, source_ip, tls=True)  # which proved the certificate
-
-        def at(instant: Millis) -> policy.Bound:
-            return policy.bind(applying, {**context, **contexts.of(place, instant)})
-
+        at = functools.partial(_bound_at, applying, context, place)
         if any(contexts.passing(entry.keys) for entry in applying):
             return _Passing(at, now, prefix, thing_name)
         return Bound(at(now()), prefix, thing_name)
+
+
+def _bound_at(
+    applying: tuple[policy.Policy, ...], context: Mapping[str, str | Sequence[str]], place: Place, instant: Millis
+) -> policy.Bound:
+    return policy.bind(applying, {**context, **contexts.of(place, instant)})
 
 
 def load(

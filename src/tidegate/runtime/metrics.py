@@ -14,6 +14,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+import tidegate
+from tidegate import form
 from tidegate.net.ledger import Seen
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
@@ -93,6 +95,7 @@ class Metrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """The metric families, for a Prometheus registry."""
+        yield _build_family()
         yield from self._request_families()
         yield self._connection_family()
         text = "Connected MQTT clients without a subscription."
@@ -161,6 +164,14 @@ class Metrics(Collector):
         for state, count in sockets.items():
             unknown.add_metric([state], count)
         yield from (unknown, away, failed)
+
+
+def _build_family() -> Metric:
+    labels = {"version": tidegate.__version__, "form": form.name(), "python": form.python()}
+    text = "What runs: its version, whether it is compiled or pure Python, and the build of Python."
+    family = GaugeMetricFamily("tidegate_build_info", text, labels=list(labels))
+    family.add_metric(list(labels.values()), 1)
+    return family
 
 
 def _counter(name: str, text: str, value: int) -> Metric:

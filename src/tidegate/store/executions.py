@@ -197,8 +197,7 @@ def _pending(rows: list[Row]) -> tuple[int | None, PendingList[Pending]]:
 def _execution(row: Row | None) -> Execution | None:
     if row is None:
         return None
-    execution = Execution(*row)
-    return execution._replace(status=ExecutionStatus(execution.status))
+    return Execution._make((*row[:3], _STATUS[row[3]], *row[4:]))
 
 
 def get(tx: Tx, thing_id: int, job_id: int, number: int | None = None) -> Execution | None:
@@ -355,7 +354,7 @@ def course_of_job(tx: Tx, job_id: int, limit: int) -> list[Course]:
 
 
 def _course(row: Row) -> Course:
-    return Course(*row)._replace(status=ExecutionStatus(row[1]))
+    return Course._make((row[0], _STATUS[row[1]], *row[2:]))
 
 
 def page_by_job(
@@ -364,7 +363,7 @@ def page_by_job(
     """A job's executions, latest queued first, before (queued_at, thing id, number)."""
     place = {"queued_at": before[0], "thing": before[1], "number": before[2]}
     rows = tx.all("execution_list_by_job", {"job": job_id, "status": status, "limit": limit, **place})
-    return [Summary(*row)._replace(status=ExecutionStatus(row[2])) for row in rows]
+    return [Summary._make((*row[:2], _STATUS[row[2]], *row[3:])) for row in rows]
 
 
 def page_by_thing(
@@ -381,7 +380,7 @@ def page_by_thing(
     place = {"queued_at": before[0], "job": before[1], "number": before[2]}
     wanted = {"thing": thing_id, "status": status, "namespace": namespace, "job_name": job_name, "limit": limit}
     rows = tx.all("execution_list_by_thing", {**wanted, **place})
-    return [Summary(*row)._replace(status=ExecutionStatus(row[2])) for row in rows]
+    return [Summary._make((*row[:2], _STATUS[row[2]], *row[3:])) for row in rows]
 
 
 def lock(tx: Tx, found: Execution) -> None:

@@ -176,7 +176,7 @@ def covers(tx: Tx, job_id: int, thing_id: int) -> bool:
 def page(tx: Tx, scope: int, wanted: Filter, before: int, limit: int) -> list[JobSummary]:
     """Jobs, newest first, older than the inner id ``before``."""
     rows = tx.all("job_list", {"scope": scope, **wanted._asdict(), "before": before, "limit": limit})
-    return [JobSummary(*row) for row in rows]
+    return [JobSummary._make((*row[:2], _JOB_STATUS[row[2]], _STAGE[row[3]], *row[4:])) for row in rows]
 
 
 def count_active(tx: Tx, scope: int) -> int:

@@ -516,8 +516,8 @@ class _Checkpointer:
         self._pass = threading.Lock()
         self._passed = threading.Event()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="tidegate-checkpoint", daemon=True)
-        self._thread.start()
+        self._worker = threading.Thread(target=self._work, name="tidegate-checkpoint", daemon=True)
+        self._worker.start()
 
     def _work(self) -> None:
         connection = sqlite3.connect(str(self._path), isolation_level=None)
@@ -545,7 +545,7 @@ class _Checkpointer:
 
     def stop(self) -> None:
         self._stop.set()
-        self._thread.join()
+        self._worker.join()
 
     def _checkpoint(self, connection: sqlite3.Connection) -> None:
         try:

@@ -24,9 +24,8 @@ class Condition(NamedTuple):
         values = context.values(self.key)
         operator = comparison.OPERATORS.get(self.operator)
         negated = operator is not None and operator.negated
-        operands, _ = variables.usable(
-            self.operands, lambda operand: templates.substituted(operand, context), exceptions=negated
-        )
+        substituted = functools.partial(templates.substituted, context=context)
+        operands, _ = variables.usable(self.operands, substituted, exceptions=negated)
         if operator is None:  # Null
             return any(operand.lower() == ("false" if values else "true") for operand in operands)
         if not values and self.if_exists:

@@ -86,6 +86,7 @@ class Intake(Sliced):
         "_url",
     )
 
+    __deletable__ = ("_parser",)  # for mypyc
     waits = False  # requests do
     _transport: asyncio.Transport
     _peer: Peer
