@@ -1,4 +1,4 @@
-"""``python -m bench [name …] [--quick] [--write]``."""
+"""``python -m bench [name …] [--quick] [--write]``, or ``--base COMMIT [name …]``: this tree against a commit of it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench import (
+    against,
     aggregates,
     clients,
     connections,
@@ -50,7 +51,13 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(BENCHMARKS)}; none: all")
     parser.add_argument("--quick", action="store_true", help="tiny sizes: does it run at all?")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md (all benchmarks only)")
+    parser.add_argument("--base", metavar="COMMIT", help=f"ratios to a commit; names are of {', '.join(against.WORKS)}")
+    parser.add_argument("--pure", action="store_true", help="with --base: both in the pure form")
+    parser.add_argument("--compiled", type=Path, metavar="FOLDER", help="with --base: an unpacked wheel of this tree")
     given = parser.parse_args(arguments)
+    if given.base:
+        against.run(given.base, given.names, pure=given.pure, quick=given.quick, compiled=given.compiled)
+        return 0
     if given.write and (given.names or given.quick):
         parser.error("--write takes all benchmarks at full size")
     unknown = [name for name in given.names if name not in BENCHMARKS]

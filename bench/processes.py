@@ -9,15 +9,29 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench import machine
 
 Command = Callable[..., Awaitable[Any]]
+
+
+class Tree(NamedTuple):
+    """Where a child's benchmarks are, and where its tidegate is."""
+
+    root: Path
+    package: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """In which Python finds them before what is installed."""
+        return {**os.environ, "PYTHONPATH": os.pathsep.join((str(self.package), str(self.root)))}
 
 
 class ChildError(Exception):
@@ -27,11 +41,20 @@ class ChildError(Exception):
 class Child:
     """A running child. As a context manager it is ended at the end of the block."""
 
-    def __init__(self, module: str, core: int, *, under: Sequence[str] = (), **options: Any) -> None:
-        """``under``: a command that runs it, such as a profiler."""
+    def __init__(
+        self, module: str, core: int, *, under: Sequence[str] = (), tree: Tree | None = None, **options: Any
+    ) -> None:
+        """``under``: a command that runs it, such as a profiler; ``tree``: another than the one that runs here."""
         self._module = module
         arguments = [*under, sys.executable, "-m", module, str(core), json.dumps(options)]
-        self._process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            arguments,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=tree.root if tree else None,
+            env=tree.environment if tree else None,
+        )
         self.pid = self._process.pid
         try:
             self.ready: Any = self._answer()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import report
+from bench import against, report
 from bench.__main__ import BENCHMARKS, main
 from bench.measure import Aim, Figure, side_by_side
 
@@ -57,3 +57,18 @@ def test_unknown_names_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["no-such-benchmark"])
     assert "no-such-benchmark" in capsys.readouterr().err
+
+
+def test_a_tree_is_compared_with_another() -> None:
+    pure = against.tree(against.ROOT, pure=True)
+    found = against.compare(against.WORKS["pairs"], pure, pure, against.QUICK)
+    assert min(sample.cpu for sample in found.ours + found.base) > 0
+    assert found.row().startswith("| GetPending pairs | ")
+    assert "pure" in against.told(pure)
+
+
+def test_more_than_one_says_that_this_tree_is_cheaper() -> None:
+    ours, base = (against.Sample(10, 5), against.Sample(20, 5)), (against.Sample(20, 5), against.Sample(20, 10))
+    found = against.Comparison("work", ours, base)
+    assert found.ratio(lambda each: each.cpu)[:] == (1.5, 1, 2)
+    assert found.ratio(lambda each: each.wall)[:] == (1.5, 1, 2)
