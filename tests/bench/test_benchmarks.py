@@ -13,6 +13,8 @@ from bench.measure import Aim, Figure, side_by_side
 
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_benchmark_runs(name: str) -> None:
+    if name == "forecast":
+        pytest.importorskip("numpy")
     figures = BENCHMARKS[name](quick=True)
     assert figures
     for figure in figures:

@@ -132,3 +132,22 @@ def test_pytest_finds_the_plugin_by_its_entry_point() -> None:
 @pytest.mark.parametrize("name", ["MovableClock", "SequentialIds"])
 def test_clock_and_ids_are_exported(name: str) -> None:
     assert getattr(import_module("tidegate.testing"), name) is getattr(import_module("tidegate.clock"), name)
+
+
+FORECAST = """
+import pytest
+
+
+def test_the_rollout_is_careful(tidegate_forecast, tidegate_iot):
+    tidegate_iot.create_job_template(jobTemplateId="t", description="d", document="{}",
+                                     jobExecutionsRolloutConfig={"maximumPerMinute": 50})
+    told = tidegate_forecast(template="t", things=500, runs=2, model={"run": "1m"}, failIf=["p90 > 6h", "p50 < 5m"])
+    assert (told["things"], told["failed"]) == (500, [])
+    with pytest.raises(ValueError, match="There is no thing"):
+        tidegate_forecast(thing=3)
+"""
+
+
+def test_a_forecast(tmp_path: Path) -> None:
+    pytest.importorskip("numpy")
+    passed(run_pytest(tmp_path, FORECAST), 1)

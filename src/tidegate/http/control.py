@@ -1,7 +1,8 @@
 """The server's own pages, beside AWS's routes: health, metrics, and with them the levers a test suite pulls.
 
 ``GET /_tidegate/health``, ``GET /metrics``, ``POST /_tidegate/reset``, ``GET`` and ``POST /_tidegate/clock``,
-``GET /_tidegate/audit``, ``GET /_tidegate/why``. No AWS route begins like these. They are not served to devices.
+``GET /_tidegate/audit``, ``GET /_tidegate/why``, ``POST /_tidegate/forecast``. No AWS route begins like these. They
+are not served to devices.
 """
 
 from __future__ import annotations
@@ -16,14 +17,17 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from tidegate.aws import sigv4
 from tidegate.clock import Millis, MovableClock, wall_now
 from tidegate.core import audit
 from tidegate.http import callers, operators, refusals
 from tidegate.http.callers import Caller
+from tidegate.http.forecasts import Forecasts
 from tidegate.net.http1.messages import Answer, Request
 from tidegate.ops import audit as audit_log
 from tidegate.ops import why
 from tidegate.ops.audit import Entry, Wanted
+from tidegate.ops.forecast import RefusedError
 from tidegate.ops.why import Asked
 from tidegate.rate_limited_log import RateLimitedLog
 from tidegate.runtime import metrics
@@ -45,7 +49,8 @@ _UNREADABLE = "Their index cannot be read; the log says why."
 _MOVE_CLOCK = "tidegate:MoveClock"
 _READ_AUDIT = "tidegate:ReadAudit"
 _EXPLAIN = "tidegate:ExplainJob"
-"""The permissions, on ``*``, that the clock, the audit log and the reasons of jobs take with authentication on."""
+_FORECAST = "tidegate:Forecast"
+"""The permissions, on ``*``, that the clock, the audit log, reasons and forecasts take with authentication on."""
 _ENTRIES = 500
 """Looked through for one page."""
 _DIGITS = 18
@@ -82,6 +87,7 @@ class Control:
         self._auth = auth
         self._keys = callers.Keys(service)
         self._empty = reset
+        self._forecasts = Forecasts(service)
         self._limited_log = RateLimitedLog(log)
         self._pages: dict[bytes, dict[str, Callable[[Request, str], Awaitable[Answer]]]] = {
             b"/_tidegate/health": {"GET": self._health},
@@ -89,6 +95,7 @@ class Control:
             b"/_tidegate/clock": {"GET": self._clock, "POST": self._move_clock},
             b"/_tidegate/audit": {"GET": self._audit},
             b"/_tidegate/why": {"GET": self._why},
+            b"/_tidegate/forecast": {"POST": self._forecast},
             b"/metrics": {"GET": self._metrics},
         }
 
@@ -186,6 +193,18 @@ class Control:
             raise _Refused(404, str(error)) from None
         until = None if found.until is None else _iso(found.until)
         return _json(200, {"reason": found.reason, "text": found.text, "until": until, "place": found.place})
+
+    async def _forecast(self, request: Request, _id: str) -> Answer:
+        if self._auth:
+            caller, _ = await callers.signed(self._keys, self._service.settings.account, request)
+            await operators.check_action(self._service, caller, _FORECAST, request)
+        else:
+            caller = callers.claimed(self._service, sigv4.claimed(request.headers, request.query_string), None)
+        call = await self._service.call(caller.account, caller.region, caller.principal)
+        try:
+            return _json(200, await self._forecasts.of(call, request.body))
+        except RefusedError as error:
+            raise _Refused(400, str(error)) from None
 
     async def _clock(self, _request: Request, _id: str) -> Answer:
         return _moment(await self._timeline.present())

@@ -9,6 +9,8 @@
     The boto3 client of the control plane.
 ``tidegate_clock``
     Its time: ``advance(minutes=5)``, ``set("2026-01-31T12:00:00Z")``, ``to_next_event()``, ``now``, ``next_event``.
+``tidegate_forecast``
+    ``tidegate_forecast(template="firmware", things=500, failIf=["p90 > 2h"])``: what a rollout will do, as a dict.
 ``tidegate_device``
     ``tidegate_device("lamp", "kitchen")`` is a device, in a thing group, that the test plays: ``start_next()``,
     ``succeed()``, ``fail()``, ``reject()``, ``progress()``, ``pending()``, ``status(job_id)``.
@@ -75,3 +77,9 @@ def tidegate_clock(tidegate_server: Server) -> Clock:
 def tidegate_device(tidegate_server: Server) -> Callable[..., Device]:
     """Devices for the test to play: ``tidegate_device("lamp", "kitchen")``, thing name and thing groups."""
     return tidegate_server.device
+
+
+@pytest.fixture
+def tidegate_forecast(tidegate_server: Server) -> Callable[..., dict[str, Any]]:
+    """What a rollout will do: ``tidegate_forecast(template="firmware", things=500, failIf=["p90 > 2h"])["failed"]``."""
+    return tidegate_server.forecast

@@ -11,7 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import Future
 from pathlib import Path
@@ -30,6 +33,7 @@ T = TypeVar("T")
 _ANY_PORT = Address("127.0.0.1", 0)
 _ANY_CREDENTIALS = ("test", "test")
 _TIMEOUT_S = 30.0
+_LONG_S = 120.0
 
 
 class Server:
@@ -88,6 +92,22 @@ class Server:
         The certificate may do what a device does: connect under the thing's name and use the thing's own topics.
         """
         return new_credentials(self.client("iot"), self.addresses, thing_name, folder)
+
+    def forecast(self, **asked: Any) -> dict[str, Any]:
+        """What ``POST /_tidegate/forecast`` answers: ``forecast(request={…}, things=500, failIf=["p90 > 2h"])``.
+
+        Raises:
+            ValueError: it cannot be said; the message tells why.
+        """
+        body = json.dumps(asked).encode()
+        request = urllib.request.Request(f"{self.addresses.http}/_tidegate/forecast", body, method="POST")  # noqa: S310
+        try:
+            with urllib.request.urlopen(request, timeout=_LONG_S) as answer:  # noqa: S310 - our own server
+                told: dict[str, Any] = json.load(answer)
+        except urllib.error.HTTPError as refused:
+            with refused:
+                raise ValueError(json.load(refused)["message"]) from None
+        return told
 
     def reset(self) -> None:
         """Empty the store, and set the clock to the present, standing still. Listeners and clients stay."""

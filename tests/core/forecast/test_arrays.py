@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 from tidegate.core import abort, cron, retry, rollout, windows
 from tidegate.core.forecast import draws, exact, model
 from tidegate.core.forecast import run as runs
-from tidegate.core.forecast.run import Run, Start
-from tidegate.core.job import Plan
+from tidegate.core.forecast.run import Present, Run, Start
+from tidegate.core.job import Job, Plan
+from tidegate.core.lifecycle import ExecutionStatus, JobStatus, Stage
 from tidegate.core.schedule import EndBehavior
 
 pytest.importorskip("numpy")
@@ -101,4 +103,33 @@ def test_a_run_over_arrays_is_the_run_event_by_event(
     plan: Plan, fleet: Any, seed: int, things: int, minutes: int | None
 ) -> None:
     start = runs.of_new_job(plan, NOW, things, timeout_minutes=minutes, until=NOW + 5 * DAY, chunk=20)
+    assert_agree(start, fleet, seed)
+
+
+@st.composite
+def _under_way(draw: Any) -> Start:
+    """A job that runs, with executions of its own past."""
+    plan = draw(_plans)._replace(starts_at=None, windows=())
+    present = []
+    for _ in range(draw(st.integers(0, 30))):
+        began = draw(st.none() | st.integers(1, 40 * MINUTE))
+        limit = draw(st.none() | st.integers(1, 50 * MINUTE))
+        status = ExecutionStatus.QUEUED if began is None else ExecutionStatus.IN_PROGRESS
+        attempt = draw(st.integers(0, 2))
+        started_at = None if began is None else NOW - began
+        deadline = None if began is None or limit is None else NOW + limit
+        failed = draw(st.integers(0, attempt))
+        present.append(Present(status, NOW - 41 * MINUTE, attempt, failed, started_at, deadline))
+    to_come, done = draw(st.integers(0, 60)), draw(st.integers(0, 20))
+    counts = Counter({ExecutionStatus.SUCCEEDED: done}) + Counter(one.status for one in present)
+    released = len(present) + done
+    stage = Stage.ROLLOUT if to_come else Stage.NONE
+    job = Job(plan, NOW - DAY, JobStatus.IN_PROGRESS, stage, NOW - DAY, NOW - DAY, released=released)
+    minutes = draw(st.none() | st.integers(1, 60))
+    return Start(job, NOW, to_come, minutes, present, counts=counts, until=NOW + 5 * DAY, ended_things=done)
+
+
+@settings(max_examples=15)
+@given(start=_under_way(), fleet=_fleets, seed=st.integers(0, 1 << 40))
+def test_so_is_the_rest_of_a_run(start: Start, fleet: Any, seed: int) -> None:
     assert_agree(start, fleet, seed)

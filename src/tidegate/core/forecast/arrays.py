@@ -87,7 +87,8 @@ class _Arrays:
             end,
             status,
         )
-        return self._timed(columns, np.where(running, limit, self._limits(start)))
+        later = self._limits(start)
+        return self._timed(columns, np.where(running, limit, NEVER if later is None else later))
 
     # --- time --------------------------------------------------------------------------------------------------------
 

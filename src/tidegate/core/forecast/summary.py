@@ -161,25 +161,31 @@ def _downloads(run: Run, crowd: Crowd, cohorts: tuple[Cohort, ...]) -> tuple[int
     """The most that download at once, and how many bytes a second they take together, to a second or so."""
     if not any(one.artifact_bytes for one in cohorts) or not len(run.thing):
         return 0, 0.0
-    size = np.array([one.artifact_bytes for one in cohorts])
-    speed = np.array([one.bytes_per_second or 0.0 for one in cohorts])
-    thing, started, ended = (np.asarray(each) for each in (run.thing, run.started_at, run.ended_at))
-    cohort = crowd.cohort(thing)
-    rate = speed[cohort]
-    span = np.where(ended >= 0, ended - started, run.start.until - started).astype(np.float64)
-    needed = np.divide(1000.0 * size[cohort], rate, out=np.full(len(rate), np.inf), where=rate > 0)
-    known = (started >= run.start.now) & (size[cohort] > 0) & ((ended >= 0) | (rate > 0))
-    taken = np.minimum(span, needed)[known]
-    taken, begun = np.maximum(taken, 1.0), started[known] - run.start.now
-    if not len(begun):
-        return 0, 0.0
-    width = max(1000, int((begun + taken).max()) // _BINS)
-    first, after = begun // width, ((begun + taken) // width).astype(np.int64) + 1
-    rates = np.where(rate[known] > 0, rate[known], 1000.0 * size[cohort][known] / taken)
-    bins = int(after.max()) + 1
+    begun, until = (np.asarray(each) - run.start.now for each in (run.started_at, run.ended_at))
+    cohort = crowd.cohort(np.asarray(run.thing)) if len(cohorts) > 1 else np.zeros(len(begun), dtype=np.int8)
+    width = max(1000, int(max(begun.max(), until.max())) // _BINS + 1)
+    count, rate = np.zeros(_BINS + 2), np.zeros(_BINS + 2)
+    for which, one in enumerate(cohorts):
+        known = (begun >= 0) & (cohort == which)
+        if one.artifact_bytes and known.any():
+            change, rates = _changes(one, begun[known], until[known], width)
+            count, rate = count + change, rate + rates
+    return int(np.cumsum(count).max()), float(np.cumsum(rate).max())
 
-    def peak(weights: Any) -> float:
-        change = np.bincount(first, weights, bins) - np.bincount(after, weights, bins)
-        return float(np.cumsum(change).max())
 
-    return round(peak(None)), peak(rates)
+def _changes(one: Cohort, begun: Any, until: Any, width: int) -> tuple[Any, Any]:
+    """How the downloads of a cohort and their bytes a second change from one span of ``width`` ms to the next."""
+    if one.bytes_per_second:
+        needed = int(1000 * one.artifact_bytes / one.bytes_per_second)
+        span = np.where(until >= 0, np.minimum(until - begun, needed), needed)
+    else:
+        begun, until = begun[until >= 0], until[until >= 0]
+        span = until - begun
+    first, after = np.minimum(begun // width, _BINS), np.minimum((begun + span) // width, _BINS) + 1
+
+    def change(weights: Any = None) -> Any:
+        return np.bincount(first, weights, _BINS + 2) - np.bincount(after, weights, _BINS + 2)
+
+    if one.bytes_per_second:
+        return change(), change() * one.bytes_per_second
+    return change(), change(1000.0 * one.artifact_bytes / np.maximum(span, 1000))
