@@ -15,19 +15,24 @@ from tidegate.cli import (
     audit,
     authority,
     backup,
+    bundle,
     check,
     config_file,
     conformance,
     demo,
+    doctor,
     env,
     forecast,
+    init,
     keys,
+    ready,
     rotate,
     serve,
     version,
     why,
     why_denied,
 )
+from tidegate.cli.bundle import BundleError
 from tidegate.cli.config_file import ConfigError
 from tidegate.cli.configuration import ConfigFile, Configuration
 from tidegate.cli.environment import Environment
@@ -61,6 +66,10 @@ app.command(why_denied.why_denied)
 app.command(forecast.forecast)
 app.command(why.why)
 app.command(check.check)
+app.command(bundle.bundle)
+app.command(init.init)
+app.command(doctor.doctor)
+app.command(ready.ready)
 app.command(backup.backup)
 app.command(backup.restore)
 app.command(backup.migrate)
@@ -94,6 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(1)
     except (
         BackupError,
+        BundleError,
         ConfigError,
         InUseError,
         StoreError,

@@ -28,7 +28,15 @@ class ConfigError(Exception):
     """What is wrong with a file, a line each."""
 
     def __init__(self, path: Path, problems: list[str]) -> None:
-        super().__init__("\n  ".join([f"{path} cannot be used:", *problems]))
+        super().__init__(path, problems)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return self.told(self.args[0])
+
+    def told(self, path: Path) -> str:
+        """The same, of a file by another name."""
+        return "\n  ".join([f"{path} cannot be used:", *self.problems])
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -46,8 +46,8 @@ def _defaults(data: options.Data) -> Addresses:
 
 def _variables(addresses: Addresses) -> dict[str, str]:
     http, mqtts = urlsplit(addresses.http), urlsplit(addresses.mqtts)
-    endpoint = f"{http.scheme}://{_reachable(http.hostname)}:{http.port}"
-    host = _reachable(mqtts.hostname)
+    endpoint = f"{http.scheme}://{reachable(http.hostname)}:{http.port}"
+    host = reachable(mqtts.hostname)
     variables = {
         "AWS_ENDPOINT_URL_IOT": endpoint,
         "AWS_ENDPOINT_URL_IOT_JOBS_DATA_PLANE": endpoint,
@@ -75,7 +75,7 @@ def _object_variables(addresses: Addresses) -> dict[str, str]:
         return {}
     parts = urlsplit(addresses.objects)
     port = f":{parts.port}" if parts.port else ""
-    return {"AWS_ENDPOINT_URL_S3": f"{parts.scheme}://{_reachable(parts.hostname)}{port}"}
+    return {"AWS_ENDPOINT_URL_S3": f"{parts.scheme}://{reachable(parts.hostname)}{port}"}
 
 
 def _bundle(addresses: Addresses) -> dict[str, str]:
@@ -88,7 +88,7 @@ def _bundle(addresses: Addresses) -> dict[str, str]:
     return {"AWS_CA_BUNDLE": addresses.ca} if ours else {}
 
 
-def _reachable(host: str | None) -> str:
+def reachable(host: str | None) -> str:
     """A host as clients on this machine reach it, in brackets if it is an IPv6 address."""
     name = _ANYWHERE.get(host or "", host or "localhost")
     return f"[{name}]" if ":" in name else name

@@ -91,6 +91,8 @@ class Control:
         self._limited_log = RateLimitedLog(log)
         self._pages: dict[bytes, dict[str, Callable[[Request, str], Awaitable[Answer]]]] = {
             b"/_tidegate/health": {"GET": self._health},
+            b"/_tidegate/ready": {"GET": self._health},
+            b"/_tidegate/live": {"GET": self._live},
             b"/_tidegate/reset": {"POST": self._reset},
             b"/_tidegate/clock": {"GET": self._clock, "POST": self._move_clock},
             b"/_tidegate/audit": {"GET": self._audit},
@@ -139,6 +141,10 @@ class Control:
             self._limited_log.error("the health page found that objects cannot be served: %s", ailment)
             return _json(503, {"status": "unavailable", "store": "writable", "objects": _UNREADABLE})
         return _json(200, {"status": "ok", "store": "writable"})
+
+    async def _live(self, _request: Request, _id: str) -> Answer:
+        """Alive means that the event loop turns: nothing that a restart would not mend is looked at."""
+        return _json(200, {"status": "alive"})
 
     async def _metrics(self, _request: Request, _id: str) -> Answer:
         return 200, [(b"Content-Type", metrics.CONTENT_TYPE)], self._counted.text()

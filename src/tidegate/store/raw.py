@@ -56,6 +56,10 @@ class Snapshot(Protocol):
         """The highest id that was ever given, by table."""
         ...
 
+    def clock(self) -> Millis | None:
+        """The time of the machine that the store is on, if that may be another one."""
+        ...
+
 
 class SqliteSnapshot:
     """A file's state. ``begin`` it; another thread or process may write meanwhile."""
@@ -91,6 +95,9 @@ class SqliteSnapshot:
     def sequences(self) -> dict[str, int]:
         found = self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'").fetchone()
         return dict(self._connection.execute("SELECT name, seq FROM sqlite_sequence")) if found else {}
+
+    def clock(self) -> Millis | None:
+        return None
 
 
 class PostgresSnapshot:
@@ -137,6 +144,10 @@ class PostgresSnapshot:
             if called:
                 given[table] = last
         return given
+
+    def clock(self) -> Millis | None:
+        (seconds,) = self._connection.execute("SELECT extract(epoch FROM clock_timestamp())").fetchone()
+        return int(seconds * 1000)
 
 
 @contextmanager
