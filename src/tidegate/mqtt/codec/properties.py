@@ -88,7 +88,7 @@ def read(data: bytes, at: int, end: int, allowed: frozenset[int]) -> tuple[Prope
     return Properties(**found), at
 
 
-def _check_property(identifier: int, kind: int, value: int) -> None:
+def _check_property(identifier: int, kind: int, value: Any) -> None:  # a number, except of texts
     if identifier == 0x23 and value == 0:
         raise ProtocolError(Reason.TOPIC_ALIAS_INVALID, "topic alias 0")  # [MQTT-3.3.2-8]
     if (kind == _BYTE and value > 1) or (identifier in _NOT_ZERO and value == 0):
