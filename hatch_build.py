@@ -81,8 +81,7 @@ def compile_modules(root: Path, modules: list[str], into: Path) -> str | None:
         return f"no such modules: {', '.join(missing)}"
     with tempfile.TemporaryDirectory() as work:
         place = ["--build-lib", str(into), "--build-temp", f"{work}/o"]
-        for each in ("src", *(source for source in ["pyproject.toml"] if (root / source).exists())):
-            (Path(work) / each).symlink_to(root / each)
+        (Path(work) / "src").symlink_to(root / "src")  # without pyproject.toml: old setuptools do not know its licence
         command = [sys.executable, "-c", _SETUP, "--quiet", "build_ext", *place, json.dumps(sources)]
         flags = {"MYPYPATH": "src", "CFLAGS": f"{os.environ.get('CFLAGS', '')} -g0 -w".strip()}
         done = subprocess.run(  # noqa: S603 - our own words
