@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import NOW, Run
 from tidegate.net.hooks import Hook
 from tidegate.ops.call import Call
-from tidegate.runtime.authorizers import _find
+from tidegate.runtime.authorizers import _of_scope
 from tidegate.store import scopes
 from tidegate.store.database import Database, transact
 from tidegate.wire import iot
@@ -152,7 +152,7 @@ def test_whose_authorizer_judges(run: Run, call: Call, database: Database) -> No
     run("SetDefaultAuthorizer", authorizer_name="c")
 
     def judge(name: str | None, domain: str | None = "IOT.example.com") -> str:
-        known = database.read(lambda tx: _find(tx, call.scope, name, domain))
+        known = database.read(lambda tx: _of_scope(tx, call.scope, name, domain))
         return known.name if known else "nobody"
 
     create(run, authorizer_config=iot.AuthorizerConfig(default_authorizer_name="a"))
@@ -169,4 +169,4 @@ def test_accounts_do_not_see_each_other(run: Run, call: Call, database: Database
     scope = transact(database, lambda tx: scopes.ensure(tx, "2" * 12, "eu-west-1"))
     other = call._replace(account="2" * 12, scope=scope)
     assert run("ListDomainConfigurations", call=other).domain_configurations == []
-    assert database.read(lambda tx: _find(tx, scope, None, "iot.example.com")) is None
+    assert database.read(lambda tx: _of_scope(tx, scope, None, "iot.example.com")) is None
