@@ -36,7 +36,7 @@ from tidegate.ops import (
     templates,
     things,
 )
-from tidegate.ops.call import Call
+from tidegate.ops.call import Call, Limits
 from tidegate.ops.handler import Prepared
 from tidegate.runtime import unit
 from tidegate.server import Address, Options, Running
@@ -219,6 +219,7 @@ async def _main() -> None:
     store = given.get("store", "sqlite")
     _prepare(data, store)
     anywhere = Address("127.0.0.1", 0)
+    bounds = {"stream_file_size": given["stream_file_size"]} if "stream_file_size" in given else {}
     chosen = Options(
         data=data,
         http=anywhere,
@@ -228,13 +229,11 @@ async def _main() -> None:
         objects_listen=anywhere,
         objects_apart=given.get("objects_apart", True),
         auth=given.get("auth", False),
+        # As many templates as a benchmark makes; counting them is not what is measured.
+        limits=Limits(job_templates=0)._replace(**bounds),
         rollout_ceiling=10**8,
     )
     async with server.running(chosen) as running:
-        settings = running.service.settings
-        bounds = {"stream_file_size": given["stream_file_size"]} if "stream_file_size" in given else {}
-        # As many templates as a benchmark makes; counting them is not what is measured.
-        running.service.settings = settings._replace(limits=settings.limits._replace(job_templates=0, **bounds))
         plain = ByClientId(running)
         running.devices.server.plane = plain
         _, port = await running.devices.server.listen("127.0.0.1", 0, None)

@@ -74,6 +74,16 @@ class Started:
         }
         return boto3.session.Session().client(service, **{**settings, **changes})
 
+    @contextmanager
+    def storing(self, objects: Any) -> Iterator[Any]:
+        """Have operations know this object storage, or none, instead of the server's own until the block is left."""
+        service = self.running.service
+        own, service.objects = service.objects, objects
+        try:
+            yield objects
+        finally:
+            service.objects = own
+
     def fetch(
         self, path: str, method: str = "GET", body: Any = None, headers: dict[str, str] | None = None
     ) -> tuple[int, dict[str, str], bytes]:

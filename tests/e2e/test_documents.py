@@ -22,11 +22,8 @@ ROLE = {"presignedUrlConfig": {"roleArn": "arn:aws:iam::123456789012:role/presig
 @pytest.fixture
 def shelf(either_account: Account) -> Iterator[Shelf]:
     """Object storage for the server while the test runs."""
-    service = either_account.server.running.service
-    before = service.objects
-    service.objects = shelf = Shelf()
-    yield shelf
-    service.objects = before
+    with either_account.server.storing(Shelf()) as shelf:
+        yield shelf
 
 
 def test_a_device_is_told_of_one_document_whichever_way_it_asks(either_account: Account, shelf: Shelf) -> None:

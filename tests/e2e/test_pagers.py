@@ -119,11 +119,8 @@ class Filled:
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
-    with servers.started(servers.options(tmp_path_factory.mktemp("pagers"))) as server:
-        service = server.running.service
-        # Everything that AWS bounds below what this file makes.
-        many = dict.fromkeys(QUOTAS, 10**6)
-        service.settings = service.settings._replace(limits=Limits()._replace(**many))
+    many = Limits()._replace(**dict.fromkeys(QUOTAS, 10**6))  # everything that AWS bounds below what this file makes
+    with servers.started(servers.options(tmp_path_factory.mktemp("pagers"), limits=many)) as server:
         yield Filled(server)
 
 

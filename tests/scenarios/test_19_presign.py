@@ -24,10 +24,8 @@ ROLE = {"roleArn": "arn:aws:iam::123456789012:role/presign", "expiresInSec": 600
 @pytest.fixture
 def stocked(scene: Scene) -> Iterator[Scene]:
     """A scene on a server with object storage."""
-    service = scene.server.running.service
-    before, service.objects = service.objects, Shelf()
-    yield scene
-    service.objects = before
+    with scene.server.storing(Shelf()):
+        yield scene
 
 
 def test_19_presign(stocked: Scene) -> None:
@@ -78,7 +76,7 @@ def test_19_a_retry_gets_a_url_of_its_own(stocked: Scene) -> None:
 def test_19_what_cannot_be_signed_is_refused_to_the_device(stocked: Scene) -> None:
     scene = stocked
     scene.create("j", scene.things(1), document=json.dumps({"url": OBJECT}), presignedUrlConfig=ROLE)
-    scene.server.running.service.objects = None
-    answer = refused(scene.data.start_next_pending_job_execution, thingName="t1")
+    with scene.server.storing(None):
+        answer = refused(scene.data.start_next_pending_job_execution, thingName="t1")
     assert (answer.status, answer.code) == (503, "ServiceUnavailableException")
     assert scene.state("t1") == "QUEUED"
