@@ -43,10 +43,16 @@ def test_both_engines_have_the_same_statements() -> None:
 
 @pytest.mark.parametrize(
     ("query", "writes"),
-    [("template_get", False), ("template_insert", True), ("template_delete", True), ("job_put", True)],
+    [
+        ("template_get", False),
+        ("template_insert", True),
+        ("template_delete", True),
+        ("job_put", True),
+        ("job_lock", False),
+    ],
 )
 def test_writing_statements_are_known_as_such(query: str, writes: bool) -> None:
-    assert statements.load("sqlite")[query].writes is writes
+    assert statements.load("sqlite")[query].writes is statements.load("postgres")[query].writes is writes
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import TransactionStatus
 from psycopg.types.numeric import Int8Dumper
 
-from tidegate.store import migrations, shared, statements
+from tidegate.store import migrations, refusals, shared, statements
 from tidegate.store.channel import Channel
 from tidegate.store.database import (
     Blocked,
@@ -85,7 +85,17 @@ _Connection = psycopg.Connection[Row]
 class PostgresTx:
     """A work's view of one connection."""
 
-    __slots__ = ("_connection", "_gathered", "_holds", "_own", "_shared", "_statements", "dirty", "effects")
+    __slots__ = (
+        "_connection",
+        "_gathered",
+        "_holds",
+        "_own",
+        "_shared",
+        "_statements",
+        "dirty",
+        "effects",
+        "rows_written",
+    )
 
     def __init__(
         self,
@@ -103,22 +113,30 @@ class PostgresTx:
         self._statements = known
         self.effects: list[Any] = []
         self.dirty = False
+        self.rows_written = 0
         self._gathered = Gathered() if gathered is None else gathered
         self._shared = shared
         self._own: Shared | None = None
         self._gathered.locked.update(locked)
         self._holds = shared is not None or bool(locked)
 
-    def _sql(self, query: str) -> str:
+    def _begin(self, query: str) -> statements.Statement:
         statement = self._statements[query]
         if self._shared is not None:
             self._shared.before(statement)
         self.dirty = self.dirty or statement.writes
         self._holds = self._holds or statement.writes or statement.locks
-        return statement.sql
+        return statement
+
+    def _execute(self, query: str, params: Params) -> psycopg.Cursor[Row]:
+        statement = self._begin(query)
+        cursor = self._connection.execute(statement.sql, params)
+        if statement.writes:
+            self.rows_written += cursor.rowcount
+        return cursor
 
     def one(self, query: str, params: Params) -> Row | None:
-        return self._connection.execute(self._sql(query), params).fetchone()
+        return self._execute(query, params).fetchone()
 
     def lock(self, query: str, params: Params) -> Row | None:
         return self._lock(query, params, at_once=self._holds)
@@ -131,7 +149,7 @@ class PostgresTx:
             row = self.one(query, params)
         else:
             try:
-                row = self._connection.execute(f"{self._sql(query)} NOWAIT", params).fetchone()
+                row = self._connection.execute(f"{self._begin(query).sql} NOWAIT", params).fetchone()
             except errors.LockNotAvailable as error:
                 raise OutOfTurn(query, params) from error
         self._gathered.locked.add((query, tuple(params.items())))
@@ -141,16 +159,17 @@ class PostgresTx:
         return (query, tuple(params.items())) in self._gathered.locked
 
     def all(self, query: str, params: Params) -> list[Row]:
-        return self._connection.execute(self._sql(query), params).fetchall()
+        return self._execute(query, params).fetchall()
 
     def run(self, query: str, params: Params) -> int:
-        return self._connection.execute(self._sql(query), params).rowcount
+        return self._execute(query, params).rowcount
 
     def many(self, query: str, rows: Sequence[Params]) -> None:
         if rows:
-            sql = self._sql(query)
+            statement = self._begin(query)
             with self._connection.cursor() as cursor:
-                cursor.executemany(sql, rows)
+                cursor.executemany(statement.sql, rows)
+                self.rows_written += cursor.rowcount
 
     def recall(self, query: str, params: Params) -> Row | None:
         return self._shared.recall(query, params, self.one) if self._shared else self.one(query, params)
@@ -333,7 +352,7 @@ class PostgresDatabase:
             except (psycopg.Error, Conflict, Spoiled):
                 raise
             except Exception as error:  # noqa: BLE001 - the work's own failure belongs to its caller
-                return Outcome(None, [], error)
+                return Outcome(None, [], refusals.judged(error, tx.rows_written))
             _commit(connection)
             return Outcome(value, tx.effects)
 

@@ -17,8 +17,8 @@ Dialect = Literal["sqlite", "postgres"]
 _NAME = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
 _COMMENT = re.compile(r"--[^\n]*")
 _PARAMETER = re.compile(r"(?<![:\w]):(\w+)")
-_WRITES = re.compile(r"\b(INSERT|UPDATE|DELETE)\b")
-_WRITTEN = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM) (\w+)")
+_WRITES = re.compile(r"(?<!FOR )\b(INSERT|UPDATE|DELETE)\b")
+_WRITTEN = re.compile(r"\b(?:INSERT INTO|(?<!FOR )UPDATE|DELETE FROM) (\w+)")
 _WORD = re.compile(r"\w+")
 
 
