@@ -306,7 +306,7 @@ def test_it_is_asked_again_and_the_connection_ends_as_it_said(
         return lambda: int(1000 * (real() + seconds))
 
     # The client connects at a time when 300 seconds are over but for a second.
-    monkeypatch.setattr("tidegate.devices.edge.wall_now", passed(299.5))
+    monkeypatch.setattr("tidegate.devices.authentication.wall_now", passed(299.5))
     client = Client(server, PLAIN)
     assert client.outcome == 0
     deadline = time.monotonic() + PATIENCE

@@ -271,7 +271,7 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Later:
     """Sets the wall clock forward by seconds, as far as certificates and credentials are concerned."""
     every = (
         "devices.endpoint",
-        "devices.edge",
+        "devices.authentication",
         "devices.signers",
         "devices.custom",
         "mqtt.deadlines",
@@ -804,7 +804,7 @@ def refused_policies_over_https(world: World, _later: Later) -> None:
 
 def soon_asked(subject: Judged, later: Later, **how: Any) -> Device:
     """A client whose authorizer is about to be asked anew."""
-    later(REFRESH_S - 0.3, "devices.edge")
+    later(REFRESH_S - 0.3, "devices.authentication")
     device = subject.connect(**how)
     later(REFRESH_S, "devices.custom")
     return device

@@ -10,24 +10,21 @@ the second when it exceeds a rate.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from functools import partial
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, cast
 
-from tidegate.clock import Clock, Ids, Millis, monotonic, wall_now
+from tidegate.clock import Ids, Millis, monotonic
 from tidegate.core import authorizers
-from tidegate.devices.plane import Plane, Reply, Shown, Signer
-from tidegate.devices.replies import Replies, fault, outcome
-from tidegate.faults import Unavailable
-from tidegate.mqtt.broker import Broker
-from tidegate.mqtt.codec import Reason
+from tidegate.devices import authentication
+from tidegate.devices.authentication import Authentication
+from tidegate.devices.plane import Reply, Signer
+from tidegate.devices.replies import Replies
 from tidegate.mqtt.deadlines import Deadlines
-from tidegate.mqtt.identity import Identity, Renewed, Scope
+from tidegate.mqtt.identity import Identity, Scope
 from tidegate.mqtt.session import (
     Ask,
     Connection,
     Effect,
-    Ending,
     FiltersChanged,
     Identify,
     Message,
@@ -42,7 +39,6 @@ from tidegate.mqtt.settings import Settings
 from tidegate.net.admission import Ticket
 from tidegate.net.slices import Sliced
 from tidegate.net.unfinished import Holding
-from tidegate.rate_limited_log import RateLimitedLog
 
 _TURNS = 3
 """Turns of the loop a PUBACK waits for its reply: one to decide, one to commit, one to hand the outcome over."""
@@ -51,20 +47,13 @@ _TURN_S = 0.005
 """How long a client's packets are handled in one turn of the loop: each may be dear, by what its policies say."""
 
 
-class Host(Protocol):
+class Host(authentication.Host, Protocol):
     """What an edge needs of that which has all of them."""
 
-    plane: Plane
-    clock: Clock
     ids: Ids
     settings: Settings
     beat: Callable[[], float]
-    broker: Broker
-    loop: asyncio.AbstractEventLoop
     deadlines: Deadlines
-    limited_log: RateLimitedLog
-    revision: int
-    """Counts what changes who clients are."""
     draining: bool
     throttled: list[Edge]
     """Those that are read from again when the second is over."""
@@ -87,28 +76,8 @@ class Host(Protocol):
         """All requests of an edge are answered."""
         ...
 
-    def end(self, connection: Connection, ending: Ending, code: Reason, message: str, *, will: bool = True) -> None:
-        """End a connection from this side."""
-        ...
-
     def flush_soon(self, edge: Edge) -> None:
         """Have an edge's output written at the end of the present turn of the loop."""
-        ...
-
-    def ask(self, who: Callable[[], Coroutine[Any, Any, Identity | None]], then: Callable[[Any], None]) -> None:
-        """Find out who a client is whose connection is over, and call back."""
-        ...
-
-    def connected(self, connection: Connection, address: str) -> None:
-        """A client was let in."""
-        ...
-
-    def unidentified(self, certificate_der: bytes, server_name: str | None, peer: str) -> None:
-        """A CONNECT was refused because nobody knows the certificate."""
-        ...
-
-    def tls_facts(self, transport: asyncio.Transport) -> tuple[bytes | None, str | None]:
-        """The client's certificate in DER and the server name it asked for."""
         ...
 
     def filters_changed(self, connection: Connection, effect: FiltersChanged) -> None:
@@ -133,22 +102,16 @@ class Edge(Sliced):
 
     patient = _IDENTIFYING
     __slots__ = (
-        "_asking",
-        "_custom",
         "_dirty",
         "_drains",
         "_framed",
-        "_handshake",
         "_holding",
-        "_renewal",
         "_replies",
-        "_revision",
         "_server",
-        "_shown",
-        "_signer",
         "_stalled_at",
         "_turns",
         "_until",
+        "authentication",
         "connection",
         "deadline",
         "end_timer",
@@ -175,26 +138,20 @@ class Edge(Sliced):
         super().__init__(ticket)
         self._server = server
         self._framed = framed
-        self._signer = signer
-        self._custom = custom or handshake is not None
-        self._handshake = handshake
-        self._shown: Shown | None = None  # what a custom authorizer judges, also later
-        self._renewal: asyncio.TimerHandle | None = None
         self._holding: Holding | None = None  # only while a CONNECT arrives in pieces
         self.peer = ""  # the client's address
         self.last_second = 0.0
         self.ends_at: Millis | None = None
         self.end_timer: asyncio.TimerHandle | None = None
         self.connection = Connection(server.settings, server.ids, self, server.broker.reserved)
+        self.authentication = Authentication(server, self, signer, custom=custom, handshake=handshake)
         self.transport: asyncio.Transport | None = None
         self.heard = server.deadlines.second
         self.deadline = 0.0
-        self._asking: asyncio.Task[Identity | None] | None = None
         self._dirty = False
         self._turns = 0
         self._until = 0.0
         self._replies: Replies | None = None  # only while there are some
-        self._revision = 0
         self._stalled_at = 0.0
         self._drains: list[asyncio.Future[None]] = []
 
@@ -223,7 +180,7 @@ class Edge(Sliced):
         self._until = monotonic() + _TURN_S
         effects = receive(connection, data, now)
         if effects:
-            self._carry_out(effects, now)
+            self.carry_out(effects, now)
         self._limit()
         if connection.state is State.CONNECTING:
             self._count_held(len(data))
@@ -252,22 +209,22 @@ class Edge(Sliced):
         self._server.gone(self)
 
     def _lost(self) -> None:
-        self._forget_renewal()
+        self.authentication.end()
         connection, now = self.connection, self._server.clock.now()
         self._until = monotonic() + _TURN_S
         while connection.stopped and not connection.broken:  # it is not paid any more, but what has arrived counts
-            self._carry_out(go_on(connection, now), now)
+            self.carry_out(go_on(connection, now), now)
         if connection.tired:
             self._later(self._lose_on)
             return
-        self._carry_out(connection.lost(), now)
+        self.carry_out(connection.lost(), now)
         self.connection.mute()
 
     def _lose_on(self) -> None:
         """Handle more of what a client that is gone had sent."""
         now = self._server.clock.now()
         self._until = monotonic() + _TURN_S
-        self._carry_out(advance(self.connection, now), now)
+        self.carry_out(advance(self.connection, now), now)
         self._lost()
 
     def pause_writing(self) -> None:
@@ -407,7 +364,7 @@ class Edge(Sliced):
         connection, now = self.connection, self._server.clock.now()
         self._until = monotonic() + _TURN_S
         while connection.paid:
-            self._carry_out(go_on(connection, now), now)
+            self.carry_out(go_on(connection, now), now)
 
     def unthrottle(self) -> None:
         """The second is over."""
@@ -420,7 +377,7 @@ class Edge(Sliced):
         """Go on with what has arrived, then with what comes."""
         now = self._server.clock.now()
         self._until = monotonic() + _TURN_S
-        self._carry_out(advance(self.connection, now), now)
+        self.carry_out(advance(self.connection, now), now)
         self._limit()
 
     def hold_for_drain(self) -> None:
@@ -429,7 +386,8 @@ class Edge(Sliced):
 
     # -- effects --
 
-    def _carry_out(self, effects: list[Effect], now: Millis) -> None:
+    def carry_out(self, effects: list[Effect], now: Millis) -> None:
+        """Do what came of a packet, or of an answer about the client."""
         for effect in self._server.broker.carry_out(self.connection, effects, now):
             _HANDLERS[type(effect)](self, effect)
 
@@ -467,87 +425,33 @@ class Edge(Sliced):
     def _identify(self, _effect: Identify) -> None:
         self._let_hold()
         self.hold(_IDENTIFYING)
-        self._ask().add_done_callback(self._identified)
+        self.authentication.begin()
 
     def refresh(self) -> None:
-        """Ask again who this is; a client no longer known is disconnected.
-
-        Nothing is read meanwhile: what a client sends after a change has been answered is judged by the change.
-        """
+        """As a ``Client``."""
         if self.connection.state is State.CONNECTED:
             self.hold(_IDENTIFYING)
-            self._ask().add_done_callback(self._refreshed)
-
-    @property
-    def key_id(self) -> str | None:
-        """The access key that stands for the client, if one does."""
-        return self._signer.key_id if self._signer is not None else None
-
-    def _ask(self) -> asyncio.Task[Identity | None]:
-        self._revision = self._server.revision
-        self._asking = self._server.loop.create_task(self._who()())
-        return self._asking
-
-    def _who(self) -> Callable[[], Coroutine[Any, Any, Identity | None]]:
-        """What asks who this is, also when the socket is gone."""
-        plane, connection = self._server.plane, self.connection
-        if self._signer is not None:
-            return partial(plane.identify_signer, self._signer, connection.client_id, self.peer)
-        certificate, server_name = self._tls_facts()
-        if self._custom:
-            if self._shown is None:
-                who = connection.username, connection.password
-                self._shown = Shown(*who, server_name, self.peer, self._handshake)
-            return partial(plane.authenticate, self._shown, connection.client_id, connection.identity)
-        return partial(plane.identify, certificate, connection.client_id, server_name, self.peer)
+            self.authentication.again()
 
     def doubt(self, *, later: bool) -> Ask | None:
-        if not later and self._asking is None:
-            return None
-        return partial(self._server.ask, self._who())
+        return self.authentication.doubt(later=later)
 
-    def _identified(self, task: asyncio.Task[Identity | None]) -> None:
-        self._asking = None
-        connection, server = self.connection, self._server
-        if connection.state is not State.IDENTIFYING:
-            return
-        if self._revision != server.revision:  # certificates changed meanwhile: the answer may be stale
-            self._ask().add_done_callback(self._identified)
-            return
-        identity, now = outcome(task, "identify", self._server.limited_log), server.clock.now()
-        if identity is None and self._custom:
-            refusal = connection.refuse(Reason.BAD_USERNAME_OR_PASSWORD, "no authorizer accepts it")
-            self._carry_out([refusal], now)
-            return
-        if isinstance(fault(task), Unavailable):  # it says nothing about the client, who will try again
-            refusal = connection.refuse(Reason.SERVER_UNAVAILABLE, "the store does not answer")
-            self._carry_out([refusal], now)
-            return
-        if identity is None:
-            if not task.cancelled() and task.exception() is None:
-                self._report_unidentified()
-            server.broker.end(connection, Ending.AUTH_ERROR, Reason.NOT_AUTHORIZED, "not identified", now)
-            return
-        if not self._has_room(identity):
-            refusal = connection.refuse(Reason.QUOTA_EXCEEDED, "its account has its share of the connections")
-            self._carry_out([refusal], now)
-            return
-        effects = server.broker.admit(connection, identity, now)
-        if connection.session is not None:
-            server.deadlines.lasts_until(self, identity.ends_at)
-            self._renew(identity)
-            server.connected(connection, self.peer)
-        self._carry_out(effects, now)
+    def lasts_until(self, ends_at: Millis | None) -> None:
+        """As a ``Client``."""
+        self._server.deadlines.lasts_until(self, ends_at)
+
+    def admitted(self, identity: Identity) -> None:
+        """As a ``Client``."""
         self._enter(identity)
         if self.transport is None:
             self._lost()
             return
         self.release(_IDENTIFYING)
         self._limit()
-        server.rescheduled(self)
+        self._server.rescheduled(self)
 
-    def _has_room(self, identity: Identity) -> bool:
-        """Whether the door has room for one more of its account; who takes a connection over needs none."""
+    def has_room(self, identity: Identity) -> bool:
+        """As a ``Client``; who takes a connection over needs none."""
         former = self._server.broker.session(identity.scope, self.connection.client_id)
         return self.ticket is None or (former is not None and former.online) or self.ticket.may_enter(identity.scope[0])
 
@@ -561,57 +465,10 @@ class Edge(Sliced):
         else:
             self.ticket.enter(account)
 
-    def _renew(self, identity: Identity) -> None:
-        """Ask again who this is when its identity is to be renewed."""
-        self._forget_renewal()
-        if isinstance(identity, Renewed) and self.transport is not None:
-            left = max(0, identity.refresh_at - wall_now()) / 1000
-            self._renewal = self._server.loop.call_later(left, self.refresh)
-
-    def _forget_renewal(self) -> None:
-        if self._renewal is not None:
-            self._renewal.cancel()
-            self._renewal = None
-
-    def _report_unidentified(self) -> None:
-        certificate, server_name = self._tls_facts()
-        if certificate is not None:
-            self._server.unidentified(certificate, server_name, self.peer)
-
-    def _tls_facts(self) -> tuple[bytes | None, str | None]:
-        """The client's certificate in DER and the server name it asked for."""
-        return (None, None) if self.transport is None else self._server.tls_facts(self.transport)
-
-    def _refreshed(self, task: asyncio.Task[Identity | None]) -> None:
-        connection, server = self.connection, self._server
-        if task is not self._asking or connection.state is not State.CONNECTED:
-            return
-        self._asking = None
-        identity = outcome(task, "identify", self._server.limited_log)
-        if identity is None:
-            server.end(connection, Ending.AUTH_ERROR, Reason.NOT_AUTHORIZED, "no longer identified", will=False)
-            return
-        stays = self._may_stay(identity)
-        connection.identity = identity
-        if not stays:
-            server.end(connection, Ending.AUTH_ERROR, Reason.NOT_AUTHORIZED, "it may not connect any more")
-        else:
-            server.deadlines.lasts_until(self, identity.ends_at)
-            self._renew(identity)
-            server.broker.reconsider(connection, server.clock.now())
-            self.release(_IDENTIFYING)
-            self._go_on()
-
-    def _may_stay(self, identity: Identity) -> bool:
-        """Whether a client may go on, as what it is by now.
-
-        Of a device ``iot:Connect`` is asked at CONNECT alone, as on AWS; a key without it is worth as much as a revoked
-        one.
-        """
-        session, client_id = self.connection.session, self.connection.client_id
-        if session is None or identity.scope != session.scope:  # its certificate means another account by now
-            return False
-        return self._signer is None or identity.allows("iot:Connect", f"client/{client_id}", client_id)
+    def confirmed(self) -> None:
+        """As a ``Client``."""
+        self.release(_IDENTIFYING)
+        self._go_on()
 
 
 _HANDLERS: dict[type, Any] = {

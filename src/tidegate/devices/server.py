@@ -257,9 +257,9 @@ class Server:
     def signers(self) -> list[tuple[Edge, str, Identity]]:
         """The connected clients for which an access key stands, and the key."""
         return [
-            (edge, edge.key_id, edge.connection.identity)
+            (edge, edge.authentication.key_id, edge.connection.identity)
             for edge in self._signers
-            if edge.key_id is not None and edge.connection.identity is not None
+            if edge.authentication.key_id is not None and edge.connection.identity is not None
         ]
 
     def edge_of(self, connection: Connection) -> Edge | None:
@@ -301,7 +301,7 @@ class Server:
     def opened(self, edge: Edge) -> None:
         """A socket is there."""
         self._edges.add(edge)
-        if edge.key_id is not None:
+        if edge.authentication.key_id is not None:
             self._signers.add(edge)
         self.deadlines.opened(edge)
         if self.draining:
