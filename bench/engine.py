@@ -10,7 +10,7 @@ from pathlib import Path
 from bench import store
 from bench.measure import Aim, Figure, side_by_side
 from tidegate.ops import sweeps
-from tidegate.ops.call import Limits
+from tidegate.ops.quotas import Limits
 from tidegate.store.database import Tx, locks_rows, transact
 from tidegate.testing.server import serving
 

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from bench.measure import Aim, Figure, side_by_side
 from tidegate.clock import SequentialIds
-from tidegate.ops.call import Call, Limits
+from tidegate.ops.call import Call
+from tidegate.ops.quotas import Limits
 from tidegate.ops.table import HANDLERS
 from tidegate.store import scopes
 from tidegate.store.database import Database, Tx, transact

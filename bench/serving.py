@@ -36,8 +36,9 @@ from tidegate.ops import (
     templates,
     things,
 )
-from tidegate.ops.call import Call, Limits
+from tidegate.ops.call import Call
 from tidegate.ops.handler import Prepared
+from tidegate.ops.quotas import Limits
 from tidegate.runtime import unit
 from tidegate.server import Address, Options, Running
 from tidegate.store.database import Lane, Tx, transact

@@ -13,7 +13,8 @@ from tidegate import cli
 from tidegate.clock import SequentialIds
 from tidegate.core.lifecycle import ExecutionStatus
 from tidegate.ops import sweeps
-from tidegate.ops.call import Call, Limits
+from tidegate.ops.call import Call
+from tidegate.ops.quotas import Limits
 from tidegate.ops.table import HANDLERS
 from tidegate.store import scopes
 from tidegate.store.database import locks_rows, transact

@@ -14,7 +14,8 @@ from tests import servers
 from tests.e2e import cli
 from tests.fuzz.shapes import ACCOUNT, REGION
 from tests.ops import x509_samples
-from tidegate.ops.call import Limits, Origin
+from tidegate.ops.call import Origin
+from tidegate.ops.quotas import Limits
 from tidegate.ops.table import HANDLERS
 from tidegate.wire import iot
 from tidegate.wire.iot import Tag

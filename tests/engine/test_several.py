@@ -17,8 +17,9 @@ from tidegate.core import retry
 from tidegate.core.lifecycle import ExecutionStatus
 from tidegate.engine.loop import Engine
 from tidegate.ops import sweeps
-from tidegate.ops.call import Call, Limits
+from tidegate.ops.call import Call
 from tidegate.ops.effects import ExecutionsQueued
+from tidegate.ops.quotas import Limits
 from tidegate.ops.table import HANDLERS
 from tidegate.runtime import unit
 from tidegate.runtime.metrics import Metrics

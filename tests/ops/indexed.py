@@ -7,7 +7,8 @@ from typing import Any
 
 from tests.conftest import Run
 from tidegate.ops import connectivity, sweeps
-from tidegate.ops.call import Call, Limits
+from tidegate.ops.call import Call
+from tidegate.ops.quotas import Limits
 from tidegate.store.connectivity import Session
 from tidegate.store.database import Database, locks_rows, transact
 from tidegate.wire import iot

@@ -16,8 +16,9 @@ from tests.ops.indexed import switch_on
 from tests.ops.world import World, timeout
 from tests.store.counting import Counting
 from tidegate.ops import dynamic_membership, fleet_index, searches, sweeps
-from tidegate.ops.call import Call, Limits
+from tidegate.ops.call import Call
 from tidegate.ops.handler import ComputedInParts, InParts, Unfinished
+from tidegate.ops.quotas import Limits
 from tidegate.ops.table import HANDLERS
 from tidegate.store import scopes
 from tidegate.store.database import Database, Outcome, Work, marked, transact

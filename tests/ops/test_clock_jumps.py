@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from tests.conftest import NOW, work_of
 from tidegate.clock import SequentialIds
 from tidegate.ops import clock_jumps, sweeps
-from tidegate.ops.call import Call, Limits
+from tidegate.ops.call import Call
+from tidegate.ops.quotas import Limits
 from tidegate.ops.table import HANDLERS
 from tidegate.store import scopes
 from tidegate.store.database import Database, locks_rows, transact

@@ -12,8 +12,9 @@ from tests.conftest import NOW, Run
 from tests.ops.indexed import change, connect, create, found, members, report, settle, switch_on
 from tests.store.rows import at_once
 from tidegate.ops import dynamic_membership, things
-from tidegate.ops.call import Call, Limits
+from tidegate.ops.call import Call
 from tidegate.ops.effects import EngineDue
+from tidegate.ops.quotas import Limits
 from tidegate.store import events, scopes
 from tidegate.store.database import Database, Tx, locks_rows, transact
 from tidegate.wire import iot

@@ -9,7 +9,8 @@ import pytest
 from tests.conftest import NOW, Run
 from tests.ops.world import DAY, MINUTE, World, abort_when, retries, timeout
 from tidegate.ops import sweeps
-from tidegate.ops.call import Call, Limits
+from tidegate.ops.call import Call
+from tidegate.ops.quotas import Limits
 from tidegate.store.database import Database, locks_rows
 from tidegate.wire import iot, jobs_data
 

@@ -16,11 +16,12 @@ from tidegate.core.provisioning import refusals
 from tidegate.core.provisioning.refusals import RefusedError
 from tidegate.net.hooks import Hook, HookFaultError
 from tidegate.ops import audit, fleet_provisioning, identity, sweeps
-from tidegate.ops.call import Call, Limits, Origin
+from tidegate.ops.call import Call, Origin
 from tidegate.ops.effects import EngineDue, PrincipalChanged
 from tidegate.ops.fleet_provisioning import KeysRequest, Offered, RegisterRequest, SigningRequest
 from tidegate.ops.handler import Consulted, Handler, Prepared
 from tidegate.ops.provisioning import Applied
+from tidegate.ops.quotas import Limits
 from tidegate.store import provisioning, scopes
 from tidegate.store.database import Database, transact
 from tidegate.wire import iot

@@ -8,8 +8,9 @@ import pytest
 
 from tests.conftest import NOW, Run
 from tidegate.ops import sweeps
-from tidegate.ops.call import Call, Limits
+from tidegate.ops.call import Call
 from tidegate.ops.effects import ExecutionsQueued, PendingChanged
+from tidegate.ops.quotas import Limits
 from tidegate.store.database import Database, locks_rows, transact
 from tidegate.wire import iot, jobs_data
 from tidegate.wire.errors import WireError

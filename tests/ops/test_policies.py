@@ -10,8 +10,9 @@ import pytest
 from tests.conftest import NOW, Run
 from tests.ops.test_certificates import UNKNOWN, arn, pages, register
 from tidegate.core import texts
-from tidegate.ops.call import Call, Limits
+from tidegate.ops.call import Call
 from tidegate.ops.effects import PoliciesChanged
+from tidegate.ops.quotas import Limits
 from tidegate.store import scopes
 from tidegate.store.database import Database, transact
 from tidegate.wire import iot

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tidegate.ops import quotas
-from tidegate.ops.call import Call, Limits
-from tidegate.ops.quotas import SettingsError
+from tidegate.ops.call import Call
+from tidegate.ops.quotas import Limits, SettingsError
 from tidegate.wire import constraints, iot
 from tidegate.wire.errors import WireError
 

@@ -14,8 +14,8 @@ from tests.conftest import NOW, Run
 from tests.ops.indexed import settle
 from tidegate.core.lifecycle import ExecutionStatus
 from tidegate.ops import sweeps
-from tidegate.ops.call import Limits
 from tidegate.ops.effects import RowsHeld
+from tidegate.ops.quotas import Limits
 from tidegate.store import executions, jobs
 from tidegate.store.database import Conflict, Database, Outcome, Tx, locks_rows, transact
 from tidegate.store.postgres import PostgresDatabase

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from tests.conftest import NOW
 from tidegate.clock import SequentialIds
 from tidegate.ops import device, sweeps
-from tidegate.ops.call import Call, Limits
+from tidegate.ops.call import Call
 from tidegate.ops.effects import EngineDue, EventsWritten, PendingChanged
+from tidegate.ops.quotas import Limits
 from tidegate.ops.table import HANDLERS
 from tidegate.store import scopes
 from tidegate.store.database import Database, First, Outcome, Work, locks_rows, together, transact

@@ -15,7 +15,8 @@ import pytest
 from tests.conftest import NOW
 from tidegate.clock import SequentialIds
 from tidegate.ops import sweeps
-from tidegate.ops.call import Call, Limits
+from tidegate.ops.call import Call
+from tidegate.ops.quotas import Limits
 from tidegate.ops.table import HANDLERS
 from tidegate.store import scopes
 from tidegate.store.database import Database, Outcome, Row, Tx, Work, locks_rows, together, transact

@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 
 from tidegate.clock import SequentialIds
 from tidegate.ops import sweeps
-from tidegate.ops.call import Call, Limits
+from tidegate.ops.call import Call
 from tidegate.ops.effects import ExecutionsQueued, JobShown, PendingChanged
 from tidegate.ops.handler import Report
+from tidegate.ops.quotas import Limits
 from tidegate.ops.table import HANDLERS
 from tidegate.store import scopes
 from tidegate.store.database import Database, First, Params, StoreUnavailable, Tx, Written, locks_rows, transact

@@ -21,8 +21,7 @@ from tidegate.mqtt.settings import Settings, overridden
 from tidegate.net import hooks as net_hooks
 from tidegate.net.hooks import Hook
 from tidegate.ops import audit, iam, quotas
-from tidegate.ops.call import Limits
-from tidegate.ops.quotas import SettingsError
+from tidegate.ops.quotas import Limits, SettingsError
 from tidegate.pki.certificates import InvalidCertificateError
 from tidegate.pki.chains import Chain
 from tidegate.runtime.auditor import local_user

@@ -17,7 +17,7 @@ from tidegate.cli import configuration, logs
 from tidegate.cli.configuration import Configuration
 from tidegate.cli.reloading import Reloading
 from tidegate.net import room
-from tidegate.ops.call import Limits
+from tidegate.ops.quotas import Limits
 from tidegate.server import Options, Running
 from tidegate.store import keys
 

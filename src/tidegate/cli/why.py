@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from tidegate.cli import options
 from tidegate.clock import wall_now
 from tidegate.ops import why as asked
-from tidegate.ops.call import Limits
+from tidegate.ops.quotas import Limits
 from tidegate.ops.why import Asked, UnknownError, Why
 from tidegate.server import open_store
 

@@ -7,78 +7,12 @@ from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol
 
 from tidegate.clock import Ids
-from tidegate.core import attributes
 from tidegate.core.leniency import Leniency
 from tidegate.core.location import Content, Fault, Location, Stat
 from tidegate.net.hooks import Hook
+from tidegate.ops.quotas import Limits
 from tidegate.pki.certificates import KeyPair
 from tidegate.wire.errors import AccessDeniedException
-from tidegate.wire.shapes import Ceilings
-
-
-class Limits(NamedTuple):
-    """What a self-hosted server may set differently from AWS."""
-
-    rollout_per_minute: int = 1000
-    """The highest rollout rate that is accepted and applied."""
-    job_templates: int = 100
-    targets_per_job: int = 100
-    document_bytes: int = 32_768
-    """Also the most a server takes in: what is larger does not arrive."""
-    retries_per_execution: int = 10
-    presigned_url_seconds: int = 3600
-    package_versions_per_job: int = 25
-    deleting_jobs: int = 10
-    active_jobs: int = 100_000
-    concurrent_jobs: int = 500
-    """Jobs that may be rolled out or canceled at once."""
-    tags_per_resource: int = 50
-    dynamic_groups: int = 100
-    attributes_per_thing: int = attributes.OF_UNTYPED_THING
-    """Of a thing without a type."""
-    attributes_per_typed_thing: int = attributes.OF_TYPED_THING
-    attributes_per_group: int = attributes.OF_GROUP
-    groups_per_thing: int = 10
-    thing_group_depth: int = 7
-    children_per_group: int = 100
-    policies_per_target: int = 10
-    policy_versions: int = 5
-    policy_characters: int = 2048
-    """White space between values is not counted."""
-    ca_certificates_per_subject: int = 10
-    provisioning_template_versions: int = 5
-    unclaimed_certificates: int = 10_000
-    """Certificates that wait for their devices to show the ownership token: not AWS's, whose number is not known. One
-    more takes the place of that which has waited longest.
-    """
-    billing_groups: int = 20_000
-    role_aliases: int = 100
-    authorizers: int = 10
-    domain_configurations: int = 10
-    thing_type_rest: int = 5 * 60_000
-    """How long (ms) a thing type must have been deprecated before it can be deleted."""
-    packages: int = 100
-    package_versions: int = 10_000
-    """Of all packages of an account together."""
-    attribute_bytes: int = 3072
-    """Of a package version's attributes, names and values."""
-    stream_file_size: int = 25_165_824
-    """Bytes of a file in a stream; more than AWS's 24 MB only devices with blocks of more than 256 bytes can read."""
-    commands: int = 2**31 - 1
-    """Off: AWS's number is not known (reach reference 11)."""
-    running_commands_per_target: int = 2**31 - 1
-    """Executions of one device that have not ended. Off likewise."""
-    shadow_bytes: int = 8192
-    """Of a shadow's state as compact JSON; metadata is not counted."""
-    schedule_lead: int = 30 * 60_000
-    """How far ahead (ms) a job's start and end must be."""
-    release_chunk: int = 1000
-    """Executions released in one transaction: about two milliseconds, which a device's request may have to wait for."""
-
-    def ceilings(self) -> Ceilings:
-        """Those that differ from AWS's, for the shape constraints that hold quotas."""
-        own = zip(self._fields, self, Limits(), strict=True)
-        return tuple((name, most) for name, most, default in own if most != default)
 
 
 class Endpoints(NamedTuple):

@@ -17,8 +17,9 @@ from collections.abc import Iterable, Sequence
 from tidegate.core import dynamic_groups as rule
 from tidegate.core import query
 from tidegate.ops import fleet_index, membership, registry_events
-from tidegate.ops.call import Limits, Sweep, Where
+from tidegate.ops.call import Sweep, Where
 from tidegate.ops.effects import EngineDue
+from tidegate.ops.quotas import Limits
 from tidegate.store import dynamic_groups, groups, scopes
 from tidegate.store import fleet_index as stored_index
 from tidegate.store.database import Tx

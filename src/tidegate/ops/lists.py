@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from tidegate.core import texts
-from tidegate.ops.call import Limits
+from tidegate.ops.quotas import Limits
 from tidegate.wire import iot
 from tidegate.wire.errors import WireError
 from tidegate.wire.routes import OPERATIONS

@@ -23,9 +23,9 @@ from tidegate.core.events import JobOperation
 from tidegate.core.job import Fact
 from tidegate.core.lifecycle import ACTIVE, EXECUTION_MOVES, TERMINAL, Act, ExecutionStatus, Stage
 from tidegate.ops import command_sweeps, dynamic_membership, events, fleet_provisioning, job_state, transitions
-from tidegate.ops.call import Limits
 from tidegate.ops.effects import ExecutionsQueued, RowsHeld
 from tidegate.ops.job_state import Bookmark
+from tidegate.ops.quotas import Limits
 from tidegate.ops.transitions import Move
 from tidegate.store import dynamic_groups, executions, groups, jobs, provisioning, scopes, tags, things
 from tidegate.store.database import Tx

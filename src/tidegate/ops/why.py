@@ -16,7 +16,7 @@ from tidegate.core import texts
 from tidegate.core.job import Reason, Release
 from tidegate.core.lifecycle import TERMINAL, ExecutionStatus, JobStatus, Stage
 from tidegate.ops import job_state, sweeps, why_denied
-from tidegate.ops.call import Limits
+from tidegate.ops.quotas import Limits
 from tidegate.store import connectivity, executions, jobs, scopes, things
 from tidegate.store.database import Tx
 from tidegate.store.executions import Execution, Pending

@@ -18,7 +18,7 @@ from tidegate.net.hooks import Hook, HookFaultError, Hooks
 from tidegate.ops import audit
 from tidegate.ops.audit import Entry
 from tidegate.ops.broker import MessageBroker
-from tidegate.ops.call import Authority, Call, Endpoints, Limits, Objects, Origin, Refused
+from tidegate.ops.call import Authority, Call, Endpoints, Objects, Origin, Refused
 from tidegate.ops.effects import Acting, Missed, StoreEmptied
 from tidegate.ops.handler import (
     AtBroker,
@@ -36,6 +36,7 @@ from tidegate.ops.handler import (
     Read,
     Unfinished,
 )
+from tidegate.ops.quotas import Limits
 from tidegate.pki.vault import Vault
 from tidegate.runtime.access_keys import AccessKeys
 from tidegate.runtime.refusals import Refusals

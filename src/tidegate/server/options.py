@@ -12,7 +12,7 @@ from tidegate.core import leniency
 from tidegate.core.throttle import Rates
 from tidegate.net.admission import Limits as AdmissionLimits
 from tidegate.net.hooks import Hook
-from tidegate.ops.call import Limits
+from tidegate.ops.quotas import Limits
 from tidegate.pki.chains import Chain
 from tidegate.pki.tls import Suites
 

@@ -9,7 +9,8 @@ from tidegate import __version__
 from tidegate.clock import Clock, Ids, MovableClock, RandomIds, SystemClock
 from tidegate.core import leniency
 from tidegate.ops import iam
-from tidegate.ops.call import Endpoints, Limits
+from tidegate.ops.call import Endpoints
+from tidegate.ops.quotas import Limits
 from tidegate.pki import authority
 from tidegate.pki.vault import Vault, VaultError
 from tidegate.runtime import unit
