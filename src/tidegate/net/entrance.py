@@ -82,7 +82,7 @@ class Entrance:
             OSError: the address cannot be bound.
         """
         found = await self.loop.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        return self.take([_listening(family, address) for family, *_, address in dict.fromkeys(found)])
+        return self.take([listening(family, address) for family, *_, address in dict.fromkeys(found)])
 
     def take(self, listening: list[socket.socket]) -> tuple[str, int]:
         """Accept from sockets that listen and do not block."""
@@ -301,7 +301,8 @@ def _wait() -> None:
     """It is open in a turn of the loop, and has a transport to be sent away through."""
 
 
-def _listening(family: int, address: Any) -> socket.socket:
+def listening(family: int, address: Any) -> socket.socket:
+    """A bound, listening socket. Raises ``OSError`` if the address cannot be bound."""
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

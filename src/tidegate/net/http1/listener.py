@@ -11,7 +11,7 @@ from email.utils import formatdate
 
 from tidegate.clock import wall_now
 from tidegate.net.admission import Admission, Ticket
-from tidegate.net.entrance import Entrance, Networks
+from tidegate.net.entrance import Entrance, Networks, listening
 from tidegate.net.http1.connection import Connection
 from tidegate.net.http1.exchange import Converse
 from tidegate.net.http1.messages import Answer, Limits, Refusal, Refuse, Render, Respond, Upgrade
@@ -21,7 +21,6 @@ log = logging.getLogger("tidegate.net")
 _SWEEP_SECONDS = 1.0
 _TIDY_UP_S = 1.0
 """For those whose connection was cut off."""
-_BACKLOG = 2048
 _DESCRIPTORS = 3
 """Of a connection whose bodies stream: the transport's, the one answers are written to, a file's."""
 _STATUSES = {"late": 408, "body": 413, "head": 431, "room": 503}
@@ -189,16 +188,5 @@ def bind(host: str, port: int) -> socket.socket:
     Raises:
         OSError: the address cannot be bound.
     """
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    listening = socket.socket(family, kind, protocol)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        listening.bind(address)
-        listening.listen(_BACKLOG)
-        listening.setblocking(False)
-    except OSError:
-        listening.close()
-        raise
-    return listening
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    return listening(family, address)
