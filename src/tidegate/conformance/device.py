@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tidegate.conformance.expectation import UnmetError, UnobservedError, shortened
+from tidegate.conformance.assertions import UnmetError, UnobservedError, shortened
 
 PATIENCE_S = 15.0
 

@@ -19,8 +19,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tidegate.conformance.assertions import UnmetError, UnobservedError, shortened
 from tidegate.conformance.device import Device
-from tidegate.conformance.expectation import UnmetError, UnobservedError, shortened
 
 _LONGEST_WAIT_S = 600
 

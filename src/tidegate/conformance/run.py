@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from tidegate.clock import Ids, monotonic
 from tidegate.conformance import derived
+from tidegate.conformance.assertions import UnmetError, UnobservedError, shortened
 from tidegate.conformance.chapters import executions, jobs, mqtt, registry, rollout, templates
 from tidegate.conformance.endpoint import Endpoint, Where
-from tidegate.conformance.expectation import Expectation, Outcome, Result, UnmetError, UnobservedError, shortened
+from tidegate.conformance.expectation import Expectation, Outcome, Result
 
 CHAPTERS = (templates, jobs, rollout, executions, mqtt, registry)
 _BROKEN = (OSError, AttributeError, KeyError, IndexError, TypeError, ValueError)

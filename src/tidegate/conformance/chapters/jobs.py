@@ -7,8 +7,9 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from tidegate.conformance.assertions import absent, holds, same
 from tidegate.conformance.endpoint import Endpoint
-from tidegate.conformance.expectation import Chapter, Evidence, absent, holds, same
+from tidegate.conformance.expectation import Chapter, Evidence
 
 chapter = Chapter("jobs")
 expects = chapter.expects

@@ -6,9 +6,10 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from tidegate.conformance.assertions import UnmetError, absent, holds, same
 from tidegate.conformance.device import Device, Message
 from tidegate.conformance.endpoint import Endpoint
-from tidegate.conformance.expectation import Chapter, Evidence, UnmetError, absent, holds, same
+from tidegate.conformance.expectation import Chapter, Evidence
 
 chapter = Chapter("mqtt")
 expects = chapter.expects

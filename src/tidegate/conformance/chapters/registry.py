@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from tidegate.conformance.assertions import absent, holds, same
 from tidegate.conformance.endpoint import Endpoint
-from tidegate.conformance.expectation import Chapter, Evidence, absent, holds, same
+from tidegate.conformance.expectation import Chapter, Evidence
 
 chapter = Chapter("registry")
 expects = chapter.expects

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from tidegate.conformance.assertions import holds, same
 from tidegate.conformance.endpoint import Endpoint
-from tidegate.conformance.expectation import Chapter, Evidence, holds, same
+from tidegate.conformance.expectation import Chapter, Evidence
 
 chapter = Chapter("rollout")
 expects = chapter.expects

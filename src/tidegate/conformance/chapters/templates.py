@@ -6,8 +6,9 @@ import json
 from functools import partial
 from typing import Any
 
+from tidegate.conformance.assertions import absent, holds, same
 from tidegate.conformance.endpoint import Endpoint
-from tidegate.conformance.expectation import Chapter, Evidence, absent, holds, same
+from tidegate.conformance.expectation import Chapter, Evidence
 
 chapter = Chapter("templates")
 expects = chapter.expects
