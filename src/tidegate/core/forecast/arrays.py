@@ -209,8 +209,9 @@ class _Arrays:
         if not fresh:
             return
         instants, counts = np.array(fresh).T
-        since, total = np.repeat(instants, counts), int(counts.sum())
-        zeros = np.zeros(total, dtype=np.int8)
+        since: Any = np.repeat(instants, counts)
+        total = int(counts.sum())
+        zeros: Any = np.zeros(total, dtype=np.int8)
         self._queue(np.arange(self._next - total, self._next), zeros, zeros, since, since)
 
     def _queue(self, thing: Any, attempt: Any, after_failed: Any, queued_at: Any, since: Any) -> None:
@@ -251,7 +252,7 @@ class _Arrays:
         """The first end, in their order, at which a criterion is met."""
         counts = {kind: np.cumsum(ended.status == kind) + self._ended.get(kind, 0) for kind in abort.EXECUTED}
         executed = sum(counts.values())
-        met = np.zeros(ended.size, dtype=bool)
+        met: Any = np.zeros(ended.size, dtype=bool)
         for one in self._job.plan.abort:
             wrong = executed - counts[ExecutionStatus.SUCCEEDED]
             if one.failure_type != abort.ALL:
@@ -270,7 +271,8 @@ class _Arrays:
         self._open = Columns.joined([self._open, after])
         rows = self._open
         released = (rows.attempt == 0) & ((rows.since < at) | ((rows.since == at) & ~timed_out))
-        retried = (rows.attempt > 0) & ((rows.since < at) | ((rows.since == at) & np.isin(rows.thing, just)))
+        before = np.minimum(rows.since, rows.queued_at)  # those under way from the start have no part in what came since
+        retried = (rows.attempt > 0) & ((before < at) | ((rows.since == at) & np.isin(rows.thing, just)))
         self._open = rows.where(released | retried)
         self._releases = [one for one in self._releases if one[0] < at or (one[0] == at and not timed_out)]
         self._drawn = len(self._releases)
@@ -364,13 +366,13 @@ class _Arrays:
     def _take_away(self, taking: machine.TakeAway) -> machine.Event:
         queued = self._planned(self._now)
         acts = {move for move in taking.acts.items() if move in EXECUTION_MOVES}
-        gone = np.zeros(self._open.size, dtype=bool)
+        gone: Any = np.zeros(self._open.size, dtype=bool)
         for status, _ in acts:
             gone |= queued if status == ExecutionStatus.QUEUED else ~queued
         rows = self._open.where(gone)
         still = queued[gone]
         self._open = self._open.where(~gone)
-        taken = np.full(rows.size, int(ExecutionStatus.CANCELED), dtype=np.int8)
+        taken: Any = np.full(rows.size, int(ExecutionStatus.CANCELED), dtype=np.int8)
         start = np.where(still, NEVER, rows.start)
         self._finish(rows._replace(end=np.full(rows.size, self._now), status=taken, start=start))
         return machine.TookAway(finished=True, facts=self._facts())

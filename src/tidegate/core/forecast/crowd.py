@@ -67,7 +67,7 @@ class Crowd:
 
     def begins(self, thing: Any, attempt: Any, at: Any) -> Any:
         """When each begins an execution that it can know of from ``at`` on; NEVER if it does not."""
-        start = np.full(len(thing), NEVER, dtype=np.int64)
+        start: Any = np.full(len(thing), NEVER, dtype=np.int64)
         for rows, which, turn in self._alike(thing, attempt):
             one, online = self._cohorts[which], self._online[which]
             mine, from_ = thing[rows], at[rows]
@@ -81,8 +81,8 @@ class Crowd:
 
     def ends(self, thing: Any, attempt: Any, start: Any, now: int) -> tuple[Any, Any]:
         """When and as what each reports the end of an execution that begins, or began before ``now``."""
-        end = np.full(len(thing), NEVER, dtype=np.int64)
-        status = np.full(len(thing), -1, dtype=np.int8)
+        end: Any = np.full(len(thing), NEVER, dtype=np.int64)
+        status: Any = np.full(len(thing), -1, dtype=np.int8)
         for rows, which, turn in self._alike(thing, attempt):
             mine, begun = thing[rows], start[rows]
             number = self._draw(Stream.OUTCOME, mine, turn)
@@ -126,7 +126,7 @@ class Crowd:
 def _values(spans: Quantiles, share: Any) -> Any:
     """``Quantiles.value`` in whole ms."""
     at, low, slopes = (np.array(each) for each in (spans.at, spans.values, spans.slopes))
-    place = np.zeros(len(share), dtype=np.intp)
+    place: Any = np.zeros(len(share), dtype=np.intp)
     for limit in at[1:-1]:
         place += share >= limit
     return (low[place] + slopes[place] * (share - at[place])).astype(np.int64)
@@ -140,7 +140,7 @@ def _ends(one: Cohort, begun: Any, now: int, number: Any, share: Any) -> tuple[A
             number = np.where(before, one.silent + number * (1 - one.silent), number)
         passed = np.array([one.run.share(now - at) if at < now else 0.0 for at in begun.tolist()])
         share = np.where(before, passed + share * (1 - passed), share)
-    place = np.zeros(len(number), dtype=np.intp)
+    place: Any = np.zeros(len(number), dtype=np.intp)
     for limit in draws.outcome_limits(one):
         place += number >= limit
     status = _OUTCOMES[place]
@@ -165,7 +165,7 @@ def _after(online: Online, at: Any, chance: Any) -> Any:
         return there
     left, table = left[away], absent[row[away]]
     day = absent[0, -1]
-    days = np.zeros(len(away), dtype=np.int64)
+    days: Any = np.zeros(len(away), dtype=np.int64)
     if day > 0:
         later = left <= table[:, -1]
         days[later] = (np.log(left[later]) / np.log(table[later, -1])).astype(np.int64)

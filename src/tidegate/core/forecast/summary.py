@@ -109,7 +109,7 @@ def of(run: Run, crowd: Crowd, cohorts: tuple[Cohort, ...]) -> Summary:
 
 def _last(thing: Any, attempt: Any, things: int) -> Any:
     """The number of the last attempt of each thing."""
-    last = np.zeros(things, dtype=np.int8)
+    last: Any = np.zeros(things, dtype=np.int8)
     for each in range(1, int(attempt.max(initial=0)) + 1):
         last[thing[attempt == each]] = each
     return last
