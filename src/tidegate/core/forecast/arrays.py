@@ -271,8 +271,8 @@ class _Arrays:
         self._open = Columns.joined([self._open, after])
         rows = self._open
         released = (rows.attempt == 0) & ((rows.since < at) | ((rows.since == at) & ~timed_out))
-        before = np.minimum(rows.since, rows.queued_at)  # those under way from the start have no part in what came since
-        retried = (rows.attempt > 0) & ((before < at) | ((rows.since == at) & np.isin(rows.thing, just)))
+        came = np.minimum(rows.since, rows.queued_at)  # what was under way from the start came before
+        retried = (rows.attempt > 0) & ((came < at) | ((rows.since == at) & np.isin(rows.thing, just)))
         self._open = rows.where(released | retried)
         self._releases = [one for one in self._releases if one[0] < at or (one[0] == at and not timed_out)]
         self._drawn = len(self._releases)
