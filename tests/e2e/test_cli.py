@@ -51,7 +51,7 @@ def filled(shape: Shape, skeleton: Any, name: str = "") -> Any:
 
 VALUES: dict[str, Any] = {
     name: known[0] for name, known in shapes.PLAUSIBLE.items() if isinstance(known[0], str) and known[0]
-} | {"targets": [f"{ARN}thing/t1"], "clientToken": "x" * 36, "payload": "e30="}
+} | {"targets": [f"{ARN}thing/t1"], "clientToken": "x" * 36, "payload": "e30=", "inputFileBucket": "bucket"}
 
 
 ANSWERED = [operation for operation in OPERATIONS if (operation.plane, operation.name) in HANDLERS]

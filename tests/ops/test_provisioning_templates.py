@@ -90,7 +90,7 @@ def test_create_provisioning_template_says_all_that_is_wrong_at_once(run: Run) -
         )
     for part in (
         texts.provisioning.NO_RESOURCES,
-        texts.placeholders.role_invalid("arn:aws:iam::123456789012:user/nobody"),
+        texts.provisioning.role_invalid("arn:aws:iam::123456789012:user/nobody"),
         texts.provisioning.hook_version_unsupported("2020-04-01"),
         texts.provisioning.hook_unknown(HOOK),
         texts.tags.tags_duplicate(["a"]),

@@ -238,6 +238,8 @@ class Relay:
         self._alone = False
         self._pieces.clear()
         if former:
+            self._members -= {former}  # our own, and nobody who is gone
+            self._departed |= {former}
             log.info("the other servers on the store are heard again; what was missed is looked up")
             self._say(Left(former), Joined(member))
             self._unit.hear([effects.Missed()])
