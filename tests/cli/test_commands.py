@@ -150,7 +150,7 @@ def test_two_servers_on_one_directory(tmp_path: Path) -> None:
     with serving(tmp_path, *PORTS):
         second = run("serve", "--data", str(tmp_path), *PORTS)
         assert second.returncode == 1
-        assert second.stderr.strip() == f"tidegate: another server is running on {tmp_path}"
+        assert second.stderr.splitlines()[-1] == f"tidegate: another server is running on {tmp_path}"
 
 
 def test_env_points_the_aws_tools_here(tmp_path: Path) -> None:
@@ -390,7 +390,9 @@ def test_the_postgresql_driver_is_only_asked_for_when_it_is_needed(tmp_path: Pat
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300, check=False)
     assert ended.returncode == 1
-    assert ended.stderr.strip() == "tidegate: a PostgreSQL store needs its driver: pip install 'tidegate[postgres]'"
+    [form, told] = ended.stderr.splitlines()
+    assert "INFO tidegate: tidegate" in form
+    assert told == "tidegate: a PostgreSQL store needs its driver: pip install 'tidegate[postgres]'"
 
 
 def test_why_denied_beside_a_running_server_and_without_one(tmp_path: Path) -> None:

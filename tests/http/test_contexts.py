@@ -274,7 +274,8 @@ def received(connection: socket.socket) -> codec.Packet:
 def looking(server: Started, tmp_path: Path, request: pytest.FixtureRequest) -> Holder:
     """A device with a policy that looks at how it connects."""
     looks = json.loads(ALLOWED)
-    looks["Statement"][0]["Condition"] = {"StringNotEquals": {"iot:LastWillTopic": "no"}}
+    looking_into = "${iot:Certificate.Subject.CommonName}"  # a certificate is read only for policies that do
+    looks["Statement"][0]["Condition"] = {"StringNotEquals": {"iot:LastWillTopic": f"no-{looking_into}"}}
     name = re.sub(r"\W", "-", request.node.name)
     return Holder(server, tmp_path, name, json.dumps(looks))
 

@@ -6,6 +6,7 @@ Nothing is read from the client meanwhile, so that what it sends after a change 
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Protocol
@@ -89,7 +90,7 @@ class Client(Protocol):
 class Authentication:
     """Of one connection."""
 
-    __slots__ = ("_asking", "_client", "_custom", "_handshake", "_host", "_renewal", "_revision", "_shown", "_signer")
+    __slots__ = ("_asking", "_custom", "_handshake", "_host", "_renewal", "_revision", "_seen", "_shown", "_signer")
 
     def __init__(
         self, host: Host, client: Client, signer: Signer | None, *, custom: bool, handshake: authorizers.Shown | None
@@ -98,7 +99,7 @@ class Authentication:
         WebSocket ``handshake`` showed.
         """
         self._host = host
-        self._client = client
+        self._seen = weakref.ref(client)  # which holds us: neither is to wait for the cycle collector
         self._signer = signer
         self._custom = custom or handshake is not None
         self._handshake = handshake
@@ -106,6 +107,13 @@ class Authentication:
         self._renewal: asyncio.TimerHandle | None = None
         self._asking: asyncio.Task[Identity | None] | None = None
         self._revision = 0
+
+    @property
+    def _client(self) -> Client:
+        """The socket's protocol, while it is there."""
+        client = self._seen()
+        assert client is not None
+        return client
 
     @property
     def key_id(self) -> str | None:
@@ -159,10 +167,10 @@ class Authentication:
 
     def _identified(self, task: asyncio.Task[Identity | None]) -> None:
         self._asking = None
-        client, host = self._client, self._host
-        connection = client.connection
-        if connection.state is not State.IDENTIFYING:
+        client, host = self._seen(), self._host
+        if client is None or client.connection.state is not State.IDENTIFYING:
             return
+        connection = client.connection
         if self._revision != host.revision:  # certificates changed meanwhile: the answer may be stale
             self.begin()
             return
@@ -211,10 +219,10 @@ class Authentication:
             self._renewal = self._host.loop.call_later(left, self._client.refresh)
 
     def _refreshed(self, task: asyncio.Task[Identity | None]) -> None:
-        client, host = self._client, self._host
-        connection = client.connection
-        if task is not self._asking or connection.state is not State.CONNECTED:
+        client, host = self._seen(), self._host
+        if client is None or task is not self._asking or client.connection.state is not State.CONNECTED:
             return
+        connection = client.connection
         self._asking = None
         identity = outcome(task, "identify", host.limited_log)
         if identity is None:

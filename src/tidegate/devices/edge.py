@@ -102,6 +102,7 @@ class Edge(Sliced):
 
     patient = _IDENTIFYING
     __slots__ = (
+        "__weakref__",
         "_dirty",
         "_drains",
         "_framed",
