@@ -246,6 +246,7 @@ def test_a_kill_between_the_hook_and_the_commit(
         server = Killable(tmp_path / "data", store)
         try:
             account = Account(server, maker, tmp_path)  # type: ignore[arg-type]
+            account.id = "000000000000"  # whose hook it is
             account.policy()
             template(account, preProvisioningHook={"targetArn": HOOK})
             credentials, killed = claim(account), threading.Event()
