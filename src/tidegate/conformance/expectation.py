@@ -29,6 +29,9 @@ class Evidence(StrEnum):
     """The sources are silent or contradict each other."""
 
 
+MODEL, LIVE, DOCUMENT, REPORT, THIRD_HAND, CHOICE = Evidence
+
+
 class Outcome(StrEnum):
     """What came of an expectation."""
 

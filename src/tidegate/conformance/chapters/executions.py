@@ -8,17 +8,10 @@ from typing import Any
 
 from tidegate.conformance.assertions import absent, holds, same
 from tidegate.conformance.endpoint import Endpoint
-from tidegate.conformance.expectation import Chapter, Evidence
+from tidegate.conformance.expectation import CHOICE, DOCUMENT, MODEL, REPORT, THIRD_HAND, Chapter
 
 chapter = Chapter("executions")
 expects = chapter.expects
-MODEL, DOCUMENT, THIRD_HAND, CHOICE, REPORT = (
-    Evidence.MODEL,
-    Evidence.DOCUMENT,
-    Evidence.THIRD_HAND,
-    Evidence.CHOICE,
-    Evidence.REPORT,
-)
 
 
 def _whole(answer: dict[str, Any]) -> dict[str, Any]:

@@ -9,17 +9,10 @@ from typing import Any
 from tidegate.conformance.assertions import UnmetError, absent, holds, same
 from tidegate.conformance.device import Device, Message
 from tidegate.conformance.endpoint import Endpoint
-from tidegate.conformance.expectation import Chapter, Evidence
+from tidegate.conformance.expectation import DOCUMENT, LIVE, MODEL, REPORT, Chapter
 
 chapter = Chapter("mqtt")
 expects = chapter.expects
-MODEL, DOCUMENT, LIVE, CHOICE, REPORT = (
-    Evidence.MODEL,
-    Evidence.DOCUMENT,
-    Evidence.LIVE,
-    Evidence.CHOICE,
-    Evidence.REPORT,
-)
 
 
 def _topics(thing: str) -> str:

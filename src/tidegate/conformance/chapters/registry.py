@@ -6,17 +6,10 @@ from typing import Any
 
 from tidegate.conformance.assertions import absent, holds, same
 from tidegate.conformance.endpoint import Endpoint
-from tidegate.conformance.expectation import Chapter, Evidence
+from tidegate.conformance.expectation import CHOICE, DOCUMENT, MODEL, REPORT, Chapter
 
 chapter = Chapter("registry")
 expects = chapter.expects
-MODEL, DOCUMENT, CHOICE, REPORT, LIVE = (
-    Evidence.MODEL,
-    Evidence.DOCUMENT,
-    Evidence.CHOICE,
-    Evidence.REPORT,
-    Evidence.LIVE,
-)
 
 
 # -- things -----------------------------------------------------------------------------------------------------------

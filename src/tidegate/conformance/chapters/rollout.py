@@ -7,11 +7,10 @@ from typing import Any
 
 from tidegate.conformance.assertions import holds, same
 from tidegate.conformance.endpoint import Endpoint
-from tidegate.conformance.expectation import Chapter, Evidence
+from tidegate.conformance.expectation import CHOICE, DOCUMENT, MODEL, REPORT, Chapter
 
 chapter = Chapter("rollout")
 expects = chapter.expects
-MODEL, DOCUMENT, CHOICE, REPORT = Evidence.MODEL, Evidence.DOCUMENT, Evidence.CHOICE, Evidence.REPORT
 
 
 def _retries(number: int, kind: str = "FAILED") -> dict[str, Any]:

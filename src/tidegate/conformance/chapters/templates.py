@@ -8,17 +8,10 @@ from typing import Any
 
 from tidegate.conformance.assertions import absent, holds, same
 from tidegate.conformance.endpoint import Endpoint
-from tidegate.conformance.expectation import Chapter, Evidence
+from tidegate.conformance.expectation import CHOICE, DOCUMENT, MODEL, REPORT, THIRD_HAND, Chapter
 
 chapter = Chapter("templates")
 expects = chapter.expects
-MODEL, DOCUMENT, THIRD_HAND, CHOICE, REPORT = (
-    Evidence.MODEL,
-    Evidence.DOCUMENT,
-    Evidence.THIRD_HAND,
-    Evidence.CHOICE,
-    Evidence.REPORT,
-)
 WHOLE: dict[str, Any] = {
     "presignedUrlConfig": {"roleArn": "arn:aws:iam::123456789012:role/presigner", "expiresInSec": 600},
     "jobExecutionsRolloutConfig": {
