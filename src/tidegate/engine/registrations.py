@@ -72,9 +72,9 @@ class Registrations:
                 task = None
                 told = explained(error) if isinstance(error, OSError) else error
                 self._limited_log.error("bulk registration waits: %s; it is tried again", told)
-            except Exception:
+            except Exception as error:  # noqa: BLE001 - whatever it was, the other tasks must go on
                 task = None
-                log.exception("a step of bulk registration failed; it is tried again")
+                self._limited_log.error("a step of bulk registration failed; it is tried again", exc_info=error)
             if task is not None:
                 after = task.id
                 continue
