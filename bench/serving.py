@@ -39,7 +39,7 @@ from tidegate.ops import (
 from tidegate.ops.call import Call
 from tidegate.ops.handler import Prepared
 from tidegate.ops.quotas import Limits
-from tidegate.runtime import unit
+from tidegate.runtime import pooled, ticked
 from tidegate.server import Address, Options, Running
 from tidegate.store.database import Lane, Tx, transact
 from tidegate.wire import iot
@@ -213,7 +213,8 @@ async def _main() -> None:
     given = processes.options()
     logging.basicConfig(level=logging.WARNING)
     if given.get("commit_each"):
-        unit._BATCH, unit._SETS = 1, unit._THREADS[Lane.DEVICES]
+        ticked.BATCH = pooled.BATCH = 1
+        pooled._SETS = pooled._THREADS[Lane.DEVICES]
     if given.get("joined"):
         Edge._write = _joined
     data = Path(given["data"])

@@ -17,8 +17,12 @@ import pytest
 from tests.conftest import NOW
 from tests.store.rows import template
 from tidegate.ops.effects import Acting
+from tidegate.runtime import pooled, ticked
 from tidegate.runtime import unit as units
-from tidegate.runtime.unit import Pooled, Ticked, Unit
+from tidegate.runtime.pooled import Pooled
+from tidegate.runtime.threads import Threads
+from tidegate.runtime.ticked import Ticked
+from tidegate.runtime.unit import Unit
 from tidegate.store import templates
 from tidegate.store.database import (
     Database,
@@ -339,7 +343,7 @@ def test_works_run_in_the_order_they_were_handed_over_and_their_effects_follow_i
 
 
 def test_a_batch_is_bounded_and_the_rest_has_its_turn(embedded: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(units, "_BATCH", 4)
+    monkeypatch.setattr(ticked, "BATCH", 4)
 
     async def scenario(unit: Unit) -> None:
         await asyncio.gather(*(unit.transact(put(f"t{number}")) for number in range(10)))
@@ -434,17 +438,17 @@ def test_devices_of_a_pool_go_in_sets_that_grow_while_others_are_under_way(postg
     held = threading.Event()
 
     async def scenario(unit: Unit) -> None:
-        slow = [unit.transact(together(lambda tx: held.wait(10), (SCOPE, "x"))) for _ in range(units._SETS)]
+        slow = [unit.transact(together(lambda tx: held.wait(10), (SCOPE, "x"))) for _ in range(pooled._SETS)]
         await asyncio.sleep(0)
         first = [unit.transact(device_work(f"a{number}")) for number in range(FEW)]
         await asyncio.sleep(0)
         second = [unit.transact(device_work(f"b{number}")) for number in range(FEW)]
         second[0].cancel()
         held.set()
-        assert await asyncio.gather(*slow, *first, *second[1:]) == [True] * (units._SETS + 2 * FEW - 1)
+        assert await asyncio.gather(*slow, *first, *second[1:]) == [True] * (pooled._SETS + 2 * FEW - 1)
 
     run(watched, scenario)
-    assert watched.commits == [1] * units._SETS + [2 * FEW - 1]
+    assert watched.commits == [1] * pooled._SETS + [2 * FEW - 1]
     again = PostgresDatabase(postgres_url, now=NOW)
     assert again.read(names) == [f"a{number}" for number in range(FEW)] + [f"b{number}" for number in range(1, FEW)]
     again.close()
@@ -519,10 +523,15 @@ def test_a_store_error_is_a_store_error_everywhere(watched: Watched) -> None:
 # Locks of somebody else
 
 
+def give_up_after(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (ticked, pooled):
+        monkeypatch.setattr(module, "LOCK_PATIENCE_S", seconds)
+
+
 @pytest.fixture
 def locked(watched: Watched, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A store as a server opens it, a row that somebody else holds, and the way to let it go."""
-    monkeypatch.setattr(units, "_LOCK_PATIENCE_S", 0.6)
+    give_up_after(0.6, monkeypatch)
     watched.database.close()
     if not watched.concurrent:
         path = tmp_path / "t.db"
@@ -546,7 +555,7 @@ def remove(name: str) -> Work[Any]:
 def test_a_foreign_lock_is_waited_for_while_the_loop_goes_on(
     watched: Watched, locked: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(units, "_LOCK_PATIENCE_S", 20)
+    give_up_after(20, monkeypatch)
 
     async def scenario(unit: Unit) -> None:
         future = unit.transact(remove("held"))
@@ -584,7 +593,7 @@ def test_who_waits_for_a_foreign_lock_when_the_server_stops_is_answered(watched:
 
 
 def test_sixteen_on_one_locked_row_stop_nobody_else(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(units, "_LOCK_PATIENCE_S", 1.0)
+    give_up_after(1.0, monkeypatch)
     database = PostgresDatabase(postgres_url, now=NOW, lock_wait_ms=units.LOCK_WAIT_MS)
     database.reset()
     transact(database, put("held"))
@@ -637,7 +646,7 @@ def test_one_of_a_set_that_meets_a_lock_leaves_the_others_alone(postgres_url: st
 
 def test_in_a_lane_accounts_take_turns() -> None:
     """Whatever waits of one: the thread is the other's next."""
-    lane, begun, go, order = units.Threads(1, "test"), threading.Event(), threading.Event(), list[str]()
+    lane, begun, go, order = Threads(1, "test"), threading.Event(), threading.Event(), list[str]()
 
     def first() -> None:
         begun.set()
@@ -655,7 +664,7 @@ def test_in_a_lane_accounts_take_turns() -> None:
 
 def test_what_is_computed_for_accounts_takes_turns_by_account() -> None:
     async def scene() -> None:
-        threads, begun, go, order = units.Threads(1, "test"), threading.Event(), threading.Event(), list[str]()
+        threads, begun, go, order = Threads(1, "test"), threading.Event(), threading.Event(), list[str]()
 
         def first() -> None:
             begun.set()

@@ -9,11 +9,11 @@ from typing import NamedTuple
 from tidegate.clock import Ids, monotonic
 from tidegate.conformance import derived
 from tidegate.conformance.assertions import UnmetError, UnobservedError, shortened
-from tidegate.conformance.chapters import executions, jobs, mqtt, registry, rollout, templates
+from tidegate.conformance.chapters import broker, executions, jobs, mqtt, registry, rollout, templates
 from tidegate.conformance.endpoint import Endpoint, Where
 from tidegate.conformance.expectation import Expectation, Outcome, Result
 
-CHAPTERS = (templates, jobs, rollout, executions, mqtt, registry)
+CHAPTERS = (templates, jobs, rollout, executions, mqtt, broker, registry)
 _BROKEN = (OSError, AttributeError, KeyError, IndexError, TypeError, ValueError)
 """What an answer of another shape than expected leads to."""
 

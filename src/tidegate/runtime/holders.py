@@ -12,7 +12,8 @@ from functools import partial
 from typing import Final
 
 from tidegate.ops import identity
-from tidegate.runtime.unit import Threads, Unit
+from tidegate.runtime.threads import Threads
+from tidegate.runtime.unit import Unit
 from tidegate.store.database import Lane, Tx, in_lane
 
 AT_ONCE: Final = 2048

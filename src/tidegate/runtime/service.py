@@ -41,7 +41,8 @@ from tidegate.pki.vault import Vault
 from tidegate.runtime.access_keys import AccessKeys
 from tidegate.runtime.refusals import Refusals
 from tidegate.runtime.relay import Relay
-from tidegate.runtime.unit import Threads, Unit
+from tidegate.runtime.threads import Threads
+from tidegate.runtime.unit import Unit
 from tidegate.store import scopes
 from tidegate.store.database import Lane, Tx, Work, in_lane
 

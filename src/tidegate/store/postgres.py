@@ -15,11 +15,10 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-import msgspec
 import psycopg
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -38,16 +37,13 @@ from tidegate.store.database import (
     Outcome,
     OutcomeUnknown,
     OutOfTurn,
-    Params,
-    Row,
     Spoiled,
     StoreError,
     StoreUnavailable,
-    Tx,
     Work,
-    Written,
     marked,
 )
+from tidegate.store.postgres_tx import Connection, PostgresTx, write_all
 from tidegate.store.shared import Shared
 from tidegate.store.watch import LONGEST_S, Watch
 
@@ -78,137 +74,6 @@ SELECT set_config('lock_timeout', %s, false), set_config('statement_timeout', %s
 """
 _UNHURRIED = "SELECT set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true)"
 """For migrations: servers that start at once wait for each other, and a large table takes its time."""
-
-_Connection = psycopg.Connection[Row]
-
-
-class PostgresTx:
-    """A work's view of one connection."""
-
-    __slots__ = (
-        "_connection",
-        "_gathered",
-        "_holds",
-        "_own",
-        "_shared",
-        "_statements",
-        "dirty",
-        "effects",
-        "rows_written",
-    )
-
-    def __init__(
-        self,
-        connection: _Connection,
-        known: dict[str, statements.Statement],
-        gathered: Gathered | None = None,
-        shared: Shared | None = None,
-        locked: Collection[Lock] = (),
-    ) -> None:
-        """``gathered`` and ``shared``: what it has in common with other works of its transaction, if there are any.
-
-        ``locked``: what the transaction has waited for and holds.
-        """
-        self._connection = connection
-        self._statements = known
-        self.effects: list[Any] = []
-        self.dirty = False
-        self.rows_written = 0
-        self._gathered = Gathered() if gathered is None else gathered
-        self._shared = shared
-        self._own: Shared | None = None
-        self._gathered.locked.update(locked)
-        self._holds = shared is not None or bool(locked)
-
-    def _begin(self, query: str) -> statements.Statement:
-        statement = self._statements[query]
-        if self._shared is not None:
-            self._shared.before(statement)
-        self.dirty = self.dirty or statement.writes
-        self._holds = self._holds or statement.writes or statement.locks
-        return statement
-
-    def _execute(self, query: str, params: Params) -> psycopg.Cursor[Row]:
-        statement = self._begin(query)
-        cursor = self._connection.execute(statement.sql, params)
-        if statement.writes:
-            self.rows_written += cursor.rowcount
-        return cursor
-
-    def one(self, query: str, params: Params) -> Row | None:
-        return self._execute(query, params).fetchone()
-
-    def lock(self, query: str, params: Params) -> Row | None:
-        return self._lock(query, params, at_once=self._holds)
-
-    def lock_last(self, query: str, params: Params) -> Row | None:
-        return self._lock(query, params, at_once=bool(self._gathered.locked))
-
-    def _lock(self, query: str, params: Params, *, at_once: bool) -> Row | None:
-        if not at_once or self.has_locked(query, params):
-            row = self.one(query, params)
-        else:
-            try:
-                row = self._connection.execute(f"{self._begin(query).sql} NOWAIT", params).fetchone()
-            except errors.LockNotAvailable as error:
-                raise OutOfTurn(query, params) from error
-        self._gathered.locked.add((query, tuple(params.items())))
-        return row
-
-    def has_locked(self, query: str, params: Params) -> bool:
-        return (query, tuple(params.items())) in self._gathered.locked
-
-    def all(self, query: str, params: Params) -> list[Row]:
-        return self._execute(query, params).fetchall()
-
-    def run(self, query: str, params: Params) -> int:
-        return self._execute(query, params).rowcount
-
-    def many(self, query: str, rows: Sequence[Params]) -> None:
-        if rows:
-            statement = self._begin(query)
-            with self._connection.cursor() as cursor:
-                cursor.executemany(statement.sql, rows)
-                self.rows_written += cursor.rowcount
-
-    def recall(self, query: str, params: Params) -> Row | None:
-        return self._shared.recall(query, params, self.one) if self._shared else self.one(query, params)
-
-    def ahead(self, first: First | int) -> list[Row] | None:
-        return self._shared.ahead(first) if self._shared else None
-
-    def read_ahead(self, things: Collection[int]) -> None:
-        if self._shared is None:
-            self._shared = self._own = Shared(self._statements, partial(_write_all, self._connection, self._statements))
-        self._shared.read_things(self, things)
-
-    def later(self, query: str, row: Written) -> None:
-        self.dirty = True
-        if self._shared is not None:
-            self._shared.later(query, row)
-        elif self.run(query, {"rows": _json([row])}) != 1:
-            raise Conflict
-
-    def gather(self, key: Hashable, start: Callable[[], T], settle: Callable[[Tx, T], None]) -> T:
-        self.dirty = True
-        return self._gathered.gather(self, key, start, settle)
-
-    def settle(self, key: Hashable) -> None:
-        self._gathered.settle(key)
-
-    def settle_all(self) -> None:
-        """Write everything gathered and put off: the work is over."""
-        if self._own is not None:
-            self._own.write()
-        self._gathered.settle_all()
-        if self._own is not None:
-            self._own.write()
-
-
-def _write_all(
-    connection: _Connection, known: Mapping[str, statements.Statement], query: str, rows: Sequence[Written]
-) -> int:
-    return connection.execute(known[query].sql, {"rows": _json(rows)}).rowcount
 
 
 class _Gate:
@@ -265,7 +130,7 @@ class PostgresDatabase:
         self._session = (str(lock_wait_ms), str(int(LONGEST_S * 1000)), str(int(LONGEST_S * 1000)))
         self._returned = threading.Condition()
         self._gate = _Gate()
-        self._idle: dict[Lane, list[_Connection]] = {lane: [] for lane in Lane}
+        self._idle: dict[Lane, list[Connection]] = {lane: [] for lane in Lane}
         self._lent = dict.fromkeys(Lane, 0)
         self._closed = False
         self._inside = threading.local()
@@ -315,14 +180,14 @@ class PostgresDatabase:
     ) -> list[Outcome[Any]]:
         with self._connection("BEGIN ISOLATION LEVEL READ COMMITTED", marked(works[0]).lane) as connection:
             self._wait_for(connection, locks)
-            gathered, read = Gathered(), Shared(self._known, partial(_write_all, connection, self._known))
+            gathered, read = Gathered(), Shared(self._known, partial(write_all, connection, self._known))
             read.read(PostgresTx(connection, self._known), begins)
             outcomes = [_one_of(work, PostgresTx(connection, self._known, gathered, read, locks)) for work in works]
             _settle(gathered, read)
             _commit(connection)
             return outcomes
 
-    def _wait_for(self, connection: _Connection, locks: Sequence[Lock]) -> None:
+    def _wait_for(self, connection: Connection, locks: Sequence[Lock]) -> None:
         for query, params in locks:
             connection.execute(self._known[query].sql, dict(params))
 
@@ -387,7 +252,7 @@ class PostgresDatabase:
         self._watch.close()
 
     @contextlib.contextmanager
-    def _connection(self, begin: str, lane: Lane) -> Iterator[_Connection]:
+    def _connection(self, begin: str, lane: Lane) -> Iterator[Connection]:
         """A connection with a transaction open; whatever is not committed at the end is rolled back."""
         if getattr(self._inside, "call", False):
             raise RuntimeError("the database is in the middle of another call")
@@ -405,7 +270,7 @@ class PostgresDatabase:
         finally:
             self._inside.call = False
 
-    def _begin(self, begin: str, lane: Lane) -> _Connection:
+    def _begin(self, begin: str, lane: Lane) -> Connection:
         connection = self._take(lane)
         if not begin:
             return connection
@@ -424,7 +289,7 @@ class PostgresDatabase:
             raise
         return connection
 
-    def _take(self, lane: Lane) -> _Connection:
+    def _take(self, lane: Lane) -> Connection:
         self._watch.check()
         with self._returned:
             if self._closed:
@@ -440,7 +305,7 @@ class PostgresDatabase:
             self._returned_none(lane)
             raise
 
-    def _wait_for_another(self, lane: Lane, error: psycopg.OperationalError) -> _Connection:
+    def _wait_for_another(self, lane: Lane, error: psycopg.OperationalError) -> Connection:
         """No new connection is to be had (``max_connections``, as a rule): one of those we have will be free."""
         with self._returned:
             self._lent[lane] -= 1
@@ -453,8 +318,8 @@ class PostgresDatabase:
             self._lent[lane] += 1
             return self._idle[lane].pop()
 
-    def _connect(self) -> _Connection:
-        connection: _Connection = psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=_PREPARE_AFTER)
+    def _connect(self) -> Connection:
+        connection: Connection = psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=_PREPARE_AFTER)
         connection.prepared_max = _PREPARED
         # One width for every number: else each statement is prepared again for each size of its parameters.
         connection.adapters.register_dumper(int, Int8Dumper)
@@ -466,7 +331,7 @@ class PostgresDatabase:
             raise
         return connection
 
-    def _give_back(self, connection: _Connection, lane: Lane) -> None:
+    def _give_back(self, connection: Connection, lane: Lane) -> None:
         with self._returned:
             self._lent[lane] -= 1
             kept = not self._closed and connection.info.transaction_status == TransactionStatus.IDLE
@@ -490,7 +355,7 @@ class PostgresDatabase:
             connection.close()
 
 
-def _commit(connection: _Connection) -> None:
+def _commit(connection: Connection) -> None:
     """Commit; an error that the server still could tell is its refusal, a broken connection tells nothing."""
     try:
         connection.execute("COMMIT", prepare=False)
@@ -500,7 +365,7 @@ def _commit(connection: _Connection) -> None:
         raise
 
 
-def _roll_back(connection: _Connection) -> None:
+def _roll_back(connection: Connection) -> None:
     with contextlib.suppress(psycopg.Error):
         if connection.info.transaction_status not in (TransactionStatus.IDLE, TransactionStatus.UNKNOWN):
             connection.execute("ROLLBACK", prepare=False)
@@ -529,11 +394,6 @@ def _settle(gathered: Gathered, read: Shared) -> None:
         raise Spoiled from error
 
 
-def _json(rows: Sequence[Written]) -> str:
-    fields = rows[0]._fields
-    return msgspec.json.encode([dict(zip(fields, row[:], strict=True)) for row in rows]).decode()
-
-
 def _as_outcome(error: psycopg.Error | StoreUnavailable) -> StoreError:
     """A failure in the seam's words: the server's or the connection's own, or the statement's."""
     if isinstance(error, StoreUnavailable):
@@ -551,7 +411,7 @@ def _as_outcome(error: psycopg.Error | StoreUnavailable) -> StoreError:
     return failure
 
 
-def _migrate(connection: _Connection, now: int) -> None:
+def _migrate(connection: Connection, now: int) -> None:
     with connection.transaction():
         connection.execute(_UNHURRIED)
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MIGRATION_LOCK,))
@@ -563,6 +423,3 @@ def _migrate(connection: _Connection, now: int) -> None:
             connection.execute(
                 "INSERT INTO migration VALUES (%s, %s, %s, %s)", (step.number, step.name, step.checksum, now)
             )
-
-
-_check: Callable[[PostgresTx], Tx] = lambda tx: tx  # noqa: E731 - the type checker holds the driver to the seam

@@ -16,31 +16,28 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from tidegate import clock
 from tidegate.faults import explained
-from tidegate.rate_limited_log import RateLimitedLog
 from tidegate.store import migrations, refusals, shared, statements
+from tidegate.store.checkpointer import Checkpointer
 from tidegate.store.database import (
     Blocked,
     Conflict,
-    First,
     Gathered,
     Outcome,
     OutcomeUnknown,
-    Params,
-    Row,
     Spoiled,
     StoreError,
     StoreUnavailable,
-    Tx,
     Work,
     Written,
 )
-from tidegate.store.shared import Shared, WriteAll
+from tidegate.store.shared import Shared
+from tidegate.store.sqlite_tx import Reading, SqliteTx
 
 T = TypeVar("T")
 
@@ -65,138 +62,6 @@ _OWN_FAULTS = frozenset(
     }
 )
 """What a statement does to itself. Everything else (full, I/O, busy, corrupt, no memory) is the database's failure."""
-
-
-class _Reading:
-    """A read work's view: statements that write are refused."""
-
-    __slots__ = ("_connection", "_shared", "_statements", "effects")
-
-    def __init__(
-        self, connection: sqlite3.Connection, known: dict[str, statements.Statement], shared: Shared | None = None
-    ) -> None:
-        self._connection = connection
-        self._statements = known
-        self._shared = shared
-        self.effects: list[Any] = []
-
-    def _execute(self, query: str, params: Params) -> sqlite3.Cursor:
-        statement = self._statements[query]
-        if statement.writes:
-            raise StoreError(f"{query} writes, in a work that was said to read only")
-        return self._connection.execute(statement.sql, params)
-
-    def one(self, query: str, params: Params) -> Row | None:
-        cursor = self._execute(query, params)
-        row: Row | None = cursor.fetchone()
-        cursor.close()
-        return row
-
-    def lock(self, query: str, params: Params) -> Row | None:
-        return self.one(query, params)
-
-    lock_last = lock
-
-    def has_locked(self, query: str, params: Params) -> bool:
-        return False  # nor has anybody else
-
-    def all(self, query: str, params: Params) -> list[Row]:
-        return self._execute(query, params).fetchall()
-
-    def run(self, query: str, params: Params) -> int:
-        return self._execute(query, params).rowcount
-
-    def many(self, query: str, rows: Sequence[Params]) -> None:
-        if rows:
-            self._execute(query, rows[0])
-            self._connection.executemany(self._statements[query].sql, rows[1:])
-
-    def gather(self, key: Hashable, start: Callable[[], T], settle: Callable[[Tx, T], None]) -> T:
-        raise StoreError(f"{key} is gathered, in a work that was said to read only")
-
-    def settle(self, key: Hashable) -> None:
-        """Nothing is gathered between commits."""
-
-    def recall(self, query: str, params: Params) -> Row | None:
-        return self._shared.recall(query, params, self.one) if self._shared else self.one(query, params)
-
-    def ahead(self, first: First | int) -> list[Row] | None:
-        return self._shared.ahead(first) if self._shared else None
-
-    def read_ahead(self, things: Collection[int]) -> None:
-        if self._shared is None:
-            self._shared = Shared(self._statements, _writes_nothing)
-        self._shared.read_things(self, things)
-
-    def later(self, query: str, row: Written) -> None:
-        if self.run(query, dict(zip(row._fields, row[:], strict=True))) != 1:
-            raise Conflict
-
-
-def _writes_nothing(query: str, rows: Sequence[Written]) -> int:
-    raise StoreError(f"{query} is to write {len(rows)} rows, in a work that was said to read only")
-
-
-class SqliteTx(_Reading):
-    """A work's view in a batch. ``dirty`` once it has changed anything; only then a failure has something to undo."""
-
-    __slots__ = ("_gathered", "_guarded", "_own", "_write_all", "dirty")
-
-    def __init__(
-        self,
-        connection: sqlite3.Connection,
-        known: dict[str, statements.Statement],
-        gathered: Gathered,
-        write_all: WriteAll,
-        shared: Shared | None = None,
-        *,
-        guarded: bool,
-    ) -> None:
-        """``guarded``: a savepoint opens at the first write, so that this work can be undone alone."""
-        super().__init__(connection, known, shared)
-        self._gathered = gathered
-        self._write_all = write_all
-        self._own: Shared | None = None
-        self._guarded = guarded
-        self.dirty = False
-
-    def gather(self, key: Hashable, start: Callable[[], T], settle: Callable[[Tx, T], None]) -> T:
-        self.dirty = self.dirty or not self._guarded
-        return self._gathered.gather(self, key, start, settle)
-
-    def settle(self, key: Hashable) -> None:
-        self._gathered.settle(key)
-
-    def read_ahead(self, things: Collection[int]) -> None:
-        if self._guarded:
-            return  # what is written later could not be undone with this work alone
-        if self._shared is None:
-            self._shared = self._own = Shared(self._statements, self._write_all)
-        self._shared.read_things(self, things)
-
-    def write_own(self) -> None:
-        """Write what this work alone has put off: it is over."""
-        own, self._own = self._own, None
-        if own is not None:
-            own.write()
-            self._shared = None
-
-    def later(self, query: str, row: Written) -> None:
-        if self._shared is None:
-            super().later(query, row)
-        else:
-            self.dirty = True
-            self._shared.later(query, row)
-
-    def _execute(self, query: str, params: Params) -> sqlite3.Cursor:
-        statement = self._statements[query]
-        if self._shared is not None:
-            self._shared.before(statement)
-        if statement.writes and not self.dirty:
-            if self._guarded:
-                self._connection.execute("SAVEPOINT work")
-            self.dirty = True
-        return self._connection.execute(statement.sql, params)
 
 
 class SqliteDatabase:
@@ -241,7 +106,7 @@ class SqliteDatabase:
                 raise StoreError(f"cannot open {path}: {explained(error)}") from error
             raise
         self._connection.execute(f"PRAGMA busy_timeout = {_GLANCE_MILLISECONDS if patience_seconds else 0}")
-        self._checkpointer = _Checkpointer(path, log_limit, checkpoint_seconds) if path else None
+        self._checkpointer = Checkpointer(path, log_limit, checkpoint_seconds) if path else None
 
     def commit(self, works: Sequence[Work[Any]]) -> list[Outcome[Any]]:
         """As the seam says. Savepoints cost as much as the statements of a small work, and nearly every work that is
@@ -303,7 +168,7 @@ class SqliteDatabase:
         if begins is None:
             return None
         read = Shared(self._known, self._write_all)
-        read.read(_Reading(self._connection, self._known), begins)
+        read.read(Reading(self._connection, self._known), begins)
         return read
 
     def _write_all(self, query: str, rows: Sequence[Written]) -> int:
@@ -365,7 +230,7 @@ class SqliteDatabase:
     def read(self, work: Work[T]) -> T:
         self._own()
         try:
-            return work(_Reading(self._connection, self._known))
+            return work(Reading(self._connection, self._known))
         except sqlite3.Error as error:
             if _is_own_fault(error):
                 raise _as_outcome(error) from error
@@ -496,61 +361,3 @@ def _applied(connection: sqlite3.Connection) -> list[tuple[int, str]]:
     if tables:
         raise StoreError(f"the file belongs to another program: it has a table {min(tables)} and no migrations")
     return []
-
-
-class _Checkpointer:
-    """Moves the log into the file beside the writer.
-
-    A passive pass by the thread leaves the log full but copied; the next passive pass by the *writer* finds nothing
-    left to copy, costs microseconds, and lets it start the log anew. Past the limit the writer waits for the thread's
-    pass and copies the rest itself: without that wait a fast writer would find every pass of its own refused and the
-    log would have no bound.
-    """
-
-    def __init__(self, path: Path, limit: int, seconds: float) -> None:
-        self._path = path
-        self._log = f"{path}-wal"
-        self._limit = limit
-        self._seconds = seconds
-        self._limited_log = RateLimitedLog(log)
-        self._pass = threading.Lock()
-        self._passed = threading.Event()
-        self._stop = threading.Event()
-        self._worker = threading.Thread(target=self._work, name="tidegate-checkpoint", daemon=True)
-        self._worker.start()
-
-    def _work(self) -> None:
-        connection = sqlite3.connect(str(self._path), isolation_level=None)
-        while not self._stop.wait(self._seconds):
-            with self._pass:
-                self._checkpoint(connection)
-            self._passed.set()
-        connection.close()
-
-    def after_commit(self, connection: sqlite3.Connection) -> None:
-        """Start the log anew if the thread has copied it; copy it if it is too long. Never fails: the commit stands."""
-        if self._log_bytes() > self._limit:
-            with self._pass:
-                self._passed.clear()
-                self._checkpoint(connection)
-        elif self._passed.is_set():
-            self._passed.clear()
-            self._checkpoint(connection)
-
-    def _log_bytes(self) -> int:
-        try:
-            return os.stat(self._log).st_size
-        except OSError:
-            return 0
-
-    def stop(self) -> None:
-        self._stop.set()
-        self._worker.join()
-
-    def _checkpoint(self, connection: sqlite3.Connection) -> None:
-        try:
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        except sqlite3.Error as error:
-            self._limited_log.warning(
-                "the write-ahead log could not be moved into the database; it is kept and tried again: %s", error
-            )
