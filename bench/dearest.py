@@ -23,9 +23,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from bench.measure import Aim, Figure
-from tidegate import server
 from tidegate.ops.table import HANDLERS
-from tidegate.server import Address, Options
+from tidegate.server import Address, Options, assembly
 
 LONGEST_MS = 50.0
 _BODY = 900_000
@@ -80,16 +79,16 @@ def metered() -> Iterator[Meter]:
 
 
 @contextmanager
-def serving(folder: Path, meter: Meter) -> Iterator[server.Running]:
+def serving(folder: Path, meter: Meter) -> Iterator[assembly.Running]:
     """A whole server on a loop of its own thread."""
     anywhere = Address("127.0.0.1", 0)
     options = Options(data=folder, http=anywhere, https=anywhere, mqtts=anywhere, objects_listen=anywhere)
-    started: list[server.Running] = []
+    started: list[assembly.Running] = []
     ready, ended = threading.Event(), asyncio.Event()
     loop = asyncio.new_event_loop()
 
     async def serve() -> None:
-        async with server.running(options._replace(objects_apart=False, grace_s=0.5)) as running:
+        async with assembly.running(options._replace(objects_apart=False, grace_s=0.5)) as running:
             started.append(running)
             ready.set()
             await ended.wait()
@@ -188,7 +187,7 @@ def clients(address: str) -> dict[str, Any]:
     }
 
 
-def search(running: server.Running, meter: Meter, *, quick: bool) -> list[Found]:
+def search(running: assembly.Running, meter: Meter, *, quick: bool) -> list[Found]:
     """The dearest request of each operation, the dearest operation first."""
     found = []
     by_plane = clients(running.addresses.http)

@@ -40,7 +40,8 @@ from tidegate.ops.call import Call
 from tidegate.ops.handler import Prepared
 from tidegate.ops.quotas import Limits
 from tidegate.runtime import pooled, ticked
-from tidegate.server import Address, Options, Running
+from tidegate.server import Address, Options, assembly
+from tidegate.server.assembly import Running
 from tidegate.store.database import Lane, Tx, transact
 from tidegate.wire import iot
 
@@ -235,12 +236,12 @@ async def _main() -> None:
         limits=Limits(job_templates=0)._replace(**bounds),
         rollout_ceiling=10**8,
     )
-    async with server.running(chosen) as running:
+    async with assembly.running(chosen) as running:
         plain = ByClientId(running)
         running.devices.server.plane = plain
         _, port = await running.devices.server.listen("127.0.0.1", 0, None)
         serving = Serving(running, plain)
-        server.settle_heap()  # as `tidegate serve` does
+        assembly.settle_heap()  # as `tidegate serve` does
         at = running.addresses
         processes.say(
             {"http": _port(at.http), "mqtts": _port(at.mqtts), "mqtt": port, "ca": at.ca, "objects": _port(at.objects)}

@@ -15,10 +15,10 @@ import boto3
 import uvloop
 from botocore.config import Config
 
-from tidegate import server
 from tidegate.net.failures import Failures
 from tidegate.s3 import app
-from tidegate.server import Address, Options, Running
+from tidegate.server import Address, Options, assembly
+from tidegate.server.assembly import Running
 
 T = TypeVar("T")
 
@@ -112,7 +112,7 @@ def started(wanted: Options) -> Iterator[Started]:
         stop = asyncio.Event()
         result["stop"] = lambda: loop.call_soon_threadsafe(stop.set)
         loop = asyncio.get_running_loop()
-        async with server.running(wanted) as running:
+        async with assembly.running(wanted) as running:
             result["started"] = Started(loop, running)
             begun.set()
             await stop.wait()

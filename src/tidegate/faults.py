@@ -22,6 +22,14 @@ _ADVICE: Final = {
 _OF_SYSTEM: Final = {errno.ENOSPC: _FULL, errno.EDQUOT: _FULL, errno.EROFS: _READ_ONLY, errno.EACCES: _READ_ONLY}
 
 
+class ToldError(Exception):
+    """What keeps a command from its work, in words for whoever gave it: no trace is shown."""
+
+    def sentence(self) -> str:
+        """The words."""
+        return str(self)
+
+
 class Unavailable(Exception):  # noqa: N818 - a state of affairs
     """Something that is needed does not answer just now: it says nothing about who asked, who may try again."""
 

@@ -27,6 +27,8 @@ from typing import IO, Any
 
 import msgspec
 
+from tidegate.faults import ToldError
+
 VERSION = 1
 MANIFEST = "manifest.json"
 BLOBS = "blobs.txt"
@@ -34,7 +36,7 @@ _LENGTH = struct.Struct(">I")
 _SUM = 1 << 256
 
 
-class BackupError(Exception):
+class BackupError(ToldError):
     """A backup cannot be taken, or one cannot be used: what is wrong, a line each."""
 
 

@@ -4,47 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
 from tidegate import process
-from tidegate.backup.format import BackupError
-from tidegate.cli import (
-    access,
-    audit,
-    authority,
-    backup,
-    bundle,
-    check,
-    config_file,
-    conformance,
-    demo,
-    doctor,
-    env,
-    forecast,
-    init,
-    keys,
-    ready,
-    rotate,
-    serve,
-    version,
-    why,
-    why_denied,
-)
-from tidegate.cli.bundle import BundleError
-from tidegate.cli.config_file import ConfigError
-from tidegate.cli.configuration import ConfigFile, Configuration
+from tidegate.cli import version
 from tidegate.cli.environment import Environment
-from tidegate.core.iam.documents import MalformedError
-from tidegate.faults import explained
-from tidegate.objects.index import IndexFaultError
-from tidegate.ops.iam import RefusedError
-from tidegate.pki.certificates import InvalidCertificateError
-from tidegate.pki.vault import VaultError
-from tidegate.s3.apart import EndpointFaultError
-from tidegate.server import InUseError
-from tidegate.store.database import StoreError
+from tidegate.faults import ToldError, explained
 
 _ENVIRONMENT = Environment("TIDEGATE_", command=False)
 
@@ -54,42 +22,53 @@ app = App(
     version=version.text,
     config=_ENVIRONMENT,
 )
-app.command(serve.serve)
-app.command(demo.demo)
-app.command(env.env)
-app.command(keys.app)
-app.command(access.app)
-app.command(authority.app)
-app.command(rotate.app)
-app.command(audit.app)
-app.command(why_denied.why_denied)
-app.command(forecast.forecast)
-app.command(why.why)
-app.command(check.check)
-app.command(bundle.bundle)
-app.command(init.init)
-app.command(doctor.doctor)
-app.command(ready.ready)
-app.command(backup.backup)
-app.command(backup.restore)
-app.command(backup.migrate)
-app.command(conformance.conformance)
-app.command(version.version)
+# By name, so that a command loads its own module only: most of what a command costs is what it imports.
+for _name, _where in {
+    "serve": "serve:serve",
+    "demo": "demo:demo",
+    "env": "env:env",
+    "keys": "keys:app",
+    "access": "access:app",
+    "authority": "authority:app",
+    "rotate": "rotate:app",
+    "audit": "audit:app",
+    "why-denied": "why_denied:why_denied",
+    "forecast": "forecast:forecast",
+    "why": "why:why",
+    "check": "check:check",
+    "bundle": "bundle:bundle",
+    "init": "init:init",
+    "doctor": "doctor:doctor",
+    "ready": "ready:ready",
+    "backup": "backup:backup",
+    "restore": "backup:restore",
+    "migrate": "backup:migrate",
+    "conformance": "conformance:conformance",
+    "version": "version:version",
+}.items():
+    app.command(f"tidegate.cli.{_where}", name=_name)
 app.meta.config = _ENVIRONMENT
 
 
 @app.meta.default
 def _run(
     *arguments: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
-    config: ConfigFile = None,
+    config: Annotated[
+        Path | None,
+        Parameter(help="A TOML file of options; environment and command line go before it."),
+    ] = None,
 ) -> Any:
     def parsed() -> tuple[Any, Any, dict[str, Any]]:
-        file = [] if config is None else [config_file.checked(config)]
+        file = []
+        if config is not None:
+            from tidegate.cli import config_file  # which reads every option's type
+
+            file = [config_file.checked(config)]
         app.config = (_ENVIRONMENT, *file)
         return app.parse_args(arguments)
 
     command, given, left = parsed()
-    again = {"again": lambda: parsed()[1].arguments.get("given", Configuration())}
+    again = {"again": lambda: parsed()[1].arguments.get("given")}
     return command(*given.args, **given.kwargs, **{name: again[name] for name in left})
 
 
@@ -97,23 +76,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and end the process: 0 if it did what was asked, 1 if it could not, 2 if it would not."""
     process.keep_private()
     try:
-        result = app.meta(list(sys.argv[1:] if arguments is None else arguments), result_action="return_value")
-    except MalformedError as error:
-        print("\n".join(["tidegate: the policy document is refused:", *error.problems]), file=sys.stderr)
-        sys.exit(1)
-    except (
-        BackupError,
-        BundleError,
-        ConfigError,
-        InUseError,
-        StoreError,
-        IndexFaultError,
-        EndpointFaultError,
-        InvalidCertificateError,
-        VaultError,
-        RefusedError,
-    ) as error:
-        print(f"tidegate: {error}", file=sys.stderr)
+        given = list(sys.argv[1:] if arguments is None else arguments)
+        if not given or given[0] in app.help_flags:
+            for name in app:
+                app[name]  # is loaded: the list of commands has a sentence of each
+        result = app.meta(given, result_action="return_value")
+    except ToldError as error:
+        print(f"tidegate: {error.sentence()}", file=sys.stderr)
         sys.exit(1)
     except OSError as error:
         print(f"tidegate: {explained(error)}", file=sys.stderr)

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cyclopts import Parameter
 
 import tidegate
+from tidegate.faults import ToldError
 
 SUMS, SIGNATURE, SIGNER = "SHA256SUMS", "SHA256SUMS.sig", "signer.pem"
 LOCK, BOM = "requirements.lock", "bom.json"
@@ -37,7 +38,7 @@ mkdir -p "$where/share/doc" && cp -R docs "$where/share/doc/tidegate"
 """
 
 
-class BundleError(Exception):
+class BundleError(ToldError):
     """It cannot be written; the message says what to do."""
 
 

@@ -15,6 +15,7 @@ from cyclopts import App, CycloptsError, Parameter
 from cyclopts.config import Dict
 
 from tidegate.cli.configuration import Configuration
+from tidegate.faults import ToldError
 
 WHOLE = ("serve", "doctor")
 """Commands that take every option."""
@@ -24,7 +25,7 @@ NAMES = tuple(field.name.replace("_", "-") for field in dataclasses.fields(Confi
 _SWITCHES = {"on": True, "off": False}
 
 
-class ConfigError(Exception):
+class ConfigError(ToldError):
     """What is wrong with a file, a line each."""
 
     def __init__(self, path: Path, problems: list[str]) -> None:

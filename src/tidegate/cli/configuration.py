@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
@@ -134,9 +133,3 @@ def unguarded(chosen: Options) -> str | None:
         "could command the fleet.\nEither listen on 127.0.0.1, or start with --auth on and make an access key with "
         "`tidegate keys create`."
     )
-
-
-ConfigFile = Annotated[
-    Path | None,
-    Parameter(name="--config", help="A TOML file of options; environment and command line go before it."),
-]

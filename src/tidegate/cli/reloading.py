@@ -14,7 +14,8 @@ from tidegate.cli.config_file import ConfigError
 from tidegate.cli.configuration import Configuration
 from tidegate.ops.quotas import SettingsError
 from tidegate.pki.certificates import InvalidCertificateError
-from tidegate.server import Running, reload
+from tidegate.server import reload
+from tidegate.server.assembly import Running
 from tidegate.store.database import StoreError
 
 log = logging.getLogger("tidegate")

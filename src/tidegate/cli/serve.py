@@ -12,13 +12,14 @@ from typing import Annotated
 import uvloop
 from cyclopts import Parameter
 
-from tidegate import form, process, server
+from tidegate import form, process
 from tidegate.cli import configuration, logs
 from tidegate.cli.configuration import Configuration
 from tidegate.cli.reloading import Reloading
 from tidegate.net import room
 from tidegate.ops.quotas import Limits
-from tidegate.server import Options, Running
+from tidegate.server import Options, assembly
+from tidegate.server.assembly import Running
 from tidegate.store import keys
 
 log = logging.getLogger("tidegate")
@@ -29,7 +30,7 @@ _REFUSED = 2
 def serve(
     *,
     given: Annotated[Configuration, Parameter(name="*")] = Configuration(),  # noqa: B008 - frozen
-    again: Annotated[Callable[[], Configuration], Parameter(parse=False)],
+    again: Annotated[Callable[[], Configuration | None], Parameter(parse=False)],
 ) -> int:
     """Run the service until SIGTERM or SIGINT, then finish what is under way and exit 0.
 
@@ -46,7 +47,7 @@ def serve(
     if in_clear(chosen):
         log.warning("HTTP at %s can be reached from other machines without TLS: --http-tls, or a proxy", chosen.http)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(given, chosen, again))
+        runner.run(_serve(given, chosen, lambda: again() or Configuration()))
     return 0
 
 
@@ -55,9 +56,9 @@ async def _serve(given: Configuration, chosen: Options, again: Callable[[], Conf
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with server.running(chosen) as running:
+    async with assembly.running(chosen) as running:
         loop.add_signal_handler(signal.SIGHUP, Reloading(running, given, again).begin)
-        server.settle_heap()
+        assembly.settle_heap()
         has_keys = await running.service.unit.read(keys.exist) if chosen.auth else True
         print(banner(running, chosen, has_keys=has_keys), flush=True)
         await stop.wait()

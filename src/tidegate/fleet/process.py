@@ -13,9 +13,8 @@ from multiprocessing.connection import Connection
 
 import uvloop
 
-from tidegate import server
 from tidegate.pki.certificates import InvalidCertificateError
-from tidegate.server import Addresses, InUseError, Options
+from tidegate.server import Addresses, InUseError, Options, assembly
 from tidegate.store.database import StoreError
 
 _STOP_S = 20.0
@@ -74,7 +73,7 @@ def _serve(options: Options, pipe: Connection) -> None:
 async def _until_closed(options: Options, pipe: Connection) -> None:
     closed = asyncio.Event()
     asyncio.get_running_loop().add_reader(pipe.fileno(), closed.set)
-    async with server.running(options) as running:
+    async with assembly.running(options) as running:
         pipe.send(running.addresses)
         await closed.wait()
 

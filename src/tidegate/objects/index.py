@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from tidegate.faults import explained
+from tidegate.faults import ToldError, explained
 from tidegate.objects.blobs import private
 
 _SCHEMA = """
@@ -78,7 +78,7 @@ _VERSION = 1
 _PATIENCE_S = 10.0
 
 
-class IndexFaultError(Exception):
+class IndexFaultError(ToldError):
     """The index cannot be opened."""
 
 

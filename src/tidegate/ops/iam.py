@@ -16,6 +16,7 @@ import msgspec
 
 from tidegate.clock import Ids, Millis
 from tidegate.core.iam import documents, managed
+from tidegate.faults import ToldError
 from tidegate.ops.effects import OperatorsChanged
 from tidegate.pki.vault import Vault, is_sealed
 from tidegate.store import device_sessions, keys, principals
@@ -36,7 +37,7 @@ _POLICY_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{1,128}")
 _ARN = re.compile(r"arn:[a-z-]+:iam::[0-9]{12}:user/(.+)")
 
 
-class RefusedError(Exception):
+class RefusedError(ToldError):
     """What was asked for cannot be done; the message says why."""
 
 

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from tidegate.clock import Millis
+from tidegate.faults import ToldError
 
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
@@ -46,7 +47,7 @@ _NETSCAPE_TYPE: Final = x509.ObjectIdentifier("2.16.840.1.113730.1.1")
 E = TypeVar("E", bound=x509.ExtensionType)
 
 
-class InvalidCertificateError(ValueError):
+class InvalidCertificateError(ToldError, ValueError):
     """A text that is no usable certificate, key or signing request; the message says why."""
 
 

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tidegate import files
 from tidegate.clock import Ids
+from tidegate.faults import ToldError
 
 log = logging.getLogger("tidegate.access")
 
@@ -31,7 +32,7 @@ _TOKEN: Final = 64
 """Characters of six random bits that a key or a nonce is drawn from."""
 
 
-class VaultError(Exception):
+class VaultError(ToldError):
     """A master key that cannot be used, or a text it does not open; the message says what to do."""
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 import tidegate
+from tidegate.faults import ToldError
 from tidegate.net.ledger import Seen
 from tidegate.s3 import asking
 from tidegate.s3.asking import Gate
@@ -32,7 +33,7 @@ _AGAIN_S = 1.0
 _FAREWELL_S = 5.0
 
 
-class EndpointFaultError(Exception):
+class EndpointFaultError(ToldError):
     """The endpoint cannot start."""
 
 

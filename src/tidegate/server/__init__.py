@@ -1,13 +1,14 @@
 """A whole server, assembled: store, service, engine, listeners. The command, the demo and the tests all start it here.
 
-async with server.running(Options(data=Path("tidegate-data"))) as running:
+async with assembly.running(Options(data=Path("tidegate-data"))) as running:
     print(running.addresses.http)
+
+``assembly`` is not imported here: commands that only open a store have no use for listeners and planes.
 """
 
 from __future__ import annotations
 
 from tidegate.server.addresses import Addresses
-from tidegate.server.assembly import Running, running, settle_heap
 from tidegate.server.directory import InUseError, open_store, open_vault
 from tidegate.server.options import HTTP, HTTPS, LISTENERS, MQTTS, OBJECTS, Address, Options
 
@@ -21,9 +22,6 @@ __all__ = [
     "Addresses",
     "InUseError",
     "Options",
-    "Running",
     "open_store",
     "open_vault",
-    "running",
-    "settle_heap",
 ]

@@ -11,6 +11,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from tidegate.clock import Ids, wall_now
+from tidegate.faults import ToldError
 from tidegate.pki import authority, certificates, vault
 from tidegate.pki.authority import Authority
 from tidegate.pki.keys_ahead import Keys
@@ -24,7 +25,7 @@ from tidegate.store.sqlite import PATIENCE_SECONDS, SqliteDatabase
 SERVED = ("server.pem", "server.key", "server-rsa.pem", "server-rsa.key")
 
 
-class InUseError(Exception):
+class InUseError(ToldError):
     """Another server works on the data directory."""
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from enum import Enum
 from typing import Any, Generic, Protocol, TypeVar
 
-from tidegate.faults import Unavailable
+from tidegate.faults import ToldError, Unavailable
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -25,7 +25,7 @@ Row = tuple[Any, ...]
 Params = Mapping[str, Any]
 
 
-class StoreError(Exception):
+class StoreError(ToldError):
     """The database could not do what it was asked; the message says what to look at."""
 
 

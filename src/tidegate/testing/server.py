@@ -22,9 +22,9 @@ from typing import Any, TypeVar
 
 import uvloop
 
-from tidegate import server
 from tidegate.clock import MovableClock, wall_now
-from tidegate.server import Address, Addresses, Options, Running
+from tidegate.server import Address, Addresses, Options, assembly
+from tidegate.server.assembly import Running
 from tidegate.testing.clock import Clock
 from tidegate.testing.device import Credentials, Device, new_credentials
 
@@ -166,7 +166,7 @@ def _run(options: Options, started: Future[tuple[Server, asyncio.Event]], ended:
 
     async def serve() -> None:
         stop = asyncio.Event()
-        async with server.running(options) as running:
+        async with assembly.running(options) as running:
             started.set_result((Server(running, asyncio.get_running_loop()), stop))
             await stop.wait()
 

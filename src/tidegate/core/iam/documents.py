@@ -11,6 +11,7 @@ from tidegate.core import document
 from tidegate.core.iam import conditions, patterns
 from tidegate.core.iam.conditions import Condition
 from tidegate.core.iam.patterns import Template
+from tidegate.faults import ToldError
 
 LONGEST: Final = 6144
 """Characters of a document, white space between values not counted: IAM's limit of a managed policy."""
@@ -24,12 +25,15 @@ _ACTION = re.compile(r"\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+")
 _SID = re.compile(r"[A-Za-z0-9]*")
 
 
-class MalformedError(ValueError):
+class MalformedError(ToldError, ValueError):
     """A document that is no policy; ``problems`` are sentences, all of them."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__(" ".join(problems))
         self.problems = problems
+
+    def sentence(self) -> str:
+        return "\n".join(["the policy document is refused:", *self.problems])
 
 
 class Statement(NamedTuple):
