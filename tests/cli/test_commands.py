@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -108,10 +109,12 @@ def test_version() -> None:
 
 def test_serve_until_sigterm(tmp_path: Path) -> None:
     with serving(tmp_path, *PORTS) as server:
-        for shown in ("http", "https", "mqtts", "ca", "account"):
+        for shown in ("http", "https", "mqtts", "console", "ca", "account"):
             assert server.addresses[shown] in server.banner
         assert "OFF" in server.banner
         assert not server.addresses["http"].endswith(":0")
+        with urllib.request.urlopen(f"{server.addresses['console']}/jobs", timeout=60) as page:
+            assert b"No jobs here" in page.read()
         assert Path(server.addresses["ca"]).read_text().startswith("-----BEGIN CERTIFICATE-----")
         server.client("iot").create_job_template(jobTemplateId="kept", description="d", document="{}")
         assert server.stop() == 0

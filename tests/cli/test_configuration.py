@@ -13,9 +13,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.cli.test_commands import Serving, clean_environment, run, serving
-from tidegate.cli import config_file, logs
+from tidegate.cli import config_file, configuration, logs
 from tidegate.cli.config_file import ConfigError
 from tidegate.cli.configuration import Configuration
+from tidegate.server import CONSOLE, Address
 
 
 def file(folder: Path, **options: Any) -> Path:
@@ -38,6 +39,24 @@ def test_command_line_over_environment_over_file(tmp_path: Path) -> None:
     made = run("keys", "create", "--config", str(path))
     assert made.returncode == 0, made.stderr
     assert "arn:aws:iam::111111111111:user/admin" in run("keys", "list", "--config", str(path)).stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "address", "anywhere", "tls"),
+    [
+        ({}, CONSOLE, True, False),
+        ({"http_tls": True}, CONSOLE, True, True),
+        ({"auth": "on"}, None, False, False),
+        ({"console": "off"}, None, False, False),
+        ({"console": "127.0.0.1:1", "auth": "on"}, Address("127.0.0.1", 1), False, False),
+    ],
+)
+def test_the_console_is_on_loopback_unless_somebody_chooses(
+    given: dict[str, Any], address: Address | None, anywhere: bool, tls: bool
+) -> None:
+    chosen = configuration.of(Configuration(**given))
+    assert (chosen.console, chosen.console_anywhere, chosen.console_tls) == (address, anywhere, tls)
+    assert configuration.unguarded(configuration.of(Configuration(console="0.0.0.0:1"))) is not None
 
 
 def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
@@ -24,6 +24,7 @@ class Configuration:
     shared: Annotated[
         str | None, options.listen("devices, all protocols on one port by ALPN (MQTT, WebSocket, HTTPS), as AWS's 443")
     ] = None
+    console: Annotated[str | None, options.CONSOLE] = None
     account: options.Account = options.ACCOUNT
     region: Annotated[str, Parameter(help="The region of callers that name none.")] = "us-east-1"
     auth: Annotated[Literal["on", "off"], Parameter(help="Verify signatures; off takes any credentials.")] = "off"
@@ -95,6 +96,7 @@ def of(given: Configuration) -> Options:
         https=options.address(given.https),
         mqtts=options.address(given.mqtts),
         shared=options.address(given.shared) if given.shared else None,
+        **console(given, tls=given.http_tls or "console" in chains),
         account=given.account,
         region=given.region,
         auth=given.auth == "on",
@@ -122,9 +124,16 @@ def of(given: Configuration) -> Options:
     )
 
 
+def console(given: Configuration, *, tls: bool) -> dict[str, Any]:
+    """Where the console is: on loopback unless somebody chose otherwise, and with authentication only if chosen."""
+    if given.console is None:
+        return {} if given.auth == "on" else {"console": server.CONSOLE, "console_anywhere": True, "console_tls": tls}
+    return {} if given.console == "off" else {"console": options.address(given.console), "console_tls": tls}
+
+
 def unguarded(chosen: Options) -> str | None:
     """Why a server must not start so: strangers could reach it, and it would ask nobody who they are."""
-    places = (chosen.http, chosen.https, chosen.mqtts, chosen.shared, chosen.objects_listen)
+    places = (chosen.http, chosen.https, chosen.mqtts, chosen.shared, chosen.console, chosen.objects_listen)
     open_to_others = [str(address) for address in places if address and not address.loopback]
     if not open_to_others or chosen.auth:
         return None

@@ -315,6 +315,18 @@ def listen(text: str) -> Parameter:
     return Parameter(help=f"HOST:PORT for {text}; port 0 takes a free one.", validator=_check_address)
 
 
+def _check_console(_type: Any, text: str | None) -> None:
+    if text is not None and text != "off":
+        address(text)
+
+
+CONSOLE = Parameter(
+    help="HOST:PORT for the console (browsers), or off. By default 127.0.0.1:8090, or a free port, while "
+    "authentication is off, and else off.",
+    validator=_check_console,
+)
+
+
 def _check_leniencies(_type: Any, names: tuple[str, ...]) -> None:
     unknown = [name for name in names if name not in Leniency._fields]
     if unknown:

@@ -82,6 +82,7 @@ def banner(running: Running, chosen: Options, *, has_keys: bool) -> str:
         f"  MQTT     {addresses.mqtts}  (devices)",
         *([f"  shared   {addresses.shared.removeprefix('https://')}  (devices, by ALPN)"] if addresses.shared else []),
         f"  S3       {addresses.objects}  (objects)",
+        *([f"  console  {addresses.console}  (your browser)"] if addresses.console else []),
         f"  account  {addresses.account}, region {addresses.region}",
         f"  auth     {auth}",
         f"  clock    {clock}",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from tidegate.aws import sigv4
 from tidegate.clock import monotonic
@@ -111,35 +112,7 @@ class App:
             caller, candidates, allows = await self._authenticate(request)
             request.peer.belongs(caller.account)
             operation, labels = _route(candidates, request)
-            handler = self._handlers.get((operation.plane, operation.name))
-            if handler is None:
-                raise UnknownOperationException(f"{operation.name} is not implemented by this server.")
-            account, region, principal, identity = caller
-            lane = Lane.OPERATORS if allows is None else Lane.DEVICES
-            origin = _origin(request, operation, caller, request_id, device=allows is not None)
-            if self._throttle is not None:
-                self._throttle.admit(operation, account, region)
-            members = protocol.decode(
-                operation, labels, request.query_string, request.headers, request.body, self._ceilings
-            )
-            if allows is not None and not allows(operation, labels, members):
-                raise devices.forbidden()
-            lists.require_bounded(operation, members, self._service.settings.limits)
-            refused = None
-            if identity is not None and not identity.unlimited:
-                await operators.check(self._service, caller, operation, members, request)
-                refused = operators.refused(self._service, caller, members, request)
-            response = await self._service.invoke(
-                handler,
-                members,
-                account=account,
-                region=region,
-                principal=principal,
-                origin=origin,
-                refused=refused,
-                lane=lane,
-                broker=self._broker,
-            )
+            response = await self.carry_out(caller, operation, labels, request, request_id, allows=allows)
             answer = protocol.encode(operation, response)
         except WireError as error:
             refusals.note(request, request_id, error, self._service.refusals)
@@ -149,6 +122,58 @@ class App:
         plane, name = (operation.plane, operation.name) if operation else ("none", "unknown")
         self._metrics.observe(plane, name, answer[0], monotonic() - started)
         return answer
+
+    async def carry_out(
+        self,
+        caller: Caller,
+        operation: Operation,
+        labels: dict[str, str],
+        request: Request,
+        request_id: str,
+        *,
+        allows: devices.Allows | None = None,
+        edge: str = "",
+    ) -> Any:
+        """What an operation answers to a caller who is known: the one path of all of them, the console's included.
+
+        ``labels``, query string and body of ``request`` are the operation's; ``allows`` is what a device's policies
+        say. ``edge`` is what the audit log is told, where it is not the listener.
+
+        Raises:
+            WireError: what it answers, or why it may not be asked.
+            StoreError: the store cannot take it.
+        """
+        handler = self._handlers.get((operation.plane, operation.name))
+        if handler is None:
+            raise UnknownOperationException(f"{operation.name} is not implemented by this server.")
+        account, region, principal, identity = caller
+        lane = Lane.OPERATORS if allows is None else Lane.DEVICES
+        origin = _origin(request, operation, caller, request_id, device=allows is not None)
+        if edge:
+            origin = origin._replace(edge=edge)
+        if self._throttle is not None:
+            self._throttle.admit(operation, account, region)
+        members = protocol.decode(
+            operation, labels, request.query_string, request.headers, request.body, self._ceilings
+        )
+        if allows is not None and not allows(operation, labels, members):
+            raise devices.forbidden()
+        lists.require_bounded(operation, members, self._service.settings.limits)
+        refused = None
+        if identity is not None and not identity.unlimited:
+            await operators.check(self._service, caller, operation, members, request)
+            refused = operators.refused(self._service, caller, members, request)
+        return await self._service.invoke(
+            handler,
+            members,
+            account=account,
+            region=region,
+            principal=principal,
+            origin=origin,
+            refused=refused,
+            lane=lane,
+            broker=self._broker,
+        )
 
     async def _authenticate(self, request: Request) -> tuple[Caller, Planes, devices.Allows | None]:
         """The caller, the planes its request is for, and what its policies say if it came with a certificate."""

@@ -137,7 +137,7 @@ async def _verified(known: Keys, own_account: str, request: Request) -> tuple[Ca
     if planes.contradicts(device=device, host=host, service=scope.service, region=scope.region):
         raise InvalidSignatureException(_ELSEWHERE)
     known.used(identity)
-    return _owner(own_account, identity.principal, scope.region)._replace(identity=identity), scope
+    return owner(own_account, identity.principal, scope.region)._replace(identity=identity), scope
 
 
 def _as_answer(refusal: signatures.Refusal) -> WireError:
@@ -148,7 +148,7 @@ def _as_answer(refusal: signatures.Refusal) -> WireError:
 
 
 @lru_cache(maxsize=1024)
-def _owner(own_account: str, principal: str, region: str) -> Caller:
+def owner(own_account: str, principal: str, region: str) -> Caller:
     if not _REGION.fullmatch(region):
         raise InvalidSignatureException("Credential should be scoped to a valid region.")
     named = arn.parse(principal)

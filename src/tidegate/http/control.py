@@ -47,9 +47,9 @@ _HEALTH_S = 1.5
 _UNWRITABLE = "It takes no write; the log says why."
 _UNREADABLE = "Their index cannot be read; the log says why."
 _MOVE_CLOCK = "tidegate:MoveClock"
-_READ_AUDIT = "tidegate:ReadAudit"
-_EXPLAIN = "tidegate:ExplainJob"
-_FORECAST = "tidegate:Forecast"
+READ_AUDIT = "tidegate:ReadAudit"
+EXPLAIN = "tidegate:ExplainJob"
+FORECAST = "tidegate:Forecast"
 """The permissions, on ``*``, that the clock, the audit log, reasons and forecasts take with authentication on."""
 _ENTRIES = 500
 """Looked through for one page."""
@@ -161,7 +161,7 @@ class Control:
         account = None
         if self._auth:
             caller, _ = await callers.signed(self._keys, self._service.settings.account, request)
-            await operators.check_action(self._service, caller, _READ_AUDIT, request)
+            await operators.check_action(self._service, caller, READ_AUDIT, request)
             account = caller.account
         query = dict(parse_qsl(request.query_string.decode("latin-1")))
         after = query.get("after", "0")
@@ -184,7 +184,7 @@ class Control:
         account, region = own.account, own.region
         if self._auth:
             caller, _ = await callers.signed(self._keys, own.account, request)
-            await operators.check_action(self._service, caller, _EXPLAIN, request)
+            await operators.check_action(self._service, caller, EXPLAIN, request)
             account, region = caller.account, caller.region
         query = dict(parse_qsl(request.query_string.decode("latin-1")))
         if not query.get("job"):
@@ -203,7 +203,7 @@ class Control:
     async def _forecast(self, request: Request, _id: str) -> Answer:
         if self._auth:
             caller, _ = await callers.signed(self._keys, self._service.settings.account, request)
-            await operators.check_action(self._service, caller, _FORECAST, request)
+            await operators.check_action(self._service, caller, FORECAST, request)
         else:
             caller = callers.claimed(self._service, sigv4.claimed(request.headers, request.query_string), None)
         call = await self._service.call(caller.account, caller.region, caller.principal)

@@ -84,6 +84,24 @@ def refusal(own: Names, host: str | None, origin: str | None, fetch_site: str | 
         return Refusal("Host", _not_called(host))
     if origin is not None and _name_of(origin) in own.origins:
         return None
+    return _foreign(host, origin, fetch_site)
+
+
+def own_refusal(
+    own: Names, host: str | None, origin: str | None, fetch_site: str | None, *, auth: bool
+) -> Refusal | None:
+    """Why a request is not for pages that this server shows to browsers; None if it is.
+
+    Only such a page itself may send requests to it: other listeners' and those of names that ``origins`` trusts for
+    the API may not. With authentication (``auth``) the server may have names that it does not know.
+    """
+    if host is not None and not auth and not called(own, host):
+        return Refusal("Host", _not_called(host))
+    return host_refusal(own, host) or _foreign(host, origin, fetch_site)
+
+
+def _foreign(host: str | None, origin: str | None, fetch_site: str | None) -> Refusal | None:
+    """Why a page that sends a request is not one of the place that it sends it to."""
     if origin is not None and not _same(origin, host):
         shown, name = _shown(origin), _name_of(origin)
         advice = f" If that page is yours, start the server with --name {name}." if name else ""

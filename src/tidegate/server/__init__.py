@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from tidegate.server.addresses import Addresses
 from tidegate.server.directory import InUseError, open_store, open_vault
-from tidegate.server.options import HTTP, HTTPS, LISTENERS, MQTTS, OBJECTS, Address, Options
+from tidegate.server.options import CONSOLE, HTTP, HTTPS, LISTENERS, MQTTS, OBJECTS, Address, Options
 
 __all__ = [
+    "CONSOLE",
     "HTTP",
     "HTTPS",
     "LISTENERS",

@@ -24,6 +24,7 @@ class Addresses(msgspec.Struct, frozen=True):
     auth: bool
     clock: str
     objects: str = ""
+    console: str | None = None
     own: tuple[str, ...] = ()
     """Listeners whose certificates are the operator's own: ``ca`` says nothing of them."""
 
@@ -35,6 +36,7 @@ class Edges(NamedTuple):
     https: Address
     mqtts: Address
     shared: Address | None
+    console: Address | None = None
 
 
 def addresses_of(options: Options, edges: Edges, objects: str) -> Addresses:
@@ -49,6 +51,7 @@ def addresses_of(options: Options, edges: Edges, objects: str) -> Addresses:
         auth=options.auth,
         clock=options.clock,
         objects=objects,
+        console=f"{'https' if options.console_tls else 'http'}://{edges.console}" if edges.console else None,
         own=LISTENERS if (options.certificates or {}).get(DEFAULT) else tuple(options.certificates or {}),
     )
 

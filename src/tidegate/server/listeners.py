@@ -7,6 +7,7 @@ import os
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
+from functools import partial
 from ipaddress import ip_network
 from urllib.parse import urlsplit
 
@@ -22,9 +23,9 @@ from tidegate.http.visitors import Guard
 from tidegate.http.websocket import Handshakes
 from tidegate.net import pages
 from tidegate.net.entrance import Networks
-from tidegate.net.http1.listener import Listener
+from tidegate.net.http1.listener import Listener, plainly
 from tidegate.net.http1.messages import Limits as ConnectionLimits
-from tidegate.net.http1.messages import Peer
+from tidegate.net.http1.messages import Peer, Respond
 from tidegate.ops.call import Endpoints
 from tidegate.ops.table import HANDLERS
 from tidegate.runtime.metrics import Metrics
@@ -71,17 +72,24 @@ async def opened(
     def browsable(name: str) -> ssl.SSLContext:
         return trust.store.listener("optional", name=name, enforce_expiry=expiry, called=called)
 
-    def listener(name: str, *, device: bool, limits: ConnectionLimits = ConnectionLimits()) -> Listener:  # noqa: B008
+    def listener(
+        name: str,
+        *,
+        device: bool,
+        limits: ConnectionLimits = ConnectionLimits(),  # noqa: B008
+        pages: Respond | None = None,
+    ) -> Listener:
+        """``pages`` answers browsers in place of the API: they sign nothing, and it keeps other sites out itself."""
         made = Listener(
-            app.respond,
+            pages or app.respond,
             limits,
             device=device,
-            upgrade=handshakes.upgrade,
-            refuse=guard.refuse,
-            render=refusals.malformed,
+            upgrade=None if pages else handshakes.upgrade,
+            refuse=None if pages else guard.refuse,
+            render=plainly if pages else refusals.malformed,
             admission=admission,
             name=name,
-            signed_only=options.auth,
+            signed_only=options.auth and not pages,
         )
         stack.push_async_callback(made.close, options.grace_s)
         metrics.count_connections(name, made.connection_count)
@@ -101,7 +109,38 @@ async def opened(
     operators = listener("http", device=False, limits=limits)
     with naming("--http", options.http):
         bound = Address(*await operators.open(*options.http, encrypted, balancers=balancers))
-    return Edges(bound, https, mqtts, shared), app
+    console = None
+    if options.console is not None:
+        made = partial(listener, "console", device=False)
+        console = await _console(options, options.console, app, service, metrics, trust, made, balancers)
+    return Edges(bound, https, mqtts, shared, console), app
+
+
+async def _console(
+    options: Options,
+    wanted: Address,
+    app: App,
+    service: Service,
+    metrics: Metrics,
+    trust: Trust,
+    listener: Callable[..., Listener],
+    balancers: Networks,
+) -> Address:
+    """Open the console."""
+    from tidegate.console.app import Console  # its templates' engine takes time to load, and not every server has one
+
+    context = trust.store.listener("none", name="console") if options.console_tls else None
+    console = Console(app, service, _own(options), metrics, auth=options.auth, tls=options.console_tls)
+    served = listener(pages=console.respond)
+    with naming("--console", wanted):
+        try:
+            found = await served.open(*wanted, context, balancers=balancers)
+        except OSError as error:
+            if not options.console_anywhere or error.errno != errno.EADDRINUSE:
+                raise
+            found = await served.open(wanted.host, 0, context, balancers=balancers)
+    console.listens(found[1])
+    return Address(*found)
 
 
 def largest_body(options: Options) -> int:
@@ -110,7 +149,7 @@ def largest_body(options: Options) -> int:
 
 def _own(options: Options) -> pages.Names:
     """What clients may call this server."""
-    places = (options.http, options.https, options.mqtts, options.shared)
+    places = (options.http, options.https, options.mqtts, options.shared, options.console)
     return pages.own(
         (*options.names, urlsplit(options.objects_url).hostname or ""), [place.host for place in places if place]
     )

@@ -40,7 +40,8 @@ HTTP = Address("127.0.0.1", 8080)
 HTTPS = Address("127.0.0.1", 8443)
 MQTTS = Address("127.0.0.1", 8883)
 OBJECTS = Address("127.0.0.1", 9000)
-LISTENERS = ("http", "https", "mqtts", "shared", "objects")
+CONSOLE = Address("127.0.0.1", 8090)
+LISTENERS = ("http", "https", "mqtts", "shared", "objects", "console")
 """Their names, as certificates are given to them."""
 
 
@@ -53,6 +54,11 @@ class Options(NamedTuple):
     mqtts: Address = MQTTS
     shared: Address | None = None
     """MQTT, WebSocket and HTTPS for devices on one port, told apart by ALPN: AWS's 443."""
+    console: Address | None = None
+    """The console, for browsers; None serves none."""
+    console_anywhere: bool = False
+    """Take a free port for it where that one is taken: nobody chose it."""
+    console_tls: bool = False
     account: str = "000000000000"
     region: str = "us-east-1"
     auth: bool = False

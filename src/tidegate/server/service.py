@@ -82,6 +82,7 @@ def _told(options: Options) -> dict[str, str]:
         "clock": options.clock,
         **{name: str(address) for name, address in places.items()},
         **({} if options.shared is None else {"shared": str(options.shared)}),
+        **({} if options.console is None else {"console": str(options.console)}),
     }
 
 

@@ -32,3 +32,8 @@ def name(tx: Tx, scope: int) -> tuple[str, str] | None:
 def touch(tx: Tx, account: str, region: str) -> None:
     """Write a scope as it is: shows that the store can be written."""
     tx.run("scope_touch", {"account": account, "region": region})
+
+
+def regions(tx: Tx, account: str) -> list[str]:
+    """The regions in which an account was used, by name."""
+    return [row[0] for row in tx.all("scope_regions", {"account": account})]

@@ -9,3 +9,6 @@ SELECT account, region FROM scope WHERE id = :id;
 
 -- name: scope_touch
 INSERT INTO scope (account, region) VALUES (:account, :region) ON CONFLICT (account, region) DO UPDATE SET region = :region;
+
+-- name: scope_regions
+SELECT region FROM scope WHERE account = :account ORDER BY region;
