@@ -9,6 +9,7 @@ import pathlib
 import socket
 import struct
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -212,6 +213,20 @@ def test_refresh_asks_again(live: Live) -> None:
         live.plane.known.clear()
         live.call(lambda: live.server.refresh())
         assert client.read() == Disconnect(0x87)
+
+
+@pytest.mark.parametrize(("changed", "asked"), [("lamp", 2), ("other", 1)])
+def test_only_who_changed_while_it_connects_is_asked_about_again(live: Live, changed: str, asked: int) -> None:
+    """A fleet that is being provisioned changes certificates all the time: nobody else is kept out by that."""
+    contexts = {name: live.device(name) for name in ("lamp", "other")}
+    gate = live.plane.gate = asyncio.Event()
+    with live.raw(contexts["lamp"]) as client, ThreadPoolExecutor(1) as beside:
+        connecting = beside.submit(client.connect, "lamp")
+        live.until(lambda: len(live.plane.asked) == 1)
+        live.call(lambda: live.server.refresh(live.principal(changed)))
+        live.call(gate.set)
+        assert connecting.result() == Connack()
+        assert len(live.plane.asked) == asked
 
 
 def test_what_is_sent_after_a_refresh_is_judged_by_it(live: Live) -> None:

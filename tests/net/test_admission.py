@@ -8,6 +8,7 @@ import pathlib
 import socket
 import ssl
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import uvloop
@@ -239,6 +240,33 @@ def test_a_storm_is_absorbed(certificates: Certificates) -> None:
             tls.sendall(b"\x10\x10\x00\x04MQTT\x04\x02\x00\x3c\x00\x04" + b"%04d" % number)
             assert tls.recv(4) == b"\x20\x02\x00\x00"
         live.until(lambda: live.server.connection_count == 40)
+
+
+def test_who_comes_stands_behind_what_its_account_has_under_way(
+    certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a fleet that connects would all be let in, and wait for answers longer than clients do."""
+    done, at_entry = 0, []
+    with _live(certificates) as live, live.raw(live.device("lamp")) as client:
+        admission, identify, admit = live.server.admission, live.plane.identify, live.server.broker.admit
+
+        def work() -> None:
+            nonlocal done
+            done += 1
+
+        async def behind_others(*who: Any) -> Any:
+            for _ in range(300):
+                admission.scheduler.wait(SCOPE[0], work)
+            return await identify(*who)
+
+        def admitted(*who: Any) -> Any:
+            at_entry.append((done, admission.seen().sockets["handshaking"]))
+            return admit(*who)
+
+        monkeypatch.setattr(live.plane, "identify", behind_others)
+        monkeypatch.setattr(live.server.broker, "admit", admitted)
+        assert client.connect("lamp") == Connack()
+        assert at_entry == [(300, 1)]  # it has kept its place meanwhile, so that the next does not begin
 
 
 def test_handshakes_without_a_certificate_make_room(certificates: Certificates) -> None:

@@ -6,6 +6,7 @@ Nothing is read from the client meanwhile, so that what it sends after a change 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import weakref
 from collections.abc import Callable, Coroutine
 from functools import partial
@@ -13,6 +14,7 @@ from typing import Any, Protocol
 
 from tidegate.clock import Clock, Millis, wall_now
 from tidegate.core import authorizers
+from tidegate.devices.changes import Changes
 from tidegate.devices.plane import Plane, Shown, Signer
 from tidegate.devices.replies import fault, outcome
 from tidegate.faults import Unavailable
@@ -21,6 +23,8 @@ from tidegate.mqtt.codec import Reason
 from tidegate.mqtt.identity import Identity, Renewed
 from tidegate.mqtt.session import Ask, Connection, Effect, Ending, State
 from tidegate.rate_limited_log import RateLimitedLog
+
+Asking = Coroutine[Any, Any, Identity | None]
 
 
 class Host(Protocol):
@@ -31,8 +35,7 @@ class Host(Protocol):
     broker: Broker
     loop: asyncio.AbstractEventLoop
     limited_log: RateLimitedLog
-    revision: int
-    """Counts what changes who clients are."""
+    changes: Changes
 
     def end(self, connection: Connection, ending: Ending, code: Reason, message: str, *, will: bool = True) -> None:
         """End a connection from this side."""
@@ -40,6 +43,10 @@ class Host(Protocol):
 
     def ask(self, who: Callable[[], Coroutine[Any, Any, Identity | None]], then: Callable[[Any], None]) -> None:
         """Find out who a client is whose connection is over, and call back."""
+        ...
+
+    def identified(self, connection: Connection, identity: Identity) -> None:
+        """Who a client is was found out, or is somebody else by now."""
         ...
 
     def connected(self, connection: Connection, address: str) -> None:
@@ -74,6 +81,10 @@ class Client(Protocol):
         """Have the connection ended at an instant of the wall clock."""
         ...
 
+    async def turn(self, identity: Identity) -> None:
+        """Wait until it is its account's turn."""
+        ...
+
     def has_room(self, identity: Identity) -> bool:
         """Whether the door has room for one more of its account."""
         ...
@@ -90,7 +101,7 @@ class Client(Protocol):
 class Authentication:
     """Of one connection."""
 
-    __slots__ = ("_asking", "_custom", "_handshake", "_host", "_renewal", "_revision", "_seen", "_shown", "_signer")
+    __slots__ = ("_asking", "_custom", "_handshake", "_host", "_renewal", "_seen", "_shown", "_signer", "_since")
 
     def __init__(
         self, host: Host, client: Client, signer: Signer | None, *, custom: bool, handshake: authorizers.Shown | None
@@ -106,7 +117,7 @@ class Authentication:
         self._shown: Shown | None = None  # what a custom authorizer judges, also later
         self._renewal: asyncio.TimerHandle | None = None
         self._asking: asyncio.Task[Identity | None] | None = None
-        self._revision = 0
+        self._since = 0  # which changes it was asked after
 
     @property
     def _client(self) -> Client:
@@ -121,8 +132,11 @@ class Authentication:
         return self._signer.key_id if self._signer is not None else None
 
     def begin(self) -> None:
-        """Find out who sent CONNECT."""
-        self._ask().add_done_callback(self._identified)
+        """Find out who sent CONNECT, and wait until what its account's other clients want is under way.
+
+        So those who come never outrun those who are in: they would all be let in, to wait for answers in vain.
+        """
+        self._ask(self._in_turn).add_done_callback(self._identified)
 
     def again(self) -> None:
         """Ask again; a client no longer known is disconnected."""
@@ -140,10 +154,17 @@ class Authentication:
             return None
         return partial(self._host.ask, self._who())
 
-    def _ask(self) -> asyncio.Task[Identity | None]:
-        self._revision = self._host.revision
-        self._asking = self._host.loop.create_task(self._who()())
+    def _ask(self, then: Callable[[Asking], Asking] = lambda asking: asking) -> asyncio.Task[Identity | None]:
+        self._since = self._host.changes.count
+        self._asking = self._host.loop.create_task(then(self._who()()))
         return self._asking
+
+    async def _in_turn(self, asking: Asking) -> Identity | None:
+        identity = await asking
+        client = self._seen()
+        if identity is not None and client is not None:
+            await client.turn(identity)
+        return identity
 
     def _who(self) -> Callable[[], Coroutine[Any, Any, Identity | None]]:
         """What asks who this is, also when the socket is gone."""
@@ -171,10 +192,11 @@ class Authentication:
         if client is None or client.connection.state is not State.IDENTIFYING:
             return
         connection = client.connection
-        if self._revision != host.revision:  # certificates changed meanwhile: the answer may be stale
+        identity, now = outcome(task, "identify", host.limited_log), host.clock.now()
+        principal = self._certificate_id() if identity is None else identity.principal
+        if host.changes.outdated(self._since, principal, signs=self._signer is not None):
             self.begin()
             return
-        identity, now = outcome(task, "identify", host.limited_log), host.clock.now()
         if identity is None:
             self._refuse(task, now)
             return
@@ -182,6 +204,7 @@ class Authentication:
             refusal = connection.refuse(Reason.QUOTA_EXCEEDED, "its account has its share of the connections")
             client.carry_out([refusal], now)
             return
+        host.identified(connection, identity)
         effects = host.broker.admit(connection, identity, now)
         if connection.session is not None:
             client.lasts_until(identity.ends_at)
@@ -189,6 +212,11 @@ class Authentication:
             host.connected(connection, client.peer)
         client.carry_out(effects, now)
         client.admitted(identity)
+
+    def _certificate_id(self) -> str | None:
+        """The principal of whom its certificate alone would make somebody."""
+        certificate, _ = (None, None) if self._custom else self._tls_facts()
+        return None if certificate is None else hashlib.sha256(certificate).hexdigest()
 
     def _refuse(self, task: asyncio.Task[Identity | None], now: Millis) -> None:
         """Nobody is known to be this: say so, or that it is not the client's fault."""
@@ -229,7 +257,7 @@ class Authentication:
             host.end(connection, Ending.AUTH_ERROR, Reason.NOT_AUTHORIZED, "no longer identified", will=False)
             return
         stays = self._may_stay(identity)
-        connection.identity = identity
+        host.identified(connection, identity)
         if not stays:
             host.end(connection, Ending.AUTH_ERROR, Reason.NOT_AUTHORIZED, "it may not connect any more")
             return

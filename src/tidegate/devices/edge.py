@@ -451,6 +451,13 @@ class Edge(Sliced):
         self._limit()
         self._server.rescheduled(self)
 
+    async def turn(self, identity: Identity) -> None:
+        """As a ``Client``."""
+        if self.ticket is not None:
+            self.ticket.party, _ = identity.scope
+            if not self.ticket.admits():
+                await self.ticket.turn()
+
     def has_room(self, identity: Identity) -> bool:
         """As a ``Client``; who takes a connection over needs none."""
         former = self._server.broker.session(identity.scope, self.connection.client_id)

@@ -19,6 +19,7 @@ from typing import Any
 from tidegate import clock
 from tidegate.core.authorizers import Shown
 from tidegate.devices import topics
+from tidegate.devices.changes import Changes
 from tidegate.devices.edge import Edge
 from tidegate.devices.lifecycle import Lifecycle, place
 from tidegate.devices.observer import Observer
@@ -88,11 +89,12 @@ class Server:
         self.loop = asyncio.get_running_loop()
         self.lifecycle = Lifecycle(self, clock, ids, self._observer)
         self.deadlines = Deadlines(self.settings, beat, self.end)
-        self.revision = 0
+        self.changes = Changes()
         self.throttled: list[Edge] = []
         self.counted: set[Edge] = set()
         self.draining = False
         self._edges: set[Edge] = set()
+        self._of_principal: dict[str, set[Edge]] = {}
         self._signers: set[Edge] = set()
         self._unsettled: set[Edge] = set()
         self._orphans: set[asyncio.Future[Any]] = set()
@@ -224,7 +226,7 @@ class Server:
 
         Returns how many. A client that is being identified at this moment is asked about again.
         """
-        self.revision += 1
+        self.changes.note(chosen if isinstance(chosen, str) else None)
         code = Reason.NOT_AUTHORIZED if ending is Ending.AUTH_ERROR else Reason.ADMINISTRATIVE_ACTION
         found = self._chosen(chosen)
         for edge in found:
@@ -240,7 +242,7 @@ class Server:
 
     def refresh(self, principal: str | None = None) -> None:
         """Certificates or policies changed: ask again who the clients of a principal, or all clients, are."""
-        self.revision += 1
+        self.changes.note(principal)
         for edge in self._chosen(principal if principal is not None else lambda _identity, _client_id: True):
             edge.refresh()
 
@@ -249,7 +251,7 @@ class Server:
 
         ``chosen(key_id, identity)``: whether it concerns a client that is connected.
         """
-        self.revision += 1
+        self.changes.note_signers()
         for edge, key_id, identity in self.signers():
             if chosen(key_id, identity):
                 edge.refresh()
@@ -263,19 +265,19 @@ class Server:
         ]
 
     def edge_of(self, connection: Connection) -> Edge | None:
-        """The socket of a connection."""
-        return next((edge for edge in self._edges if edge.connection is connection), None)
+        """The socket of a connection, while it is open."""
+        holder = connection.holder
+        return holder if isinstance(holder, Edge) and holder in self._edges else None
 
     def _chosen(self, chosen: str | Callable[[Identity, str], bool]) -> list[Edge]:
         def fits(edge: Edge) -> bool:
             identity = edge.connection.identity
             if identity is None or edge.connection.state is not State.CONNECTED:
                 return False
-            if isinstance(chosen, str):
-                return identity.principal == chosen
-            return chosen(identity, edge.connection.client_id)
+            return isinstance(chosen, str) or chosen(identity, edge.connection.client_id)
 
-        return [edge for edge in self._edges if fits(edge)]
+        among = self._of_principal.get(chosen, ()) if isinstance(chosen, str) else self._edges
+        return [edge for edge in among if fits(edge)]
 
     # -- the sweep --
 
@@ -316,11 +318,29 @@ class Server:
         """A socket is gone; its requests may still be under way."""
         self._edges.discard(edge)
         self._signers.discard(edge)
+        self._forget(edge)
         self.deadlines.gone(edge)
         if edge.answers_due:
             self._unsettled.add(edge)
         if not self._edges and self._empty is not None and not self._empty.done():
             self._empty.set_result(None)
+
+    def identified(self, connection: Connection, identity: Identity) -> None:
+        """Who a client is was found out, or is somebody else by now."""
+        edge = self.edge_of(connection)
+        if edge is not None:
+            self._forget(edge)
+            self._of_principal.setdefault(identity.principal, set()).add(edge)
+        connection.identity = identity
+
+    def _forget(self, edge: Edge) -> None:
+        """Strike an edge off those of its principal."""
+        identity = edge.connection.identity
+        known = None if identity is None else self._of_principal.get(identity.principal)
+        if identity is not None and known is not None:
+            known.discard(edge)
+            if not known:
+                del self._of_principal[identity.principal]
 
     def settled(self, edge: Edge) -> None:
         """All requests of an edge are answered."""

@@ -5,7 +5,8 @@ is its ClientHello. Until then it is a bare socket and costs a descriptor. Then 
 *place* until its holder is known: through the TLS handshake, until CONNECT was accepted or the socket is gone. There
 are ``max_handshakes`` places, ``max_handshakes_per_address`` of them for one address; who finds none **waits**, a bare
 socket, and the last who came is the next to begin, because those who have waited long have often given up. Whoever is
-**known** counts no more, so a whole fleet behind one address is welcome.
+**known** counts no more, so a whole fleet behind one address is welcome. An MQTT client is known in its account's turn:
+those who come never outrun those who are in.
 
 Room is short when the descriptors for sockets are used up (``room.Room``). Then has to go, in this order: the oldest
 bare socket of the address that has most of them, so that the newcomer gets in; an idle HTTP connection; the oldest
