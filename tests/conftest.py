@@ -20,6 +20,7 @@ import pytest
 
 from tidegate import form
 from tidegate.clock import SequentialIds
+from tidegate.ops import own
 from tidegate.ops.call import Call
 from tidegate.ops.handler import Handler, Prepared
 from tidegate.ops.table import HANDLERS
@@ -140,16 +141,17 @@ def work_of(database: Database, handler: Handler, call: Call, request: Any) -> W
 def run(database: Database, call: Call) -> Run:
     """``run("CreateThing", thing_name="t")`` runs an operation durably and returns its response.
 
-    ``plane=`` chooses another plane than ``iot``, ``call=`` another call, ``effects=`` a list that receives the
-    effects.
+    ``plane=`` chooses another plane than ``iot`` (``tidegate`` are the server's own), ``call=`` another call,
+    ``effects=`` a list that receives the effects.
     """
 
     def run(
         name: str, *, plane: str = "iot", call: Call = call, effects: list[Any] | None = None, **members: Any
     ) -> Any:
-        operation = _OPERATIONS[plane][name]
-        handler = HANDLERS[plane, name]
-        request = operation.request(**members)
+        if plane == own.PLANE:
+            handler, request = own.HANDLERS[plane, name], own.REQUESTS[name](**members)
+        else:
+            handler, request = HANDLERS[plane, name], _OPERATIONS[plane][name].request(**members)
         work = work_of(database, handler, call, request)
         if not handler.changes(request):
             return database.read(work)

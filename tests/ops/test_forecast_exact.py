@@ -16,7 +16,7 @@ from tidegate.core import schedule
 from tidegate.core.forecast import exact
 from tidegate.core.forecast import run as runs
 from tidegate.core.lifecycle import ExecutionStatus
-from tidegate.ops import configuration
+from tidegate.ops import configuration, job_state
 from tidegate.ops.call import Call
 from tidegate.store import scopes
 from tidegate.store.database import Database, transact
@@ -120,6 +120,7 @@ _JOBS = st.fixed_dictionaries(
         "job_executions_retry_config": _retries(),
         "timeout_config": st.none() | st.integers(1, 90).map(timeout),
         "scheduling_config": st.none() | _schedules(),
+        "tags": st.sampled_from([None, [iot.Tag(key="tidegate:on-abort", value="pause")]]),
     }
 )
 _TABLES = st.builds(
@@ -172,4 +173,8 @@ def test_the_forecast_of_a_job_is_what_the_engine_does(
     first = sorted(one.queued_at for one in seen if not one.attempt)
     assert [at for at, count in foreseen.releases for _ in range(count)] == first
     assert foreseen.completed_at == row.completed_at
-    assert foreseen.aborted_at == (row.updated_at if row.status == "CANCELED" else None)
+    hold = job_state.held(row).hold
+    if hold is not None:
+        assert foreseen.aborted_at == hold.since
+    elif row.status == "CANCELED" or not start.job.plan.pauses:
+        assert foreseen.aborted_at == (row.updated_at if row.status == "CANCELED" else None)

@@ -119,6 +119,8 @@ class Settings:
     end: int | None = None
     end_behavior: str = "STOP_ROLLOUT"
     windows: tuple[Window, ...] = ()
+    pauses: bool = False
+    """An abort criterion that is met holds it instead of canceling it (docs/hold.md)."""
 
 
 @dataclass(eq=False)
@@ -163,6 +165,9 @@ class Job:
     totals: list[tuple[int, int, int]] = field(default_factory=list)
     disturbed_at: int = -DAY
     former: list[tuple[int, Settings]] = field(default_factory=list)
+    held: str | None = None
+    """PAUSED or CRITERION (docs/hold.md)."""
+    forgiven: Counter[str] = field(default_factory=Counter)
 
     @property
     def active(self) -> bool:
@@ -176,7 +181,7 @@ class Job:
     def open(self, now: int) -> bool:
         """Executions may be released and started (C 8.1, 8.3)."""
         plan = self.settings
-        if self.over(now):
+        if self.over(now) or self.held:
             return False
         if not plan.windows:
             return plan.start is None or now >= plan.start
@@ -220,6 +225,8 @@ class Model:
         self.counts: defaultdict[int, Counter[str]] = defaultdict(Counter)
         self.lingering: set[Key] = set()
         self.seen_until = 0
+        self.toggled: list[int] = []
+        """Jobs that a criterion has held since somebody looked: their QUEUED executions disappeared."""
 
     # --- looking -----------------------------------------------------------------------------------------------
 
@@ -349,32 +356,43 @@ class Model:
         """An execution ends; then abort, else retry (C 10, 11, 12)."""
         job = self.jobs[key[1]]
         self.move(key, status, now, **changes)
-        if status in EXECUTED and self.abort(job):
+        if status in EXECUTED and self.abort(job) and not job.held:
             return
         self.retry(key, job, status, now)
 
     def abort(self, job: Job) -> bool:
         """C 10. True if the job is aborted."""
-        if not job.active:
+        pauses = job.settings.pauses and not job.ended
+        if not job.active or (pauses and job.held):
             return False
-        counts = self.counts[job.id]
+        counts = Counter({each: max(0, self.counts[job.id][each] - job.forgiven[each]) for each in EXECUTED})
         executed = sum(counts[status] for status in EXECUTED)
         for kind, threshold, least in job.settings.abort:
             if executed < max(least, 1):
                 continue
             bad = sum(counts[status] for status in BAD) if kind == "ALL" else counts[kind]
             if Decimal(100) * bad >= threshold * executed:
-                self.cancel(job, force=False)
+                if pauses:
+                    self.hold(job)
+                else:
+                    self.cancel(job, force=False)
                 return True
         return False
 
     def cancel(self, job: Job, *, force: bool) -> None:
         """CANCELED at once; its executions follow (C 14.3)."""
         self.linger(job)
+        job.held = None
         self.lingering = {key for key in self.lingering if key[1] != job.id or self.rows[key].status == "QUEUED"}
         job.status, job.doomed = "CANCELED", "FORCE" if force else "CANCEL"
         job.force_canceled = force
         job.waiting.clear()
+
+    def hold(self, job: Job) -> None:
+        """docs/hold.md: its QUEUED executions disappear."""
+        if job.status == "IN_PROGRESS":
+            self.toggled.append(job.id)
+        job.held, job.status = "CRITERION", "SCHEDULED"
 
     def linger(self, job: Job) -> None:
         """What devices see of a job stays in their lists until it is taken away."""
@@ -557,8 +575,28 @@ class Model:
         if deleting >= 10:
             return "LimitExceededException"
         self.linger(job)
-        job.status = "DELETION_IN_PROGRESS"
+        job.status, job.held = "DELETION_IN_PROGRESS", None
         job.waiting.clear()
+        return None
+
+    def pause(self, job: Job) -> str | None:
+        """docs/hold.md: as between windows, until it is resumed."""
+        if job.status == "DELETION_IN_PROGRESS":
+            return NOT_FOUND
+        if not job.active or job.ended or job.held:
+            return BAD_STATE
+        job.held = "PAUSED"
+        return None
+
+    def resume(self, job: Job) -> str | None:
+        """docs/hold.md: after a criterion held it, they begin to count anew."""
+        if job.status == "DELETION_IN_PROGRESS":
+            return NOT_FOUND
+        if not job.held:
+            return BAD_STATE
+        if job.held == "CRITERION":
+            job.forgiven = Counter({each: self.counts[job.id][each] for each in EXECUTED})
+        job.held = None
         return None
 
     def cancel_execution(self, thing: int, job: Job, expected: int | None, now: int, *, force: bool) -> str | None:
@@ -673,6 +711,7 @@ class Model:
                 raise Broken(f"job {job.name} is {found and found.status}, expected {job.status}")
             if found.force_canceled != (None if job.force_canceled is None else int(job.force_canceled)):
                 raise Broken(f"job {job.name}: forceCanceled is {found.force_canceled}, not {job.force_canceled}")
+        toggled, self.toggled = toggled + self.toggled, []
         return toggled
 
     def _observe_jobs(self, jobs: dict[int, Stored], now: int) -> list[int]:
@@ -686,6 +725,9 @@ class Model:
                 if not job.over(now):
                     raise Broken(f"job {job.name} was ended before its endTime")
                 job.ended, job.doomed = True, job.settings.end_behavior
+                if job.held and job.doomed == "STOP_ROLLOUT":
+                    job.doomed = "CANCEL"
+                job.held = None
                 job.waiting.clear()
                 if job.status == "SCHEDULED":
                     job.status = "IN_PROGRESS"
@@ -696,6 +738,8 @@ class Model:
                 job.status = "IN_PROGRESS"
                 toggled.append(number)
             elif (job.status, found.status) == ("IN_PROGRESS", "SCHEDULED"):
+                if job.settings.pauses and job.open(now):
+                    continue  # by a criterion, as what follows must show
                 if job.open(now) or job.over(now) or job.ended:
                     raise Broken(f"job {job.name} was paused inside its times")
                 job.status = "SCHEDULED"
@@ -798,7 +842,7 @@ class Model:
                     raise Broken(f"job {job.name} completed with work left")
                 if found.completed_at != now:
                     raise Broken(f"job {job.name} completed at {found.completed_at}, not now")
-                job.status, job.completed_at = "COMPLETED", now
+                job.status, job.completed_at, job.held = "COMPLETED", now, None
 
     def _owes(self, job: Job) -> bool:
         return any(row.status in ACTIVE and self._fate(key) for key, row in self.of_job(job))
@@ -828,7 +872,7 @@ class Model:
         self.lingering.clear()
 
     def _settled_job(self, job: Job, now: int) -> None:
-        if self.done(job) and now - job.disturbed_at >= MINUTE:
+        if self.done(job) and not job.held and now - job.disturbed_at >= MINUTE:
             raise Broken(f"job {job.name} should be COMPLETED")
         if job.over(now) and not job.ended:
             raise Broken(f"job {job.name} should have ended")

@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from tidegate.ops import own
 from tidegate.store.database import Database
 from tidegate.wire import iot
 from tools.simulation import model
@@ -133,6 +134,7 @@ class Scenario:
         elif kind == "back":
             self.world.now = now - chance.randrange(1, 12 * MINUTE)
             self._note("the clock went back")
+            self.world.look_again()
             if chance.random() < 0.7:
                 self._settle()
         elif chance.random() < 0.8:
@@ -147,6 +149,7 @@ class Scenario:
             (self._update_job, 5),
             (self._associate, 3),
             (self._cancel_job, 2),
+            (self._pause_or_resume, 4),
             (self._delete_job, 2),
             (self._cancel_execution, 4),
             (self._delete_execution, 3),
@@ -164,6 +167,8 @@ class Scenario:
         self._note("the end begins")
         self._settle()
         for job in list(self.model.jobs.values()):
+            if job.held:
+                self._hold("ResumeJob", job)
             if job.active and (job.settings.continuous or job.settings.start or job.settings.end):
                 self._cancel(job, force=True)
         self._settle()
@@ -302,6 +307,7 @@ class Scenario:
             job_executions_retry_config=_retries(settings),
             job_executions_rollout_config=_rollout(settings),
             scheduling_config=_plan(settings),
+            tags=[iot.Tag(key="tidegate:on-abort", value="pause")] if settings.pauses else None,
         )
         number = next(row[0] for row in self.world.read("dump_jobs") if row[1] == name)
         self.summary.jobs += 1
@@ -326,6 +332,7 @@ class Scenario:
             end=end,
             end_behavior=chance.choice(("STOP_ROLLOUT", "CANCEL", "FORCE_CANCEL")),
             windows=windows,
+            pauses=chance.random() < 0.3,
         )
 
     def _minute(self, least: int, most: int) -> int:
@@ -409,6 +416,19 @@ class Scenario:
     def _cancel(self, job: Job, *, force: bool) -> None:
         self._note(f"job {job.name} is canceled{' with force' if force else ''}")
         self._do("CancelJob", self.model.cancel_job(job, force=force), job_id=job.name, force=force)
+
+    def _pause_or_resume(self) -> None:
+        held = [each for each in self.model.jobs.values() if each.held]
+        again = bool(held) and self.chance.random() < 0.8  # what is held for long shows little
+        job = self.chance.choice(held) if again else self._some_job(active=self.chance.random() < 0.9)
+        if job is not None:
+            likely = "ResumeJob" if job.held else "PauseJob"
+            self._hold(likely if self.chance.random() < 0.9 else self.chance.choice(("PauseJob", "ResumeJob")), job)
+
+    def _hold(self, operation: str, job: Job) -> None:
+        self._note(f"{operation} of job {job.name}")
+        expected = self.model.pause(job) if operation == "PauseJob" else self.model.resume(job)
+        self._do(operation, expected, plane=own.PLANE, job_id=job.name)
 
     def _delete_job(self) -> None:
         job = self._some_job()

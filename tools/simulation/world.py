@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tidegate.clock import SequentialIds
-from tidegate.ops import sweeps
+from tidegate.ops import own, sweeps
 from tidegate.ops.call import Call
 from tidegate.ops.effects import ExecutionsQueued, JobShown, PendingChanged
 from tidegate.ops.handler import Report
 from tidegate.ops.quotas import Limits
 from tidegate.ops.table import HANDLERS
-from tidegate.store import scopes
+from tidegate.store import jobs, scopes
 from tidegate.store.database import Database, First, Params, StoreUnavailable, Tx, Written, locks_rows, transact
 from tidegate.store.database import Row as StoredRow
 from tidegate.store.postgres import PostgresDatabase
@@ -33,6 +33,8 @@ DEVICE = "iot-jobs-data"
 T = TypeVar("T")
 
 _OPERATIONS = {"iot": iot.OPERATIONS, DEVICE: jobs_data.OPERATIONS}
+_BEGIN = ("AssociateTargetsWithJob", "PauseJob", "ResumeJob")
+"""Calls that do the next step of a job themselves."""
 _DUMPS = {
     "dump_executions": "SELECT thing_id, job_id, number, status, version, queued_at, started_at, updated_at, attempt,"
     " after_failed, forced, run_deadline, step_deadline, deadline FROM execution",
@@ -187,8 +189,11 @@ class World:
             check: False if the model has to be told of the result before it can be compared.
             members: of the request.
         """
-        request = _OPERATIONS[plane][name].request(**members)
-        handler = HANDLERS[plane, name]
+        if plane == own.PLANE:
+            request: Any = own.REQUESTS[name](**members)
+            handler = own.HANDLERS[plane, name]
+        else:
+            request, handler = _OPERATIONS[plane][name].request(**members), HANDLERS[plane, name]
         call = self.call._replace(now=self.now)
         work = handler.transaction(call, request)
         if not handler.changes(request):
@@ -201,8 +206,12 @@ class World:
             raise Broken(f"{name} answered {got or answer!r} ({error}), expected {expected or 'success'}")
         self.effects = effects
         if check:
-            self.compare(effects, engine=False, begins=name == "AssociateTargetsWithJob")
+            self.compare(effects, engine=False, begins=name in _BEGIN)
         return answer
+
+    def look_again(self) -> None:
+        """What a server does first when its clock was set (``ops.clock_jumps``): every job is looked at."""
+        transact(self._database, lambda tx: jobs.hasten_active(tx, self.now))
 
     def step(self, *, crash: int = 0) -> int | None:
         """One step of the engine; when it wants to look again."""
@@ -289,8 +298,8 @@ class World:
     def compare(self, effects: list[Any], *, engine: bool, begins: bool = False) -> None:
         """Hold what is stored, and what devices were told, against the model, which explains the two flags."""
         keys = self._load()
-        jobs = {row[0]: _stored(row) for row in self.read("dump_jobs")}
-        toggled = self.model.observe(self.rows, keys, jobs, self.now, engine=engine, begins=begins)
+        stored = {row[0]: _stored(row) for row in self.read("dump_jobs")}
+        toggled = self.model.observe(self.rows, keys, stored, self.now, engine=engine, begins=begins)
         self._compare_counters()
         things = {key[0] for key in keys} | _told(effects)
         self._compare_shown(effects, keys, toggled)

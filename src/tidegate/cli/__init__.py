@@ -35,6 +35,8 @@ for _name, _where in {
     "why-denied": "why_denied:why_denied",
     "forecast": "forecast:forecast",
     "why": "why:why",
+    "pause": "hold:pause",
+    "resume": "hold:resume",
     "check": "check:check",
     "bundle": "bundle:bundle",
     "init": "init:init",

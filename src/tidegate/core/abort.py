@@ -7,7 +7,7 @@ attempt of a retried execution counts. The comparison is exact in decimal.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final, NamedTuple
 
@@ -42,10 +42,24 @@ class Counts(NamedTuple):
         """All that finished."""
         return sum(self)
 
+    def since(self, before: Counts) -> Counts:
+        """What of these is not in earlier counts; nothing is less than none, for executions can be deleted."""
+        return Counts(*(max(0, now - then) for now, then in zip(self, before, strict=True)))
+
     def of(self, failure_type: str) -> int:
         """Those that ended as FAILED, REJECTED or TIMED_OUT, or in any of these ways (ALL)."""
         by_type = {"FAILED": self.failed, "REJECTED": self.rejected, "TIMED_OUT": self.timed_out}
         return sum(by_type.values()) if failure_type == ALL else by_type[failure_type]
+
+
+def counts(by_status: Mapping[ExecutionStatus, int]) -> Counts:
+    """Of a job's executions by status those that count."""
+    return Counts(
+        succeeded=by_status.get(ExecutionStatus.SUCCEEDED, 0),
+        failed=by_status.get(ExecutionStatus.FAILED, 0),
+        rejected=by_status.get(ExecutionStatus.REJECTED, 0),
+        timed_out=by_status.get(ExecutionStatus.TIMED_OUT, 0),
+    )
 
 
 def decide(criteria: Iterable[Criterion], counts: Counts) -> Criterion | None:

@@ -270,6 +270,12 @@ OPERATIONS: Final[dict[tuple[str, str], tuple[str, ...]]] = {
 }
 """Resource templates by (plane, operation)."""
 
+OWN: Final[dict[tuple[str, str], tuple[str, ...]]] = {
+    ("tidegate", "PauseJob"): (_JOB,),
+    ("tidegate", "ResumeJob"): (_JOB,),
+}
+"""The same of the operations that AWS does not have."""
+
 _ALSO: Final[dict[str, tuple[str, ...]]] = {
     # The newer forms of a list are allowed by the permission of the older one, says the service model.
     "ListThingPrincipalsV2": ("iot:ListThingPrincipals",),
@@ -307,6 +313,8 @@ _ROLE_ITSELF: Final[dict[str, str]] = {
 
 def actions(plane: str, name: str) -> tuple[str, ...]:
     """The names of an operation's action, the one AWS tells first."""
+    if plane == "tidegate":
+        return (f"tidegate:{name}",)
     if plane == "iot-jobs-data" and name not in _COMMANDS:
         # Older policies name the job operations in the iot namespace (device reference 8.1).
         return f"iotjobsdata:{name}", f"iot:{name}"
@@ -318,7 +326,7 @@ def named(plane: str, name: str, request: Any, names: Names, *, unmodelled: tupl
 
     ``unmodelled`` are the templates of an operation that stands in no service model and is asked for by a message.
     """
-    return _resources(OPERATIONS.get((plane, name), unmodelled), request, names)
+    return _resources(OPERATIONS.get((plane, name)) or OWN.get((plane, name), unmodelled), request, names)
 
 
 def needs(plane: str, name: str, request: Any, names: Names, *, hosts: Collection[str] = ()) -> list[Need]:

@@ -1,8 +1,8 @@
 """The server's own pages, beside AWS's routes: health, metrics, and with them the levers a test suite pulls.
 
 ``GET /_tidegate/health``, ``GET /metrics``, ``POST /_tidegate/reset``, ``GET`` and ``POST /_tidegate/clock``,
-``GET /_tidegate/audit``, ``GET /_tidegate/why``, ``POST /_tidegate/forecast``. No AWS route begins like these. They
-are not served to devices.
+``GET /_tidegate/audit``, ``GET /_tidegate/why``, ``POST /_tidegate/forecast``, and those of ``http.own``. No AWS route
+begins like these. They are not served to devices.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ import msgspec
 from tidegate.aws import sigv4
 from tidegate.clock import Millis, MovableClock, wall_now
 from tidegate.core import audit
-from tidegate.http import callers, operators, refusals
+from tidegate.http import callers, operators, own, refusals
 from tidegate.http.callers import Caller
 from tidegate.http.forecasts import Forecasts
+from tidegate.http.own import OwnPages
 from tidegate.net.http1.messages import Answer, Request
 from tidegate.ops import audit as audit_log
 from tidegate.ops import why
@@ -100,6 +101,12 @@ class Control:
             b"/_tidegate/forecast": {"POST": self._forecast},
             b"/metrics": {"GET": self._metrics},
         }
+        pages = OwnPages(service, self._keys, auth=auth)
+        for path, methods in own.PAGES.items():
+            self._pages[path] = {
+                method: lambda request, request_id, name=name: pages.answer(name, request, request_id)  # type: ignore[misc]
+                for method, name in methods.items()
+            }
 
     def owns(self, request: Request) -> bool:
         """Whether a request is for one of these pages."""

@@ -32,12 +32,19 @@ async def check(service: Service, caller: Caller, operation: Operation, members:
         WireError: AccessDeniedException, on the data planes ForbiddenException; the first permission that is lacking.
         StoreError: the tags of a resource cannot be read.
     """
+    await check_named(service, caller, (operation.plane, operation.name), members, request)
+
+
+async def check_named(
+    service: Service, caller: Caller, operation: tuple[str, str], members: Any, request: Request
+) -> None:
+    """The same of an operation by its plane and name."""
     identity = caller.identity
     if identity is None or identity.unlimited:
         return
     names = Names(service.settings.partition, caller.region, caller.account)
     hosts = service.settings.endpoints.objects
-    needs = permissions.needs(operation.plane, operation.name, members, names, hosts=hosts)
+    needs = permissions.needs(*operation, members, names, hosts=hosts)
     context = _context(service, identity, caller, members, request) if identity.keys else {}
     tagged = await _tags(service, caller, identity, [need.resource for need in needs])
     for need in needs:
@@ -47,7 +54,7 @@ async def check(service: Service, caller: Caller, operation: Operation, members:
                 caller.principal, need.actions[0], need.resource, decision.because(need.actions[0])
             )
             by = f"statement {decision.statement} of {decision.policy}" if decision.explicit else "no statement"
-            raise _denied(operation.plane, told, by)
+            raise _denied(operation[0], told, by)
 
 
 def refused(service: Service, caller: Caller, members: Any, request: Request) -> Refused | None:
@@ -81,7 +88,7 @@ async def check_action(service: Service, caller: Caller, action: str, request: R
 
 def _denied(plane: str, told: str, by: str) -> WireError:
     """The control plane says what is lacking, the data planes do not (device reference 4)."""
-    error: WireError = AccessDeniedException(told) if plane == "iot" else ForbiddenException("Forbidden")
+    error: WireError = AccessDeniedException(told) if plane in ("iot", "tidegate") else ForbiddenException("Forbidden")
     error.add_note(f"{told} ({by})")
     return error
 

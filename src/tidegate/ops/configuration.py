@@ -32,6 +32,8 @@ class Configuration(SparseShape):
     document_parameters: dict[str, str] | None = None
     resolved_package_versions: list[str] | None = None
     """A job's ``destination_package_versions`` with the versions that ``$default`` stood for; None if it is in none."""
+    on_abort: str | None = None
+    """``pause`` if a job is held instead of canceled when an abort criterion is met (``ops.holds``)."""
 
 
 _INHERITED = (
@@ -191,6 +193,7 @@ def plan_of(configured: Configuration, target_selection: str = "SNAPSHOT") -> Pl
         rate=exponential_rate(rate) if rate else None,
         abort=tuple(abort_criteria(configured)),
         retries=tuple(retry_criteria(configured)),
+        pauses=configured.on_abort == "pause",
     )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from tidegate.core import abort, rollout
 from tidegate.core import job as machine
-from tidegate.core import rollout
 from tidegate.core.lifecycle import Stage
 from tidegate.ops import configuration
 from tidegate.store.jobs import Job
@@ -33,8 +33,29 @@ class Bookmark(msgspec.Struct):
         return msgspec.json.encode(self).decode()
 
 
+class Held(msgspec.Struct, omit_defaults=True):
+    """What is kept of a hold, and of holds before it."""
+
+    hold: machine.Hold | None = None
+    forgiven: abort.Counts = abort.Counts()
+
+
+def held(row: Job) -> Held:
+    """What holds a stored job."""
+    return msgspec.json.decode(row.hold, type=Held) if row.hold else _FREE
+
+
+def hold_text(hold: machine.Hold | None, forgiven: abort.Counts = abort.Counts()) -> str | None:  # noqa: B008 - immutable
+    """What is kept in the job's row; None if that is nothing."""
+    return None if hold is None and not any(forgiven) else msgspec.json.encode(Held(hold, forgiven)).decode()
+
+
+_FREE = Held()
+
+
 def of(row: Job) -> machine.Job:
     """How a stored job stands."""
+    kept = held(row)
     return machine.Job(  # by position: ends of jobs with abort criteria come by here
         configuration.plan(row.config, row.target_selection),
         row.created_at,
@@ -49,6 +70,8 @@ def of(row: Job) -> machine.Job:
         row.completed_at,
         row.reason_code,
         row.comment,
+        kept.hold,
+        kept.forgiven,
     )
 
 
@@ -66,6 +89,7 @@ def saved(row: Job, job: machine.Job) -> Job:
         completed_at=job.completed_at,
         reason_code=job.reason_code,
         comment=job.comment,
+        hold=hold_text(job.hold, job.forgiven),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from tidegate.core import arn, texts
 from tidegate.core import job as machine
 from tidegate.core.lifecycle import ExecutionStatus, JobStatus, Stage
@@ -44,6 +46,7 @@ def create_job(
     versions = documents.package_versions(tx, call, configured)
     frozen = documents.freeze(definition.text, call, configured, versions, definition.parameters)
     configured = documents.with_versions(configured, versions)
+    configured = msgspec.structs.replace(configured, on_abort=tags.as_map(request.tags).get(texts.holds.ON_ABORT))
     targets = _targets(tx, call, request.targets)
     resource = call.arn(f"job/{name}")
     exists = iot.ResourceAlreadyExistsException(texts.jobs.job_exists(name), resource_id=name, resource_arn=resource)
@@ -100,6 +103,8 @@ def _check(call: Call, request: iot.CreateJobRequest, fetched: Fetched | None) -
     problems += [
         texts.jobs.not_a_target(target) for target in dict.fromkeys(request.targets) if _named_by(call, target) is None
     ]
+    if tags.as_map(request.tags).get(texts.holds.ON_ABORT, "cancel") not in ("cancel", "pause"):
+        problems.append(texts.holds.ON_ABORT_INVALID)
     if problems:
         raise iot.InvalidRequestException(" ".join(dict.fromkeys(problems)))
     tags.require_room(request.tags, call.limits.tags_per_resource)
@@ -139,9 +144,11 @@ def _targets(tx: Tx, call: Call, requested: list[str]) -> list[Target]:
 def describe_job(tx: Tx, call: Call, request: iot.DescribeJobRequest) -> iot.DescribeJobResponse:
     """A job as it stands: effective configuration, counters of attempts, targets still being rolled out.
 
-    ``beforeSubstitution`` shows package versions as they were named, ``$default`` included (control reference 5.1).
+    ``beforeSubstitution`` shows package versions as they were named, ``$default`` included (control reference 5.1). A
+    job that is held says so in its ``reasonCode``.
     """
     job = _job(tx, call, request.job_id)
+    hold = job_state.held(job).hold
     configured = configuration.decode(job.config)
     targets = jobs.targets(tx, job.id)
     resolved = None if request.before_substitution else configured.resolved_package_versions
@@ -153,8 +160,8 @@ def describe_job(tx: Tx, call: Call, request: iot.DescribeJobRequest) -> iot.Des
             target_selection=job.target_selection,
             status=job.status,
             force_canceled=None if job.force_canceled is None else bool(job.force_canceled),
-            reason_code=job.reason_code,
-            comment=job.comment,
+            reason_code=job.reason_code if hold is None else hold.kind,
+            comment=job.comment if hold is None or hold.comment is None else hold.comment,
             targets=[target.arn for target in targets],
             description=job.description,
             presigned_url_config=configured.presigned_url_config or iot.PresignedUrlConfig(),

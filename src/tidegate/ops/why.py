@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from tidegate.core import job as machine
 from tidegate.core import texts
-from tidegate.core.job import Reason, Release
+from tidegate.core.job import HoldKind, Reason, Release
 from tidegate.core.lifecycle import TERMINAL, ExecutionStatus, JobStatus, Stage
 from tidegate.ops import job_state, sweeps, why_denied
 from tidegate.ops.quotas import Limits
@@ -101,6 +101,8 @@ def _of_job(tx: Tx, row: Job, now: int, limits: Limits) -> Why:
 
 
 def _waiting(tx: Tx, row: Job, reason: Reason, until: int | None) -> Why:
+    if reason is Reason.HELD:
+        return _held(row, until)
     if reason is Reason.START:
         return Why("SCHEDULED", "Its startTime has not come.", until)
     if reason is Reason.WINDOW:
@@ -111,6 +113,19 @@ def _waiting(tx: Tx, row: Job, reason: Reason, until: int | None) -> Why:
     queued, running = (counts.get(each, 0) for each in (ExecutionStatus.QUEUED, ExecutionStatus.IN_PROGRESS))
     text = f"Everything is released: {queued} executions are QUEUED and {running} IN_PROGRESS."
     return Why("EXECUTIONS", text, until)
+
+
+def _held(row: Job, until: int | None) -> Why:
+    hold = job_state.held(row).hold
+    assert hold is not None
+    said = f": {hold.comment}" if hold.comment else "."
+    since = f"since {_told(hold.since)}"
+    if hold.kind is HoldKind.CRITERION:
+        text = f"An abort criterion was met and holds the job {since}{said}"
+    else:
+        text = f"{hold.by} paused it {since}{said}"
+    end = "" if until is None else " Its endTime comes all the same."
+    return Why(hold.kind, f"{text} ResumeJob lets it go on.{end}", until)
 
 
 def _canceled(row: Job) -> Why:
@@ -127,6 +142,8 @@ def _of_execution(tx: Tx, row: Job, thing: Thing, asked: Asked, of_job: Why, now
     found = executions.get(tx, thing.id, row.id)
     if any(each.thing_id == thing.id for each in executions.waiting(tx, row.id, _LOOKED_THROUGH)):
         kind = "retry" if found is not None else "execution"
+        if job_state.held(row).hold is not None:
+            return Why(of_job.reason, f"Its {kind} is queued when the job goes on. {of_job.text}", of_job.until)
         return Why("WINDOW", f"Its {kind} is queued when the next maintenance window opens.", of_job.until)
     if found is None:
         return _not_released(tx, row, thing, of_job, now)

@@ -24,7 +24,10 @@ _STAGE = {str(stage): stage for stage in Stage}
 
 
 class Job(NamedTuple):
-    """A stored job; instants are epoch ms, ``config`` is the encoded configuration, ``stage_cursor`` a bookmark."""
+    """A stored job; instants are epoch ms, ``config`` is the encoded configuration, ``stage_cursor`` a bookmark.
+
+    ``hold`` is who holds it and what is forgiven, encoded (``ops.job_state``).
+    """
 
     id: int
     scope: int
@@ -48,6 +51,7 @@ class Job(NamedTuple):
     released: int
     ended: int
     stage_cursor: str | None
+    hold: str | None = None
 
 
 class NewJob(NamedTuple):
@@ -65,6 +69,7 @@ class NewJob(NamedTuple):
     timeout_minutes: int | None
     created_at: int
     wake_at: int | None
+    hold: str | None = None
 
 
 class Target(NamedTuple):

@@ -63,6 +63,7 @@ _plans = st.builds(
     rate=_rates,
     abort=_aborts.map(tuple),
     retries=_retries,
+    pauses=st.booleans(),
 )
 _cohorts: Any = {
     "online": st.sampled_from([1, 0.7, 0.01, [0] * 8 + [0.5] * 8 + [0.1] * 8]),

@@ -17,6 +17,7 @@ The first command makes the job, at midnight of the first day unless ``clock HH:
     rate N/min                            maximumPerMinute
     growing N/min xF every N notified     exponential rate (or: succeeded)
     abort TYPE P% min N                   an abort criterion; may be repeated
+    pauses                                a criterion that is met holds it instead of canceling it
     retry TYPE N                          a retry budget; may be repeated
     start TIME, end TIME BEHAVIOR         its schedule
     window HH:MM N min                    a daily maintenance window; may be repeated
@@ -31,6 +32,7 @@ Times are HH:MM or HH:MM:SS, of a later day ``day N HH:MM``. The other commands:
     thing N joins, thing N leaves         membership of a continuous job
     add N things                          more targets
     cancel, delete (with force)           by an operator
+    pause, resume                         by an operator
     update CLAUSE, CLAUSE, …              UpdateJob
     no room, room                         whether as many jobs run at once as may
     counts, attempts N                    shows executions by status, or those of a thing
@@ -147,6 +149,16 @@ class _Script:
             yield "refused"
         self.job.until(self.job.now)
 
+    def pause(self) -> Iterator[str]:
+        if not self.job.pause():
+            yield "refused"
+        self.job.until(self.job.now)
+
+    def resume(self) -> Iterator[str]:
+        if not self.job.resume():
+            yield "refused"
+        self.job.until(self.job.now)
+
     def update(self, clauses: str) -> None:
         self.job.change(**_settings(clauses))
         self.job.until(self.job.now)
@@ -175,6 +187,8 @@ _COMMANDS: dict[str, Callable[..., Iterator[str] | None]] = {
     r"add (\d+) things?": _Script.add,
     r"cancel( with force)?": _Script.cancel,
     r"delete( with force)?": _Script.delete,
+    r"pause": _Script.pause,
+    r"resume": _Script.resume,
     r"update (.*)": _Script.update,
     r"(no )?room": _Script.set_room,
     r"counts": _Script.counts,
@@ -227,6 +241,7 @@ def _end(settings: Settings, time: str, behavior: str) -> None:
 
 _CLAUSES: dict[str, Callable[..., None]] = {
     r"continuous": lambda settings: settings.update(continuous=True),
+    r"pauses": lambda settings: settings.update(pauses=True),
     r"rate (\d+)/min": lambda settings, rate: settings.update(per_minute=int(rate)),
     r"growing (\d+)/min x([\d.]+) every (\d+) (notified|succeeded)": _growing,
     r"abort (\w+) ([\d.]+)% min (\d+)": _abort,

@@ -41,6 +41,7 @@ PLANS = st.builds(
     retries=st.lists(
         st.builds(retry.Criterion, TYPES, st.integers(0, 3)), max_size=2, unique_by=lambda each: each.failure_type
     ).map(tuple),
+    pauses=st.booleans(),
 )
 THING = st.integers(1, THINGS + 4)
 CALLS = st.one_of(
@@ -50,6 +51,8 @@ CALLS = st.one_of(
     st.tuples(st.just("joins"), THING),
     st.tuples(st.just("leaves"), THING),
     st.tuples(st.just("look")),
+    st.tuples(st.just("pause")),
+    st.tuples(st.just("resume")),
     st.tuples(st.just("cancel"), st.booleans()),
     st.tuples(st.just("delete"), st.booleans()),
 )

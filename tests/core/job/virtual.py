@@ -101,6 +101,22 @@ class VirtualJob:
         self.happen(machine.Cancel(force))
         return True
 
+    def pause(self) -> bool:
+        """Hold the job; False if it may not be."""
+        if not machine.may_pause(self.job):
+            return False
+        self.happen(machine.Pause(machine.Hold(machine.HoldKind.PAUSED, self.now)))
+        self.look()
+        return True
+
+    def resume(self) -> bool:
+        """Let the job go on; False if nothing holds it."""
+        if self.job.hold is None:
+            return False
+        self.happen(machine.Resume(self.counts))
+        self.look()
+        return True
+
     def delete(self, *, force: bool = False) -> bool:
         """Delete the job; False if it may not be."""
         if not machine.may_delete(self.job, force=force):

@@ -60,6 +60,8 @@ class _Arrays:
         if self._job.status == JobStatus.SCHEDULED and self._job.began_at is not None:
             self._closed_since = start.now
         self._aborted_at: int | None = None
+        self._at_abort = 0, 0
+        """The thing whose end met a criterion, and when its execution was queued."""
         first = len(start.present)
         self._waiting = dict(enumerate(start.waiting, first))
         self._queued_before: dict[int, int] = {}
@@ -239,18 +241,31 @@ class _Arrays:
 
     def _may_abort(self, ended: Columns) -> bool:
         """Whether these ends could meet a criterion if the worst of them came first."""
-        if not ended.size or (self._job.status, JobAct.CANCEL) not in JOB_MOVES:
+        job = self._job
+        if not ended.size or (job.status, JobAct.CANCEL) not in JOB_MOVES or (job.plan.pauses and job.hold is not None):
             return False
-        before = sum(self._ended.get(kind, 0) for kind in abort.EXECUTED)
-        wrong = before - self._ended.get(ExecutionStatus.SUCCEEDED, 0)
+        counted = self._counted()
+        before = counted.executed
+        wrong = before - counted.succeeded
         wrong += int((ended.status != int(ExecutionStatus.SUCCEEDED)).sum())
         return any(
             100 * wrong >= one.threshold_percentage * max(one.min_executed, before + 1) for one in self._job.plan.abort
         )
 
+    def _counted(self) -> abort.Counts:
+        """What criteria count of what has ended."""
+        return abort.counts(self._ended).since(self._job.forgiven)
+
     def _first_met(self, ended: Columns) -> int | None:
         """The first end, in their order, at which a criterion is met."""
-        counts = {kind: np.cumsum(ended.status == kind) + self._ended.get(kind, 0) for kind in abort.EXECUTED}
+        before = self._counted()
+        counts = {
+            ExecutionStatus.SUCCEEDED: np.cumsum(ended.status == ExecutionStatus.SUCCEEDED) + before.succeeded,
+            **{
+                ExecutionStatus[kind]: np.cumsum(ended.status == ExecutionStatus[kind]) + before.of(kind)
+                for kind in ("FAILED", "REJECTED", "TIMED_OUT")
+            },
+        }
         executed = sum(counts.values())
         met: Any = np.zeros(ended.size, dtype=bool)
         for one in self._job.plan.abort:
@@ -278,6 +293,9 @@ class _Arrays:
         self._drawn = len(self._releases)
         self._job = self._job._replace(released=self._start.job.released + sum(count for _, count in self._releases))
         self._aborted_at = at
+        for thing in after.thing.tolist():  # their retries, where the job goes on some day
+            self._waiting.pop(thing, None)
+        self._at_abort = int(ended.thing[first]), int(ended.queued_at[first])
         cause = ExecutionStatus(int(ended.status[first]))
         event = machine.Ended(cause, int(ended.attempt[first]), int(ended.after_failed[first]), True, self._counts())
         self._happen(event)
@@ -329,6 +347,9 @@ class _Arrays:
                 self._queue_waiting()
             case machine.TakeAway():
                 return self._take_away(act)
+            case machine.Queue():
+                thing, queued_at = self._at_abort
+                self._waiting[thing], self._queued_before[thing] = (act.attempt, act.after_failed), queued_at
         return None
 
     def _release(self, release: machine.Release) -> machine.Event:

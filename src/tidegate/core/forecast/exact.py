@@ -255,10 +255,10 @@ class _Exact:
             self._unsettled = True
             return
         event = machine.Ended(status, one.attempt, one.after_failed, True, self._counts if asked.counts else None)
-        before = self._job.status
+        before = self._job
         step = machine.step(self._job, event, self._now)
         self._job = step.job
-        if before != JobStatus.CANCELED and step.job.status == JobStatus.CANCELED:
+        if machine.aborts(before, step.job):
             self._aborted_at = self._now
         for act in step.acts:
             if isinstance(act, machine.Queue):

@@ -5,8 +5,8 @@ then does no more and until when. Whoever runs jobs reads what ``asks`` names, t
 ``ops.sweeps`` and ``ops.transitions`` on a store, tests in memory. Work that is spread over many executions comes in
 batches: an act asks for one (``Release``, ``TakeAway``, ``Erase``), and an event tells what became of it.
 
-The order of a look at a job is over, start, ceiling, pause, release, complete (``looking``); that of an end is abort
-before retry before completion (``ends``). Not here: which things a rollout comes to next, and devices' lists.
+The order of a look at a job is over, held, start, ceiling, pause, release, complete (``looking``); that of an end is
+abort before retry before completion (``ends``). Not here: which things a rollout comes to next, and devices' lists.
 """
 
 from tidegate.core.job.acts import (
@@ -38,12 +38,24 @@ from tidegate.core.job.events import (
     Joined,
     Judged,
     Look,
+    Pause,
     Released,
+    Resume,
     Settled,
     TookAway,
 )
-from tidegate.core.job.machine import asks, asks_at_end, may_cancel, may_delete, may_settle, missed, step
-from tidegate.core.job.state import RETENTION, Fact, Facts, Job, Plan, active
+from tidegate.core.job.machine import (
+    aborts,
+    asks,
+    asks_at_end,
+    may_cancel,
+    may_delete,
+    may_pause,
+    may_settle,
+    missed,
+    step,
+)
+from tidegate.core.job.state import RETENTION, Fact, Facts, Hold, HoldKind, Job, Plan, active
 
 __all__ = [
     "RETENTION",
@@ -60,10 +72,13 @@ __all__ = [
     "Fact",
     "Facts",
     "ForgetWaiting",
+    "Hold",
+    "HoldKind",
     "Job",
     "Joined",
     "Judged",
     "Look",
+    "Pause",
     "Plan",
     "Queue",
     "QueueWaiting",
@@ -72,6 +87,7 @@ __all__ = [
     "Release",
     "Released",
     "Renew",
+    "Resume",
     "Settle",
     "Settled",
     "Show",
@@ -80,11 +96,13 @@ __all__ = [
     "Tell",
     "TookAway",
     "Wait",
+    "aborts",
     "active",
     "asks",
     "asks_at_end",
     "may_cancel",
     "may_delete",
+    "may_pause",
     "may_settle",
     "missed",
     "step",

@@ -106,6 +106,7 @@ class Reason(StrEnum):
     """Why a job does nothing more now, and what would move it."""
 
     START = "its startTime has not come"
+    HELD = "it is held until somebody lets it go on"
     WINDOW = "no maintenance window is open"
     RATE = "its rate is used up"
     BATCH = "more is due than one step does"

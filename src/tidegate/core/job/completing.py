@@ -18,7 +18,7 @@ def is_done(job: Job, active: int, waiting: int) -> bool:
 def complete(job: Job, acts: tuple[Act, ...], now: int) -> Step:
     """Complete a job that is done; it is purged when its time in the archive is over."""
     status = JOB_MOVES[job.status, JobAct.COMPLETE]
-    done = job._replace(status=status, stage=Stage.NONE, updated_at=now, completed_at=now)
+    done = job._replace(status=status, stage=Stage.NONE, updated_at=now, completed_at=now, hold=None)
     return Step(done, (*acts, Tell(JobOperation.COMPLETED)), Wait(Reason.KEPT, now + RETENTION))
 
 

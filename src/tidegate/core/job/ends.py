@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from tidegate.core import abort, retry, texts
-from tidegate.core.job import completing, taking
+from tidegate.core.job import completing, holding, taking
 from tidegate.core.job.acts import Queue, Record, Renew, Settle, Step
 from tidegate.core.job.events import Ended, Joined, Judged, Settled
-from tidegate.core.job.state import Job, Plan
+from tidegate.core.job.state import Hold, HoldKind, Job, Plan
 from tidegate.core.lifecycle import JOB_MOVES, ExecutionStatus, JobAct, JobStatus, Stage
 from tidegate.core.timetable import Phase
 
 Counts = Mapping[ExecutionStatus, int]
-_SETTLE = (Settle(),)
 
 
 class Asks(NamedTuple):
@@ -41,12 +40,18 @@ def asks(plan: Plan, cause: ExecutionStatus, attempt: int, after_failed: int) ->
 
 def ended(job: Job, event: Ended, now: int) -> Step:
     """Abort before retry before completion: an aborted job tries nothing again."""
-    aborted = None if event.counts is None else _aborted(job, event.counts, now)
-    if aborted is not None:
-        return aborted
+    met = None if event.counts is None else _met(job, event.counts, now)
+    if met is not None and met.job.hold is None:
+        return met
+    if met is None:
+        return Step(job, (_follows(job, event, now),))
+    return met._replace(acts=(*met.acts, _follows(met.job, event, now)))  # a retry waits for whoever lets it go on
+
+
+def _follows(job: Job, event: Ended, now: int) -> Queue | Settle:
     # A thing that left a continuous job's targets is not tried again (control reference 13).
     if event.cause not in retry.RETRYABLE or (job.plan.continuous and not event.member):
-        return Step(job, _SETTLE)
+        return Settle()
     phase = job.moment(now).phase
     when = _decide(
         job.plan,
@@ -55,12 +60,16 @@ def ended(job: Job, event: Ended, now: int) -> Step:
         event.after_failed,
         job_active=job.status in (JobStatus.IN_PROGRESS, JobStatus.SCHEDULED),
         ended=phase == Phase.OVER,
-        window_open=phase == Phase.OPEN and job.status == JobStatus.IN_PROGRESS,
+        window_open=phase == Phase.OPEN and _runs(job),
     )
     if when == retry.Retry.NEVER:
-        return Step(job, _SETTLE)
+        return Settle()
     failed = event.after_failed + (event.cause == ExecutionStatus.FAILED)
-    return Step(job, (Queue(when, event.attempt + 1, failed),))
+    return Queue(when, event.attempt + 1, failed)
+
+
+def _runs(job: Job) -> bool:
+    return job.status == JobStatus.IN_PROGRESS and job.hold is None
 
 
 def _decide(
@@ -91,23 +100,25 @@ def settled(job: Job, event: Settled, now: int) -> Step:
 
 def judged(job: Job, event: Judged, now: int) -> Step:
     """New abort criteria are judged at once (control reference 14.2)."""
-    return _aborted(job, event.counts, now) or Step(job)
+    return _met(job, event.counts, now) or Step(job)
 
 
-def _aborted(job: Job, counts: Counts, now: int) -> Step | None:
-    """Abort a job if its criteria are met (control reference 10): no more retries, QUEUED executions are canceled."""
-    if (job.status, JobAct.CANCEL) not in JOB_MOVES:
+def _met(job: Job, counts: Counts, now: int) -> Step | None:
+    """Abort a job if its criteria are met (control reference 10): no more retries, QUEUED executions are canceled.
+
+    One that ``pauses`` is held instead, if nothing holds it yet and it has not ended.
+    """
+    pauses = job.plan.pauses and not job.ended
+    if (job.status, JobAct.CANCEL) not in JOB_MOVES or (pauses and not holding.may_pause(job)):
         return None
-    how = abort.Counts(
-        succeeded=counts.get(ExecutionStatus.SUCCEEDED, 0),
-        failed=counts.get(ExecutionStatus.FAILED, 0),
-        rejected=counts.get(ExecutionStatus.REJECTED, 0),
-        timed_out=counts.get(ExecutionStatus.TIMED_OUT, 0),
-    )
+    how = abort.counts(counts).since(job.forgiven)
     met = abort.decide(job.plan.abort, how)
     if met is None:
         return None
     comment = texts.jobs.aborted(met.failure_type, abort.percentage(met, how), met.threshold_percentage)
+    if pauses:
+        held = holding.held(job._replace(hold=Hold(HoldKind.CRITERION, now, comment=comment), updated_at=now), now)
+        return held._replace(acts=(*held.acts, Record("PauseJob", comment)))
     canceled = taking.canceled(job, now, force=False, reason_code=texts.jobs.ABORT_REASON, comment=comment)
     return canceled._replace(acts=(*canceled.acts, Record("AbortJob", comment)))
 
@@ -120,6 +131,6 @@ def joined(job: Job, event: Joined, now: int) -> Step:
     if event.active:
         # It runs on as the execution of this membership, with all its retries (control reference 11).
         return Step(job, (Renew(),))
-    if phase == Phase.OPEN and job.status == JobStatus.IN_PROGRESS:
+    if phase == Phase.OPEN and _runs(job):
         return Step(job, (Queue(retry.Retry.NOW),))
     return Step(job) if phase == Phase.OVER else Step(job, (Queue(retry.Retry.AT_NEXT_WINDOW),))

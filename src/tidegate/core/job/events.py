@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from tidegate.core.job.acts import Release
-from tidegate.core.job.state import Facts
+from tidegate.core.job.state import Facts, Hold
 from tidegate.core.lifecycle import ExecutionStatus
 
 
@@ -94,4 +94,30 @@ class Delete(NamedTuple):
     force: bool = False
 
 
-Event = Look | Extended | Released | TookAway | Erased | Ended | Settled | Judged | Joined | Cancel | Delete
+class Pause(NamedTuple):
+    """It is held."""
+
+    hold: Hold
+
+
+class Resume(NamedTuple):
+    """It is let go on; ``counts`` are its executions by status, which abort criteria then count from."""
+
+    counts: Mapping[ExecutionStatus, int]
+
+
+Event = (
+    Look
+    | Extended
+    | Released
+    | TookAway
+    | Erased
+    | Ended
+    | Settled
+    | Judged
+    | Joined
+    | Cancel
+    | Delete
+    | Pause
+    | Resume
+)

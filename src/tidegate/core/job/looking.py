@@ -1,13 +1,13 @@
-"""A look at a job: over, start, ceiling, pause, release, complete, in this order (control reference 7 to 9)."""
+"""A look at a job: over, held, start, ceiling, pause, release, complete, in this order (control reference 7 to 9)."""
 
 from __future__ import annotations
 
 from tidegate.core import rollout
-from tidegate.core.job import completing, taking
-from tidegate.core.job.acts import Act, Begin, QueueWaiting, Reason, Record, Release, Show, Step, Wait
+from tidegate.core.job import completing, holding, taking
+from tidegate.core.job.acts import Act, Begin, QueueWaiting, Reason, Record, Release, Step, Wait
 from tidegate.core.job.events import Extended, Look, Released
 from tidegate.core.job.state import Fact, Facts, Job
-from tidegate.core.lifecycle import JOB_MOVES, JobAct, JobStatus, Stage
+from tidegate.core.lifecycle import JobAct, JobStatus, Stage
 from tidegate.core.timetable import Moment, Phase
 
 _NOTHING: frozenset[Fact] = frozenset()
@@ -20,7 +20,7 @@ def asks(job: Job, now: int, *, extended: bool = False) -> frozenset[Fact]:
     phase = job.moment(now).phase
     if job.stage == Stage.END or (phase == Phase.OVER and not job.ended):
         return frozenset({Fact.COUNTS}) if not taking.at_end(job) else _NOTHING
-    if phase == Phase.CLOSED:
+    if phase == Phase.CLOSED or job.hold is not None:
         return _NOTHING
     asked = {Fact.WAITING, Fact.RELEASES if extended or job.stage == Stage.ROLLOUT else Fact.COUNTS}
     if job.plan.rate is not None and job.plan.rate.succeeded:
@@ -71,13 +71,15 @@ def _run(job: Job, facts: Facts, now: int) -> Step:
     moment = job.moment(now)
     if moment.phase == Phase.OVER and not job.ended:
         return _end(job, facts, now)
+    if job.hold is not None:
+        return holding.held(job, now)
     acts: tuple[Act, ...] = ()
     if moment.phase == Phase.OPEN and job.status == JobStatus.SCHEDULED:
         if _would_start(job, moment.phase) and not facts.room:
             canceled = taking.canceled(job, now, force=False, reason_code=None, comment=None)
             why = Record("CancelJob", "as many jobs run at once as may")
             return canceled._replace(acts=(*canceled.acts, why))
-        job, acts = _switch(job, JobAct.START, now)
+        job, acts = holding.switch(job, JobAct.START, now)
     if moment.phase == Phase.CLOSED:
         return _pause(job, moment, now)
     if moment.phase == Phase.OPEN:
@@ -99,22 +101,16 @@ def _end(job: Job, facts: Facts, now: int) -> Step:
     """
     acts: tuple[Act, ...] = ()
     if job.status == JobStatus.SCHEDULED:
-        job, acts = _switch(job, JobAct.START, now)
+        job, acts = holding.switch(job, JobAct.START, now)
     return taking.end(job, acts, facts, now)
 
 
 def _pause(job: Job, moment: Moment, now: int) -> Step:
     acts: tuple[Act, ...] = ()
     if job.status != JobStatus.SCHEDULED:
-        job, acts = _switch(job, JobAct.PAUSE, now)
+        job, acts = holding.switch(job, JobAct.PAUSE, now)
     reason = Reason.WINDOW if job.plan.windows else Reason.START
     return Step(job, acts, Wait(reason, moment.changes_at))
-
-
-def _switch(job: Job, act: JobAct, now: int) -> tuple[Job, tuple[Act, ...]]:
-    """Start or pause: the QUEUED executions appear in their things' lists, or leave them."""
-    shown: tuple[Act, ...] = () if job.began_at is None else (Show(),)
-    return job._replace(status=JOB_MOVES[job.status, act], updated_at=now), shown
 
 
 def _release(job: Job, acts: tuple[Act, ...], moment: Moment, facts: Facts, now: int) -> Step:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tidegate.core.job import ends, events, looking, taking
+from tidegate.core.job import ends, events, holding, looking, taking
 from tidegate.core.job.acts import Step
 from tidegate.core.job.events import Event
 from tidegate.core.job.state import Job
@@ -14,6 +14,8 @@ asks = looking.asks
 asks_at_end = ends.asks
 may_cancel = taking.may_cancel
 may_delete = taking.may_delete
+aborts = holding.aborts
+may_pause = holding.may_pause
 may_settle = ends.may_settle
 missed = looking.missed
 
@@ -22,7 +24,7 @@ def step(job: Job, event: Event, now: int) -> Step:
     """What a job does about an event at an instant (epoch ms).
 
     Raises:
-        KeyError: the move is illegal: ask ``may_cancel`` or ``may_delete`` first.
+        KeyError: the move is illegal: ask ``may_cancel``, ``may_delete`` or ``may_pause`` first.
     """
     return _RULES[type(event)](job, event, now)
 
@@ -39,4 +41,6 @@ _RULES: dict[type, Callable[[Job, Any, int], Step]] = {
     events.Joined: ends.joined,
     events.Cancel: taking.cancel,
     events.Delete: taking.delete,
+    events.Pause: holding.pause,
+    events.Resume: holding.resume,
 }

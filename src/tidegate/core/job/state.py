@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from enum import Enum
+from enum import Enum, StrEnum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -30,17 +30,39 @@ class Plan(NamedTuple):
     rate: rollout.Exponential | None = None
     abort: tuple[abort.Criterion, ...] = ()
     retries: tuple[retry.Criterion, ...] = ()
+    pauses: bool = False
+    """An abort criterion that is met holds the job instead of canceling it."""
 
     def timetable(self, created_at: int) -> Timetable:
         """When a job that was created at an instant may run."""
         return Timetable(created_at, self.starts_at, self.ends_at, self.windows)
 
 
+class HoldKind(StrEnum):
+    """What holds a job: the ``reasonCode`` it has meanwhile."""
+
+    PAUSED = "PAUSED"
+    CRITERION = "PAUSED_BY_ABORT_CRITERION"
+    APPROVAL = "AWAITING_APPROVAL"
+
+
+class Hold(NamedTuple):
+    """A job is held: nothing of it is queued or started until somebody lets it go on.
+
+    ``since`` is epoch ms, ``by`` the ARN of who held it, empty if the job did so itself.
+    """
+
+    kind: HoldKind
+    since: int
+    by: str = ""
+    comment: str | None = None
+
+
 class Job(NamedTuple):
     """How a job stands. Instants are epoch ms.
 
     ``began_at`` is when its rollout began, ``ended`` that its endTime has come, ``released`` how many executions the
-    rollout has queued, ``slice`` the minute's rate.
+    rollout has queued, ``slice`` the minute's rate, ``forgiven`` the ends that its abort criteria no longer count.
     """
 
     plan: Plan
@@ -56,6 +78,8 @@ class Job(NamedTuple):
     completed_at: int | None = None
     reason_code: str | None = None
     comment: str | None = None
+    hold: Hold | None = None
+    forgiven: abort.Counts = abort.Counts()
 
     def moment(self, now: int) -> Moment:
         """Where an instant lies. A job that has ended stays so, even if the clock goes back behind its end."""

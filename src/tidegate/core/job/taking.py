@@ -41,6 +41,7 @@ def canceled(job: Job, now: int, *, force: bool, reason_code: str | None, commen
         reason_code=reason_code,
         comment=comment,
         force_canceled=force,
+        hold=None,
     )
     acts = (ForgetWaiting(), Tell(JobOperation.CANCELLATION_IN_PROGRESS))
     return Step(job, acts, Wait(Reason.BATCH, now))
@@ -54,7 +55,7 @@ def may_delete(job: Job, *, force: bool) -> bool:
 def delete(job: Job, event: Delete, now: int) -> Step:
     """DELETION_IN_PROGRESS at once; its executions go, then the job (control reference 14.5)."""
     status = JOB_MOVES[job.status, _deletion(force=event.force)]
-    job = job._replace(status=status, stage=Stage.DELETE, updated_at=now)
+    job = job._replace(status=status, stage=Stage.DELETE, updated_at=now, hold=None)
     return Step(job, (Tell(JobOperation.DELETION_IN_PROGRESS),), Wait(Reason.BATCH, now))
 
 
@@ -63,8 +64,12 @@ def _deletion(*, force: bool) -> JobAct:
 
 
 def at_end(job: Job) -> Mapping[ExecutionStatus, ExecutionAct]:
-    """What endTime does to executions; an execution whose status is no key goes on."""
-    return _AT_END[job.plan.end_behavior]
+    """What endTime does to executions; an execution whose status is no key goes on.
+
+    What is QUEUED of a job that is held never goes on by itself.
+    """
+    acts = _AT_END[job.plan.end_behavior]
+    return acts or _AT_END[schedule.EndBehavior.CANCEL] if job.hold is not None else acts
 
 
 def end(job: Job, acts: tuple[Act, ...], facts: Facts, now: int) -> Step:
@@ -101,7 +106,7 @@ def took_away(job: Job, event: TookAway, now: int) -> Step:
 
 def _has_ended(job: Job, facts: Facts, now: int) -> Step:
     """The job is left to complete with its last execution."""
-    job = job._replace(stage=Stage.NONE)
+    job = job._replace(stage=Stage.NONE, hold=None)
     return completing.complete_or_wait(job, (), active=facts.active, waiting=facts.waiting, until=None, now=now)
 
 

@@ -1,32 +1,32 @@
 -- name: job_insert
 INSERT INTO job (scope_id, name, status, stage, target_selection, namespace, description, template_arn, document_source,
-  config, created_at, updated_at, timeout_minutes, released, ended, wake_at)
+  config, created_at, updated_at, timeout_minutes, released, ended, wake_at, hold)
 VALUES (:scope, :name, :status, :stage, :target_selection, :namespace, :description, :template_arn, :document_source,
-  :config, :created_at, :created_at, :timeout_minutes, 0, 0, :wake_at)
+  :config, :created_at, :created_at, :timeout_minutes, 0, 0, :wake_at, :hold)
 ON CONFLICT DO NOTHING RETURNING id;
 
 -- name: job_get
 SELECT id, scope_id, name, status, stage, target_selection, namespace, description, template_arn, document_source,
   config, created_at, updated_at, completed_at, reason_code, comment, force_canceled,
-  timeout_minutes, rollout_started_at, released, ended, stage_cursor
+  timeout_minutes, rollout_started_at, released, ended, stage_cursor, hold
 FROM job WHERE scope_id = :scope AND name = :name;
 
 -- name: job_peek
 SELECT id, scope_id, name, status, stage, target_selection, namespace, description, template_arn, document_source,
   config, created_at, updated_at, completed_at, reason_code, comment, force_canceled,
-  timeout_minutes, rollout_started_at, released, ended, stage_cursor
+  timeout_minutes, rollout_started_at, released, ended, stage_cursor, hold
 FROM job WHERE id = :id;
 
 -- name: job_lock
 SELECT id, scope_id, name, status, stage, target_selection, namespace, description, template_arn, document_source,
   config, created_at, updated_at, completed_at, reason_code, comment, force_canceled,
-  timeout_minutes, rollout_started_at, released, ended, stage_cursor
+  timeout_minutes, rollout_started_at, released, ended, stage_cursor, hold
 FROM job WHERE id = :id;
 
 -- name: job_claim
 SELECT id, scope_id, name, status, stage, target_selection, namespace, description, template_arn, document_source,
   config, created_at, updated_at, completed_at, reason_code, comment, force_canceled,
-  timeout_minutes, rollout_started_at, released, ended, stage_cursor
+  timeout_minutes, rollout_started_at, released, ended, stage_cursor, hold
 FROM job WHERE wake_at IS NOT NULL AND wake_at <= :now ORDER BY wake_at, id LIMIT 1;
 
 -- name: job_next_wake
@@ -35,7 +35,8 @@ SELECT min(wake_at) FROM job WHERE wake_at IS NOT NULL;
 -- name: job_put
 UPDATE job SET status = :status, stage = :stage, rollout_started_at = :rollout_started_at, released = :released,
   ended = :ended, stage_cursor = :stage_cursor, updated_at = :updated_at, completed_at = :completed_at,
-  reason_code = :reason_code, comment = :comment, force_canceled = :force_canceled, wake_at = :wake_at
+  reason_code = :reason_code, comment = :comment, force_canceled = :force_canceled, hold = :hold,
+  wake_at = :wake_at
 WHERE id = :id;
 
 -- name: job_hasten
