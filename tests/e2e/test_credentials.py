@@ -14,6 +14,7 @@ import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,6 +33,7 @@ from tidegate.ops import iam
 from tidegate.pki import vault as vaults
 from tidegate.store import device_sessions
 from tidegate.store.database import Tx
+from tools.ordeal._served import Served
 
 SECRET = "a-secret-of-forty-characters-0123456789"
 _accounts = itertools.count(940_000)
@@ -365,3 +367,52 @@ def test_they_outlive_a_restart_of_the_server(maker: Maker, tmp_path: Path) -> N
     with started(wanted) as second:
         world.server = second
         assert world.signing("iot", found).describe_thing(thingName="t")["thingName"] == "t"
+
+
+class Killed:
+    """A server in a process of its own, as ``World`` asks one; it is killed whenever the next is started."""
+
+    def __init__(self, folder: Path, store: str) -> None:
+        self._folder, self._store = folder, store
+        self._served: Served | None = None
+        self.next()
+
+    def next(self) -> None:
+        """Kill the server, and start another on what it left."""
+        self.end()
+        self._served = Served(self._folder, self._store, {"TIDEGATE_AUTH": "on"})
+        self.addresses = SimpleNamespace(**self._served.addresses)
+
+    def end(self) -> None:
+        if self._served is not None:
+            self._served.kill()
+
+    client = Started.client
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+def test_they_outlive_a_server_that_is_killed(
+    engine: str, maker: Maker, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Whoever holds them goes on with the next server; a revocation that was acknowledged counts with it, too."""
+    store = "sqlite" if engine == "sqlite" else request.getfixturevalue("new_postgres")("tidegate-credentials-kill")
+    with started(options(tmp_path / "data", auth=True, store=store)) as first:
+        world = World(first, maker, tmp_path, EVERYTHING)
+    server = Killed(tmp_path / "data", store)
+    try:
+        world.server = server  # type: ignore[assignment]
+        found = world.credentials(thing="t")
+        server.next()
+        assert world.signing("iot", found).describe_thing(thingName="t")["thingName"] == "t"
+        newer = world.credentials(thing="t")
+        number = world.device.certificate_id
+        client(world.server, "iot", f"AKIA{world.id}0000", SECRET).update_certificate(
+            certificateId=number, newStatus="REVOKED"
+        )
+        server.next()
+        for each in (found, newer):
+            assert code(world.signing("iot", each).list_things) == "UnrecognizedClientException"
+        status, _ = world.refused(thing="t")
+        assert status == 403
+    finally:
+        server.end()

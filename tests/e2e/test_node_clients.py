@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from tests.e2e import javascript
 from tests.e2e.fleet import Account
+from tests.e2e.test_provisioning import claim, comes_up, fleet, from_request
 
 EVERYTHING = {
     "Version": "2012-10-17",
@@ -50,3 +54,19 @@ def test_the_second_sdk_asks_and_is_answered(account: Account, level: str) -> No
         "shadow 404",
     ]
     assert account.counts("only") == {"Succeeded": 1}
+
+
+@pytest.mark.parametrize(("level", "signed"), [("3.1.1", True), ("5", False)], ids=["mqtt-3.1.1-csr", "mqtt-5-keys"])
+def test_the_second_sdk_is_provisioned(account: Account, tmp_path: Path, level: str, signed: bool) -> None:
+    fleet(account)
+    credentials, (csr, secret) = claim(account), from_request()
+    asked = tmp_path / "device.csr"
+    asked.write_text(csr)
+    files = (account.server.addresses.ca, str(credentials.key), str(credentials.certificate))
+    more = [str(asked)] if signed else []
+    where = (str(account.mqtt_port), *files, "factory-1", level, *more)
+    *lines, last = javascript.lines_of("identity_v2.js", "aws-iot-device-sdk-v2", *where)
+    assert lines == ['registered device-7 {"site":"north","serial":"7"}', "refused 400 InvalidParameters"]
+    offer = json.loads(last)
+    arn = account.arn(f"cert/{offer['certificateId']}")
+    comes_up(account, account.keep(arn, offer["certificatePem"], secret if signed else offer["privateKey"]))

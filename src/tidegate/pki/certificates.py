@@ -287,7 +287,12 @@ def policy_variables(certificate: Certificate) -> dict[str, str | list[str]]:
 
 def generate_rsa() -> KeyPair:
     """RSA 2048, the key CreateKeysAndCertificate gives a device."""
-    return key_pair(rsa.generate_private_key(public_exponent=65537, key_size=2048))
+    return key_pair(bare_rsa())
+
+
+def bare_rsa() -> rsa.RSAPrivateKey:
+    """The same key without its PEM forms: lets go of the interpreter while it is made."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def generate_p256() -> KeyPair:

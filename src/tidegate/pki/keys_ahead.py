@@ -1,7 +1,8 @@
 """RSA keys made ahead of time, so that many devices can ask for one at once.
 
 A key takes some tenths of a second of a core. A thread of the lowest priority makes them while there is nothing else to
-do; who finds none ready makes one.
+do; who finds none ready makes one. The thread does only what lets go of the interpreter: on a busy machine it may wait
+for seconds at any place, and would keep everybody waiting if it held it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from tidegate.pki.certificates import KeyPair, generate_rsa
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+from tidegate.pki.certificates import KeyPair, bare_rsa, key_pair
 
 _IDLE: Final = 19
 """How nice the thread is (``nice(1)``), where the system has threads with a priority of their own."""
@@ -24,10 +27,10 @@ class Keys:
     Nothing is made before the first is asked for: most servers never are.
     """
 
-    def __init__(self, most: int, make: Callable[[], KeyPair] = generate_rsa) -> None:
+    def __init__(self, most: int, make: Callable[[], RSAPrivateKey] = bare_rsa) -> None:
         self._most = most
         self._make = make
-        self._ready: deque[KeyPair] = deque()
+        self._ready: deque[RSAPrivateKey] = deque()
         self._lock = threading.Lock()
         self._making = False
 
@@ -38,7 +41,7 @@ class Keys:
         except IndexError:
             key = self._make()
         self._refill()
-        return key
+        return key_pair(key)
 
     def _refill(self) -> None:
         with self._lock:

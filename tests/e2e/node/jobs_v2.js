@@ -1,37 +1,10 @@
 // aws-iot-device-sdk-v2: the request-response clients of Jobs and Device Shadow. One line for each answer.
-const { iot, iotjobs, iotshadow, mqtt, mqtt5 } = require('aws-iot-device-sdk-v2');
+const { iotjobs, iotshadow } = require('aws-iot-device-sdk-v2');
+const { connect, limits } = require('./connect_v2.js');
 const [port, ca, key, cert, thingName, level] = process.argv.slice(2);
-const limits = { maxRequestResponseSubscriptions: 4, maxStreamingSubscriptions: 2, operationTimeoutInSeconds: 20 };
-
-async function over5() {
-  const builder = iot.AwsIotMqtt5ClientConfigBuilder.newDirectMqttBuilderWithMtlsFromPath('localhost', cert, key);
-  builder.withCertificateAuthorityFromPath(undefined, ca);
-  builder.withPort(Number(port));
-  builder.withConnectProperties({ clientId: thingName, keepAliveIntervalSeconds: 60 });
-  const client = new mqtt5.Mqtt5Client(builder.build());
-  const connected = new Promise((resolve, reject) => {
-    client.on('connectionSuccess', resolve);
-    client.on('connectionFailure', reject);
-  });
-  client.start();
-  await connected;
-  return ['newFromMqtt5', client];
-}
-
-async function over311() {
-  const builder = iot.AwsIotMqttConnectionConfigBuilder.new_mtls_builder_from_path(cert, key);
-  builder.with_certificate_authority_from_path(undefined, ca);
-  builder.with_endpoint('localhost');
-  builder.with_port(Number(port));
-  builder.with_client_id(thingName);
-  builder.with_clean_session(true);
-  const connection = new mqtt.MqttClient().new_connection(builder.build());
-  await connection.connect();
-  return ['newFromMqtt311', connection];
-}
 
 async function main() {
-  const [make, client] = level === '5' ? await over5() : await over311();
+  const [make, client] = await connect(level, port, ca, key, cert, thingName);
   const jobs = iotjobs.IotJobsClientv2[make](client, limits);
   const shadows = iotshadow.IotShadowClientv2[make](client, limits);
   const stream = jobs.createNextJobExecutionChangedStream({ thingName });
