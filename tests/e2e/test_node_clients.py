@@ -1,4 +1,7 @@
-"""AWS's device SDKs for Node.js, both generations. To run these: npm install --prefix tests/e2e/node"""
+"""AWS's device SDKs for Node.js, both generations, and the SDK of operators.
+
+To run these: npm install --prefix tests/e2e/node
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import pytest
 from tests.e2e import javascript
 from tests.e2e.fleet import Account
 from tests.e2e.test_provisioning import claim, comes_up, fleet, from_request
+from tests.servers import Started
 
 EVERYTHING = {
     "Version": "2012-10-17",
@@ -70,3 +74,19 @@ def test_the_second_sdk_is_provisioned(account: Account, tmp_path: Path, level: 
     offer = json.loads(last)
     arn = account.arn(f"cert/{offer['certificateId']}")
     comes_up(account, account.keep(arn, offer["certificatePem"], secret if signed else offer["privateKey"]))
+
+
+def test_the_operators_sdk(server: Started) -> None:
+    """It presigns as boto3 does not: headers stand in the query."""
+    lines = javascript.lines_of("operator_v3.js", "@aws-sdk/client-s3", server.addresses.http, server.addresses.objects)
+    assert lines == [
+        "template 12.5 true",
+        "ResourceNotFoundException true",
+        "jobs 3 v3",
+        'started v3-a {"n":1}',
+        "updated SUCCEEDED",
+        "InvalidStateTransitionException true",
+        'retained hi [{"a":"b"}]',
+        "put 200",
+        "got 200 image blue",
+    ]

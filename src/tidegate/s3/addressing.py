@@ -22,6 +22,20 @@ _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _TOKEN: Final = re.compile(r"[a-z0-9._-]+\Z", re.ASCII)
 _ONCE: Final = frozenset({"authorization", "content-md5", "content-type", "date", "host"})
 _HOISTED: Final = frozenset({"content-md5", "content-type"})
+_OF_SIGNATURE: Final = frozenset(
+    f"X-Amz-{name}"
+    for name in (
+        "Algorithm",
+        "Content-Sha256",
+        "Credential",
+        "Date",
+        "Expires",
+        "Security-Token",
+        "Signature",
+        "SignedHeaders",
+    )
+)
+_CHECKSUM_MODE: Final = "x-amz-checksum-mode"
 LONGEST_KEY: Final = 1024
 """Bytes of UTF-8."""
 
@@ -78,8 +92,13 @@ def read(head: Head, domains: Sequence[str]) -> Target:
     if again is not None:
         raise _repeated(again)
     headers, query = dict(head.headers), _query(head.query)
-    if "AWSAccessKeyId" in query and "X-Amz-Algorithm" not in query:
-        _hoist(query, headers)
+    if "X-Amz-Algorithm" in query:
+        _hoist([name for name in query if hoisted(name) and not _of_no_body(name)], query, headers)
+    elif "AWSAccessKeyId" in query:
+        names = [name for name in query if name in _HOISTED or name.startswith("x-amz-")]
+        _hoist(names, query, headers)
+        for name in names:
+            del query[name]
     path = _decoded(head.path.removeprefix("/"), head.path)
     hosted = hosted_bucket(headers.get("host", ""), domains)
     bucket, key = path.partition("/")[::2] if hosted is None else (hosted, path)
@@ -96,15 +115,25 @@ def _query(text: str) -> dict[str, str]:
     return found
 
 
-def _hoist(query: dict[str, str], headers: dict[str, str]) -> None:
-    """SigV2 has in its query the headers that it signs; they count as if they had been sent."""
-    for name in [name for name in query if name in _HOISTED or name.startswith("x-amz-")]:
-        value = query.pop(name)
-        if not _TOKEN.match(name) or _CONTROL.search(value):
+def hoisted(name: str) -> bool:
+    """Whether a parameter beside SigV4's own is a header that was moved into the query (SDKs for JavaScript and Go)."""
+    return name.lower().startswith("x-amz-") and name not in _OF_SIGNATURE
+
+
+def _of_no_body(name: str) -> bool:
+    """A checksum that who presigned could not know: SDKs take that of an empty body, and S3 looks at none of them."""
+    return name.lower().startswith(("x-amz-checksum-", "x-amz-sdk-checksum-")) and name.lower() != _CHECKSUM_MODE
+
+
+def _hoist(names: Sequence[str], query: Mapping[str, str], headers: dict[str, str]) -> None:
+    """Headers that stand in a signed query, which covers them, count as if they had been sent."""
+    for name in names:
+        value = query[name]
+        if not _TOKEN.match(name.lower()) or _CONTROL.search(value):
             # A line of its own in the text that is signed would be another header there than here.
             raise S3Error("InvalidArgument", "A header must not hold control characters.", ArgumentName="x-amz-")
         value = value.encode().decode("latin-1")  # as it would have been sent
-        if headers.setdefault(name, value) != value:
+        if headers.setdefault(name.lower(), value) != value:
             raise _repeated(name)
 
 

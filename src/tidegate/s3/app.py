@@ -308,7 +308,12 @@ def route(request: Request) -> Operation:
         if operation is None:
             raise S3Error("MethodNotAllowed", Method=request.method)
         return operation
-    chosen = [name for name in request.query if name not in _PLAIN_PARAMETERS and not _signs(name)]
+    presigned = "X-Amz-Algorithm" in request.query
+    chosen = [
+        name
+        for name in request.query
+        if name not in _PLAIN_PARAMETERS and not _signs(name) and not (presigned and addressing.hoisted(name))
+    ]
     copies = request.source is not None and request.method == "PUT"
     if request.key and copies:
         chosen.append("copy")

@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote_to_bytes
 from tidegate.aws import sigv2, sigv4
 from tidegate.aws.sigv4 import Scope
 from tidegate.clock import Millis
-from tidegate.s3.addressing import Target
+from tidegate.s3.addressing import Target, hoisted
 from tidegate.s3.errors import S3Error
 
 SERVICE: Final = "s3"
@@ -200,7 +200,7 @@ def verify(signed: Signed, secret: str, target: Target, *, hosts: Sequence[str] 
         _verify_old(signed, secret, target)
         return
     assert not (hosts and target.hosted)
-    need_not_be = _NEED_NOT_BE_SIGNED.union(signed.names)
+    need_not_be = _NEED_NOT_BE_SIGNED.union(signed.names, map(str.lower, filter(hoisted, target.query)))
     left_out = [name for name in target.headers if name.startswith("x-amz-") and name not in need_not_be]
     if left_out or "host" not in signed.names:
         raise S3Error(
