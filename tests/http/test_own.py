@@ -113,3 +113,27 @@ def test_with_authentication_it_takes_a_permission_on_the_job(tmp_path: Path) ->
         assert (status, held["by"]) == (200, only.arn)
         assert ask(server, "/_tidegate/resume", body, by=only)[0] == 403
         assert ask(server, "/_tidegate/resume", body, by=boss)[0] == 200
+
+
+def test_an_approval_takes_another_principal_and_its_own_permission(tmp_path: Path) -> None:
+    with started(options(tmp_path, auth=True, clock="movable")) as server:
+        boss = Operator(server, document(("Allow", "*", "*")))
+        rule = {"ruleName": "all", "noAbortCriterion": True}
+        assert ask(server, "/_tidegate/approval-rules", rule, by=boss)[0] == 200
+        creator = Operator(server, document(("Allow", "iot:*", "*"), ("Allow", "tidegate:*", "*")))
+        iot = creator.client()
+        made = iot.create_job(jobId="j", targets=[iot.create_thing(thingName="t")["thingArn"]], document="{}")["jobArn"]
+        assert iot.describe_job(jobId="j")["job"]["reasonCode"] == "AWAITING_APPROVAL"
+        body = {"jobId": "j"}
+        assert ask(server, "/_tidegate/approve", body)[0] == 403
+        status, refused = ask(server, "/_tidegate/approve", body, by=creator)
+        assert (status, f"{creator.arn} asked for job j" in refused["message"]) == (403, True)
+        lacks = Operator(server, document(("Allow", "iot:*", "*"), ("Allow", "tidegate:ListApprovals", "*")))
+        assert ask(server, "/_tidegate/approve", body, by=lacks)[0] == 403
+        status, listed = ask(server, "/_tidegate/approvals?waiting=true", method="GET", by=lacks)
+        assert (status, [each["askedBy"] for each in listed["approvals"]]) == (200, [[creator.arn]])
+        approver = Operator(server, document(("Allow", "tidegate:ApproveJob", made)))
+        assert ask(server, "/_tidegate/approve", body, by=approver) == (200, {"jobId": "j", "status": "IN_PROGRESS"})
+        assert "reasonCode" not in iot.describe_job(jobId="j")["job"]
+        status, left = ask(server, "/_tidegate/approval-rules?ruleName=all", method="DELETE", by=boss)
+        assert (status, left) == (200, {"rules": []})

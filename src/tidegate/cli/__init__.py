@@ -37,6 +37,8 @@ for _name, _where in {
     "why": "why:why",
     "pause": "hold:pause",
     "resume": "hold:resume",
+    "approve": "approvals:approve",
+    "approvals": "approvals:app",
     "check": "check:check",
     "bundle": "bundle:bundle",
     "init": "init:init",

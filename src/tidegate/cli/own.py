@@ -12,10 +12,11 @@ from tidegate.cli import options
 from tidegate.clock import RandomIds, wall_now
 from tidegate.ops import holds, own
 from tidegate.ops.call import Call, Origin
+from tidegate.ops.handler import Handler, Prepared
 from tidegate.runtime.auditor import local_user
 from tidegate.runtime.service import Service
 from tidegate.store import scopes
-from tidegate.store.database import transact
+from tidegate.store.database import Database, transact
 from tidegate.wire.errors import WireError
 from tidegate.wire.shapes import SparseShape
 
@@ -40,8 +41,17 @@ class Place:
             with options.database(self.data, self.store) as database:
                 scope = transact(database, lambda tx: scopes.ensure(tx, self.account, self.region))
                 call = Call(scope, self.account, self.region, wall_now(), RandomIds(), local_user(), origin=origin)
-                work = Service.work(handler, call, request)
+                work = Service.work(handler, call, request, _prepared(database, handler, call, request))
                 return transact(database, work) if handler.changes(request) else database.read(work)
         except WireError as error:
             print(f"tidegate: {error}", file=sys.stderr)
             return None
+
+
+def _prepared(database: Database, handler: Handler, call: Call, request: SparseShape) -> Any:
+    """What an operation does before its transaction."""
+    if not isinstance(handler, Prepared):
+        return None
+    look = handler.look
+    found = None if look is None else database.read(lambda tx: look(tx, call, request))
+    return handler.prepare(call, request, found)

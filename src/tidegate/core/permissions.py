@@ -273,6 +273,12 @@ OPERATIONS: Final[dict[tuple[str, str], tuple[str, ...]]] = {
 OWN: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("tidegate", "PauseJob"): (_JOB,),
     ("tidegate", "ResumeJob"): (_JOB,),
+    ("tidegate", "PutApprovalRule"): (),
+    ("tidegate", "DeleteApprovalRule"): (),
+    ("tidegate", "ListApprovalRules"): (),
+    ("tidegate", "ListApprovals"): (),
+    ("tidegate", "DescribeApproval"): (_JOB,),
+    ("tidegate", "ApproveJob"): (_JOB,),
 }
 """The same of the operations that AWS does not have."""
 

@@ -25,6 +25,14 @@ _JSON: Final = (b"Content-Type", b"application/json")
 PAGES: Final[dict[bytes, dict[str, str]]] = {
     b"/_tidegate/pause": {"POST": "PauseJob"},
     b"/_tidegate/resume": {"POST": "ResumeJob"},
+    b"/_tidegate/approve": {"POST": "ApproveJob"},
+    b"/_tidegate/approval": {"GET": "DescribeApproval"},
+    b"/_tidegate/approvals": {"GET": "ListApprovals"},
+    b"/_tidegate/approval-rules": {
+        "GET": "ListApprovalRules",
+        "POST": "PutApprovalRule",
+        "DELETE": "DeleteApprovalRule",
+    },
 }
 """Operations by path and method."""
 

@@ -168,7 +168,7 @@ def targeted(tx: Tx, row: Job) -> int:
 
 
 def _of_job(tx: Tx, call: Call, row: Job, wanted: Wanted, bounds: Bounds) -> Start:
-    """A job as it stands: from now on."""
+    """A job as it stands, from now on; one that is held as if it were let go on now."""
     active = executions.active_of_job(tx, row.id, bounds.present + 1)
     if len(active) > bounds.present:
         raise RefusedError(f"More than {bounds.present:,} executions are under way: ask `tidegate forecast`.")
@@ -179,8 +179,9 @@ def _of_job(tx: Tx, call: Call, row: Job, wanted: Wanted, bounds: Bounds) -> Sta
         Present(one.status, one.queued_at, one.attempt, one.after_failed or 0, one.started_at, one.run_deadline)
         for one in active
     ]
+    job = job_state.of(row)
     return Start(
-        job_state.of(row),
+        job._replace(hold=None),
         call.now,
         total - row.released if rolling else 0,
         timeout_minutes=row.timeout_minutes,
@@ -192,6 +193,7 @@ def _of_job(tx: Tx, call: Call, row: Job, wanted: Wanted, bounds: Bounds) -> Sta
         chunk=call.limits.release_chunk,
         until=call.now + wanted.days * _DAY,
         ended_things=max(0, row.released - len(present) - len(waiting)),
+        held="" if job.hold is None else job.hold.kind,
     )
 
 

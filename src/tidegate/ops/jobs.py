@@ -8,7 +8,17 @@ from tidegate.core import arn, texts
 from tidegate.core import job as machine
 from tidegate.core.lifecycle import ExecutionStatus, JobStatus, Stage
 from tidegate.core.timetable import Phase
-from tidegate.ops import configuration, documents, job_definition, job_state, sweeps, tags, templates, transitions
+from tidegate.ops import (
+    approvals,
+    configuration,
+    documents,
+    job_definition,
+    job_state,
+    sweeps,
+    tags,
+    templates,
+    transitions,
+)
 from tidegate.ops.call import Call
 from tidegate.ops.documents import Fetched
 from tidegate.ops.effects import EngineDue
@@ -48,6 +58,7 @@ def create_job(
     configured = documents.with_versions(configured, versions)
     configured = msgspec.structs.replace(configured, on_abort=tags.as_map(request.tags).get(texts.holds.ON_ABORT))
     targets = _targets(tx, call, request.targets)
+    reasons = approvals.demanded(tx, call, configured, targets, tags.as_map(request.tags))
     resource = call.arn(f"job/{name}")
     exists = iot.ResourceAlreadyExistsException(texts.jobs.job_exists(name), resource_id=name, resource_arn=resource)
     if jobs.get(tx, call.scope, name) is not None:
@@ -55,10 +66,11 @@ def create_job(
     if jobs.count_active(tx, call.scope) >= call.limits.active_jobs:
         raise iot.LimitExceededException(texts.requests.limit_exceeded("active jobs", call.limits.active_jobs))
     times = configuration.timetable(configured, call.now).at(call.now)
-    waits = times.phase == Phase.CLOSED
+    waits = times.phase == Phase.CLOSED or bool(reasons)
     if not waits and jobs.count_concurrent(tx, call.scope) >= call.limits.concurrent_jobs:
         raise iot.LimitExceededException(texts.requests.limit_exceeded("concurrent jobs", call.limits.concurrent_jobs))
     wake_at = times.changes_at if waits else call.now
+    hold = approvals.hold(call, reasons) if reasons else None
     job_id = jobs.insert(
         tx,
         call.scope,
@@ -75,6 +87,7 @@ def create_job(
             timeout_minutes=configuration.timeout_minutes(configured),
             created_at=call.now,
             wake_at=wake_at,
+            hold=job_state.hold_text(hold),
         ),
     )
     if job_id is None:
@@ -82,6 +95,8 @@ def create_job(
     jobs.put_document(tx, job_id, frozen.document, before=frozen.before, delivery=frozen.delivery)
     jobs.put_targets(tx, job_id, targets)
     stored_tags.put(tx, call.scope, resource, tags.as_map(request.tags))
+    if reasons:
+        approvals.ask(tx, call, job_id, reasons)
     _begin(tx, call, job_id, wake_at, waits=waits)
     return iot.CreateJobResponse(job_arn=resource, job_id=name, description=description)
 
@@ -316,6 +331,7 @@ def update_job(tx: Tx, call: Call, request: iot.UpdateJobRequest) -> None:
         timeout_minutes=configuration.timeout_minutes(configured),
     )
     jobs.set_config(tx, changed, updated_at=call.now)
+    approvals.changed(tx, call, changed)
     if request.job_executions_retry_config is not None:
         executions.stop_waiting_retries(tx, job.id)
     if request.abort_config is None or not transitions.judge(tx, call.now, changed):
@@ -347,6 +363,7 @@ def associate_targets_with_job(
     if new:
         start = len(known)
         jobs.put_targets(tx, job.id, [each._replace(position=start + n) for n, each in enumerate(new)])
+        job = approvals.more_targets(tx, call, job, jobs.targets(tx, job.id))
         sweeps.roll_out_more(tx, job, start, call.now, call.limits)
     if new or request.comment is not None:
         jobs.remark(tx, job.id, job.comment if request.comment is None else request.comment, updated_at=call.now)

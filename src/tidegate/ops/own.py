@@ -6,11 +6,11 @@ the permission of each is ``tidegate:NAME`` on what its request names (``core.pe
 
 from __future__ import annotations
 
-from tidegate.ops import holds
+from tidegate.ops import approvals, holds
 from tidegate.ops.handler import Handlers
 from tidegate.wire.shapes import SparseShape
 
 PLANE = "tidegate"
-HANDLERS: Handlers = {**holds.HANDLERS}
-REQUESTS: dict[str, type[SparseShape]] = {**holds.REQUESTS}
+HANDLERS: Handlers = {**holds.HANDLERS, **approvals.HANDLERS}
+REQUESTS: dict[str, type[SparseShape]] = {**holds.REQUESTS, **approvals.REQUESTS}
 """What each takes."""

@@ -17,7 +17,7 @@ from tidegate.core.job import HoldKind, Reason, Release
 from tidegate.core.lifecycle import TERMINAL, ExecutionStatus, JobStatus, Stage
 from tidegate.ops import job_state, sweeps, why_denied
 from tidegate.ops.quotas import Limits
-from tidegate.store import connectivity, executions, jobs, scopes, things
+from tidegate.store import approvals, connectivity, executions, jobs, scopes, things
 from tidegate.store.database import Tx
 from tidegate.store.executions import Execution, Pending
 from tidegate.store.jobs import Job
@@ -102,7 +102,7 @@ def _of_job(tx: Tx, row: Job, now: int, limits: Limits) -> Why:
 
 def _waiting(tx: Tx, row: Job, reason: Reason, until: int | None) -> Why:
     if reason is Reason.HELD:
-        return _held(row, until)
+        return _held(tx, row, until)
     if reason is Reason.START:
         return Why("SCHEDULED", "Its startTime has not come.", until)
     if reason is Reason.WINDOW:
@@ -115,7 +115,7 @@ def _waiting(tx: Tx, row: Job, reason: Reason, until: int | None) -> Why:
     return Why("EXECUTIONS", text, until)
 
 
-def _held(row: Job, until: int | None) -> Why:
+def _held(tx: Tx, row: Job, until: int | None) -> Why:
     hold = job_state.held(row).hold
     assert hold is not None
     said = f": {hold.comment}" if hold.comment else "."
@@ -124,8 +124,17 @@ def _held(row: Job, until: int | None) -> Why:
         text = f"An abort criterion was met and holds the job {since}{said}"
     else:
         text = f"{hold.by} paused it {since}{said}"
+    if hold.kind is HoldKind.APPROVAL:
+        text = f"{hold.comment or 'It waits for an approval.'} {_approvers(tx, row)}"
+        return Why(hold.kind, text, until)
     end = "" if until is None else " Its endTime comes all the same."
     return Why(hold.kind, f"{text} ResumeJob lets it go on.{end}", until)
+
+
+def _approvers(tx: Tx, row: Job) -> str:
+    known = approvals.get(tx, row.id)
+    asked = " or ".join(known.asked_by) if known is not None else "whoever asked for it"
+    return f"Whoever may tidegate:ApproveJob and is not {asked} approves it."
 
 
 def _canceled(row: Job) -> Why:

@@ -14,6 +14,7 @@ _DELETES = (
     "job_target_delete",
     "job_counter_delete",
     "job_release_delete",
+    "approval_delete",
     "execution_waiting_delete_job",
     "execution_deleted_delete_job",
 )

@@ -20,6 +20,7 @@ _WRONG: Final = {"FAILED": "fails", "REJECTED": "rejects", "TIMED_OUT": "times o
 def of(found: Report, fleet: Fleet) -> list[str]:
     """Everything there is to say, the gravest first."""
     return [
+        *_held(found),
         *_abort(found),
         *_unfinished(found),
         *_criteria(found, fleet),
@@ -47,10 +48,16 @@ def _share(part: float, whole: float) -> str:
     return f"{percent:.2f} %" if 0 < percent < 1 else f"{percent:.0f} %"
 
 
+def _held(found: Report) -> Iterator[str]:
+    if found.start.held:
+        yield f"The job is held ({found.start.held}): this is what happens if it is let go on now."
+
+
 def _abort(found: Report) -> Iterator[str]:
     if found.abort_chance:
+        met = "paused by an abort criterion" if found.start.job.plan.pauses else "aborted"
         yield (
-            f"It is aborted in {found.abort_chance:.0%} of the runs, in the median after"
+            f"It is {met} in {found.abort_chance:.0%} of the runs, in the median after"
             f" {duration(found.abort_after.p50)}, when {found.touched_at_abort.p50:,.0f} devices have begun it and"
             f" {found.released_at_abort.p50:,.0f} have been notified."
         )

@@ -42,6 +42,7 @@ class Start(NamedTuple):
         ceiling, chunk: the server's limits of a rate, and of what one step releases.
         until: the run ends here.
         ended_things: things that are through; they are not numbered.
+        held: what holds the job; the run is as if it were let go on at its beginning.
     """
 
     job: machine.Job
@@ -56,6 +57,7 @@ class Start(NamedTuple):
     chunk: int = rollout.DEFAULT_PER_MINUTE
     until: int = 0
     ended_things: int = 0
+    held: str = ""
 
     @property
     def things(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 ON_ABORT: Final = "tidegate:on-abort"
@@ -25,3 +26,23 @@ def not_held(job_id: str) -> str:
 def needs_approval(job_id: str) -> str:
     """ResumeJob of a job that waits for an approval."""
     return f"Job {job_id} waits for an approval: it is approved, not resumed."
+
+
+def awaits_approval(reasons: Iterable[str]) -> str:
+    """The comment of a job that waits for an approval."""
+    return f"It waits for an approval ({'; '.join(reasons)})."
+
+
+def no_approval(job_id: str) -> str:
+    """ApproveJob and DescribeApproval of a job that needs none."""
+    return f"No approval of job {job_id} was asked for."
+
+
+def not_waiting(job_id: str) -> str:
+    """ApproveJob of a job that was approved, canceled, or has ended."""
+    return f"Job {job_id} does not wait for an approval."
+
+
+def own_approval(job_id: str, principal: str) -> str:
+    """ApproveJob by somebody who had a hand in the request."""
+    return f"{principal} asked for job {job_id} or changed it since: another principal approves it."
