@@ -17,7 +17,7 @@ import pytest
 from tests.conftest import NOW
 from tests.store.rows import template
 from tidegate.store import keys, migrations, scopes, templates, things
-from tidegate.store.database import Blocked, StoreError, StoreUnavailable, Tx, transact
+from tidegate.store.database import Blocked, Marked, StoreError, StoreUnavailable, Tx, transact
 from tidegate.store.keys import AccessKey
 from tidegate.store.sqlite import SqliteDatabase
 
@@ -159,6 +159,25 @@ def test_another_process_may_add_a_key_while_the_server_writes(path: Path, file:
     assert process.returncode == 0
     assert file.read(lambda tx: keys.get(tx, "AKIA2")) == AccessKey("s", "p")
     assert file.read(lambda tx: templates.count(tx, 1)) == written
+
+
+def test_works_that_only_read_wait_for_no_writer(path: Path) -> None:
+    file = SqliteDatabase(path, now=NOW, patience_seconds=0)
+    transact(file, put("a"))
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    count, boom = Marked(lambda tx: templates.count(tx, 1), reads=True), Marked(lambda _: 1 // 0, reads=True)
+    answered, failed, again = file.commit([count, boom, count])
+    assert (answered.result(), again.result()) == (1, 1)
+    with pytest.raises(ZeroDivisionError):
+        failed.result()
+    [refused] = file.commit([Marked(put("b"), reads=True)])
+    with pytest.raises(StoreError, match="said to read only"):
+        refused.result()
+    other.execute("ROLLBACK")
+    other.close()
+    assert transact(file, put("b")) is True
+    file.close()
 
 
 def test_a_writer_elsewhere_that_does_not_end_is_a_refusal(path: Path) -> None:

@@ -104,10 +104,12 @@ class Dispatch:
         if not isinstance(handler, _AT_ONCE):
             return self._in_order.follow(who, partial(self._carry_out, call, asked, payload, demand))
         # What a device does leaves no entry in the audit log, which spares its requests a detour.
-        run = handler.run if call.origin.device else self._recorded(handler)
+        device = call.origin.device
+        run = handler.run if device else self._recorded(handler)
         first = (who.scope_id, asked.labels["thingName"]) if asked.family.together else None
         work = self._answered(run, call, asked, payload, demand)
-        return self._in_order.run(who, Marked(work, Lane.DEVICES, locks_rows=True, first=first))
+        reads = device and isinstance(handler, Read)
+        return self._in_order.run(who, Marked(work, Lane.DEVICES, locks_rows=True, first=first, reads=reads))
 
     def _recorded(self, handler: Handler) -> Callable[[Tx, Call, Any], Any]:
         return lambda tx, call, request: self._service.work(handler, call, request)(tx)

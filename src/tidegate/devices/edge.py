@@ -43,6 +43,7 @@ from tidegate.net.unfinished import Holding
 _TURNS = 3
 """Turns of the loop a PUBACK waits for its reply: one to decide, one to commit, one to hand the outcome over."""
 _IDENTIFYING, _STALLED, _PENDING, _RATE, _OWED, _TIRED = 1, 2, 4, 8, 16, 32
+_PUBACK, _PUBACK_BYTES = 0x40, 4
 _TURN_S = 0.005
 """How long a client's packets are handled in one turn of the loop: each may be dear, by what its policies say."""
 
@@ -177,6 +178,9 @@ class Edge(Sliced):
         if self._held & _TIRED:
             connection.reader.feed(data)
             return
+        acknowledges = len(data) == _PUBACK_BYTES and data[0] == _PUBACK
+        if acknowledges:  # at once: clients with Nagle's algorithm keep their next packet back until then
+            self.confirm()
         now = server.clock.now()
         self._until = monotonic() + _TURN_S
         effects = receive(connection, data, now)
@@ -185,7 +189,9 @@ class Edge(Sliced):
         self._limit()
         if connection.state is State.CONNECTING:
             self._count_held(len(data))
-        if not (connection.output or self._held or self._replies is not None or connection.owed is not None):
+        if acknowledges or connection.output or self._held or self._replies is not None:
+            return
+        if connection.owed is None:
             self.confirm()
 
     def _count_held(self, more: int) -> None:
@@ -333,7 +339,7 @@ class Edge(Sliced):
         if connection.tired and not self._held & _TIRED:
             self.hold(_TIRED)
             self._later(self._rested)
-        if self._replies is not None and len(self._replies) >= settings.max_pending_requests:
+        if self._replies is not None and len(self._replies.pending) >= settings.max_pending_requests:
             self.hold(_PENDING)
         if connection.over_rate and not self._held & _RATE:
             self.hold(_RATE)
@@ -406,7 +412,7 @@ class Edge(Sliced):
 
     def _settled(self) -> None:
         """Some requests were answered."""
-        left = len(self._replies) if self._replies is not None else 0
+        left = len(self._replies.pending) if self._replies is not None else 0
         if left <= self._server.settings.max_pending_requests // 2 and not self._server.draining:
             self.release(_PENDING)
         if not left:

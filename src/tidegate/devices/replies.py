@@ -22,7 +22,7 @@ T = TypeVar("T")
 class Replies:
     """The requests of one connection that are not answered yet. ``settled`` is called when some were answered."""
 
-    __slots__ = ("_clock", "_connection", "_failed", "_limited_log", "_pending", "_settled")
+    __slots__ = ("_clock", "_connection", "_failed", "_limited_log", "_settled", "pending")
 
     def __init__(
         self,
@@ -38,34 +38,34 @@ class Replies:
         self._clock = time
         self._settled = settled
         self._failed = failed
-        self._pending: deque[tuple[Request, asyncio.Future[Reply]]] = deque()
-
-    def __len__(self) -> int:
-        return len(self._pending)
+        self.pending: deque[tuple[Request, asyncio.Future[Reply]]] = deque()
+        """What awaits its reply, in the order of the requests."""
 
     def await_answer(self, request: Request, answer: asyncio.Future[Reply]) -> None:
         """Send the reply to a request when the service has it."""
-        self._pending.append((request, answer))
+        self.pending.append((request, answer))
         answer.add_done_callback(self._settle)
 
     @property
     def due(self) -> list[asyncio.Future[Reply]]:
         """The answers of the service that are still to come."""
-        return [answer for _, answer in self._pending]
+        return [answer for _, answer in self.pending]
 
     def _settle(self, _answer: asyncio.Future[Reply]) -> None:
         """Send the replies that are due, none before its predecessor."""
-        queue, now = self._pending, self._clock.now()
+        queue, now = self.pending, self._clock.now()
         while queue and queue[0][1].done():
             self._reply(*queue.popleft(), now)
         self._settled()
 
     def _reply(self, request: Request, answer: asyncio.Future[Reply], now: clock.Millis) -> None:
         message = request.message
-        reply = outcome(answer, message.topic, self._limited_log)
-        if reply is None:
-            error = fault(answer) or asyncio.CancelledError()
-            reply = self._failed(request.claim, message.payload, error)
+        error = fault(answer)
+        if error is None and not answer.cancelled():
+            reply = answer.result()
+        else:
+            outcome(answer, message.topic, self._limited_log)
+            reply = self._failed(request.claim, message.payload, error or asyncio.CancelledError())
         for topic, payload in reply:
             self._connection.reply(topic, payload, message.qos, now)
 

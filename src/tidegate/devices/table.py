@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from tidegate.devices import commands, jobs, provisioning, shadows, streams, topics
@@ -28,6 +29,8 @@ FAMILIES: Final[tuple[Family, ...]] = (
 """Every feature of AWS that has topics of its own; what is published to those without routes is dropped (2.5)."""
 
 _THINGS = "things/"
+_REMEMBERED = 4096
+"""Topics: a device asks for the same few again and again."""
 _LABEL = re.compile(r"\{(\w+)\}")
 
 
@@ -44,8 +47,9 @@ class Table:
         known = {family.root: _Known(family, _indexed(family.routes)) for family in families}
         self._of_things = {root.removeprefix(_THINGS): each for root, each in known.items() if root.startswith(_THINGS)}
         self._others = {root: each for root, each in known.items() if not root.startswith(_THINGS)}
+        self.find: Callable[[str], Claim | Kind] = lru_cache(maxsize=_REMEMBERED)(self._find)
 
-    def find(self, topic: str) -> Claim | Kind:
+    def _find(self, topic: str) -> Claim | Kind:
         if not topic.startswith("$aws/"):
             return Kind.DENIED if topic.startswith("$") else Kind.ORDINARY
         levels = topic.split("/")

@@ -137,7 +137,8 @@ async def _verified(known: Keys, own_account: str, request: Request) -> tuple[Ca
     if planes.contradicts(device=device, host=host, service=scope.service, region=scope.region):
         raise InvalidSignatureException(_ELSEWHERE)
     known.used(identity)
-    return owner(own_account, identity.principal, scope.region)._replace(identity=identity), scope
+    account, region, principal, _ = owner(own_account, identity.principal, scope.region)
+    return Caller(account, region, principal, identity), scope
 
 
 def _as_answer(refusal: signatures.Refusal) -> WireError:

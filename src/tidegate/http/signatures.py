@@ -20,6 +20,7 @@ import base64
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final, NamedTuple
 from urllib.parse import quote, unquote_plus
@@ -281,6 +282,7 @@ def _stamped(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=256)  # clients sign in whole seconds, so a busy one shares an entry
 def _claim(credential: str, stamp: str, signed_headers: str) -> Claim:
     """The claim, checked for what a server can know without a secret."""
     parts = credential.split("/")
@@ -359,7 +361,10 @@ def _canonical_requests(signature: Signature, payload: bytes) -> Iterator[bytes]
     names = listed.split(b";")
     blocks = sigv4.header_blocks(_signed_values(signature, names), names, any_port=_is_websocket(signature))
     path = canonical_path(signature.raw_path or b"/")
-    return sigv4.canonical_requests(signature.method, [path], _queries(signature), blocks, listed, payload)
+    if not signature.query_string:  # nearly always the one that fits
+        usual = [next(blocks)]
+        yield from sigv4.canonical_requests(signature.method, [path], [b""], usual, listed, payload)
+    yield from sigv4.canonical_requests(signature.method, [path], _queries(signature), blocks, listed, payload)
 
 
 _PLAIN_PATH = re.compile(rb"[A-Za-z0-9_.~/-]+\Z")

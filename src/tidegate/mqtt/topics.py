@@ -6,6 +6,7 @@ Pure. Limits and matching follow device reference 2.3 and 2.4.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 MAX_BYTES = 256
 MAX_SLASHES = 7
@@ -20,6 +21,7 @@ _SHARE_NAME = re.compile(rf"[^/+#\0]{{1,{MAX_SHARE_NAME}}}")
 # -- validity ---------------------------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=4096)  # devices publish to the same few topics again and again
 def valid_topic(topic: str) -> bool:
     """Whether a client may name this topic in a PUBLISH (device reference 2.4): no wildcards, 256 bytes, 7 slashes."""
     if "+" in topic or "#" in topic or "\0" in topic:

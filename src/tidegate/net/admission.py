@@ -141,7 +141,7 @@ class Ticket:
 
     def admits(self) -> bool:
         """Whether the client may do something at once; if not it is to wait for its ``turn``."""
-        return self._admission.scheduler.admits(self.whose)
+        return self._admission.scheduler.admits(self.key if self.party is None else self.party)
 
     def soon(self, act: Callable[[], object]) -> None:
         """Do something for the client when its turn comes."""

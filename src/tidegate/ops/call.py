@@ -195,7 +195,7 @@ Refused = Callable[[str, str], str | None]
 """Why the caller may not do an action (``s3:GetObject``) on a resource (an ARN), as a sentence; None if it may."""
 
 
-def _never(_action: str, _resource: str) -> None:
+def unlimited(_action: str, _resource: str) -> None:
     """For callers whose permissions are not limited, or not IAM's."""
 
 
@@ -217,7 +217,7 @@ class Call(NamedTuple):
     authority: Authority | None = None
     objects: Objects | None = None
     leniency: Leniency = Leniency()
-    refused: Refused = _never
+    refused: Refused = unlimited
     hooks: Mapping[str, Hook] = MappingProxyType({})
     """Where the functions that resources name by ARN are reached (``--hook``)."""
     origin: Origin = Origin()

@@ -18,7 +18,7 @@ from tidegate.net.hooks import Hook, HookFaultError, Hooks
 from tidegate.ops import audit
 from tidegate.ops.audit import Entry
 from tidegate.ops.broker import MessageBroker
-from tidegate.ops.call import Authority, Call, Endpoints, Objects, Origin, Refused
+from tidegate.ops.call import Authority, Call, Endpoints, Objects, Origin, Refused, unlimited
 from tidegate.ops.effects import Acting, Missed, StoreEmptied
 from tidegate.ops.handler import (
     AtBroker,
@@ -263,21 +263,22 @@ class Service:
     def call_at(self, scope: int, account: str, region: str, principal: str, origin: Origin = _NOWHERE) -> Call:
         """The same for a scope whose id is known."""
         settings = self.settings
-        return Call(
-            scope=scope,
-            account=account,
-            region=region,
-            now=self.clock.now(),
-            ids=self.ids,
-            principal=principal,
-            partition=settings.partition,
-            limits=settings.limits,
-            endpoints=settings.endpoints,
-            authority=self.authority,
-            objects=self.objects,
-            leniency=settings.leniency,
-            hooks=self.hooks_of(account),
-            origin=origin,
+        return Call(  # by position: every request makes one
+            scope,
+            account,
+            region,
+            self.clock.now(),
+            self.ids,
+            principal,
+            settings.partition,
+            settings.limits,
+            settings.endpoints,
+            self.authority,
+            self.objects,
+            settings.leniency,
+            unlimited,
+            self.hooks_of(account) if settings.hooks else settings.hooks,
+            origin,
         )
 
     async def _scope(self, account: str, region: str) -> int:

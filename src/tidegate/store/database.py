@@ -271,7 +271,7 @@ class Database(Protocol):
 class Marked(Generic[T]):
     """A work that says how it is to be run; any other is an operator's, and relies on running as if alone."""
 
-    __slots__ = ("first", "lane", "locks_rows", "party", "run")
+    __slots__ = ("first", "lane", "locks_rows", "party", "reads", "run")
 
     def __init__(
         self,
@@ -281,6 +281,7 @@ class Marked(Generic[T]):
         locks_rows: bool = False,
         first: First | None = None,
         party: Hashable = None,
+        reads: bool = False,
     ) -> None:
         self.run = run
         self.lane = lane
@@ -290,6 +291,8 @@ class Marked(Generic[T]):
         """It may share a transaction with others like it: they begin with one read."""
         self.party = party
         """Whose it is; in a lane parties take turns."""
+        self.reads = reads
+        """It writes nothing: a batch of such works needs no lock (SQLite)."""
 
     def __call__(self, tx: Tx) -> T:
         """Run it."""
@@ -297,7 +300,7 @@ class Marked(Generic[T]):
 
     def doing(self, run: Work[S]) -> Marked[S]:
         """Something else, to be run in the same way."""
-        return Marked(run, self.lane, locks_rows=self.locks_rows, first=self.first, party=self.party)
+        return Marked(run, self.lane, locks_rows=self.locks_rows, first=self.first, party=self.party, reads=self.reads)
 
 
 def marked(work: Work[T]) -> Marked[T]:

@@ -28,6 +28,7 @@ from tidegate.store.database import (
     Blocked,
     Conflict,
     Gathered,
+    Marked,
     Outcome,
     OutcomeUnknown,
     Spoiled,
@@ -114,6 +115,8 @@ class SqliteDatabase:
         """
         self._own()
         try:
+            if all(isinstance(work, Marked) and work.reads for work in works):
+                return self._looked(works)
             try:
                 outcomes = self._together(works, guarded=False)
             except Spoiled:
@@ -128,6 +131,28 @@ class SqliteDatabase:
         """Held during every call; a second one is a work that calls its database, or a thread that does not own it."""
         if not self._owned.acquire(blocking=False):
             raise RuntimeError("the database is in the middle of another call")
+
+    def _looked(self, works: Sequence[Work[Any]]) -> list[Outcome[Any]]:
+        """Works that only read: on one state, and without the lock that keeps other writers out."""
+        try:
+            self._connection.execute("BEGIN")
+            try:
+                ahead = self._read_ahead(works)
+                return [self._look(work, ahead) for work in works]
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"the database could not be read: {explained(error)}") from error
+
+    def _look(self, work: Work[Any], ahead: Shared | None) -> Outcome[Any]:
+        tx = Reading(self._connection, self._known, ahead)
+        try:
+            return Outcome(work(tx), tx.effects)
+        except Exception as error:
+            if isinstance(error, sqlite3.Error) and not _is_own_fault(error):
+                raise
+            return Outcome(None, [], _as_outcome(error))
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -37,7 +37,7 @@ from tidegate.mqtt.codec.packets import (
 class Reader:
     """Cuts a byte stream into packets. ``maximum`` bounds a whole packet in bytes; a CONNECT read sets ``level``."""
 
-    __slots__ = ("_at", "_data", "_need", "_pending", "level", "maximum")
+    __slots__ = ("_at", "_data", "_need", "_pending", "level", "maximum", "more")
 
     def __init__(self, maximum: int, level: int = V311) -> None:
         self.maximum = maximum
@@ -46,6 +46,8 @@ class Reader:
         self._at = 0
         self._pending: bytearray | None = None
         self._need = 0
+        self.more = False
+        """Whether something is left behind the packet that was handed out last."""
 
     def feed(self, data: bytes) -> None:
         """Add bytes that arrived."""
@@ -77,16 +79,16 @@ class Reader:
         remaining, start = data[at + 1], at + 2
         if remaining >= 0x80:
             remaining, start = _long_length(data, at, available)
-            if remaining < 0:
-                self._wait(available + 1)
-                return None
         end = start + remaining
         if end - at > self.maximum:
             raise ProtocolError(Reason.PACKET_TOO_LARGE, "packet larger than permitted")
         if end > available:
             self._wait(end)
             return None
-        self._at = end
+        if end == available:
+            self._data, self._at, self.more = b"", 0, False
+        else:
+            self._at, self.more = end, True
         if read is _read_publish:
             return _read_publish(data, start, end, self.level, first)
         packet = read(data, start, end, self.level)
@@ -103,10 +105,10 @@ class Reader:
 
 
 def _long_length(data: bytes, at: int, available: int) -> tuple[int, int]:
-    """A remaining length of two to four bytes; (-1, …) if not all of them are here."""
+    """A remaining length of two to four bytes; if not all of them are here, such that one byte more is needed."""
     window = data[at + 1 : at + 5]
     if len(window) < 4 and window[-1] >= 0x80:
-        return -1, at
+        return 1, available
     return fields.varint(data, at + 1, available)
 
 

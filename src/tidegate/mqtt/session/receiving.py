@@ -26,20 +26,27 @@ def receive(connection: Connection, data: bytes, now: clock.Millis) -> list[Effe
 def advance(connection: Connection, now: clock.Millis) -> list[Effect]:
     """Handle the whole packets that have arrived, as far as the state permits."""
     effects: list[Effect] = []
+    reader = connection.reader
     connection.effects = effects
     connection.tired = False
     try:
         while not (connection.over_rate or connection.stopped):
-            handlers = _HANDLERS.get(connection.state)
-            if handlers is None:
+            state = connection.state
+            if state is State.CONNECTED:
+                handlers = _CONNECTED
+            elif state is State.CONNECTING:
+                handlers = _CONNECTING
+            else:
                 break
-            packet = connection.reader.next_packet()
+            packet = reader.next_packet()
             if packet is None:
                 break
             handler = handlers.get(type(packet))
             if handler is None:
-                raise ProtocolError(Reason.PROTOCOL_ERROR, f"{type(packet).__name__} while {connection.state.value}")
+                raise ProtocolError(Reason.PROTOCOL_ERROR, f"{type(packet).__name__} while {state.value}")
             handler(connection, packet, now)
+            if not reader.more:
+                break
             if connection.holder.pressed():
                 connection.tired = True
                 break
@@ -78,14 +85,12 @@ def _on_disconnect(connection: Connection, packet: codec.Disconnect, _now: clock
 
 
 _Handler = Callable[[Connection, Any, clock.Millis], None]
-_HANDLERS: dict[State, dict[type, _Handler]] = {
-    State.CONNECTING: {codec.Connect: connecting.on_connect},
-    State.CONNECTED: {
-        codec.Publish: publishing.on_publish,
-        codec.Puback: publishing.on_puback,
-        codec.Subscribe: subscribing.on_subscribe,
-        codec.Unsubscribe: subscribing.on_unsubscribe,
-        codec.Pingreq: _on_pingreq,
-        codec.Disconnect: _on_disconnect,
-    },
+_CONNECTING: dict[type, _Handler] = {codec.Connect: connecting.on_connect}
+_CONNECTED: dict[type, _Handler] = {
+    codec.Publish: publishing.on_publish,
+    codec.Puback: publishing.on_puback,
+    codec.Subscribe: subscribing.on_subscribe,
+    codec.Unsubscribe: subscribing.on_unsubscribe,
+    codec.Pingreq: _on_pingreq,
+    codec.Disconnect: _on_disconnect,
 }
