@@ -33,11 +33,11 @@ def test_a_job_takes_between_the_quickest_and_the_slowest(quickest: float, more:
 
 
 def test_reports_share_the_time_and_end_with_the_ending() -> None:
-    assert Plan("SUCCEEDED", 3.0, 2).reports() == [
+    assert list(Plan("SUCCEEDED", 3.0, 2).reports()) == [
         Report(1.0, "IN_PROGRESS", {"step": "1 of 2", "percent": "50"}),
         Report(1.0, "IN_PROGRESS", {"step": "2 of 2", "percent": "100"}),
         Report(1.0, "SUCCEEDED", {"result": "installed"}),
     ]
     assert [report.status for report in Plan("FAILED", 1.0, 0).reports()] == ["FAILED"]
     assert [report.status for report in Plan("REJECTED", 1.0, 5).reports()] == ["REJECTED"]
-    assert Plan(None, 1.0, 5).reports() == []
+    assert list(Plan(None, 1.0, 5).reports()) == []

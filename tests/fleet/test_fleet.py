@@ -12,8 +12,9 @@ import pytest
 
 from tidegate.clock import SequentialIds
 from tidegate.fleet import registration
+from tidegate.fleet.agent import Agent, Execution, Watcher
 from tidegate.fleet.behaviour import Behaviour
-from tidegate.fleet.device import ConnectionRefused, Device, Execution, Watcher, tls_context
+from tidegate.fleet.device import ConnectionRefused, Device, tls_context
 from tidegate.fleet.fleet import Endpoint, Fleet
 from tidegate.fleet.registration import Credentials
 from tidegate.testing.server import Server, serving
@@ -109,7 +110,7 @@ def test_a_device_finds_what_waited_before_it_connected_and_does_one_job_after_a
     begun: list[str] = []
 
     class Noting(Fleet):
-        def started(self, device: Device, execution: Execution) -> None:
+        def started(self, device: Agent, execution: Execution) -> None:
             begun.append(execution.job_id)
             assert execution.document() == {"install": "2.0"}
             super().started(device, execution)
@@ -161,11 +162,11 @@ def test_a_device_goes_on_with_its_work_after_a_lost_connection(workshop: Worksh
         def __init__(self) -> None:
             self.happened = asyncio.Event()
 
-        def started(self, device: Device, execution: Execution) -> None:
+        def started(self, device: Agent, execution: Execution) -> None:
             begun.append((execution.job_id, execution.status))
             self.happened.set()
 
-        def silent(self, device: Device, execution: Execution) -> None:
+        def silent(self, device: Agent, execution: Execution) -> None:
             self.happened.set()
 
     async def run() -> None:

@@ -34,6 +34,7 @@ for _name, _where in {
     "audit": "audit:app",
     "why-denied": "why_denied:why_denied",
     "forecast": "forecast:forecast",
+    "fleet": "fleet:fleet",
     "why": "why:why",
     "pause": "hold:pause",
     "resume": "hold:resume",

@@ -187,7 +187,7 @@ def _request(template: str | None, request: Path | None) -> dict[str, Any] | Non
 
 
 def _model(file: Path | None) -> Fleet | None:
-    return None if file is None else model.parse(_json(file))
+    return None if file is None else model.read(file.read_bytes(), toml=file.suffix == ".toml")
 
 
 def _json(file: Path) -> Any:

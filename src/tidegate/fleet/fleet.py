@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from tidegate.fleet.behaviour import Behaviour
-from tidegate.fleet.device import ConnectionRefused, Device, Execution, Watcher
+from tidegate.fleet.agent import Agent, Execution, Watcher
+from tidegate.fleet.behaviour import Behaves
+from tidegate.fleet.device import ConnectionRefused, Device
 
 _FIRST_RETRY_S = 1.0
 _LONGEST_RETRY_S = 30.0
@@ -39,7 +40,7 @@ class Fleet(Watcher):
             await fleet.connect({"lamp": tls_context(ca, certificate, key)})
     """
 
-    def __init__(self, endpoint: Endpoint, behaviour: Behaviour, *, qos: int = 1, keep_alive_s: int = 1200) -> None:
+    def __init__(self, endpoint: Endpoint, behaviour: Behaves, *, qos: int = 1, keep_alive_s: int = 1200) -> None:
         self.endings: Counter[str] = Counter()
         self.reported: Counter[int] = Counter()
         self.refusals: Counter[str] = Counter()
@@ -124,10 +125,10 @@ class Fleet(Watcher):
 
     # -- what devices report --
 
-    def connected(self, device: Device) -> None:
+    def connected(self, device: Agent) -> None:
         self.changed.set()
 
-    def lost(self, device: Device, error: Exception | None) -> None:
+    def lost(self, device: Agent, error: Exception | None) -> None:
         self._silent.discard(device.thing_name)
         self.changed.set()
         task = asyncio.create_task(self._return(self._members[device.thing_name]))
@@ -144,24 +145,24 @@ class Fleet(Watcher):
             except (OSError, ConnectionRefused):
                 self.refusals["connection"] += 1
 
-    def started(self, device: Device, execution: Execution) -> None:
+    def started(self, device: Agent, execution: Execution) -> None:
         self._silent.discard(device.thing_name)
         self.changed.set()
 
-    def silent(self, device: Device, execution: Execution) -> None:
+    def silent(self, device: Agent, execution: Execution) -> None:
         self._silent.add(device.thing_name)
         self.changed.set()
 
-    def dropped(self, device: Device) -> None:
+    def dropped(self, device: Agent) -> None:
         self._silent.discard(device.thing_name)
         self.changed.set()
 
-    def finished(self, device: Device, execution: Execution, status: str) -> None:
+    def finished(self, device: Agent, execution: Execution, status: str) -> None:
         self.endings[status] += 1
         self.reported[execution.queued_at] += 1
         self.ended[device.thing_name, execution.job_id, execution.execution_number] = status
         self.changed.set()
 
-    def refused(self, device: Device, execution: Execution | None, code: str) -> None:
+    def refused(self, device: Agent, execution: Execution | None, code: str) -> None:
         self.refusals[code] += 1
         self.changed.set()

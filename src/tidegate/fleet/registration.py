@@ -6,6 +6,7 @@ folder: the service gets certificates only (RegisterCertificateWithoutCA).
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -40,6 +41,19 @@ POLICY = {
     ],
 }
 """A device connects under its own name only and reaches only its own jobs."""
+
+
+_SHARED = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Action": ["iot:Connect", "iot:Publish", "iot:Subscribe", "iot:Receive", "iotjobsdata:*"],
+            "Resource": "*",
+        }
+    ],
+}
+"""One certificate is every device of a simulated fleet."""
 
 
 class Credentials(NamedTuple):
@@ -89,6 +103,50 @@ def register(
         finally:
             threads.shutdown(cancel_futures=True)
     return made
+
+
+def enrol(
+    iot: Any, names: Sequence[str], group: str, folder: Path, done: Callable[[], None]
+) -> tuple[str, Credentials]:
+    """Things for simulated devices, in a group, and one certificate that all of them show. Blocks; may be repeated.
+
+    Args:
+        iot: a boto3 client; used from several threads.
+        names: of the things.
+        group: the thing group that all of them join; the policy has its name, too.
+        folder: where the certificate is kept; one that is there is used again.
+        done: called after each thing, on the caller's thread.
+
+    Returns:
+        The group's ARN, and the certificate.
+
+    Raises:
+        botocore.exceptions.ClientError: the service refused something.
+    """
+    arn: str = iot.create_thing_group(thingGroupName=group)["thingGroupArn"]
+    files = Credentials(folder / "fleet.pem", folder / "fleet.key")
+    if not files.certificate.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        made = iot.create_keys_and_certificate(setAsActive=True)
+        with contextlib.suppress(iot.exceptions.ResourceAlreadyExistsException):  # of an earlier fleet
+            iot.create_policy(policyName=group, policyDocument=json.dumps(_SHARED))
+        iot.attach_policy(policyName=group, target=made["certificateArn"])
+        files.key.touch(mode=0o600)
+        files.key.write_text(made["keyPair"]["PrivateKey"], encoding="ascii")
+        files.certificate.write_text(made["certificatePem"], encoding="ascii")
+
+    def join(name: str) -> None:
+        iot.create_thing(thingName=name)
+        iot.add_thing_to_thing_group(thingName=name, thingGroupName=group)
+
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="tidegate-enrol") as threads:
+        try:
+            for future in as_completed([threads.submit(join, name) for name in names]):
+                future.result()
+                done()
+        finally:
+            threads.shutdown(cancel_futures=True)
+    return arn, files
 
 
 def issue(folder: Path, thing_name: str, ids: Ids) -> Credentials:

@@ -48,7 +48,7 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
     spans = 'a span such as 90s, 15m or 6h, at most 366d, or quantiles of one: {"p50": "20s", "p99": "5m"}'
     assert refused.value.problems == [
         "There is no onlin: give online, start, run, failed, rejected, silent, stuck, artifactBytes, bytesPerSecond,"
-        " cohorts.",
+        " diesAt, loops, lies, stale, twice, deaf, https, poll, steps, cohorts.",
         "online takes a share, or one for each hour of the day.",
         "failed takes a number from 0 to 1.",
         "start takes quantiles that do not fall.",
@@ -79,3 +79,34 @@ def test_spans(given: object, length: float) -> None:
 @pytest.mark.parametrize("given", ["", "h", "-1s", "1w", -1, True, None, float("nan"), "400d", "\u0661s"])
 def test_what_is_no_span(given: object) -> None:
     assert model.span(given) is None
+
+
+def test_a_model_may_be_toml_and_says_how_devices_misbehave() -> None:
+    text = b"""
+        stuck = 0.1
+        diesAt = 0.6
+        poll = "1m"
+        [[cohorts]]
+        name = "bad"
+        share = 0.5
+        loops = 1
+        steps = 7
+    """
+    bad, others = model.read(text, toml=True).cohorts
+    assert (bad.name, bad.loops, bad.dies_at, bad.stuck, bad.steps) == ("bad", 1.0, 0.6, 0.1, 7)
+    assert (others.loops, others.steps, others.poll.value(0.3)) == (0.0, 2, 60_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "toml", "problem"),
+    [
+        (b"a = ", True, "That is not TOML"),
+        (b"{", False, "That is not JSON"),
+        (b'{"poll": 0}', False, "poll takes a span above 0"),
+        (b'{"steps": 1.5}', False, "steps takes a whole number from 0 to 100"),
+        (b'{"twice": 2}', False, "twice takes a number from 0 to 1"),
+    ],
+)
+def test_what_a_file_says_wrong(text: bytes, toml: bool, problem: str) -> None:
+    with pytest.raises(model.MalformedError, match=problem):
+        model.read(text, toml=toml)

@@ -27,6 +27,13 @@ class Stream(IntEnum):
     START = 2
     RUN = 3
     OUTCOME = 4
+    LOOPS = 5
+    LIES = 6
+    STALE = 7
+    TWICE = 8
+    DEAF = 9
+    HTTPS = 10
+    POLL = 11
 
 
 def key(seed: int, stream: Stream, attempt: int) -> int:

@@ -8,6 +8,8 @@ from typing import Any, Final, NamedTuple
 HOURS = 24
 SHARES: Final = ("failed", "rejected", "silent", "stuck")
 """The ways in which an execution does not succeed."""
+HABITS: Final = ("loops", "lies", "stale", "twice", "deaf", "https")
+"""Shares that a forecast has no use for: how devices behave beyond what becomes of their executions."""
 
 
 class Quantiles(NamedTuple):
@@ -55,6 +57,13 @@ class Cohort(NamedTuple):
             begun and never heard of again; a rejected one is begun and rejected at once.
         artifact_bytes: what each downloads.
         bytes_per_second: how fast one downloads; None if that takes all of ``run``.
+        dies_at: how much of ``run`` a stuck one still reports, 0 to 1.
+        loops: of the stuck, the share that begins over and over instead of falling silent.
+        lies, stale, twice, deaf: shares of the executions whose device says it runs another version, names a
+            ``expectedVersion`` that never was, reports the end twice, goes on when the execution was taken away.
+        https: the share of the devices that poll over HTTPS; the others hold an MQTT connection.
+        poll: how often those do.
+        steps: reports of progress on the way.
     """
 
     name: str = "all"
@@ -68,6 +77,15 @@ class Cohort(NamedTuple):
     stuck: float = 0.0
     artifact_bytes: int = 0
     bytes_per_second: float | None = None
+    dies_at: float = 0.6
+    loops: float = 0.0
+    lies: float = 0.0
+    stale: float = 0.0
+    twice: float = 0.0
+    deaf: float = 0.0
+    https: float = 0.0
+    poll: Quantiles = Quantiles((0.0, 1.0), (300_000.0, 300_000.0))
+    steps: int = 2
 
 
 class Fleet(NamedTuple):

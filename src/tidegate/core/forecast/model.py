@@ -1,20 +1,25 @@
-"""A fleet as a file says it: a JSON object; every member may be left out, and a cohort overrides what it names::
+"""A fleet as a file says it: a JSON object (or the same as TOML); every member may be left out, and a cohort overrides
+what it names::
 
     {"online": 0.9, "start": {"p50": "5s", "p99": "10m"}, "run": {"p50": "2m", "p90": "4m"}, "failed": 0.01,
      "artifactBytes": 20000000, "bytesPerSecond": 250000,
      "cohorts": [{"name": "old", "share": 0.1, "failed": 0.2}]}
 
-Spans are texts (``90s``, ``15m``, ``6h``, ``2d``) or numbers of seconds.
+Spans are texts (``90s``, ``15m``, ``6h``, ``2d``) or numbers of seconds. Forecasts and simulated devices (``fleet``)
+read the same file; what only devices that run have use for, a forecast passes over.
 """
 
 from __future__ import annotations
 
 import math
 import re
+import tomllib
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from tidegate.core.forecast.fleet import HOURS, SHARES, Cohort, Fleet, Quantiles
+import msgspec
+
+from tidegate.core.forecast.fleet import HABITS, HOURS, SHARES, Cohort, Fleet, Quantiles
 
 _ROUNDING: Final = 1e-9
 _QUANTILE = re.compile(r"p(\d{1,2}(?:\.\d{1,4})?|100)", re.ASCII)
@@ -22,6 +27,7 @@ _SPAN = re.compile(r"(\d{1,9}(?:\.\d{1,3})?) ?(ms|s|m|h|d)", re.ASCII)
 _UNITS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _LONGEST: Final = 366 * _UNITS["d"]
 _MOST_COHORTS: Final = 100
+_MOST_STEPS: Final = 100
 _SPANS: Final = 'a span such as 90s, 15m or 6h, at most 366d, or quantiles of one: {"p50": "20s", "p99": "5m"}'
 
 
@@ -43,6 +49,19 @@ def span(value: Any) -> float | None:
     else:
         return None
     return value if 0 <= value <= _LONGEST else None
+
+
+def read(text: bytes, *, toml: bool) -> Fleet:
+    """A model as the text of a file says it.
+
+    Raises:
+        MalformedError: with everything that is wrong.
+    """
+    try:
+        given = tomllib.loads(text.decode()) if toml else msgspec.json.decode(text)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise MalformedError([f"That is not {'TOML' if toml else 'JSON'}: {error}."]) from None
+    return parse(given)
 
 
 def parse(given: Any) -> Fleet:
@@ -148,6 +167,19 @@ def _bytes(value: Any) -> int:
     return int(value)
 
 
+def _steps(value: Any) -> int:
+    if not _is_number(value) or not 0 <= value <= _MOST_STEPS or value != int(value):
+        raise ValueError(f"a whole number from 0 to {_MOST_STEPS}")
+    return int(value)
+
+
+def _polls(value: Any) -> Quantiles:
+    found = _quantiles(value)
+    if not found.values[0]:
+        raise ValueError("a span above 0, or quantiles with a p0 above 0")
+    return found
+
+
 def _rate(value: Any) -> float:
     if not _is_number(value) or value <= 0:
         raise ValueError("a number above 0")
@@ -164,4 +196,8 @@ _READERS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
     "stuck": ("stuck", _share),
     "artifactBytes": ("artifact_bytes", _bytes),
     "bytesPerSecond": ("bytes_per_second", _rate),
+    "diesAt": ("dies_at", _share),
+    **{habit: (habit, _share) for habit in HABITS},
+    "poll": ("poll", _polls),
+    "steps": ("steps", _steps),
 }
