@@ -9,6 +9,7 @@ import base64
 import http.client
 import json
 import queue
+import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
@@ -175,6 +176,57 @@ def test_websockets_that_show_nothing(server: Started, service: Service) -> None
     assert client.outcome == BAD_USER
     client.stop()
     assert service.events == []
+
+
+def test_websockets_are_strangers_at_the_door_until_it_says_yes(server: Started) -> None:
+    """One that says nothing holds a place as any unknown client does, and the next one waits for it, not in vain."""
+    admission = server.running.admission
+    limits = admission.limits
+    patient = {"silence_s": PATIENCE, "contested_s": PATIENCE, "handshake_s": PATIENCE}
+    admission.limits = limits._replace(max_handshakes_per_address=2, **patient)
+
+    def at_the_door(count: int, waiting: int) -> None:
+        end = time.monotonic() + PATIENCE
+        while (seen := admission.seen().sockets) != {"silent": 0, "waiting": waiting, "handshaking": count}:
+            assert time.monotonic() < end, seen
+            time.sleep(0.01)
+
+    shown = {"x-amz-customauthorizer-name": "plain"}
+    try:
+        first, second, third = (_through_tls(server) for _ in range(3))
+        at_the_door(0, 0)
+        _ask(first, shown)
+        assert first.recv(99).startswith(b"HTTP/1.1 101")
+        at_the_door(1, 0)
+        good = WebSocket(server, "/mqtt", shown)
+        assert good.outcome == 0
+        at_the_door(1, 0)  # whom it accepted is no stranger
+        _ask(second, shown)
+        at_the_door(2, 0)
+        _ask(third, shown)
+        at_the_door(2, 1)
+        first.close()
+        assert third.recv(99).startswith(b"HTTP/1.1 101")
+        for each in (second, third):
+            each.close()
+        good.stop()
+        at_the_door(0, 0)
+    finally:
+        admission.limits = limits
+
+
+def _through_tls(server: Started) -> ssl.SSLSocket:
+    plain = socket.create_connection(("localhost", port(server)), PATIENCE)
+    context = ssl.create_default_context(cafile=server.addresses.ca)
+    context.set_alpn_protocols(["http/1.1"])
+    return context.wrap_socket(plain, server_hostname="localhost")
+
+
+def _ask(tls: ssl.SSLSocket, headers: dict[str, str]) -> None:
+    """Ask for a WebSocket."""
+    asked = {"Host": "localhost", "Connection": "Upgrade", "Upgrade": "websocket", **headers}
+    asked |= {"Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "AAAA", "Sec-WebSocket-Protocol": "mqtt"}
+    tls.sendall("".join(["GET /mqtt HTTP/1.1\r\n", *(f"{k}: {v}\r\n" for k, v in asked.items()), "\r\n"]).encode())
 
 
 class WebSocket:

@@ -71,6 +71,8 @@ class Handshakes:
         except StoreError as error:
             self._limited_log.error("a WebSocket client cannot be identified: %s", error)
             return self._refusal(503, "The service is temporarily unavailable.")
+        if caller is None and request.peer.ticket is not None:  # who it is turns out at CONNECT
+            await request.peer.ticket.place()
         return Switch(head, lambda: self._open(caller, request.peer, shown))
 
     def _shown(self, request: Request) -> Shown | None:

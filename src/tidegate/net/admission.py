@@ -2,7 +2,8 @@
 
 A connection is **silent** from its acceptance until its client has said something: over TLS a whole first record, which
 is its ClientHello. Until then it is a bare socket and costs a descriptor. Then it is **handshaking** and takes a
-*place* until its holder is known: through the TLS handshake, until CONNECT was accepted or the socket is gone. There
+*place* until its holder is known: through the TLS handshake, until CONNECT was accepted or the socket is gone. Whoever
+is known to HTTP and goes over to MQTT unsigned is a stranger again until then (``Ticket.place``). There
 are ``max_handshakes`` places, ``max_handshakes_per_address`` of them for one address; who finds none **waits**, a bare
 socket, and the last who came is the next to begin, because those who have waited long have often given up. Whoever is
 **known** counts no more, so a whole fleet behind one address is welcome. An MQTT client is known in its account's turn:
@@ -92,7 +93,7 @@ class Way(Protocol):
 class Ticket:
     """A connection, from its acceptance until it is gone."""
 
-    __slots__ = ("_admission", "address", "drop", "entered", "key", "party", "since", "socket", "state", "way")
+    __slots__ = ("_admission", "address", "drop", "entered", "key", "party", "placed", "since", "socket", "state", "way")
 
     def __init__(self, admission: Admission, way: Way, address: str, since: float, drop: Callable[[], object]) -> None:
         self._admission = admission
@@ -106,6 +107,8 @@ class Ticket:
         """The account of whose clients that stay it counts as one."""
         self.since = since
         self.state = SILENT
+        self.placed: Callable[[], object] | None = None
+        """Called when a stranger that is through TLS gets its place, or is gone."""
         self.drop = drop
         """Closes the socket at once, whoever has it."""
         self.socket: socket.socket | None = None
@@ -115,6 +118,15 @@ class Ticket:
         """The holder is known: make room for the next handshake. Further calls do nothing."""
         if self.state is HANDSHAKING:
             self._admission.known(self)
+
+    async def place(self) -> None:
+        """Count a client through TLS as a stranger again until it is known, and wait for a place, or its end."""
+        if self.state is GONE:
+            return
+        came = asyncio.Event()
+        self.placed = came.set
+        self._admission.doubt(self)
+        await came.wait()
 
     def may_enter(self, party: str) -> bool:
         """Whether one more of an account's clients can stay; if not the holder is to refuse it."""
@@ -271,7 +283,18 @@ class Admission:
             self._leave(ticket)
             ticket.state = KNOWN
             ticket.way.begin(ticket)
-        elif self._has_place(ticket.key):
+        else:
+            self._queue(ticket)
+
+    def doubt(self, ticket: Ticket) -> None:
+        """Whoever was known is a stranger again, who begins, or waits for a place."""
+        self._leave(ticket)
+        ticket.state, ticket.since = SILENT, self._loop.time()
+        self._keep_bare(ticket)
+        self._queue(ticket)
+
+    def _queue(self, ticket: Ticket) -> None:
+        if self._has_place(ticket.key):
             self._begin(ticket)
         else:
             ticket.state = WAITING
@@ -289,6 +312,8 @@ class Admission:
         self._leave(ticket)
         ticket.state = GONE
         ticket.drop, ticket.socket = _nothing, None  # which lets go of the transport
+        if ticket.placed is not None:
+            ticket.placed()
         self._taken -= ticket.way.weight
         self._addresses[ticket.key] -= 1
         if not self._addresses[ticket.key]:
@@ -346,7 +371,7 @@ class Admission:
         ticket.state, ticket.since = HANDSHAKING, self._loop.time()
         self._handshaking.setdefault(ticket.key, {})[ticket] = None
         self._places += 1
-        ticket.way.begin(ticket)
+        ticket.way.begin(ticket) if ticket.placed is None else ticket.placed()
 
     def _next(self, key: str) -> None:
         """A place is free: of the same address the one who came last, or of any that may have one."""
