@@ -337,6 +337,22 @@ def test_they_expire_and_leave(guarded: Started, maker: Maker, tmp_path: Path) -
     assert code(lambda: world.signing("iot", another).list_things()) == ""
 
 
+def test_a_certificate_has_a_number_of_them_at_most(guarded: Started, maker: Maker, tmp_path: Path) -> None:
+    """Those it was given first go, of this certificate only."""
+    world, service = World(guarded, maker, tmp_path, EVERYTHING), guarded.running.service
+    other = World(guarded, maker, tmp_path, EVERYTHING)
+    theirs, settings = other.credentials(), service.settings
+    service.settings = settings._replace(limits=settings.limits._replace(credentials_per_certificate=2))
+    try:
+        first, second, third = (world.credentials() for _ in range(3))
+    finally:
+        service.settings = settings
+    guarded.on_loop(_forget(guarded))
+    assert code(lambda: world.signing("iot", first).list_things()) == "UnrecognizedClientException"
+    for each, found in ((world, second), (world, third), (other, theirs)):
+        assert each.signing("iot", found).list_things()["things"] is not None
+
+
 def _forget(server: Started) -> Callable[[], Any]:
     async def forget() -> None:
         server.running.service.access_keys.forget()

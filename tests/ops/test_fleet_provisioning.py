@@ -350,6 +350,21 @@ def test_no_more_certificates_wait_than_may(run: Run, ask: Ask, claim: Call) -> 
     assert last.private_key is not None
 
 
+def test_claim_certificates_count_among_those_that_wait(run: Run, ask: Ask, claim: Call) -> None:
+    """Of tokens and claim certificates that kind gives way of which there are more."""
+    make(run, enabled=True)
+    few = claim._replace(limits=Limits(unclaimed_certificates=3))
+    first, second = (claimed(run, few._replace(now=NOW + at)) for at in (0, 1))
+    device = keys(ask, call=few._replace(now=NOW + 2))
+    effects: list[Any] = []
+    claimed(run, few._replace(now=NOW + 3), effects=effects)
+    assert set(effects) >= {PrincipalChanged(claim.scope, each.certificate_id) for each in (first, second)}
+    last, effects = [keys(ask, call=few._replace(now=NOW + at), effects=effects) for at in (4, 5)][-1], effects[3:]
+    assert len([each for each in effects if isinstance(each, PrincipalChanged)]) == 2
+    assert refused(ask, device.token) == invalid()
+    register(ask, last.token, serial="8")
+
+
 def test_certificates_that_nobody_claimed_are_deleted(run: Run, ask: Ask, claim: Call, database: Database) -> None:
     make(run, enabled=True)
     claimed, unclaimed, activated = keys(ask), keys(ask), keys(ask)

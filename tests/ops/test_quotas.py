@@ -48,7 +48,7 @@ def test_every_limit_is_known_to_be_a_quota_or_a_rule() -> None:
         "thing_group_depth", "children_per_group", "packages", "package_versions", "attribute_bytes", "shadow_bytes",
         "ca_certificates_per_subject", "dynamic_groups", "provisioning_template_versions", "stream_file_size",
         "role_aliases", "authorizers", "domain_configurations", "commands", "running_commands_per_target",
-        "unclaimed_certificates",
+        "unclaimed_certificates", "credentials_per_certificate",
     }  # fmt: skip
 
 

@@ -104,6 +104,7 @@ async def _given(service: Service, request: Request, wanted: str, request_id: st
             wall=wall_now(),
             enforce_expiry=settings.enforce_expiry,
             partition=settings.partition,
+            most=settings.limits.credentials_per_certificate,
         )
     )
     return await service.unit.transact(in_lane(Lane.IDENTITY, work))

@@ -93,7 +93,19 @@ class Way(Protocol):
 class Ticket:
     """A connection, from its acceptance until it is gone."""
 
-    __slots__ = ("_admission", "address", "drop", "entered", "key", "party", "placed", "since", "socket", "state", "way")
+    __slots__ = (
+        "_admission",
+        "address",
+        "drop",
+        "entered",
+        "key",
+        "party",
+        "placed",
+        "since",
+        "socket",
+        "state",
+        "way",
+    )
 
     def __init__(self, admission: Admission, way: Way, address: str, since: float, drop: Callable[[], object]) -> None:
         self._admission = admission

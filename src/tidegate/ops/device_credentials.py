@@ -26,6 +26,9 @@ ACTION: Final = "iot:AssumeRoleWithCertificate"
 _TOLD_MS: Final = 3600_000
 """How long their holders are told that credentials have expired, instead of that there are none."""
 
+_AT_ONCE: Final = 100
+"""Of credentials too many, so many go for new ones: there may be more than there should be."""
+
 
 class RefusedError(Exception):
     """Why a device gets no credentials; ``reason`` is for the log where the answer does not say enough."""
@@ -55,9 +58,20 @@ class Given(NamedTuple):
 
 
 def assume(
-    tx: Tx, vault: Vault, ids: Ids, wanted: Wanted, *, now: Millis, wall: Millis, enforce_expiry: bool, partition: str
+    tx: Tx,
+    vault: Vault,
+    ids: Ids,
+    wanted: Wanted,
+    *,
+    now: Millis,
+    wall: Millis,
+    enforce_expiry: bool,
+    partition: str,
+    most: int,
 ) -> Given:
     """Make credentials for a device. ``now`` is the service's clock, ``wall`` the wall clock.
+
+    ``most``: how many a certificate may have; those it was given first go for new ones.
 
     Raises:
         RefusedError: it gets none. The policy is asked before the alias is looked up: nobody learns which exist.
@@ -95,6 +109,7 @@ def assume(
         ),
         wall,
     )
+    device_sessions.delete_surplus(tx, device.scope, device.certificate_id, most, _AT_ONCE)
     audit.append(tx, _entry(wanted, device, principal.arn, made.key_id, end, now=now, wall=wall))
     return Given(made, end, device.account)
 

@@ -3,8 +3,8 @@
 It is given a certificate in status PENDING_ACTIVATION with an ownership token, good for an hour, and shows the token to
 have a template carried out for it. The token is good for the whole hour: a device whose answer was lost asks again and
 gets the same. Who did not come back by then leaves nothing: the engine deletes token and certificate (``expire``).
-There is a bound on those that wait: who has a stolen claim certificate fills the store no further, and devices, which
-come back within moments, still get in.
+There is a bound on those that wait, certificates of CreateProvisioningClaim included: who has a stolen claim
+certificate fills the store no further, and devices, which come back within moments, still get in.
 
 A token belongs to the principal that was given it; in anybody else's hands it is invalid.
 """
@@ -12,7 +12,7 @@ A token belongs to the principal that was given it; in anybody else's hands it i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 import msgspec
@@ -74,28 +74,47 @@ class Offered(NamedTuple):
     token: str
 
 
+Drop = Callable[[Tx, int, int], list[stored.Gone]]
+"""Deletes a scope's oldest so many of a kind."""
+
+
+def _none(_tx: Tx, _scope: int, _limit: int) -> list[stored.Gone]:
+    return []
+
+
 class Issued(NamedTuple):
-    """A certificate that is to be offered, and whether it takes the place of another."""
+    """A certificate that is to be offered, and of which kind others are that have to go for it."""
 
     certificate: x509.Certificate
     private_key: str | None
-    full: bool
+    drop: Drop
 
 
-def _full(tx: Tx, call: Call, _request: KeysRequest | SigningRequest) -> bool:
-    """Whether as many certificates wait as may. Asked outside the transaction: a few more are no harm."""
+def _crowd(tx: Tx, call: Call, _request: KeysRequest | SigningRequest | iot.CreateProvisioningClaimRequest) -> Drop:
+    """What has to go if as many certificates wait as may: the oldest of the kind of which there are more.
+
+    Asked outside the transaction: a few more are no harm.
+    """
     most = call.limits.unclaimed_certificates
-    return stored.count_tokens(tx, call.scope, most) >= most
+    tokens, claims = (count(tx, call.scope, most) for count in (stored.count_tokens, stored.count_claims))
+    if tokens + claims < most:
+        return _none
+    return stored.drop_oldest_tokens if tokens >= claims else stored.drop_oldest_claims
 
 
-def _prepare_keys(call: Call, _request: KeysRequest, full: bool) -> Issued:
+def _make_room(tx: Tx, call: Call, drop: Drop) -> None:
+    gone = drop(tx, call.scope, _AT_ONCE)
+    tx.effects += [PrincipalChanged(each.scope, each.certificate_id) for each in gone]
+
+
+def _prepare_keys(call: Call, _request: KeysRequest, drop: Drop) -> Issued:
     issued = certificates.issue_keys(call)
-    return Issued(issued.certificate, issued.keys.private_pem, full)
+    return Issued(issued.certificate, issued.keys.private_pem, drop)
 
 
-def _prepare_signature(call: Call, request: SigningRequest, full: bool) -> Issued:
+def _prepare_signature(call: Call, request: SigningRequest, drop: Drop) -> Issued:
     try:
-        return Issued(certificates.sign(call, request.certificate_signing_request), None, full)
+        return Issued(certificates.sign(call, request.certificate_signing_request), None, drop)
     except WireError as error:
         if call.authority is None:
             raise RefusedError(refusals.INTERNAL_FAILURE, error.message) from error
@@ -104,9 +123,7 @@ def _prepare_signature(call: Call, request: SigningRequest, full: bool) -> Issue
 
 def _offer(tx: Tx, call: Call, _request: KeysRequest | SigningRequest, issued: Issued) -> Offered:
     certificate = issued.certificate
-    if issued.full:
-        gone = stored.drop_oldest_tokens(tx, call.scope, _AT_ONCE)
-        tx.effects += [PrincipalChanged(each.scope, each.certificate_id) for each in gone]
+    _make_room(tx, call, issued.drop)
     certificates.keep_issued(tx, call, certificate, _PENDING)
     kept = stored_certificates.get(tx, call.scope, certificate.certificate_id)
     assert kept is not None
@@ -216,12 +233,19 @@ def _failed(call: Call, reason: str) -> RefusedError:
 # --- claims ---------------------------------------------------------------------------------------------------------
 
 
-def _prepare_claim(call: Call, _request: iot.CreateProvisioningClaimRequest, _found: None) -> certificates.Issued:
-    return certificates.issue_keys(call, lasts_ms=CLAIM_LIFE)
+class Claim(NamedTuple):
+    """A claim certificate, and of which kind others are that have to go for it."""
+
+    issued: certificates.Issued
+    drop: Drop
+
+
+def _prepare_claim(call: Call, _request: iot.CreateProvisioningClaimRequest, drop: Drop) -> Claim:
+    return Claim(certificates.issue_keys(call, lasts_ms=CLAIM_LIFE), drop)
 
 
 def create_provisioning_claim(
-    tx: Tx, call: Call, request: iot.CreateProvisioningClaimRequest, issued: certificates.Issued
+    tx: Tx, call: Call, request: iot.CreateProvisioningClaimRequest, claim: Claim
 ) -> iot.CreateProvisioningClaimResponse:
     """A certificate of five minutes, in no list, that provisions by this template and does nothing else.
 
@@ -231,9 +255,11 @@ def create_provisioning_claim(
     found = provisioning_templates.named(tx, call, request.template_name)
     if found.type != Kind.FLEET:
         raise iot.InvalidRequestException(texts.provisioning.claim_of_jitp(found.name))
-    made, end = issued.certificate, call.now + CLAIM_LIFE
-    claim = stored.NewClaim(made.certificate_id, found.id, made.pem, made.not_before, made.not_after, end)
-    stored.put_claim(tx, call.scope, claim)
+    _make_room(tx, call, claim.drop)
+    issued, end = claim.issued, call.now + CLAIM_LIFE
+    made = issued.certificate
+    new = stored.NewClaim(made.certificate_id, found.id, made.pem, made.not_before, made.not_after, end)
+    stored.put_claim(tx, call.scope, new)
     tx.effects.append(EngineDue(end))
     return iot.CreateProvisioningClaimResponse(
         certificate_id=made.certificate_id,
@@ -252,7 +278,9 @@ def expire(tx: Tx, now: int) -> None:
     tx.effects += [PrincipalChanged(each.scope, each.certificate_id) for each in gone]
 
 
-CREATE_KEYS: Final = Prepared(_offer, prepare=_prepare_keys, look=_full)
-CREATE_FROM_CSR: Final = Prepared(_offer, prepare=_prepare_signature, look=_full)
-HANDLERS: Handlers = {("iot", "CreateProvisioningClaim"): Prepared(create_provisioning_claim, prepare=_prepare_claim)}
+CREATE_KEYS: Final = Prepared(_offer, prepare=_prepare_keys, look=_crowd)
+CREATE_FROM_CSR: Final = Prepared(_offer, prepare=_prepare_signature, look=_crowd)
+HANDLERS: Handlers = {
+    ("iot", "CreateProvisioningClaim"): Prepared(create_provisioning_claim, prepare=_prepare_claim, look=_crowd)
+}
 REGISTER: Final = Consulted(_register, look=_look, question=_question, read=_read)

@@ -51,9 +51,11 @@ class Limits(NamedTuple):
     ca_certificates_per_subject: int = 10
     provisioning_template_versions: int = 5
     unclaimed_certificates: int = 10_000
-    """Certificates that wait for their devices to show the ownership token: not AWS's, whose number is not known. One
-    more takes the place of that which has waited longest.
+    """Certificates that wait for their devices to show the ownership token, and those of CreateProvisioningClaim: not
+    AWS's, whose number is not known. One more takes the place of that which has waited longest.
     """
+    credentials_per_certificate: int = 100
+    """Temporary ones, of the credential provider; not AWS's either. Those given first go for new ones."""
     billing_groups: int = 20_000
     role_aliases: int = 100
     authorizers: int = 10

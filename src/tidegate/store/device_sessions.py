@@ -53,6 +53,12 @@ def set_secret(tx: Tx, key_id: str, secret: str) -> None:
     tx.run("device_session_set_secret", {"key_id": key_id, "secret": secret})
 
 
+def delete_surplus(tx: Tx, scope: int, certificate_id: str, most: int, limit: int) -> None:
+    """Forget a certificate's oldest credentials, ``limit`` at most, beyond the newest ``most``."""
+    values = {"scope": scope, "certificate_id": certificate_id, "most": most, "limit": limit}
+    tx.run("device_session_delete_surplus", values)
+
+
 def delete_ended(tx: Tx, before: int) -> None:
     """Forget credentials that ended before an instant."""
     tx.run("device_session_delete_ended", {"before": before})

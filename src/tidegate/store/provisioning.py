@@ -100,6 +100,17 @@ def claim(tx: Tx, certificate_id: str) -> Claim | None:
     return Claim(*row) if row else None
 
 
+def count_claims(tx: Tx, scope: int, most: int) -> int:
+    """How many claim certificates a scope has, ``most`` if it has more."""
+    row = tx.one("provisioning_claim_count", {"scope": scope, "most": most})
+    return row[0] if row else 0
+
+
+def drop_oldest_claims(tx: Tx, scope: int, limit: int) -> list[Gone]:
+    """Delete a scope's oldest claim certificates, whose time is not over."""
+    return _deleted(tx, tx.all("provisioning_claim_oldest", {"scope": scope, "limit": limit}))
+
+
 def expire_claims(tx: Tx, now: int, limit: int) -> list[Gone]:
     """Delete claim certificates whose time is over, a number of them."""
     return _deleted(tx, tx.all("provisioning_claim_expired", {"now": now, "limit": limit}))

@@ -21,5 +21,11 @@ SELECT key_id, secret FROM device_session ORDER BY id;
 -- name: device_session_set_secret
 UPDATE device_session SET secret = :secret WHERE key_id = :key_id;
 
+-- name: device_session_delete_surplus
+DELETE FROM device_session WHERE id IN (
+  SELECT id FROM device_session WHERE scope_id = :scope AND certificate_id = :certificate_id
+  ORDER BY id DESC LIMIT :limit OFFSET :most
+);
+
 -- name: device_session_delete_ended
 DELETE FROM device_session WHERE expires_at < :before;

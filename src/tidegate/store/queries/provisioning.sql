@@ -37,6 +37,12 @@ SELECT c.scope_id, s.account, s.region, c.certificate_id, c.pem, c.not_before, c
 FROM provisioning_claim c JOIN scope s ON s.id = c.scope_id JOIN provisioning_template t ON t.id = c.template_id
 WHERE c.certificate_id = :certificate_id;
 
+-- name: provisioning_claim_count
+SELECT count(*) FROM (SELECT 1 FROM provisioning_claim WHERE scope_id = :scope LIMIT :most) t;
+
+-- name: provisioning_claim_oldest
+SELECT id, scope_id, certificate_id FROM provisioning_claim WHERE scope_id = :scope ORDER BY expires_at LIMIT :limit;
+
 -- name: provisioning_claim_next
 SELECT min(expires_at) FROM provisioning_claim;
 
