@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +28,8 @@ from tidegate.ops.table import HANDLERS
 from tidegate.server import Address, Options, assembly
 
 LONGEST_MS = 50.0
+PAGE = Path("docs/dearest.md")
+_HEAD_OF_ROWS = "| plane | operation | dearest member and filling | ms |\n|---|---|---|---|\n"
 _BODY = 900_000
 """Bytes of the longest filling; a body may have 1 MiB."""
 _HEAD = 40_000
@@ -187,27 +190,25 @@ def clients(address: str) -> dict[str, Any]:
     }
 
 
-def search(running: assembly.Running, meter: Meter, *, quick: bool) -> list[Found]:
-    """The dearest request of each operation, the dearest operation first."""
-    found = []
+def search(
+    running: assembly.Running, meter: Meter, wanted: Iterable[tuple[str, str]], *, quick: bool = False
+) -> Iterator[Found]:
+    """The dearest request of each operation, by plane and name."""
     by_plane = clients(running.addresses.http)
     fillings = dict(list(_FILLINGS.items())[:2]) if quick else _FILLINGS
-    for plane, name in list(HANDLERS)[:: 20 if quick else 1]:
+    for plane, name in wanted:
         client = by_plane[plane]
         method = client.meta.method_to_api_mapping
         call = getattr(client, next(python for python, aws in method.items() if aws == name))
-        model = client.meta.service_model.operation_model(name)
-        if model.input_shape is None:
-            continue
+        shape = client.meta.service_model.operation_model(name).input_shape
         dearest = Found(plane, name, 0.0, "")
-        for which, members in _Requests(model.input_shape).nasty(fillings):
+        for which, members in [("plain", {})] if shape is None else _Requests(shape).nasty(fillings):
             ms = _cost(meter, call, members)
             if ms > dearest.ms:  # once more: what is made at first use is not the request's
                 ms = min(ms, _cost(meter, call, members))
             if ms > dearest.ms:
                 dearest = Found(plane, name, ms, which)
-        found.append(dearest)
-    return sorted(found, key=lambda each: -each.ms)
+        yield dearest
 
 
 def _cost(meter: Meter, call: Callable[..., Any], members: dict[str, Any]) -> float:
@@ -222,9 +223,9 @@ def _cost(meter: Meter, call: Callable[..., Any], members: dict[str, Any]) -> fl
 
 
 def run(*, quick: bool) -> list[Figure]:
-    """One figure for all operations, the dearest of them by name."""
-    with tempfile.TemporaryDirectory() as folder, metered() as meter, serving(Path(folder), meter) as running:
-        found = search(running, meter, quick=quick)
+    """One figure for all operations, the dearest of them by name; what was measured goes to ``PAGE``, unless quick."""
+    found = measured(list(HANDLERS)[:: 20 if quick else 1], quick=quick)
+    found.sort(key=lambda each: -each.ms)
     return [
         Figure(
             "Longest turn of the loop for one request, over all operations",
@@ -236,3 +237,36 @@ def run(*, quick: bool) -> list[Figure]:
             tuple(f"{each.name} ({each.request}): {each.ms:.1f} ms" for each in found),
         )
     ]
+
+
+def measured(wanted: list[tuple[str, str]], *, quick: bool = False) -> list[Found]:
+    """Measure some operations, each of which is kept at once unless it is done quickly."""
+    every = []
+    with tempfile.TemporaryDirectory() as folder, metered() as meter, serving(Path(folder), meter) as running:
+        for found in search(running, meter, wanted, quick=quick):
+            every.append(found)
+            if not quick:
+                keep(found)
+    return every
+
+
+def kept(page: Path = PAGE) -> dict[tuple[str, str], Found]:
+    """What was measured of each operation, by plane and name."""
+    rows = [line.strip("| ").split(" | ") for line in page.read_text().splitlines() if line.startswith("| iot")]
+    return {(plane, name): Found(plane, name, float(ms), request) for plane, name, request, ms in rows}
+
+
+def keep(found: Found, page: Path = PAGE) -> None:
+    """Write one operation's row, the dearest first; what is no operation any more goes."""
+    rows = {**kept(page), (found.plane, found.name): found}
+    head = page.read_text().partition(_HEAD_OF_ROWS)[0]
+    lines = [
+        f"| {each.plane} | {each.name} | {each.request} | {each.ms:.1f} |\n"
+        for key, each in sorted(rows.items(), key=lambda row: -row[1].ms)
+        if key in HANDLERS
+    ]
+    page.write_text("".join([head, _HEAD_OF_ROWS, *lines]))
+
+
+if __name__ == "__main__":
+    measured([key for key in HANDLERS if key[1] in sys.argv[1:]])

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import against, report
+from bench import against, dearest, report
 from bench.__main__ import BENCHMARKS, main
 from bench.measure import Aim, Figure, side_by_side
+from tidegate.ops.table import HANDLERS
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
@@ -21,6 +22,24 @@ def test_benchmark_runs(name: str) -> None:
         assert min(figure.values) > 0
         assert not figure.baseline or min(figure.baseline) > 0
         assert figure.name in report.lines(figure)
+
+
+def test_of_every_operation_the_dearest_request_was_measured() -> None:
+    """``python -m bench.dearest NAME …`` measures those that are missing here, and writes them down."""
+    found = dearest.kept()
+    assert set(HANDLERS) - set(found) == set()
+    assert [each for each in found.values() if each.ms > dearest.LONGEST_MS] == []
+
+
+def test_a_measured_operation_takes_its_place_on_the_page(tmp_path: Path) -> None:
+    page = tmp_path / "dearest.md"
+    page.write_text(dearest.PAGE.read_text().partition("| iot")[0])
+    for plane, name, ms in (("iot", "CreateJob", 1.0), ("iot", "CreateThing", 2.0), ("iot", "CreateJob", 3.0)):
+        dearest.keep(dearest.Found(plane, name, ms, "tags, wide"), page)
+    assert [(name, each.ms) for (_, name), each in dearest.kept(page).items()] == [
+        ("CreateJob", 3.0),
+        ("CreateThing", 2.0),
+    ]
 
 
 def test_samples_are_taken_in_turn() -> None:

@@ -59,6 +59,17 @@ def test_the_limit_is_told_before_permissions_are_asked(
     assert asked
 
 
+def test_of_a_list_far_too_long_nothing_else_is_judged(guarded: Started) -> None:
+    """Up to a thousand entries their shape is told first, as on AWS."""
+    client = Operator(guarded, None).client()
+    wrong = [{"Key": "!", "Value": "!"}]
+    for tags, code in ((wrong * 1000, INVALID), (wrong * 1001, INVALID)):
+        with pytest.raises(ClientError, match=code) as refused:
+            client.create_thing_group(thingGroupName="g", tags=tags)
+        told = refused.value.response["Error"]["Message"]
+        assert ("cannot have more than 50 tags" in told) is (len(tags) > 1000)
+
+
 def test_a_target_named_often_is_one(guarded: Started) -> None:
     client = Operator(guarded, None).client()
     with pytest.raises(ClientError, match="AccessDeniedException"):

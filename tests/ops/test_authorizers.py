@@ -66,6 +66,7 @@ def test_create_and_describe_authorizer(run: Run, create: Any) -> None:
         ({"authorizer_function_arn": FUNCTION + "2"}, "Access denied during lambda validation"),
         ({"token_key_name": None}, "unless signingDisabled"),
         ({"token_signing_public_keys": None}, "unless signingDisabled"),
+        ({"token_signing_public_keys": {f"k{number}": RSA for number in range(21)}}, "cannot have more than 20 keys"),
         ({"token_signing_public_keys": {"k": "x"}}, "k is not a public RSA key"),
         ({"token_signing_public_keys": {"k": pem(ec.generate_private_key(ec.SECP256R1()))}}, "k is not a public RSA"),
         ({"tags": [iot.Tag(key="k"), iot.Tag(key="k")]}, "k"),

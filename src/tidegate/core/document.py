@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 _STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?(?P<name>\s*+:)?', re.DOTALL)
 """A string that is not closed runs to the end, lest the next one be looked for from each quote behind it."""
-_SPACE_BETWEEN: Final = re.compile(r'("(?:[^"\\]|\\.)*+"?)|\s+', re.DOTALL)
+_WHOLE_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 _HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
 """Half of a surrogate pair: JSON can write it with an escape, but neither a key nor an answer can carry it."""
 _OPENING: Final = "${"
@@ -32,7 +32,8 @@ class Value(NamedTuple):
 
 def length(document: str) -> int:
     """The characters of a document. White space between its values is not counted, that inside a string is."""
-    return len(_SPACE_BETWEEN.sub(r"\1", document))
+    between = "".join(_WHOLE_STRING.split(document))
+    return len(document) - len(between) + sum(map(len, between.split()))
 
 
 def values(document: str) -> Iterator[Value]:

@@ -104,6 +104,9 @@ class App:
         self._metrics.observe("credentials", "AssumeRoleWithCertificate", answer[0], monotonic() - started)
         return answer
 
+    def _bounded(self, operation: Operation, members: object) -> None:
+        lists.require_bounded(operation, members, self._service.settings.limits, least=lists.HOPELESS)
+
     async def answer(self, request: Request, request_id: str) -> Answer:
         """Carry out an AWS request."""
         started = monotonic()
@@ -154,7 +157,7 @@ class App:
         if self._throttle is not None:
             self._throttle.admit(operation, account, region)
         members = protocol.decode(
-            operation, labels, request.query_string, request.headers, request.body, self._ceilings
+            *(operation, labels, request.query_string, request.headers, request.body, self._ceilings), self._bounded
         )
         if allows is not None and not allows(operation, labels, members):
             raise devices.forbidden()

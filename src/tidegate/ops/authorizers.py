@@ -7,7 +7,7 @@ signing is disabled, a token whose signature does not hold is refused here, and 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -28,6 +28,8 @@ from tidegate.store.database import Tx
 from tidegate.wire import iot
 from tidegate.wire.timestamps import seconds
 
+MOST_KEYS: Final = 20
+"""Public keys of an authorizer. Ours: each is tried for each token."""
 _KEYS: msgspec.json.Decoder[dict[str, str]] = msgspec.json.Decoder(dict[str, str])
 
 
@@ -268,6 +270,8 @@ def _problems(call: Call, facts: Facts, *, signing_disabled: bool) -> list[str]:
     keys = _KEYS.decode(facts.public_keys)
     if not signing_disabled and not (facts.token_key_name and keys):
         wrong.append(texts.authorizers.SIGNING_INCOMPLETE)
+    if len(keys) > MOST_KEYS:
+        return [*wrong, texts.authorizers.too_many_keys(MOST_KEYS)]
     return wrong + [texts.authorizers.key_invalid(name) for name, pem in keys.items() if not tokens.usable(pem)]
 
 

@@ -1,6 +1,7 @@
 """How many entries the lists of a request may have that are judged one by one: asked before any of them is.
 
-The service model leaves them without a bound. Permissions, tag conditions and look-ups take time for every entry, so
+The service model leaves them without a bound. Where they are hopelessly long, not even their entries' shape is looked
+at. Permissions, tag conditions and look-ups take time for every entry, so
 that a megabyte of them would hold up everybody.
 """
 
@@ -23,8 +24,12 @@ _TAGS: Final = frozenset({"tags", "tag_keys"})
 _GROUPS: Final = frozenset({"thing_groups_to_add", "thing_groups_to_remove"})
 
 
-def require_bounded(operation: Operation, request: Any, limits: Limits) -> None:
-    """Pass if no such list of a decoded request is too long.
+HOPELESS: Final = 1000
+"""Entries of a list from which on nothing else is said of a request whose list is too long. Ours."""
+
+
+def require_bounded(operation: Operation, request: Any, limits: Limits, least: int = 0) -> None:
+    """Pass if no such list of a decoded request is too long; those of up to ``least`` entries are not looked at.
 
     Raises:
         LimitExceededException: there are more targets than a job may have, or more tags than a resource, of an
@@ -33,7 +38,7 @@ def require_bounded(operation: Operation, request: Any, limits: Limits) -> None:
     """
     for member in _BOUNDED.get((operation.plane, operation.name), ()):
         given = getattr(request, member)
-        if given:
+        if given and len(given) > least:
             _CHECKS[member](operation, given, limits)
 
 

@@ -90,7 +90,7 @@ class _Writer:
 
     def conditions(self, rule: Text | Number, variable: str) -> Iterator[str]:
         yield from self.bounds(rule, variable if isinstance(rule, Number) else f"len({variable})")
-        if isinstance(rule, Text) and rule.pattern is not None:
+        if isinstance(rule, Text) and rule.pattern not in (None, patterns.ANYTHING):
             yield f"{self.named(patterns.test_of(rule))}({variable})"
         if isinstance(rule, Text) and rule.enum is not None:
             yield f"{variable} in {self.named(frozenset(rule.enum))}"

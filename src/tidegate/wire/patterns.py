@@ -98,6 +98,8 @@ def tag_text(value: str) -> bool:
     return all(unicodedata.category(character)[0] in "LZN" for character in set(value).difference("_.:/=+-@"))
 
 
+ANYTHING = r"[\s\S]*"
+"""The pattern that every text satisfies."""
 FUNCTIONS: dict[str, Matcher] = {
     r"[^\p{C}]+": without_other,
     r"[^\p{C}]*": without_other_or_empty,

@@ -43,19 +43,23 @@ def decode(
     headers: Iterable[tuple[bytes, bytes]],
     body: bytes,
     ceilings: Ceilings = (),
+    bounded: Callable[[Operation, Any], None] | None = None,
 ) -> Any:
     """The request struct of an operation (an instance of ``operation.request``).
 
     ``query_string`` is raw, without the ``?``; ``headers`` are pairs of raw name (any case) and value.
     SerializationException: malformed JSON, wrong JSON types, unreadable values. The operation's family error: violated
     constraints, all of them; a NUL in any value. Unknown members and parameters and explicit nulls are ignored; of a
-    repeated name the last counts. ``ceilings`` are the server's quotas that differ from AWS's.
+    repeated name the last counts. ``ceilings`` are the server's quotas that differ from AWS's. ``bounded`` raises for a
+    request too large to be judged member by member.
     """
     request = _read_body(operation, body)
     if operation.outside:
         query = _query(query_string) if query_string else {}
         for binding in operation.outside:
             setattr(request, binding.attribute, _outside(binding, labels, query, headers))
+    if bounded is not None:
+        bounded(operation, request)
     found = constraints.violations(request, ceilings)
     if found:
         raise operation.invalid(constraints.message(found))

@@ -28,6 +28,11 @@ def key_invalid(name: str) -> str:
     return f"tokenSigningPublicKeys: {name} is not a public RSA key of at least 2048 bits in PEM."
 
 
+def too_many_keys(most: int) -> str:
+    """``tokenSigningPublicKeys``. Ours."""
+    return f"tokenSigningPublicKeys: an authorizer cannot have more than {most} keys."
+
+
 def active(name: str) -> str:
     """DeleteAuthorizer."""
     return f"Authorizer {name} is ACTIVE and cannot be deleted."
