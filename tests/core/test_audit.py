@@ -47,6 +47,14 @@ def test_documents_and_long_texts_are_shown_by_digest_and_size() -> None:
     assert shown["jobId"] == "j"
 
 
+def test_names_that_callers_choose_are_shown_as_texts_are() -> None:
+    """But for what looks like a document, which names nothing else in its place."""
+    chosen = {"{odd": "1", SECRET: "2", "n" * 257: "3", "plain": "4", **{f"k{number}": "" for number in range(20)}}
+    shown = audit.shown(iot.RegisterThingRequest(template_body="{}", parameters=chosen))["parameters"]
+    assert list(shown)[:4] == ["{odd", "(removed)", f"{'n' * 256}…", "plain"]
+    assert (len(shown), shown["…"]) == (audit.MOST + 1, "and 4 more")
+
+
 def test_the_whole_is_bounded() -> None:
     deep = {f"k{one}": {f"k{two}": "v" * 200 for two in range(20)} for one in range(20)}
     found = audit.parameters(deep)

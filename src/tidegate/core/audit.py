@@ -35,6 +35,8 @@ _SECRETS: Final = re.compile(
 )
 """The last: secrets of access keys, which have forty characters of all kinds, and session tokens."""
 _SHORTEST: Final = 40
+_PLAIN: Final = frozenset({int, float, bool})
+_OPENINGS: Final = frozenset("{[")
 
 
 # --- what is shown --------------------------------------------------------------------------------------------------
@@ -42,32 +44,44 @@ _SHORTEST: Final = 40
 
 def shown(value: Any) -> Any:
     """A request, or a part of one, as an entry shows it: bounded, without secrets; documents by digest and size."""
-    if isinstance(value, msgspec.Struct):
-        members = zip(value.__struct_encode_fields__, msgspec.structs.astuple(value), strict=True)
-        return {
-            name: _text(member) if type(member) is str else shown(member)
-            for name, member in members
-            if member is not None
-        }
-    if isinstance(value, str):
+    # By msgspec's own walk, which is in C: ours over structs took half of an entry's time.
+    return _shown(msgspec.to_builtins(value, builtin_types=(bytes,)))
+
+
+def _shown(value: Any) -> Any:
+    kind = type(value)
+    if kind is str:
         return _text(value)
-    if isinstance(value, bytes):
-        return _digest(value)
-    if isinstance(value, list | tuple):
-        few = [shown(member) for member in value[:MOST]]
-        return few if len(value) <= MOST else [*few, f"and {len(value) - MOST} more"]
-    if isinstance(value, dict):
+    if kind is dict:
         return _map(value)
+    if kind is bytes:
+        return _digest(value)
+    if kind is list:
+        few = [_shown(member) for member in value[:MOST]]
+        return few if len(value) <= MOST else [*few, f"and {len(value) - MOST} more"]
     return value
 
 
 def _map(value: dict[str, Any]) -> dict[str, Any]:
-    few = {_text(name): shown(member) for name, member in list(value.items())[:MOST]}
-    return few if len(value) <= MOST else {**few, "…": f"and {len(value) - MOST} more"}
+    """A map, or the members of a structure that are set, which are never so many."""
+    few: dict[str, Any] = {}
+    for name, member in value.items():
+        if member is None:
+            continue
+        if len(few) == MOST:
+            return {**few, "…": f"and {sum(each is not None for each in value.values()) - MOST} more"}
+        told = name if name.isidentifier() and len(name) < _SHORTEST else _name(name)
+        few[told] = member if type(member) in _PLAIN else _shown(member)
+    return few
+
+
+def _name(name: str) -> str:
+    """The name of an entry of a map."""
+    return without_secrets(name) if len(name) <= LONGEST else f"{without_secrets(name[:LONGEST])}…"
 
 
 def _text(text: str) -> Any:
-    if len(text) > LONGEST or text.startswith(("{", "[")):
+    if len(text) > LONGEST or text[:1] in _OPENINGS:
         return _digest(text.encode("utf-8", "surrogatepass"))
     return without_secrets(text)
 
