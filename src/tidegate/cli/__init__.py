@@ -40,6 +40,8 @@ for _name, _where in {
     "resume": "hold:resume",
     "approve": "approvals:approve",
     "approvals": "approvals:app",
+    "lint": "lint:lint",
+    "diff": "lint:diff",
     "check": "check:check",
     "bundle": "bundle:bundle",
     "init": "init:init",

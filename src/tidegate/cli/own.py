@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +19,7 @@ from tidegate.runtime.auditor import local_user
 from tidegate.runtime.service import Service
 from tidegate.store import scopes
 from tidegate.store.database import Database, transact
+from tidegate.store.sqlite import SqliteDatabase
 from tidegate.wire.errors import WireError
 from tidegate.wire.shapes import SparseShape
 
@@ -31,21 +34,33 @@ class Place:
         self.account = account or options.account_of(data)
         self.region = region or options.region_of(data)
 
-    def carry_out(self, name: str, request: SparseShape) -> Any:
-        """The answer of an operation; None if it refused, which is told on standard error."""
-        if self.store == "sqlite" and not (self.data / "tidegate.db").exists():
+    def carry_out(self, name: str, request: SparseShape, *, quietly: bool = False, without: bool = False) -> Any:
+        """The answer of an operation; None if it refused, which is told on standard error unless ``quietly``.
+
+        ``without`` a store there is an empty one in memory.
+        """
+        missing = self.store == "sqlite" and not (self.data / "tidegate.db").exists()
+        if missing and not without:
             print(f"tidegate: there is no store in {self.data}", file=sys.stderr)
             return None
         handler, origin = own.HANDLERS[own.PLANE, name], Origin(own.PLANE, name, edge=holds.COMMAND)
         try:
-            with options.database(self.data, self.store) as database:
+            with _empty() if missing else options.database(self.data, self.store) as database:
                 scope = transact(database, lambda tx: scopes.ensure(tx, self.account, self.region))
                 call = Call(scope, self.account, self.region, wall_now(), RandomIds(), local_user(), origin=origin)
                 work = Service.work(handler, call, request, _prepared(database, handler, call, request))
                 return transact(database, work) if handler.changes(request) else database.read(work)
         except WireError as error:
-            print(f"tidegate: {error}", file=sys.stderr)
+            if not quietly:
+                print(f"tidegate: {error}", file=sys.stderr)
             return None
+
+
+@contextmanager
+def _empty() -> Iterator[Database]:
+    database = SqliteDatabase(None, now=wall_now())
+    yield database
+    database.close()
 
 
 def _prepared(database: Database, handler: Handler, call: Call, request: SparseShape) -> Any:

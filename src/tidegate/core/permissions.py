@@ -279,6 +279,9 @@ OWN: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("tidegate", "ListApprovals"): (),
     ("tidegate", "DescribeApproval"): (_JOB,),
     ("tidegate", "ApproveJob"): (_JOB,),
+    ("tidegate", "Lint"): (),
+    ("tidegate", "Diff"): (),
+    ("tidegate", "DescribeInWords"): (),
 }
 """The same of the operations that AWS does not have."""
 

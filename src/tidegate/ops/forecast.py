@@ -120,22 +120,32 @@ def _configured(tx: Tx, call: Call, wanted: Wanted, request: iot.CreateJobReques
 
 
 def _things(tx: Tx, call: Call, wanted: Wanted, request: iot.CreateJobRequest | None) -> int:
-    """How many things; what is in several groups counts in each."""
-    if wanted.things is not None:
-        count = wanted.things
-    elif wanted.group is not None:
-        count = _members(tx, call, wanted.group)
-    elif request is not None and list(request.targets) != [_NOBODY]:
-        named = [arn.parse(target) for target in dict.fromkeys(request.targets)]
-        count = sum(
+    targets = () if request is None or list(request.targets) == [_NOBODY] else request.targets
+    return count(tx, call, wanted.things, wanted.group, targets)
+
+
+def count(tx: Tx, call: Call, things: int | None, group: str | None, targets: Sequence[str]) -> int:
+    """How many things: a number, those of a group, or of targets; what is in several groups counts in each.
+
+    Raises:
+        RefusedError: none of them was given, or they are too many.
+        ResourceNotFoundException: there is no such group.
+    """
+    if things is not None:
+        found = things
+    elif group is not None:
+        found = _members(tx, call, group)
+    elif targets:
+        named = [arn.parse(target) for target in dict.fromkeys(targets)]
+        found = sum(
             _members(tx, call, each.resource_id) if each is not None and each.resource_type == "thinggroup" else 1
             for each in named
         )
     else:
         raise RefusedError("Say for how many things: a number, a group, or targets.")
-    if not 0 <= count <= _MOST_THINGS:
+    if not 0 <= found <= _MOST_THINGS:
         raise RefusedError(f"A forecast is of at most {_MOST_THINGS:,} things.")
-    return count
+    return found
 
 
 def _members(tx: Tx, call: Call, name: str) -> int:
