@@ -93,6 +93,10 @@ class ByClientId:
         device = await self._service.unit.read(lambda tx: identity.load(tx, known, client_id=client_id))
         return None if device is None else DeviceIdentity(device, peer, self._service.clock.now)
 
+    async def turn(self, identity: Identity) -> None:
+        """As every device's."""
+        await self._devices.turn(identity)
+
     def request(
         self, identity: Identity, claim: Claim, message: Message, origin: Session | None, publisher: Publisher
     ) -> asyncio.Future[Reply]:

@@ -133,6 +133,9 @@ class FakePlane:
         right = ("user?x-amz-customauthorizer-name=a", b"right")
         return Someone() if (shown.username, shown.password) == right else None
 
+    async def turn(self, identity: Identity) -> None:
+        """There is always room."""
+
     def request(
         self, identity: Identity, claim: Claim, message: Message, origin: Session | None, publisher: Publisher
     ) -> asyncio.Future[Reply]:

@@ -192,6 +192,44 @@ def test_a_handshake_that_others_wait_for_loses_its_place(certificates: Certific
         assert all(client.read() is None for client in slow)
 
 
+class Placed(Bare):
+    """One whose handshakes take places."""
+
+    placed = True
+
+
+def test_handshakes_that_were_made_in_vain_are_made_fewer_at_a_time() -> None:
+    """Who waits for us until it has to go was begun too early; when nobody waits all places are there again."""
+
+    async def scenario() -> None:
+        admission, way = Admission(Limits(max_handshakes_per_address=32, contested_s=0, silence_s=PATIENCE)), Placed()
+        everybody: list[Ticket] = []
+
+        def places_after(*, ready: bool) -> int:
+            for _ in range(40):
+                ticket = admission.admit(way, "192.0.2.1", lambda: None)
+                assert ticket is not None
+                ticket.ready = ready
+                admission.spoke(ticket)
+                everybody.append(ticket)
+            admission.sweep()
+            return admission._places_of("192.0.2.1")
+
+        assert places_after(ready=False) == 32, "whoever says nothing is to blame"
+        assert [places_after(ready=True) for _ in range(3)] == [16, 8, 8]
+        began = [each for each in everybody if each.state == "handshaking"]
+        assert len(began) == 8
+        for each in began:
+            each.release()
+        assert 8.9 < admission._fewer["192.0.2.1"] < 9
+        for each in everybody:
+            each.gone()
+        admission.sweep()
+        assert admission._places_of("192.0.2.1") == 32
+
+    asyncio.run(scenario())
+
+
 def test_a_failed_handshake_is_told_with_its_reason(
     certificates: Certificates, caplog: pytest.LogCaptureFixture
 ) -> None:

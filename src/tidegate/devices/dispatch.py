@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
@@ -20,6 +20,7 @@ from tidegate.devices.plane import Publisher, Reply
 from tidegate.devices.route import NOWHERE, Asked, Demand, Family, TooManyError, UnreadableError
 from tidegate.mqtt.identity import Scope
 from tidegate.mqtt.session import Message, Session, serving
+from tidegate.net.fairness import Queues
 from tidegate.ops.call import Call, Origin
 from tidegate.ops.effects import Acting, ShadowMessages
 from tidegate.ops.handler import Handler, Read, Report, Write
@@ -32,6 +33,8 @@ log = logging.getLogger("tidegate.mqtt")
 _DEVICE = Origin(edge="mqtt", device=True)
 _QOS = 1
 _SILENCE: Reply = ()
+_MANY = 64
+"""Slow requests of an account that are under way when no further client of it is let in."""
 _AT_ONCE = (Read, Write, Report)
 """Kinds of one transaction and nothing else."""
 
@@ -53,6 +56,8 @@ class Dispatch:
         self._service = service
         self._in_order: InOrder[Reply] = InOrder(service.unit)
         self._large = LargeAnswers()
+        self._slow: Counter[str] = Counter()  # requests of more than one transaction, by account
+        self._entering: Queues[str, asyncio.Future[None]] = Queues()
         self.outcomes: Counter[tuple[str, str, str]] = Counter()
         self.sent: Counter[str] = Counter()
         """Requests of families that tell of refusals, by operation and what became of them."""
@@ -81,6 +86,13 @@ class Dispatch:
             return self._in_order.follow(who, partial(self._send_much, origin, call, asked, payload, demand))
         return self._run(who, call, asked, payload, demand)
 
+    async def turn(self, account: str) -> None:
+        """Wait until one more client of an account may come and ask for something slow."""
+        while self._slow[account] >= _MANY:
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._entering.put(account, turn)
+            await turn
+
     def failed(self, asked: Asked, payload: bytes, error: BaseException) -> Reply:
         """The answer to a request that was not carried out, and the fault is ours."""
         return self._refused(asked, self._service.clock.now(), payload, None, error)
@@ -102,7 +114,7 @@ class Dispatch:
     def _run(self, who: Requester, call: Call, asked: Asked, payload: bytes, demand: Demand) -> asyncio.Future[Reply]:
         handler = demand.handler
         if not isinstance(handler, _AT_ONCE):
-            return self._in_order.follow(who, partial(self._carry_out, call, asked, payload, demand))
+            return self._counted(call.account, partial(self._carry_out, call, asked, payload, demand), who)
         # What a device does leaves no entry in the audit log, which spares its requests a detour.
         device = call.origin.device
         run = handler.run if device else self._recorded(handler)
@@ -110,6 +122,30 @@ class Dispatch:
         work = self._answered(run, call, asked, payload, demand)
         reads = device and isinstance(handler, Read)
         return self._in_order.run(who, Marked(work, Lane.DEVICES, locks_rows=True, first=first, reads=reads))
+
+    def _counted(self, account: str, begin: Callable[[], Awaitable[Reply]], who: Requester) -> asyncio.Future[Reply]:
+        """Carry out what is slow; when it is done somebody may come in."""
+        answer = self._in_order.follow(who, begin)
+        self._slow[account] += 1
+
+        def done(_answer: asyncio.Future[Reply]) -> None:
+            self._slow[account] -= 1
+            if self._slow[account] < _MANY:
+                self._let_in(account)
+            if not self._slow[account]:
+                del self._slow[account]
+
+        answer.add_done_callback(done)
+        return answer
+
+    def _let_in(self, account: str) -> None:
+        """Let in the next of an account who still waits, or all if nothing is under way that would do it later."""
+        while account in self._entering:
+            turn = self._entering.take(account)
+            if not turn.done():
+                turn.set_result(None)
+                if self._slow[account]:
+                    return
 
     def _recorded(self, handler: Handler) -> Callable[[Tx, Call, Any], Any]:
         return lambda tx, call, request: self._service.work(handler, call, request)(tx)

@@ -432,6 +432,8 @@ class Edge(Sliced):
     def _identify(self, _effect: Identify) -> None:
         self._let_hold()
         self.hold(_IDENTIFYING)
+        if self.ticket is not None:
+            self.ticket.ready = True
         self.authentication.begin()
 
     def refresh(self) -> None:
@@ -463,6 +465,7 @@ class Edge(Sliced):
             self.ticket.party, _ = identity.scope
             if not self.ticket.admits():
                 await self.ticket.turn()
+            await self._server.plane.turn(identity)
 
     def has_room(self, identity: Identity) -> bool:
         """As a ``Client``; who takes a connection over needs none."""

@@ -85,6 +85,10 @@ class Devices:
     async def authenticate(self, shown: Shown, client_id: str, known: Identity | None) -> Identity | None:
         return await self._authorizers.authenticate(shown, client_id, known)
 
+    async def turn(self, identity: Identity) -> None:
+        account, _ = identity.scope
+        await self._dispatch.turn(account)
+
     def request(
         self, identity: Identity, claim: Claim, message: Message, origin: Session | None, publisher: Publisher
     ) -> asyncio.Future[Reply]:

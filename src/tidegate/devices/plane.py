@@ -78,6 +78,10 @@ class Plane(Protocol):
         """
         ...
 
+    async def turn(self, identity: Identity) -> None:
+        """Wait, at a CONNECT, until what others of the account have asked for leaves room for one more of it."""
+        ...
+
     def request(
         self, identity: Identity, claim: Claim, message: Message, origin: Session | None, publisher: Publisher
     ) -> asyncio.Future[Reply]:

@@ -19,7 +19,9 @@ what all accounts together have left. So one alone takes 7/8 of the room, severa
 and there is always some left for the next account. Nobody who is in is sent away for others: who has too much shrinks
 as its clients come and go.
 
-Places that others wait for are not held for long: whoever has had one for ``contested_s`` goes.
+Places that others wait for are not held for long: whoever has had one for ``contested_s`` goes. If that was not its
+fault, because it had said who it is, the handshake was made in vain: its address gets half as many places from then on,
+and more again one by one as handshakes come to an end, or all when nobody waits.
 """
 
 from __future__ import annotations
@@ -40,6 +42,8 @@ from tidegate.net.unfinished import Holding, Unfinished
 _SHED = 32
 """Idle connections closed at once when room is short."""
 _TICK_S = 1.0
+_FEWEST: Final = 8
+"""Places that an address has at least."""
 _SHARE: Final = 7
 """How many times what is left an account may have."""
 _ONCE: Final = 2
@@ -101,6 +105,7 @@ class Ticket:
         "key",
         "party",
         "placed",
+        "ready",
         "since",
         "socket",
         "state",
@@ -117,6 +122,8 @@ class Ticket:
         """Whose turns of the loop its client takes: an account, once that is known."""
         self.entered: str | None = None
         """The account of whose clients that stay it counts as one."""
+        self.ready = False
+        """Whether its client has said who it is, so that it waits for us."""
         self.since = since
         self.state = SILENT
         self.placed: Callable[[], object] | None = None
@@ -234,6 +241,7 @@ class Admission:
         self._waiting: dict[str, list[Ticket]] = {}
         self._handshaking: dict[str, dict[Ticket, None]] = {}
         self._places = 0
+        self._fewer: dict[str, float] = {}  # places of an address whose handshakes were made in vain
         self._ways = 0
         self._timer: asyncio.TimerHandle | None = None
         self._ticks = 0
@@ -316,6 +324,9 @@ class Admission:
         """Whoever was handshaking became known."""
         self._leave(ticket)
         ticket.state = KNOWN
+        fewer = self._fewer.get(ticket.key)
+        if fewer is not None:
+            self._fewer[ticket.key] = min(self.limits.max_handshakes_per_address, fewer + 1 / fewer)
         self._next(ticket.key)
 
     def gone(self, ticket: Ticket) -> None:
@@ -374,9 +385,10 @@ class Admission:
 
     def _has_place(self, key: str) -> bool:
         own = self._handshaking.get(key)
-        return self._places < self.limits.max_handshakes and (
-            own is None or len(own) < self.limits.max_handshakes_per_address
-        )
+        return self._places < self.limits.max_handshakes and (own is None or len(own) < self._places_of(key))
+
+    def _places_of(self, key: str) -> int:
+        return int(self._fewer.get(key, self.limits.max_handshakes_per_address))
 
     def _begin(self, ticket: Ticket) -> None:
         self._leave(ticket)
@@ -456,12 +468,17 @@ class Admission:
         now = self._loop.time()
         for held in list(self._bare.values()):
             self._drop_older(held, now - self.limits.silence_s)
+        for key in [each for each in self._fewer if each not in self._waiting]:
+            del self._fewer[key]
         if self._waiting:
             full = self._places >= self.limits.max_handshakes
             for key in list(self._handshaking) if full else list(self._waiting):
-                self._drop_older(self._handshaking.get(key, {}), now - self.limits.contested_s)
+                in_vain = self._drop_older(self._handshaking.get(key, {}), now - self.limits.contested_s)
+                if in_vain:
+                    self._fewer[key] = max(min(_FEWEST, self._places_of(key)), self._places_of(key) // 2)
 
-    def _drop_older(self, held: dict[Ticket, None], since: float) -> None:
+    def _drop_older(self, held: dict[Ticket, None], since: float) -> int:
+        """Send away who came before an instant; how many of them waited for us."""
         late = []
         for ticket in held:
             if ticket.since > since:
@@ -470,6 +487,7 @@ class Admission:
         for ticket in late:
             self.ledger.refused(ticket.way.name, ticket.state, ticket.address)
             self._drop(ticket)
+        return sum(ticket.ready for ticket in late)
 
 
 def _nothing() -> None:
