@@ -16,7 +16,7 @@ import pytest
 
 from tests.conftest import NOW
 from tests.store.rows import template
-from tidegate.store import keys, migrations, scopes, templates, things
+from tidegate.store import checkpointer, keys, migrations, scopes, templates, things
 from tidegate.store.database import Blocked, Marked, StoreError, StoreUnavailable, Tx, transact
 from tidegate.store.keys import AccessKey
 from tidegate.store.sqlite import SqliteDatabase
@@ -235,6 +235,21 @@ def test_a_work_cannot_swallow_the_end_of_its_transaction(file: SqliteDatabase) 
         file.commit([put("a"), careless, put("b")])
     assert names(file) == []
     assert transact(file, put("c")) is True
+
+
+def test_pages_in_memory_are_let_go_now_and_then(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(checkpointer, "monotonic", lambda: now[0])
+    database = SqliteDatabase(path, now=NOW, checkpoint_seconds=NEVER)
+    seen: list[str] = []
+    database._connection.set_trace_callback(seen.append)
+    for name, later in (("a", 0), ("b", 600), ("c", 0)):
+        now[0] += later
+        database._checkpointer._passed.set()  # type: ignore[union-attr]
+        transact(database, put(name))
+    assert [text for text in seen if "shrink" in text] == ["PRAGMA shrink_memory"]
+    assert names(database) == ["a", "b", "c"]
+    database.close()
 
 
 def test_a_checkpoint_that_fails_does_not_fail_the_commit(path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,16 +1,23 @@
-"""Bounds the write-ahead log of an SQLite file."""
+"""Bounds what an SQLite file costs: the length of its write-ahead log, and the pages kept in memory."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sqlite3
 import threading
 from pathlib import Path
 
+from tidegate.clock import monotonic
 from tidegate.rate_limited_log import RateLimitedLog
 
 log = logging.getLogger("tidegate.store")
+
+
+_FORGETS_S = 600.0
+"""How often pages in memory are let go. What is appended and hardly read again (the audit log, above all) would fill
+the cache otherwise, and look like a leak for as many hours as that takes; what is needed is back at a few µs a page."""
 
 
 class Checkpointer:
@@ -31,6 +38,7 @@ class Checkpointer:
         self._pass = threading.Lock()
         self._passed = threading.Event()
         self._stop = threading.Event()
+        self._forgets_at = monotonic() + _FORGETS_S
         self._worker = threading.Thread(target=self._work, name="tidegate-checkpoint", daemon=True)
         self._worker.start()
 
@@ -51,6 +59,10 @@ class Checkpointer:
         elif self._passed.is_set():
             self._passed.clear()
             self._checkpoint(connection)
+            if monotonic() >= self._forgets_at:
+                self._forgets_at = monotonic() + _FORGETS_S
+                with contextlib.suppress(sqlite3.Error):  # the commit stands
+                    connection.execute("PRAGMA shrink_memory")
 
     def _log_bytes(self) -> int:
         try:
