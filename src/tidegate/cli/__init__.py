@@ -40,6 +40,7 @@ for _name, _where in {
     "resume": "hold:resume",
     "approve": "approvals:approve",
     "approvals": "approvals:app",
+    "blackouts": "blackouts:app",
     "lint": "lint:lint",
     "diff": "lint:diff",
     "check": "check:check",

@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 from tidegate.core import windows
 
+_EVER = -(1 << 62)
+"""An instant before every other."""
+
 
 class Phase(Enum):
     """Where an instant lies."""
@@ -17,10 +20,11 @@ class Phase(Enum):
 
 
 class Moment(NamedTuple):
-    """A phase, and when (epoch ms) to look again; None if it lasts."""
+    """A phase, and when (epoch ms) to look again; None if it lasts. ``black``: a blackout closes it."""
 
     phase: Phase
     changes_at: int | None
+    black: bool = False
 
 
 class Timetable(NamedTuple):
@@ -30,6 +34,7 @@ class Timetable(NamedTuple):
     starts_at: int | None = None
     ends_at: int | None = None
     windows: tuple[windows.Window, ...] = ()
+    blackouts: tuple[windows.Window, ...] = ()
 
     @property
     def opens_from(self) -> int:
@@ -37,7 +42,20 @@ class Timetable(NamedTuple):
         return max(self.created_at, self.starts_at or self.created_at)
 
     def at(self, now: int) -> Moment:
-        """The phase at an instant."""
+        """The phase at an instant. A blackout closes what would be open, also one that began before the job."""
+        moment = self._without_blackouts(now)
+        if not self.blackouts or moment.phase is Phase.OVER:
+            return moment
+        black = windows.state(self.blackouts, not_before=_EVER, not_after=None, now=now)
+        if black.open:
+            return Moment(Phase.CLOSED, _earlier(black.changes_at, self.ends_at), black=True)
+        return (
+            moment
+            if moment.phase is Phase.CLOSED
+            else Moment(Phase.OPEN, _earlier(moment.changes_at, black.changes_at))
+        )
+
+    def _without_blackouts(self, now: int) -> Moment:
         if self.ends_at is not None and now >= self.ends_at:
             return Moment(Phase.OVER, None)
         if self.windows:

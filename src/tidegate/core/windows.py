@@ -24,10 +24,24 @@ LOOK_AHEAD = 48 * 60 * MINUTE
 """How far an uninterrupted union is followed; one that lasts longer is asked about again then."""
 
 
-class Window(NamedTuple):
-    """One recurring window."""
+class Once(NamedTuple):
+    """What happens at one instant, as ``Cron`` has what recurs."""
 
-    cron: Cron
+    at: int
+
+    def next_after(self, instant: int) -> int | None:
+        """The instant, if it is later."""
+        return self.at if self.at > instant else None
+
+    def previous_at_or_before(self, instant: int) -> int | None:
+        """The instant, unless it is later."""
+        return self.at if self.at <= instant else None
+
+
+class Window(NamedTuple):
+    """A window: one that recurs, or one alone."""
+
+    cron: Cron | Once
     duration_minutes: int
 
     @property

@@ -28,6 +28,7 @@ PAGES: Final[dict[bytes, dict[str, str]]] = {
     b"/_tidegate/approve": {"POST": "ApproveJob"},
     b"/_tidegate/approval": {"GET": "DescribeApproval"},
     b"/_tidegate/approvals": {"GET": "ListApprovals"},
+    b"/_tidegate/blackouts": {"GET": "ListBlackouts", "POST": "PutBlackout", "DELETE": "DeleteBlackout"},
     b"/_tidegate/lint": {"POST": "Lint"},
     b"/_tidegate/diff": {"POST": "Diff"},
     b"/_tidegate/words": {"POST": "DescribeInWords"},

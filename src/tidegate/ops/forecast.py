@@ -16,7 +16,7 @@ from tidegate.core.forecast.fleet import Cohort, Fleet, Quantiles
 from tidegate.core.forecast.run import Present, Run, Start
 from tidegate.core.lifecycle import TERMINAL, ExecutionStatus, JobStatus, Stage
 from tidegate.core.rollout import MINUTE
-from tidegate.ops import configuration, job_state, templates
+from tidegate.ops import blackouts, configuration, job_state, tags, templates
 from tidegate.ops.call import Call
 from tidegate.ops.configuration import Configuration
 from tidegate.store import executions, groups, jobs
@@ -86,8 +86,12 @@ def start(tx: Tx, call: Call, wanted: Wanted, bounds: Bounds) -> Start:
     selection = request.target_selection if request is not None and request.target_selection else "SNAPSHOT"
     if configured.maintenance_windows:
         selection = "CONTINUOUS"
+    given = tags.as_map(request.tags if request is not None else None)
+    pauses = given.get(texts.holds.ON_ABORT) == "pause"
+    black = blackouts.concerning(tx, call.scope, given, "")
+    plan = configuration.plan_of(configured, selection)
     return runs.of_new_job(
-        configuration.plan_of(configured, selection),
+        plan._replace(pauses=pauses, blackouts=blackouts.windows_of(black) if black else ()),
         call.now,
         _things(tx, call, wanted, request),
         timeout_minutes=configuration.timeout_minutes(configured),

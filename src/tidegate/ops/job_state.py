@@ -7,7 +7,7 @@ import msgspec
 from tidegate.core import abort, rollout
 from tidegate.core import job as machine
 from tidegate.core.lifecycle import Stage
-from tidegate.ops import configuration
+from tidegate.ops import blackouts, configuration
 from tidegate.store.jobs import Job
 
 
@@ -55,9 +55,11 @@ _FREE = Held()
 
 def of(row: Job) -> machine.Job:
     """How a stored job stands."""
-    kept = held(row)
+    kept, plan = held(row), configuration.plan(row.config, row.target_selection)
+    if row.blackouts is not None:
+        plan = plan._replace(blackouts=blackouts.windows_of(row.blackouts))
     return machine.Job(  # by position: ends of jobs with abort criteria come by here
-        configuration.plan(row.config, row.target_selection),
+        plan,
         row.created_at,
         row.status,
         row.stage,

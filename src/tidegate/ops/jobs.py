@@ -10,6 +10,7 @@ from tidegate.core.lifecycle import ExecutionStatus, JobStatus, Stage
 from tidegate.core.timetable import Phase
 from tidegate.ops import (
     approvals,
+    blackouts,
     configuration,
     documents,
     job_definition,
@@ -65,7 +66,9 @@ def create_job(
         raise exists
     if jobs.count_active(tx, call.scope) >= call.limits.active_jobs:
         raise iot.LimitExceededException(texts.requests.limit_exceeded("active jobs", call.limits.active_jobs))
-    times = configuration.timetable(configured, call.now).at(call.now)
+    black = blackouts.concerning(tx, call.scope, tags.as_map(request.tags), resource)
+    plan = configuration.plan_of(configured)._replace(blackouts=blackouts.windows_of(black) if black else ())
+    times = plan.timetable(call.now).at(call.now)
     waits = times.phase == Phase.CLOSED or bool(reasons)
     if not waits and jobs.count_concurrent(tx, call.scope) >= call.limits.concurrent_jobs:
         raise iot.LimitExceededException(texts.requests.limit_exceeded("concurrent jobs", call.limits.concurrent_jobs))
@@ -88,6 +91,7 @@ def create_job(
             created_at=call.now,
             wake_at=wake_at,
             hold=job_state.hold_text(hold),
+            blackouts=black,
         ),
     )
     if job_id is None:

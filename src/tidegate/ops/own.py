@@ -6,15 +6,16 @@ the permission of each is ``tidegate:NAME`` on what its request names (``core.pe
 
 from __future__ import annotations
 
-from tidegate.ops import approvals, holds, lint, words
+from tidegate.ops import approvals, blackouts, holds, lint, words
 from tidegate.ops.handler import Handlers
 from tidegate.wire.shapes import SparseShape
 
 PLANE = "tidegate"
-HANDLERS: Handlers = {**holds.HANDLERS, **approvals.HANDLERS, **lint.HANDLERS, **words.HANDLERS}
+HANDLERS: Handlers = {**holds.HANDLERS, **approvals.HANDLERS, **blackouts.HANDLERS, **lint.HANDLERS, **words.HANDLERS}
 REQUESTS: dict[str, type[SparseShape]] = {
     **holds.REQUESTS,
     **approvals.REQUESTS,
+    **blackouts.REQUESTS,
     **lint.REQUESTS,
     **words.REQUESTS,
 }

@@ -22,7 +22,15 @@ from tidegate.core import rollout
 from tidegate.core.events import JobOperation
 from tidegate.core.job import Fact
 from tidegate.core.lifecycle import ACTIVE, EXECUTION_MOVES, TERMINAL, Act, ExecutionStatus, Stage
-from tidegate.ops import command_sweeps, dynamic_membership, events, fleet_provisioning, job_state, transitions
+from tidegate.ops import (
+    blackouts,
+    command_sweeps,
+    dynamic_membership,
+    events,
+    fleet_provisioning,
+    job_state,
+    transitions,
+)
 from tidegate.ops.effects import ExecutionsQueued, RowsHeld
 from tidegate.ops.job_state import Bookmark
 from tidegate.ops.quotas import Limits
@@ -129,6 +137,7 @@ def facts(tx: Tx, row: Job, now: int, limits: Limits) -> machine.Facts:
 
 def look(tx: Tx, row: Job, now: int, limits: Limits, partition: str = "aws") -> None:
     """Carry out what a job that is held does now, with at most one batch of its executions."""
+    row = blackouts.refreshed(tx, row, partition)
     reading = _read(tx, row, machine.asks(job_state.of(row), now), now, limits)
     _advance(tx, now, row, machine.Look(reading.facts), reading.waiting, partition)
 

@@ -15,7 +15,7 @@ from tidegate.core import job as machine
 from tidegate.core import texts
 from tidegate.core.job import HoldKind, Reason, Release
 from tidegate.core.lifecycle import TERMINAL, ExecutionStatus, JobStatus, Stage
-from tidegate.ops import job_state, sweeps, why_denied
+from tidegate.ops import blackouts, job_state, sweeps, why_denied
 from tidegate.ops.quotas import Limits
 from tidegate.store import approvals, connectivity, executions, jobs, scopes, things
 from tidegate.store.database import Tx
@@ -103,6 +103,8 @@ def _of_job(tx: Tx, row: Job, now: int, limits: Limits) -> Why:
 def _waiting(tx: Tx, row: Job, reason: Reason, until: int | None) -> Why:
     if reason is Reason.HELD:
         return _held(tx, row, until)
+    if reason is Reason.BLACKOUT:
+        return Why("BLACKOUT", f"A blackout lasts: {', '.join(blackouts.names(row))}.", until)
     if reason is Reason.START:
         return Why("SCHEDULED", "Its startTime has not come.", until)
     if reason is Reason.WINDOW:

@@ -27,7 +27,8 @@ _STAGE = {str(stage): stage for stage in Stage}
 class Job(NamedTuple):
     """A stored job; instants are epoch ms, ``config`` is the encoded configuration, ``stage_cursor`` a bookmark.
 
-    ``hold`` is who holds it and what is forgiven, encoded (``ops.job_state``).
+    ``hold`` is who holds it and what is forgiven, ``blackouts`` those that concern it, encoded (``ops.job_state``,
+    ``ops.blackouts``).
     """
 
     id: int
@@ -53,6 +54,7 @@ class Job(NamedTuple):
     ended: int
     stage_cursor: str | None
     hold: str | None = None
+    blackouts: str | None = None
 
 
 class NewJob(NamedTuple):
@@ -71,6 +73,7 @@ class NewJob(NamedTuple):
     created_at: int
     wake_at: int | None
     hold: str | None = None
+    blackouts: str | None = None
 
 
 class Target(NamedTuple):
@@ -312,6 +315,12 @@ def hasten_active(tx: Tx, now: int) -> None:
     """Have every job looked at that may still do something."""
     statuses = {"scheduled": str(JobStatus.SCHEDULED), "in_progress": str(JobStatus.IN_PROGRESS)}
     tx.run("job_hasten_active", {"now": now, **statuses})
+
+
+def hasten_scope(tx: Tx, scope: int, now: int) -> None:
+    """Have every job of a scope looked at that may still do something."""
+    statuses = {"scheduled": str(JobStatus.SCHEDULED), "in_progress": str(JobStatus.IN_PROGRESS)}
+    tx.run("job_hasten_scope", {"scope": scope, "now": now, **statuses})
 
 
 def carry_releases(tx: Tx, after: int, until: int, now: int) -> None:

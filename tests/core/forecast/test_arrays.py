@@ -52,6 +52,14 @@ _windows = st.lists(
     ),
     max_size=1,
 ).map(tuple)
+_blackouts = st.lists(
+    st.builds(
+        windows.Window,
+        st.sampled_from([cron.parse("20 * * * ? *"), windows.Once(NOW + 30 * MINUTE)]),
+        st.sampled_from([5, 25, 90]),
+    ),
+    max_size=1,
+).map(tuple)
 _plans = st.builds(
     Plan,
     continuous=st.just(False),
@@ -64,6 +72,7 @@ _plans = st.builds(
     abort=_aborts.map(tuple),
     retries=_retries,
     pauses=st.booleans(),
+    blackouts=_blackouts,
 )
 _cohorts: Any = {
     "online": st.sampled_from([1, 0.7, 0.01, [0] * 8 + [0.5] * 8 + [0.1] * 8]),

@@ -20,6 +20,7 @@ The first command makes the job, at midnight of the first day unless ``clock HH:
     pauses                                a criterion that is met holds it instead of canceling it
     retry TYPE N                          a retry budget; may be repeated
     start TIME, end TIME BEHAVIOR         its schedule
+    blackout HH:MM N min                  it does not go on then; may be repeated
     window HH:MM N min                    a daily maintenance window; may be repeated
     steps of N                            how much one step of the engine does
 
@@ -235,6 +236,11 @@ def _window(settings: Settings, hour: str, minute: str, duration: str) -> None:
     settings["windows"] = (*settings.get("windows", ()), window)
 
 
+def _blackout(settings: Settings, hour: str, minute: str, duration: str) -> None:
+    window = windows.Window(cron.parse(f"cron({int(minute)} {int(hour)} * * ? *)"), int(duration))
+    settings["blackouts"] = (*settings.get("blackouts", ()), window)
+
+
 def _end(settings: Settings, time: str, behavior: str) -> None:
     settings.update(ends_at=_instant(time), end_behavior=EndBehavior(behavior))
 
@@ -248,6 +254,7 @@ _CLAUSES: dict[str, Callable[..., None]] = {
     r"retry (\w+) (\d+)": _retry,
     r"start (.*)": lambda settings, time: settings.update(starts_at=_instant(time)),
     r"end (.*) (\w+)": _end,
+    r"blackout (\d\d):(\d\d) (\d+) min": _blackout,
     r"window (\d\d):(\d\d) (\d+) min": _window,
     r"steps of (\d+)": lambda settings, size: settings.update(size=int(size)),
 }

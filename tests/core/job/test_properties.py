@@ -42,6 +42,7 @@ PLANS = st.builds(
         st.builds(retry.Criterion, TYPES, st.integers(0, 3)), max_size=2, unique_by=lambda each: each.failure_type
     ).map(tuple),
     pauses=st.booleans(),
+    blackouts=WINDOWS.map(tuple),
 )
 THING = st.integers(1, THINGS + 4)
 CALLS = st.one_of(

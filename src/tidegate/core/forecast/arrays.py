@@ -136,9 +136,14 @@ class _Arrays:
             self._wake = None if self._job.ended else self._job.plan.ends_at
 
     def _goes_on(self) -> bool:
-        """Whether any execution will be begun or will end."""
-        rows = self._open
-        return bool(((rows.end < NEVER) | (self._planned(self._settled) & (rows.start < NEVER))).any())
+        """Whether any execution will be begun or will end; of a job that is held, whether any device will do so much as
+        look for one.
+        """
+        rows, queued = self._open, self._planned(self._settled)
+        if self._job.hold is not None:
+            late = (rows.start > self._start.until) & (rows.start < NEVER)
+            return bool(np.where(queued, late, rows.end < NEVER).any())
+        return bool(((rows.end < NEVER) | (queued & (rows.start < NEVER))).any())
 
     def _planned(self, now: int) -> Any:
         """Which open executions are QUEUED at an instant, before devices act at it."""
@@ -299,6 +304,7 @@ class _Arrays:
         cause = ExecutionStatus(int(ended.status[first]))
         event = machine.Ended(cause, int(ended.attempt[first]), int(ended.after_failed[first]), True, self._counts())
         self._happen(event)
+        self._complete(at)  # one that is held completes if nothing of it is left
 
     def _complete(self, at: int) -> bool:
         """The last end of a job that is rolled out completes it."""

@@ -107,6 +107,7 @@ class Reason(StrEnum):
 
     START = "its startTime has not come"
     HELD = "it is held until somebody lets it go on"
+    BLACKOUT = "a blackout lasts"
     WINDOW = "no maintenance window is open"
     RATE = "its rate is used up"
     BATCH = "more is due than one step does"

@@ -109,7 +109,7 @@ def _pause(job: Job, moment: Moment, now: int) -> Step:
     acts: tuple[Act, ...] = ()
     if job.status != JobStatus.SCHEDULED:
         job, acts = holding.switch(job, JobAct.PAUSE, now)
-    reason = Reason.WINDOW if job.plan.windows else Reason.START
+    reason = Reason.BLACKOUT if moment.black else Reason.WINDOW if job.plan.windows else Reason.START
     return Step(job, acts, Wait(reason, moment.changes_at))
 
 

@@ -32,10 +32,12 @@ class Plan(NamedTuple):
     retries: tuple[retry.Criterion, ...] = ()
     pauses: bool = False
     """An abort criterion that is met holds the job instead of canceling it."""
+    blackouts: tuple[windows.Window, ...] = ()
+    """When it does not go on, whatever its windows say."""
 
     def timetable(self, created_at: int) -> Timetable:
         """When a job that was created at an instant may run."""
-        return Timetable(created_at, self.starts_at, self.ends_at, self.windows)
+        return Timetable(created_at, self.starts_at, self.ends_at, self.windows, self.blackouts)
 
 
 class HoldKind(StrEnum):

@@ -1,32 +1,32 @@
 -- name: job_insert
 INSERT INTO job (scope_id, name, status, stage, target_selection, namespace, description, template_arn, document_source,
-  config, created_at, updated_at, timeout_minutes, released, ended, wake_at, hold)
+  config, created_at, updated_at, timeout_minutes, released, ended, wake_at, hold, blackouts)
 VALUES (:scope, :name, :status, :stage, :target_selection, :namespace, :description, :template_arn, :document_source,
-  :config, :created_at, :created_at, :timeout_minutes, 0, 0, :wake_at, :hold)
+  :config, :created_at, :created_at, :timeout_minutes, 0, 0, :wake_at, :hold, :blackouts)
 ON CONFLICT DO NOTHING RETURNING id;
 
 -- name: job_get
 SELECT id, scope_id, name, status, stage, target_selection, namespace, description, template_arn, document_source,
   config, created_at, updated_at, completed_at, reason_code, comment, force_canceled,
-  timeout_minutes, rollout_started_at, released, ended, stage_cursor, hold
+  timeout_minutes, rollout_started_at, released, ended, stage_cursor, hold, blackouts
 FROM job WHERE scope_id = :scope AND name = :name;
 
 -- name: job_peek
 SELECT id, scope_id, name, status, stage, target_selection, namespace, description, template_arn, document_source,
   config, created_at, updated_at, completed_at, reason_code, comment, force_canceled,
-  timeout_minutes, rollout_started_at, released, ended, stage_cursor, hold
+  timeout_minutes, rollout_started_at, released, ended, stage_cursor, hold, blackouts
 FROM job WHERE id = :id;
 
 -- name: job_lock
 SELECT id, scope_id, name, status, stage, target_selection, namespace, description, template_arn, document_source,
   config, created_at, updated_at, completed_at, reason_code, comment, force_canceled,
-  timeout_minutes, rollout_started_at, released, ended, stage_cursor, hold
+  timeout_minutes, rollout_started_at, released, ended, stage_cursor, hold, blackouts
 FROM job WHERE id = :id;
 
 -- name: job_claim
 SELECT id, scope_id, name, status, stage, target_selection, namespace, description, template_arn, document_source,
   config, created_at, updated_at, completed_at, reason_code, comment, force_canceled,
-  timeout_minutes, rollout_started_at, released, ended, stage_cursor, hold
+  timeout_minutes, rollout_started_at, released, ended, stage_cursor, hold, blackouts
 FROM job WHERE wake_at IS NOT NULL AND wake_at <= :now ORDER BY wake_at, id LIMIT 1;
 
 -- name: job_next_wake
@@ -35,7 +35,7 @@ SELECT min(wake_at) FROM job WHERE wake_at IS NOT NULL;
 -- name: job_put
 UPDATE job SET status = :status, stage = :stage, rollout_started_at = :rollout_started_at, released = :released,
   ended = :ended, stage_cursor = :stage_cursor, updated_at = :updated_at, completed_at = :completed_at,
-  reason_code = :reason_code, comment = :comment, force_canceled = :force_canceled, hold = :hold,
+  reason_code = :reason_code, comment = :comment, force_canceled = :force_canceled, hold = :hold, blackouts = :blackouts,
   wake_at = :wake_at
 WHERE id = :id;
 
@@ -139,6 +139,10 @@ GROUP BY job_id, status HAVING sum(counted) <> sum(found) ORDER BY job_id, statu
 
 -- name: job_hasten_active
 UPDATE job SET wake_at = :now WHERE wake_at > :now AND status IN (:scheduled, :in_progress);
+
+-- name: job_hasten_scope
+UPDATE job SET wake_at = :now
+WHERE scope_id = :scope AND status IN (:scheduled, :in_progress) AND (wake_at IS NULL OR wake_at > :now);
 
 -- name: job_release_recent
 SELECT released_at, count FROM job_release WHERE job_id = :job AND released_at > :after;
