@@ -43,7 +43,7 @@ test: check ## Check the code and run every test; WORKERS=n, 0 for one process
 # Beside the installed one, which is editable and therefore pure; Python takes what PYTHONPATH names first.
 $(VENV)/compiled: pyproject.toml hatch_build.py $(shell find src -name '*.py' -o -name '*.sql')
 	@echo "==> compiling tidegate into $@"
-	@rm -rf $@ $(VENV)/wheel && TIDEGATE_BUILD=compiled $(BIN)/python -m hatchling -q build -t wheel -d $(VENV)/wheel
+	@rm -rf $@ $(VENV)/wheel && TIDEGATE_BUILD=compiled $(BIN)/python -m hatchling build -t wheel -d $(VENV)/wheel
 	@$(BIN)/python -m zipfile -e $(VENV)/wheel/*.whl $@
 
 COMPILED_TESTS ?= tests

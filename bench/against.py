@@ -229,8 +229,8 @@ def tree(root: Path, *, pure: bool) -> Tree:
     if pure or not (root / "hatch_build.py").exists():
         return Tree(root, root / "src")
     made = root / ".venv" / "against"
-    wheel = [sys.executable, "-m", "hatchling", "-q", "build", "-t", "wheel", "-d", str(made / "wheel")]
-    subprocess.run(wheel, cwd=root, env={**os.environ, "TIDEGATE_BUILD": "compiled"}, check=True)
+    wheel = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(made / "wheel")]
+    subprocess.run(wheel, cwd=root, env={**os.environ, "TIDEGATE_BUILD": "compiled"}, check=True, capture_output=True)
     [found] = (made / "wheel").glob("*.whl")
     subprocess.run([sys.executable, "-m", "zipfile", "-e", str(found), str(made)], check=True)
     return Tree(root, made)

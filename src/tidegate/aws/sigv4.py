@@ -181,20 +181,33 @@ def canonical_query(pairs: Iterable[tuple[bytes, ...]]) -> bytes:
     return b"&".join([b"=".join(pair) for pair in sorted(pairs)])
 
 
+def header_block(values: Mapping[bytes, bytes], names: Sequence[bytes]) -> bytes:
+    """The lines of the signed headers; ``values`` has every name in ``names``."""
+    return b"".join([name + b":" + values[name] + b"\n" for name in names])
+
+
 def header_blocks(
     values: Mapping[bytes, bytes], names: Sequence[bytes], *, any_port: bool = False, hosts: Sequence[bytes] = ()
 ) -> Iterator[bytes]:
-    """The lines of the signed headers (``values`` has every name in ``names``), the usual form first.
+    """The same in each form that may have been signed, the usual one first.
 
     Clients differ over the default port in ``Host``; with ``any_port`` over every port. ``hosts`` are further values of
     ``Host`` that may have been signed.
     """
-    yield b"".join([name + b":" + values[name] + b"\n" for name in names])
+    yield header_block(values, names)
     host, _, port = values.get(b"host", b"").rpartition(b":")
     if host and (port in (b"80", b"443") or (port.isdigit() and any_port)):
         hosts = (host, *hosts)
     for other in hosts:
         yield b"".join([name + b":" + (other if name == b"host" else values[name]) + b"\n" for name in names])
+
+
+def canonical_request(
+    method: str, path: bytes, query: bytes, block: bytes, signed_headers: bytes, payload: bytes
+) -> bytes:
+    """What is hashed."""
+    head = method.upper().encode("latin-1", "replace")
+    return b"%b\n%b\n%b\n%b\n%b\n%b" % (head, path, query, block, signed_headers, payload)
 
 
 def canonical_requests(
@@ -206,10 +219,8 @@ def canonical_requests(
     payload: bytes,
 ) -> Iterator[bytes]:
     """What may have been hashed: every way an honest client can spell these, the usual one first."""
-    head = method.upper().encode("latin-1", "replace") + b"\n"
-    tail = b"\n" + signed_headers + b"\n" + payload
     for path, query, block in itertools.product(paths, queries, blocks):
-        yield head + path + b"\n" + query + b"\n" + block + tail
+        yield canonical_request(method, path, query, block, signed_headers, payload)
 
 
 # ------------------------------------------------------------------------------------------------------------ signature

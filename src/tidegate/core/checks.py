@@ -269,6 +269,8 @@ def package_version(arn: str) -> PackageVersion | None:
 
 def package_versions(arns: Sequence[str], *, limit: int = PACKAGE_VERSIONS) -> list[str]:
     """``destinationPackageVersions``. Whether they exist, and in this account, is not judged here."""
+    if not arns:
+        return []
     found = [] if len(arns) <= limit else [texts.packages.too_many_package_versions(len(arns), limit)]
     versions = [(arn, package_version(arn)) for arn in arns]
     found += [texts.packages.package_version_invalid(arn) for arn, version in versions if version is None]
@@ -286,8 +288,10 @@ def package_versions_abroad(arns: Sequence[str], home: Home) -> list[str]:
     ]
 
 
-def tags(keys: Iterable[str]) -> list[str]:
+def tags(keys: Sequence[str]) -> list[str]:
     """The keys of a list of tags. How many a resource may have is a quota and not judged here."""
+    if not keys:
+        return []
     counts = Counter(keys)
     duplicates = [key for key, count in counts.items() if count > 1]
     found = [texts.tags.tags_duplicate(duplicates)] if duplicates else []

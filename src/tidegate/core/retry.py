@@ -87,6 +87,8 @@ def queued_at(previous: int, now: int) -> int:
 
 def problems(criteria: Sequence[Criterion], *, limit: int = MOST) -> list[str]:
     """What is wrong with a job's retry criteria, as messages; ``limit`` is the most retries the server allows."""
+    if not criteria:
+        return []
     counts = Counter(criterion.failure_type for criterion in criteria)
     found = [texts.settings.retry_duplicate(failure_type) for failure_type, count in counts.items() if count > 1]
     if ALL in counts and len(counts) > 1:

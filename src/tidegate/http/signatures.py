@@ -359,11 +359,12 @@ def _canonical_requests(signature: Signature, payload: bytes) -> Iterator[bytes]
     """
     listed = signature.signed_headers.encode("latin-1", "replace")
     names = listed.split(b";")
-    blocks = sigv4.header_blocks(_signed_values(signature, names), names, any_port=_is_websocket(signature))
+    values = _signed_values(signature, names)
     path = canonical_path(signature.raw_path or b"/")
-    if not signature.query_string:  # nearly always the one that fits
-        usual = [next(blocks)]
-        yield from sigv4.canonical_requests(signature.method, [path], [b""], usual, listed, payload)
+    if not signature.query_string:  # nearly always the one that fits: the others are made only if it does not
+        usual = sigv4.header_block(values, names)
+        yield sigv4.canonical_request(signature.method, path, b"", usual, listed, payload)
+    blocks = sigv4.header_blocks(values, names, any_port=_is_websocket(signature))
     yield from sigv4.canonical_requests(signature.method, [path], _queries(signature), blocks, listed, payload)
 
 

@@ -64,7 +64,7 @@ def requested(request: iot.CreateJobTemplateRequest | iot.CreateJobRequest) -> C
 
     A job carries its windows inside its schedule; here they stand beside it, as in a template.
     """
-    named = {name: _sent(getattr(request, name)) for name in _INHERITED if hasattr(request, name)}
+    named = {name: _sent(getattr(request, name, None)) for name in _INHERITED}
     if isinstance(request, iot.CreateJobRequest):
         schedule = request.scheduling_config
         named["maintenance_windows"] = schedule.maintenance_windows if schedule else None
@@ -77,7 +77,9 @@ def requested(request: iot.CreateJobTemplateRequest | iot.CreateJobRequest) -> C
 
 
 def _sent(value: Any) -> Any:
-    return None if isinstance(value, msgspec.Struct) and value == type(value)() else value
+    if value is None or (isinstance(value, msgspec.Struct) and value == type(value)()):
+        return None
+    return value
 
 
 def over(request: Configuration, base: Configuration) -> Configuration:
@@ -125,14 +127,19 @@ def _allowed(call: Call) -> Allowed:
     )
 
 
-def request_problems(request: iot.CreateJobTemplateRequest | iot.CreateJobRequest, call: Call) -> list[str]:
-    """The same for a request that creates, with its tags and with where it takes its document from."""
+def request_problems(
+    request: iot.CreateJobTemplateRequest | iot.CreateJobRequest, configured: Configuration, call: Call
+) -> list[str]:
+    """The same for a request that creates, with its tags and with where it takes its document from.
+
+    ``configured`` is what the request sets (``requested``).
+    """
     document, source = request.document is not None, request.document_source
     if isinstance(request, iot.CreateJobRequest):
         sources = Sources(Creates.JOB, request.job_template_arn is not None, document, source)
     else:
         sources = Sources(Creates.TEMPLATE, request.job_arn is not None, document, source)
-    return problems(requested(request), call, tags=request.tags, sources=sources)
+    return problems(configured, call, tags=request.tags, sources=sources)
 
 
 def exponential_rate(rate: iot.JobExecutionsRolloutConfig) -> rollout.Exponential | None:

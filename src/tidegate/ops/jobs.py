@@ -115,7 +115,9 @@ def _begin(tx: Tx, call: Call, job_id: int, wake_at: int | None, *, waits: bool)
 
 def _check(call: Call, request: iot.CreateJobRequest, fetched: Fetched | None) -> None:
     """What can be said of a request without looking anything up: every problem at once."""
-    problems = configuration.request_problems(request, call) + documents.brought_problems(request, fetched, call)
+    configured = configuration.requested(request)
+    problems = configuration.request_problems(request, configured, call)
+    problems += documents.brought_problems(request, fetched, call)
     if request.job_template_arn is not None and not templates.is_template_arn(call, request.job_template_arn):
         problems.append(texts.templates.not_a_template_arn(request.job_template_arn))
     problems += job_definition.managed_problems(call, request)

@@ -33,7 +33,7 @@ def problems(given: Sequence[iot.Tag] | None, limit: int | None) -> list[str]:
     ``limit`` is how many there may be, for operations that model no LimitExceededException; None for the others, which
     call ``require_room`` when all else is right.
     """
-    found = checks.tags(tag.key or "" for tag in given or ())
+    found = checks.tags([tag.key or "" for tag in given or ()])
     return [*found, texts.tags.too_many_tags(limit)] if limit is not None and len(given or ()) > limit else found
 
 

@@ -38,7 +38,8 @@ def create_job_template(
     """
     name, description = request.job_template_id, request.description
     configured = configuration.requested(request)
-    problems = configuration.request_problems(request, call) + documents.brought_problems(request, fetched, call)
+    problems = configuration.request_problems(request, configured, call)
+    problems += documents.brought_problems(request, fetched, call)
     job_id = _job_of(call, request.job_arn, problems)
     if problems:
         raise iot.InvalidRequestException(" ".join(dict.fromkeys(problems)))

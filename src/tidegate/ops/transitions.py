@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from tidegate.core import job as machine
 from tidegate.core import retry
-from tidegate.core.lifecycle import ACTIVE, ExecutionStatus
+from tidegate.core.lifecycle import ACTIVE, ExecutionStatus, JobStatus
 from tidegate.core.pending import UNCHANGED, PendingList
 from tidegate.core.timers import Timers
 from tidegate.ops import audit, configuration, events, job_state
@@ -59,10 +59,16 @@ def move(tx: Tx, now: int, found: PendingList[Pending], one: Pending, to: Move) 
     jobs.count_move(tx, one.job_id, one.status, to.status)
     moved = one.moved(to.status, to.started_at, now, to.timers)
     if to.status in ACTIVE:
-        ending, after = None, found.changed(one, moved)
+        if to.status is not one.status:
+            before = found.visible(one.namespace)
+            if before.head is not one or to.status is not ExecutionStatus.IN_PROGRESS:  # else it stays where it is
+                announce(tx, one, before, found.changed(one, moved).visible(one.namespace))
     else:
-        ending, after = one, found.without(one).joined(_after_the_end(tx, now, moved))
-    announce(tx, one, found.visible(one.namespace, ending=ending), after.visible(one.namespace))
+        retried = _after_the_end(tx, now, moved)
+        before = found.visible(one.namespace, ending=one)
+        alone = not retried and one.job_status is JobStatus.IN_PROGRESS  # nothing else comes, or goes unseen
+        after = before.without(one) if alone else found.without(one).joined(retried).visible(one.namespace)
+        announce(tx, one, before, after)
     return moved
 
 

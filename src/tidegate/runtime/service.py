@@ -34,7 +34,9 @@ from tidegate.ops.handler import (
     R,
     Ranged,
     Read,
+    Report,
     Unfinished,
+    Write,
 )
 from tidegate.ops.quotas import Limits
 from tidegate.pki.vault import Vault
@@ -165,7 +167,11 @@ class Service:
 
     async def carry_out(self, handler: Handler, call: Call, request: Any, *, lane: Lane = Lane.OPERATORS) -> Any:
         """The same for a call that is made, of an operation that is not ``AtBroker``."""
-        match handler:
+        match handler:  # what comes most often first
+            case Read():
+                return await self.unit.read(in_lane(lane, handler.transaction(call, request), call.account))
+            case Write() | Report():
+                work = self.work(handler, call, request)
             case ComputedInParts():
                 found = await self._in_parts(handler, call, request, lane)
                 return await asyncio.to_thread(handler.compute, call, request, found)
@@ -176,8 +182,6 @@ class Service:
                 return await asyncio.to_thread(handler.compute, call, request, found)
             case Ranged():
                 return await self._ranged(handler, call, request, lane)
-            case Read():
-                return await self.unit.read(in_lane(lane, handler.transaction(call, request), call.account))
             case Consulted():
                 work = self.work(handler, call, request, await self._consulted(handler, call, request, lane))
             case Prepared():
