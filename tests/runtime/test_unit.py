@@ -662,6 +662,27 @@ def test_in_a_lane_accounts_take_turns() -> None:
     assert len(order) == 51
 
 
+def test_an_account_has_its_share_of_a_lane_at_most() -> None:
+    """The rest is idle, and another account's work begins at once; what is left over is done when its share is free."""
+    lane, begun, go, order = Threads(3, "test", 2), threading.Semaphore(0), threading.Event(), list[str]()
+
+    def long() -> None:
+        begun.release()
+        go.wait(60)
+        order.append("a")
+
+    for _ in range(5):
+        lane.submit("a", long)
+    assert all(begun.acquire(timeout=60) for _ in range(2))
+    other = threading.Event()
+    lane.submit("b", other.set)
+    assert other.wait(60)
+    assert not begun.acquire(blocking=False)
+    go.set()
+    lane.shutdown()
+    assert order == ["a"] * 5
+
+
 def test_what_is_computed_for_accounts_takes_turns_by_account() -> None:
     async def scene() -> None:
         threads, begun, go, order = Threads(1, "test"), threading.Event(), threading.Event(), list[str]()

@@ -21,6 +21,10 @@ from tidegate.store.shared import FEW
 T = TypeVar("T")
 
 _THREADS = {Lane.OPERATORS: 12, Lane.DEVICES: 6, Lane.HOUSE: 4, Lane.IDENTITY: 4}
+_SHARES = {Lane.OPERATORS: 6}
+"""How many of them one account may have. More at once get no more done, for the interpreter and, beside it, PostgreSQL
+have but so many processors; each takes the longer for it, and so does another account's, which has to go between.
+"""
 _THREADS_OF_BLOCKED = 2
 """For works that met a lock before and may well meet it again."""
 _LONGEST_LOCK_PAUSE_S = 0.4
@@ -37,7 +41,7 @@ class Pooled(Landing):
     def __init__(self, database: Database) -> None:
         super().__init__()
         self._database = database
-        self._threads = {lane: Threads(count, lane.value) for lane, count in _THREADS.items()}
+        self._threads = {lane: Threads(count, lane.value, _SHARES.get(lane)) for lane, count in _THREADS.items()}
         self._blocked = Threads(_THREADS_OF_BLOCKED, "blocked")
         self._under_way = 0
         self._empty = asyncio.Event()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import Counter
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -17,7 +18,12 @@ T = TypeVar("T")
 class Threads:
     """Threads of a lane. Parties take turns, and what came first of one goes first."""
 
-    def __init__(self, count: int, name: str) -> None:
+    def __init__(self, count: int, name: str, share: int | None = None) -> None:
+        """``share``: how many of them one party may have at once; None: all."""
+        self._share = share or count
+        self._at_work: Counter[Hashable] = Counter()
+        self._left = 0
+        """Turns that were left, because who waited had its share."""
         self._threads = ThreadPoolExecutor(count, thread_name_prefix=f"tidegate-{name}")
         self._waiting: Queues[Hashable, Callable[[], object]] = Queues()
         self._guard = threading.Lock()
@@ -29,9 +35,28 @@ class Threads:
         self._threads.submit(self._do_next)
 
     def _do_next(self) -> None:
-        with self._guard:
-            act = self._waiting.take()
-        act()
+        again = True
+        while again:
+            with self._guard:
+                parties = [each for each in self._waiting.parties if self._at_work[each] < self._share]
+                if not parties:
+                    self._left += 1
+                    return
+                party = parties[0]
+                act = self._waiting.take(party)
+                self._at_work[party] += 1
+            try:
+                act()
+            finally:
+                with self._guard:
+                    self._ended(party)
+                    again = self._left > 0
+                    self._left -= again
+
+    def _ended(self, party: Hashable) -> None:
+        self._at_work[party] -= 1
+        if not self._at_work[party]:
+            del self._at_work[party]
 
     def run(self, party: Hashable, act: Callable[[], T]) -> asyncio.Future[T]:
         """Have something done whose outcome a caller on an event loop waits for."""
