@@ -18,7 +18,7 @@ help: ## List the targets
 $(VENV)/base: pyproject.toml
 	@echo "==> installing tidegate into $(VENV)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || ($(PYTHON) -m pip install -q virtualenv && $(PYTHON) -m virtualenv -q $(VENV))
-	@$(BIN)/python -m pip install -q -e . boto3
+	@$(BIN)/python -m pip install -q -e '.[forecast]' boto3
 	@touch $@
 
 $(VENV)/dev: pyproject.toml

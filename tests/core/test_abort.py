@@ -83,3 +83,21 @@ def test_one_more_failure_never_saves_a_job(made: Counts, hundredths: int, least
     criteria = [Criterion("FAILED", Decimal(hundredths) / 100, least)]
     if abort.decide(criteria, made):
         assert abort.decide(criteria, made._replace(failed=made.failed + 1))
+
+
+@settings(derandomize=True, max_examples=200, deadline=None)
+@given(
+    COUNTS, st.integers(1, 10_000), st.integers(1, 1000), st.sampled_from(["FAILED", "REJECTED", "TIMED_OUT", "ALL"])
+)
+def test_so_many_more_are_just_enough(made: Counts, hundredths: int, least: int, failure_type: str) -> None:
+    criterion = Criterion(failure_type, Decimal(hundredths) / 100, least)
+    kind = "failed" if failure_type == "ALL" else failure_type.lower()
+
+    def met(more: int) -> bool:
+        return abort.decide([criterion], made._replace(**{kind: getattr(made, kind) + more})) is not None
+
+    more = abort.more_until(criterion, made)
+    if more is None:
+        assert (hundredths, met(10**12)) == (10_000, False)
+    else:
+        assert (met(more), more == 0 or not met(more - 1)) == (True, True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlsplit
@@ -79,7 +80,8 @@ class Console:
         self._limited_log = RateLimitedLog(log)
         self.sessions = Sessions(service.access_keys, service.ids)
         self.live = Live(self._visit_again)
-        self.forecasts, self.courses = Forecasts(service), Courses(service)
+        self.forecasts = Forecasts(service)
+        self.courses = Courses(service, self.forecasts)
 
     def listens(self, port: int) -> None:
         """Say on which port: cookies do not tell ports apart, and there may be two servers on a machine."""
@@ -169,7 +171,7 @@ class Console:
     async def _visit_again(self, visit: Visit, cookies: Mapping[str, str]) -> Visit | None:
         """The same visit, now; None if whoever made it is not signed in any more."""
         caller = await self._caller(visit.session_id, {_REGION: cookies.get(_REGION, "")})
-        return None if caller is None else Visit(**{**visit.__dict__, "caller": caller})
+        return None if caller is None else replace(visit, caller=caller, live=True)
 
     async def _around(self, visit: Visit, route: Route) -> dict[str, Any]:
         """What every page shows."""

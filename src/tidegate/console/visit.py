@@ -11,13 +11,16 @@ import msgspec
 
 from tidegate.console.courses import Courses
 from tidegate.http import operators
+from tidegate.http import own as own_pages
 from tidegate.http.app import App
 from tidegate.http.callers import Caller
 from tidegate.http.forecasts import Forecasts
 from tidegate.net.http1.messages import Headers, Request
+from tidegate.ops import own
 from tidegate.ops.call import Call
 from tidegate.runtime.service import Service
 from tidegate.store.database import Tx
+from tidegate.wire import jsontext
 from tidegate.wire.errors import AccessDeniedException
 from tidegate.wire.routes import OPERATIONS
 from tidegate.wire.shapes import Operation, Plane
@@ -65,6 +68,8 @@ class Visit:
     form: Mapping[str, str]
     forecasts: Forecasts
     courses: Courses
+    live: bool = False
+    """It is for those who look on: only what changes by itself is shown."""
 
     async def ask(self, name: str, plane: Plane = "iot", /, **members: Any) -> Any:
         """Ask for an operation of the API; members are named in snake case, None is left out.
@@ -78,6 +83,12 @@ class Visit:
         headers: Headers = [(b"content-type", b"application/json")]
         request = Request(operation.method, b"", query, headers, body, self.request.peer)
         return await self.app.carry_out(self.caller, operation, labels, request, self.request_id, edge=EDGE)
+
+    async def ask_own(self, name: str, /, **members: Any) -> Any:
+        """The same for an operation that AWS does not have (``ops.own``)."""
+        request = own_pages.read(own.REQUESTS[name], {camel(key): value for key, value in members.items()})
+        given = (self.service, self.caller, name, request, self.request, self.request_id)
+        return await own_pages.carry_out(*given, edge=EDGE)
 
     async def permit(self, action: str) -> None:
         """Let an action of the server itself pass. Raises AccessDeniedException."""
@@ -124,5 +135,10 @@ def _split(operation: Operation, members: dict[str, Any]) -> tuple[dict[str, str
     if operation.payload is not None:
         return labels, urlencode(query).encode(), members.get(operation.payload, b"")
     names = {each.name: each.encode_name for each in msgspec.structs.fields(operation.request)}
-    body = msgspec.json.encode({names[name]: value for name, value in members.items()}) if members else b""
+    body = jsontext.json_encode({names[name]: value for name, value in members.items()}) if members else b""
     return labels, urlencode(query).encode(), body
+
+
+def camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.title() for word in rest)

@@ -7,6 +7,7 @@ attempt of a retried execution counts. The comparison is exact in decimal.
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Iterable, Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final, NamedTuple
@@ -19,6 +20,7 @@ EXECUTED: Final = frozenset(
 )
 """The ends that count, and after which the criteria are judged."""
 _HUNDREDTH = Decimal("0.01")
+_ALL_PERCENT = Decimal(100)
 
 
 class Criterion(NamedTuple):
@@ -73,6 +75,26 @@ def percentage(criterion: Criterion, counts: Counts) -> Decimal:
         return Decimal("0.00")
     share = Decimal(100 * counts.of(criterion.failure_type)) / counts.executed
     return share.quantize(_HUNDREDTH, ROUND_HALF_UP)
+
+
+def more_until(criterion: Criterion, counts: Counts) -> int | None:
+    """How many executions in a row must go wrong, as the criterion means it, until it is met; 0 if it is.
+
+    None: it cannot be met any more, for it asks for all, and some went another way.
+    """
+    if criterion.threshold_percentage >= _ALL_PERCENT and counts.of(criterion.failure_type) < counts.executed:
+        return None
+    kind = {"FAILED": "failed", "REJECTED": "rejected", "TIMED_OUT": "timed_out"}.get(criterion.failure_type, "failed")
+
+    def met(more: int) -> bool:
+        return _met(criterion, counts._replace(**{kind: getattr(counts, kind) + more}))
+
+    if met(0):
+        return 0
+    most = 1
+    while not met(most):
+        most *= 2
+    return bisect.bisect_left(range(most), True, lo=1, key=met)
 
 
 def _met(criterion: Criterion, counts: Counts) -> bool:

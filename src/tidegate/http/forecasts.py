@@ -7,6 +7,7 @@ a core. What takes longer than a caller should wait for is refused: the command 
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 from typing import Any, Final
 
 import msgspec
@@ -19,11 +20,15 @@ from tidegate.ops import forecast
 from tidegate.ops.call import Call
 from tidegate.ops.forecast import Bounds, RefusedError, Wanted
 from tidegate.runtime.service import Service
+from tidegate.store.jobs import Job
 
 _BOUNDS: Final = Bounds(present=20_000, learned=5_000)
 _MOST_THINGS: Final = 20_000_000
 """In all runs together: about ten seconds."""
 _MOST_RUNS: Final = 100
+_PLANNED_RUNS: Final = 10
+_MOST_PLANNED: Final = 1_000_000
+"""Things in all runs together of a job that is looked at, beyond the first run: half a second."""
 _MOST_DAYS: Final = 90
 _MOST_JOBS: Final = 10
 _LONGEST_S: Final = 30.0
@@ -81,6 +86,21 @@ class Forecasts:
             found = await asyncio.to_thread(_run, start, fleet, runs, seed)
         failed = [failure for gate in conditions if (failure := gate.failure(found)) is not None]
         return shown.of(found) | {"failed": failed}
+
+    async def planned(self, call: Call, row: Job) -> Any:
+        """The forecast of a job as it was when it was created; None if this server cannot make one.
+
+        Raises:
+            RefusedError: it is too large, or takes too long.
+        """
+        if importlib.util.find_spec("numpy") is None:  # an extra
+            return None
+        start = await self._service.unit.read(lambda tx: forecast.planned(tx, call, row))
+        if start.total > _MOST_THINGS:
+            raise RefusedError(f"At most {_MOST_THINGS:,} things; {_INSTEAD}")
+        runs = max(1, min(_PLANNED_RUNS, _MOST_PLANNED // max(1, start.total)))
+        async with self._turn:
+            return await asyncio.to_thread(_run, start, Fleet(), runs, 1)
 
     async def _learned(self, call: Call, names: list[str]) -> Fleet:
         return await self._service.unit.read(lambda tx: forecast.learned(tx, call, names, _BOUNDS))

@@ -14,6 +14,7 @@ import msgspec
 
 from tidegate.aws import sigv4
 from tidegate.http import callers, operators
+from tidegate.http.callers import Caller
 from tidegate.net.http1.messages import Answer, Request
 from tidegate.ops import own
 from tidegate.ops.call import Origin
@@ -62,25 +63,44 @@ class OwnPages:
         else:
             caller = callers.claimed(service, sigv4.claimed(request.headers, request.query_string), None)
         members = _members(own.REQUESTS[name], request)
-        await operators.check_named(service, caller, (own.PLANE, name), members, request)
-        origin = Origin(
-            own.PLANE,
-            name,
-            edge="http",
-            source=request.peer.address,
-            request_id=request_id,
-            access_key_id="" if caller.identity is None else caller.identity.key_id,
-        )
-        response = await service.invoke(
-            own.HANDLERS[own.PLANE, name],
-            members,
-            account=caller.account,
-            region=caller.region,
-            principal=caller.principal,
-            origin=origin,
-            refused=operators.refused(service, caller, members, request),
-        )
+        response = await carry_out(service, caller, name, members, request, request_id)
         return 200, [_JSON], msgspec.json.encode(response)
+
+
+async def carry_out(
+    service: Service,
+    caller: Caller,
+    name: str,
+    members: Any,
+    request: Request,
+    request_id: str,
+    *,
+    edge: str = "http",
+) -> Any:
+    """What an operation answers to a caller who is known; ``edge`` is what the audit log is told.
+
+    Raises:
+        WireError: what it answers, or that the caller may not ask for it.
+        StoreError: the store cannot take it.
+    """
+    await operators.check_named(service, caller, (own.PLANE, name), members, request)
+    origin = Origin(
+        own.PLANE,
+        name,
+        edge=edge,
+        source=request.peer.address,
+        request_id=request_id,
+        access_key_id="" if caller.identity is None else caller.identity.key_id,
+    )
+    return await service.invoke(
+        own.HANDLERS[own.PLANE, name],
+        members,
+        account=caller.account,
+        region=caller.region,
+        principal=caller.principal,
+        origin=origin,
+        refused=operators.refused(service, caller, members, request),
+    )
 
 
 def _members(kind: type[SparseShape], request: Request) -> Any:

@@ -31,6 +31,7 @@ SEALED_AT_ONCE: Final = 250
 """About two milliseconds."""
 _ROWS: Final = 32
 _PAGE: Final = 1000
+_LOOKED_THROUGH: Final = 5000
 _AWRY: Final = 3_600_000
 """How far (ms) the clocks of servers on one store may be apart for an entry to be found by its time."""
 _APART: Final = 1000
@@ -351,6 +352,14 @@ def find(tx: Tx, wanted: Wanted, after: int = 0) -> Iterator[tuple[Exported, Ent
         after = max(after, _older(tx, wanted.since - _AWRY))
     found = ((one, read(bytes(one.entry).decode())) for one in exported(tx, after))
     return ((one, entry) for one, entry in found if wanted.fits(entry))
+
+
+def about(tx: Tx, resource: str, account: str) -> list[Entry]:
+    """The entries of an account about one resource among the last ones, as far as one look goes; the oldest first."""
+    after = max(0, stored.head(tx).seq - _LOOKED_THROUGH)
+    texts = [bytes(one.entry).decode() for one in exported(tx, after)] + unsealed(tx)
+    found = [read(text) for text in texts if resource in text]
+    return [one for one in found if one.account == account and resource in one.resources]
 
 
 def _older(tx: Tx, at: int) -> int:

@@ -292,6 +292,17 @@ def quantiles(spans: Sequence[int]) -> Quantiles:
     return Quantiles(_QUANTILES, tuple(values))
 
 
-def planned(tx: Tx, call: Call, row: Job, bounds: Bounds) -> Start:
-    """A job as it was when it was created, for the release curve that was planned; it is compared with what happens."""
-    return looking_back(tx, call, row, bounds)[0]._replace(until=row.created_at + 60 * _DAY)
+def planned(tx: Tx, call: Call, row: Job) -> Start:
+    """A job as it was when it was created, for the release curve that was planned; it is compared with what happens.
+
+    It is aimed at as many things as it is now: who joined or left since is not known.
+    """
+    return runs.of_new_job(
+        configuration.plan(row.config, row.target_selection),
+        row.created_at,
+        targeted(tx, row),
+        timeout_minutes=row.timeout_minutes,
+        ceiling=call.limits.rollout_per_minute,
+        chunk=call.limits.release_chunk,
+        until=row.created_at + 60 * _DAY,
+    )
