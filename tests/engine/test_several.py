@@ -16,7 +16,7 @@ from tidegate.clock import SequentialIds, SystemClock
 from tidegate.core import retry
 from tidegate.core.lifecycle import ExecutionStatus
 from tidegate.engine.loop import Engine
-from tidegate.ops import sweeps
+from tidegate.ops import sweeps, transitions
 from tidegate.ops.call import Call
 from tidegate.ops.effects import ExecutionsQueued
 from tidegate.ops.quotas import Limits
@@ -24,8 +24,9 @@ from tidegate.ops.table import HANDLERS
 from tidegate.runtime import unit
 from tidegate.runtime.metrics import Metrics
 from tidegate.store import executions, jobs, scopes, things
-from tidegate.store.database import Tx, locks_rows, transact
+from tidegate.store.database import Tx, locks_rows, together, transact
 from tidegate.store.postgres import PostgresDatabase
+from tidegate.store.shared import FEW
 from tidegate.wire import iot, jobs_data
 
 PLANES = {"iot": iot.OPERATIONS, "iot-jobs-data": jobs_data.OPERATIONS}
@@ -258,3 +259,36 @@ def test_a_job_of_one_node_is_rolled_out_by_another(postgres_url: str) -> None:
         ]
 
     on_two_engines(postgres_url, test)
+
+
+def test_two_sets_that_end_the_rest_of_a_job_at_once_complete_it(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each ends half of it in one transaction, and neither sees the other's half before it commits."""
+    names = nodes.fleet(2 * FEW)
+    nodes("CreateJob", job_id="j", targets=[f"{ARN}:thinggroup/g"], document="{}")
+    nodes.settle()
+    monkeypatch.setattr(transitions, "_NEAR_THE_END", 0)
+    update = HANDLERS["iot-jobs-data", "UpdateJobExecution"]
+
+    def end(node: int, some: list[str]) -> None:
+        requests = [jobs_data.UpdateJobExecutionRequest(thing_name=one, job_id="j", status="SUCCEEDED") for one in some]
+        works = [
+            together(update.transaction(nodes.call, request), (nodes.call.scope, request.thing_name))
+            for request in requests
+        ]
+        for outcome in nodes.databases[node].commit(works):
+            outcome.result()
+
+    other = threading.Thread(target=end, args=(1, names[FEW:]))
+    finish = transitions.finish
+
+    def meanwhile(tx: Tx, job_id: int, *given: Any) -> None:
+        finish(tx, job_id, *given)
+        if threading.current_thread() is not other:
+            other.start()
+            if not tx.has_locked("job_lock", {"id": job_id}):  # else it is waited for
+                other.join()
+
+    monkeypatch.setattr(transitions, "finish", meanwhile)
+    end(0, names[:FEW])
+    other.join()
+    assert nodes("DescribeJob", job_id="j").job.status == "COMPLETED"

@@ -26,7 +26,12 @@ from tidegate.store.jobs import Job
 _NEAR_THE_END = 256
 """With at most this many executions left, whoever ends one looks at the whole job.
 
-More writers than that never meet.
+More writers than that, who end one each, never meet.
+"""
+_AT_ONCE = 32
+"""Transactions that end many at once: on PostgreSQL four sets of devices' reports a server, and its engine.
+
+Whoever has ended some looks at the job, too, if so many others that end no more each could end what is left.
 """
 
 
@@ -202,22 +207,33 @@ def about_the_job(tx: Tx, now: int, row: Job, act: machine.Act) -> None:
         audit.by_engine(tx, row.scope, now, act.operation, row.name, act.why)
 
 
+class _Ends:
+    """How many executions of a job a transaction has ended, and when."""
+
+    __slots__ = ("count", "now")
+
+    def __init__(self, now: int) -> None:
+        self.now = now
+        self.count = 0
+
+
 def _settle_later(tx: Tx, now: int, job_id: int) -> None:
     """Once for all that end together: the last of them decides."""
-    tx.gather(("finish", job_id), lambda: now, partial(_finish, job_id))
+    ends = tx.gather(("finish", job_id), partial(_Ends, now), partial(_finish, job_id))
+    ends.count += 1
 
 
-def _finish(job_id: int, tx: Tx, now: int) -> None:
-    finish(tx, job_id, now)
+def _finish(job_id: int, tx: Tx, ends: _Ends) -> None:
+    finish(tx, job_id, ends.now, ends.count)
 
 
-def finish(tx: Tx, job_id: int, now: int) -> None:
-    """Complete a job whose last execution has just ended (control reference 7).
+def finish(tx: Tx, job_id: int, now: int, ended: int = 1) -> None:
+    """Complete a job whose last execution has just ended (control reference 7); this transaction ``ended`` so many.
 
     Near the end the job's row is locked and counted again, because on PostgreSQL two devices may end the last two at
     once and neither sees the other before it commits.
     """
-    if machine.active(jobs.counts(tx, job_id)) > _NEAR_THE_END:
+    if machine.active(jobs.counts(tx, job_id)) > _NEAR_THE_END + _AT_ONCE * ended:
         return
     row = jobs.lock_last(tx, job_id)
     if row is None or not machine.may_settle(job_state.of(row)):
