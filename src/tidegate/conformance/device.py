@@ -55,8 +55,6 @@ class Device:
         try:
             from paho.mqtt import client as paho
             from paho.mqtt.enums import CallbackAPIVersion
-            from paho.mqtt.packettypes import PacketTypes
-            from paho.mqtt.properties import Properties
         except ImportError:
             raise UnobservedError("paho-mqtt is not installed: pip install 'tidegate[conformance]'") from None
         self.client_id, self._v5 = client_id, level == 5
@@ -74,28 +72,11 @@ class Device:
             reconnect_on_failure=False,
             **options,
         )
-        with tempfile.TemporaryDirectory() as folder:
-            files = [Path(folder) / "certificate.pem", Path(folder) / "key.pem"]
-            for file, text in zip(files, (certificate, key), strict=True):
-                file.write_text(text)
-            context = ssl.create_default_context(cafile=ca)
-            context.load_cert_chain(files[0], files[1])
-        client.tls_set_context(context)
+        client.tls_set_context(_context(ca, certificate, key))
         if will is not None:
             client.will_set(will[0], will[1], 1)
-        client.on_connect = lambda _c, _d, flags, code, found: self._connected.put(
-            (flags.session_present, code.value, found)
-        )
-        client.on_message = lambda _c, _d, m: self.messages.put(Message(m.topic, bytes(m.payload), m.qos, m.retain))
-        client.on_subscribe = lambda _c, _d, _i, codes, _p: self._granted.put([code.value for code in codes])
-        client.on_publish = lambda _c, _d, _i, code, _p: self._acknowledged.put(code.value)
-        client.on_disconnect = lambda _c, _d, _f, code, _p: self.ended.put(code.value)
-        start: dict[str, Any] = {}
-        if self._v5:
-            properties: Any = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-            properties.SessionExpiryInterval = 0 if clean else 3600
-            start = {"clean_start": clean, "properties": properties}
-        client.connect(host, port, keep_alive, **start)
+        self._hear()
+        client.connect(host, port, keep_alive, **(_start(clean=clean) if self._v5 else {}))
         client.loop_start()
         try:
             self.present, code, self.properties = self._connected.get(timeout=PATIENCE_S)
@@ -105,6 +86,17 @@ class Device:
         if code:
             self.close()
             raise UnmetError("an MQTT connection", f"CONNACK {code}")
+
+    def _hear(self) -> None:
+        """Have paho's thread put what arrives into the queues."""
+        client = self.client
+        client.on_connect = lambda _c, _d, flags, code, found: self._connected.put(
+            (flags.session_present, code.value, found)
+        )
+        client.on_message = lambda _c, _d, m: self.messages.put(Message(m.topic, bytes(m.payload), m.qos, m.retain))
+        client.on_subscribe = lambda _c, _d, _i, codes, _p: self._granted.put([code.value for code in codes])
+        client.on_publish = lambda _c, _d, _i, code, _p: self._acknowledged.put(code.value)
+        client.on_disconnect = lambda _c, _d, _f, code, _p: self.ended.put(code.value)
 
     def subscribe(self, *filters: str, qos: int = 1) -> list[int]:
         """Subscribe and wait for the answer: a code for each filter."""
@@ -178,3 +170,23 @@ class Device:
         """Disconnect."""
         self.client.disconnect()
         self.client.loop_stop()
+
+
+def _context(ca: str | None, certificate: str, key: str) -> ssl.SSLContext:
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder) / "certificate.pem", Path(folder) / "key.pem"]
+        for file, text in zip(files, (certificate, key), strict=True):
+            file.write_text(text)
+        context = ssl.create_default_context(cafile=ca)
+        context.load_cert_chain(files[0], files[1])
+    return context
+
+
+def _start(*, clean: bool) -> dict[str, Any]:
+    """How an MQTT 5 session starts."""
+    from paho.mqtt.packettypes import PacketTypes
+    from paho.mqtt.properties import Properties
+
+    properties: Any = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    properties.SessionExpiryInterval = 0 if clean else 3600
+    return {"clean_start": clean, "properties": properties}
