@@ -93,30 +93,7 @@ async def serving(
             uploads = Slots(limits.uploads, limits.patience_s, limits.queue)
             downloads = Slots(limits.downloads, limits.patience_s, limits.queue)
             work = Work(folder, executor, uploads, downloads, settings.region)
-            own_key = credential.load_or_create(Path(settings.data), ids)
-            callers = Callers(
-                gate,
-                own_key,
-                account=settings.account,
-                auth=settings.auth,
-                hosts=(settings.host,),
-                movable=settings.movable,
-            )
-            own = None if settings.auth else pages.own(settings.names, [settings.listening])
-            app = App(work, callers, gate, ids, settings.domains, observe, own)
-            listener = Listener(
-                None,
-                messages.Limits(
-                    request=limits.keep_alive_s,
-                    keep_alive=limits.keep_alive_s,
-                    stall_s=limits.stall_s,
-                    stall_bytes=limits.stall_bytes,
-                ),
-                converse=app.converse,
-                render=application.malformed,
-                admission=admission,
-                name="objects",
-            )
+            listener = _listener(_app(settings, work, gate, ids, observe), limits, admission)
             store = _store(settings)
             await _drop_abandoned(work, limits)
             context = None if store is None else store.listener("none")
@@ -132,6 +109,35 @@ async def serving(
                 await listener.close(settings.grace_s)
     finally:
         folder.close()
+
+
+def _app(settings: Settings, work: Work, gate: Gate, ids: Ids, observe: Observe) -> App:
+    callers = Callers(
+        gate,
+        credential.load_or_create(Path(settings.data), ids),
+        account=settings.account,
+        auth=settings.auth,
+        hosts=(settings.host,),
+        movable=settings.movable,
+    )
+    own = None if settings.auth else pages.own(settings.names, [settings.listening])
+    return App(work, callers, gate, ids, settings.domains, observe, own)
+
+
+def _listener(app: App, limits: Limits, admission: Admission | None) -> Listener:
+    return Listener(
+        None,
+        messages.Limits(
+            request=limits.keep_alive_s,
+            keep_alive=limits.keep_alive_s,
+            stall_s=limits.stall_s,
+            stall_bytes=limits.stall_bytes,
+        ),
+        converse=app.converse,
+        render=application.malformed,
+        admission=admission,
+        name="objects",
+    )
 
 
 async def _own(folder: Folder) -> None:
