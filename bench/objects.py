@@ -14,7 +14,7 @@ from botocore.auth import S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from bench import machine, resume
+from bench import beside, machine, resume
 from bench.measure import Aim, Figure, number, side_by_side, spread
 from bench.processes import Child
 from tidegate.aws.sigv4 import Key
@@ -23,8 +23,6 @@ from tidegate.objects import presign
 from tidegate.objects.presign import Site
 
 _PATH = "/artifacts/firmware.bin"
-_FEW = 20
-_PAUSE = 0.05
 _SITE, _KEY = Site("http://127.0.0.1:9000", "us-east-1"), Key("TIDEGATEPRESIGNED000", "s" * 40)
 
 
@@ -119,35 +117,17 @@ def _starts(folder: Path, *, rounds: int, window: float, apart: bool) -> Figure:
         Child("bench.download_load", cores.load) as downloads,
     ):
         _put(server.ready["objects"], folder / "file")
-        server.ask("fleet", devices=_FEW, name="device")
-        server.ask("jobs", count=1, group="device")
-        devices.ask("connect", port=server.ready["mqtt"], devices=_FEW, name="device", qos=0, listens=False)
-        middle: dict[str, float] = {}
-        moved: list[float] = []
-
-        def starts(name: str) -> float:
-            devices.ask("begin_steps", pause=_PAUSE, starts=True)
-            time.sleep(window)
-            got = devices.ask("end_steps")
-            assert not got["refused"], f"{got['refused']} requests were refused"
-            middle[name] = got["p50"]
-            p99: float = got["p99"]
-            return p99
-
-        def during() -> float:
-            downloads.ask("begin", port=server.ready["objects"], path=_PATH, connections=4)
-            begin = time.perf_counter()
-            p99 = starts("during")
-            moved.append(downloads.ask("end") / 1e6 / (time.perf_counter() - begin))
-            return p99
-
-        starts("warm")
-        values, baseline = side_by_side(rounds, during, lambda: starts("without"))
+        server.ask("fleet", devices=beside.FEW, name="device")
+        noticed = beside.start_next(
+            server,
+            devices,
+            rounds=rounds,
+            window=window,
+            begin=lambda: downloads.ask("begin", port=server.ready["objects"], path=_PATH, connections=4),
+            end=lambda: downloads.ask("end") / 1e6,
+        )
     where = "a process of their own" if apart else "the server's process"
-    notes = (
-        f"{_FEW} devices that ask every {_PAUSE * 1000:.0f} ms each; median {number(middle['during'])} ms against "
-        f"{number(middle['without'])} ms; 4 downloads at {number(max(moved))} MB/s together",
-    )
+    notes = (f"{noticed.note}; 4 downloads at {number(noticed.moved)} MB/s together",)
     name = f"p99 of start-next beside full-speed downloads from {where}"
     aim = Aim(2, at_least=False) if apart else None
-    return Figure(name, "ms", values, "without a download", baseline, aim, notes)
+    return Figure(name, "ms", noticed.values, "without a download", noticed.baseline, aim, notes)

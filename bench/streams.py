@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import os
 import tempfile
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import machine
+from bench import beside, machine
 from bench.measure import Aim, Figure, number, side_by_side, spread
 from bench.processes import Child
 
 _KEY = "/artifacts/firmware.bin"
-_FEW = 20
-_PAUSE = 0.05
 
 
 class _Size(NamedTuple):
@@ -71,10 +68,10 @@ def _fleet(file: Path, data: Path, devices: int) -> Iterator[_Fleet]:
         base = f"http://127.0.0.1:{server.ready['objects']}"
         for path, body in (("/artifacts", None), (_KEY, file.read_bytes())):
             urllib.request.urlopen(urllib.request.Request(base + path, body, method="PUT")).close()
-        server.ask("fleet", devices=_FEW + devices, name="device", with_streams=True)
+        server.ask("fleet", devices=beside.FEW + devices, name="device", with_streams=True)
         server.ask("stream", stream_id="s", bucket="artifacts", key="firmware.bin")
         at = {"mqtt": server.ready["mqtt"], "http": server.ready["objects"], "bare": plain.ready["port"], "path": _KEY}
-        load.ask("connect", **at, first=_FEW, devices=devices, name="device", stream="s")
+        load.ask("connect", **at, first=beside.FEW, devices=devices, name="device", stream="s")
         yield _Fleet(server, plain, load)
 
 
@@ -125,32 +122,14 @@ def _image(fleet: _Fleet, length: int, devices: int) -> Figure:
 def _starts(fleet: _Fleet, *, rounds: int, window: float) -> Figure:
     server, load, cores = fleet.server, fleet.load, machine.cores()
     with Child("bench.mqtt_load", cores.load) as devices:
-        server.ask("jobs", count=1, group="device")
-        devices.ask("connect", port=server.ready["mqtt"], devices=_FEW, name="device", qos=0, listens=False)
-        middle: dict[str, float] = {}
-        moved: list[float] = []
-
-        def starts(name: str) -> float:
-            devices.ask("begin_steps", pause=_PAUSE, starts=True)
-            time.sleep(window)
-            got = devices.ask("end_steps")
-            assert not got["refused"], f"{got['refused']} requests were refused"
-            middle[name] = got["p50"]
-            p99: float = got["p99"]
-            return p99
-
-        def during() -> float:
-            load.ask("begin", blocks=8, size=_FREERTOS.block, at_once=1)
-            begin = time.perf_counter()
-            p99 = starts("during")
-            moved.append(load.ask("end") / (time.perf_counter() - begin))
-            return p99
-
-        starts("warm")
-        values, baseline = side_by_side(rounds, during, lambda: starts("without"))
-    notes = (
-        f"{_FEW} devices that ask every {_PAUSE * 1000:.0f} ms each; median {number(middle['during'])} ms against "
-        f"{number(middle['without'])} ms; {number(max(moved))} blocks of 4 KiB a second beside",
-    )
+        noticed = beside.start_next(
+            server,
+            devices,
+            rounds=rounds,
+            window=window,
+            begin=lambda: load.ask("begin", blocks=8, size=_FREERTOS.block, at_once=1),
+            end=lambda: load.ask("end"),
+        )
+    notes = (f"{noticed.note}; {number(noticed.moved)} blocks of 4 KiB a second beside",)
     name = "p99 of start-next while a fleet reads a file as fast as it can"
-    return Figure(name, "ms", values, "without", baseline, Aim(2, at_least=False), notes)
+    return Figure(name, "ms", noticed.values, "without", noticed.baseline, Aim(2, at_least=False), notes)
