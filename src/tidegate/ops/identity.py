@@ -243,7 +243,7 @@ def load(
     """
     owner = meant(certificates.owners(tx, certificate_id), server_name)
     if owner is None and service_now is not None and client_id is not None:
-        return _claimant(tx, certificate_id, client_id, server_name, partition, now, service_now)
+        return _claim_holder(tx, certificate_id, client_id, server_name, partition, now, service_now)
     if owner is None or owner.status != "ACTIVE" or not (now is None or in_force(owner, now)):
         return None
     return held(
@@ -251,7 +251,7 @@ def load(
     )
 
 
-def _claimant(
+def _claim_holder(
     tx: Tx,
     certificate_id: str,
     client_id: str,
