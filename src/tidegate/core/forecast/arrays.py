@@ -11,21 +11,20 @@ Devices at one instant have no order here, so where several end in the milliseco
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from tidegate.core import abort, retry
 from tidegate.core import job as machine
 from tidegate.core.forecast.crowd import NEVER, Columns, Crowd
+from tidegate.core.forecast.driver import BATCH, Driver
 from tidegate.core.forecast.run import Run, Start
 from tidegate.core.lifecycle import EXECUTION_MOVES, JOB_MOVES, TERMINAL, ExecutionStatus, JobAct, JobStatus, Stage
 from tidegate.core.rollout import DEFAULT_PER_MINUTE, MINUTE
 from tidegate.core.timetable import Phase
 
-_BATCH: Final = 1000
 _FIRST_LOOKS, _MOST_LOOKS = 16, 1024
 """How many steps a rollout runs ahead of its devices, at first and at most."""
 _QUEUED, _IN_PROGRESS = int(ExecutionStatus.QUEUED), int(ExecutionStatus.IN_PROGRESS)
@@ -37,33 +36,24 @@ def run(start: Start, crowd: Crowd) -> Run:
     return _Arrays(start, crowd).run()
 
 
-class _Arrays:
+class _Arrays(Driver):
     def __init__(self, start: Start, crowd: Crowd) -> None:
-        self._start = start
+        super().__init__(start)
         self._crowd = crowd
-        self._job = start.job
-        self._now = start.now
-        self._wake: int | None = start.now
         self._settled = start.now
         """Until when devices have done what they do."""
         self._ended = {status: count for status, count in start.counts.items() if status in TERMINAL}
         """Executions that have ended, by status."""
-        self._recent = deque(start.recent)
-        self._next, self._left = start.things - start.to_come, start.to_come
         self._open = Columns.none()
         self._done: list[Columns] = []
-        self._releases: list[tuple[int, int]] = []
         self._drawn = 0
         """How many of the releases have become executions."""
         self._looks = _FIRST_LOOKS
         self._closed_since: int | None = None
         if self._job.status == JobStatus.SCHEDULED and self._job.began_at is not None:
             self._closed_since = start.now
-        self._aborted_at: int | None = None
         self._at_abort = 0, 0
         """The thing whose end met a criterion, and when its execution was queued."""
-        first = len(start.present)
-        self._waiting = dict(enumerate(start.waiting, first))
         self._queued_before: dict[int, int] = {}
         """When the executions before those that wait were queued."""
         if start.present:
@@ -325,21 +315,7 @@ class _Arrays:
         }
 
     def _facts(self) -> machine.Facts:
-        while self._recent and self._recent[0][0] <= self._now - MINUTE:
-            self._recent.popleft()
-        waiting, start = min(len(self._waiting), _BATCH), self._start
-        counts = self._counts() if self._job.stage != Stage.ROLLOUT or self._job.plan.rate else {}
-        return machine.Facts(counts, waiting, self._recent, True, start.ceiling, start.chunk, _BATCH)
-
-    def _happen(self, event: machine.Event) -> None:
-        after: machine.Event | None = event
-        while after is not None:
-            step = machine.step(self._job, after, self._now)
-            self._job, after = step.job, None
-            for act in step.acts:
-                after = self._do(act) or after
-            if step.wait is not None:
-                self._wake = None if step.wait.reason == machine.Reason.KEPT else step.wait.until
+        return self._told(self._counts() if self._job.stage != Stage.ROLLOUT or self._job.plan.rate else {})
 
     def _do(self, act: machine.Act) -> machine.Event | None:
         match act:
@@ -359,15 +335,11 @@ class _Arrays:
         return None
 
     def _release(self, release: machine.Release) -> machine.Event:
-        count = min(release.limit, self._left)
-        self._next, self._left = self._next + count, self._left - count
-        if count:
-            self._releases.append((self._now, count))
-            self._recent.append((self._now, count))
+        count = self._let_out(release)
         if self._left:
             return machine.Released(release, count, finished=False)
         self._draw_releases()
-        waiting = min(len(self._waiting), _BATCH)
+        waiting = min(len(self._waiting), BATCH)
         return machine.Released(release, count, finished=True, facts=machine.Facts(self._counts(), waiting))
 
     def _show(self) -> None:
@@ -383,7 +355,7 @@ class _Arrays:
         self._closed_since = None
 
     def _queue_waiting(self) -> None:
-        things = sorted(self._waiting)[:_BATCH]
+        things = sorted(self._waiting)[:BATCH]
         attempt, failed = np.array([self._waiting.pop(thing) for thing in things], dtype=np.int8).T
         before = np.array([self._queued_before.get(thing, 0) for thing in things])
         since = np.full(len(things), self._now)

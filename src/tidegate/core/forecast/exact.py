@@ -6,20 +6,19 @@ order of their numbers, each in a transaction of its own.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Any, Final, Protocol
 
 from tidegate.core import job as machine
 from tidegate.core import retry, timers
+from tidegate.core.forecast.driver import BATCH, Driver
 from tidegate.core.forecast.run import Run, Start
 from tidegate.core.lifecycle import ACTIVE, EXECUTION_MOVES, ExecutionStatus, JobStatus, Stage
-from tidegate.core.rollout import MINUTE
 
 _QUEUED, _IN_PROGRESS = ExecutionStatus.QUEUED, ExecutionStatus.IN_PROGRESS
 _NEVER: Final = -1
-_BATCH: Final = 1000
 _EXPIRE_CHUNK: Final = 250
 
 
@@ -54,26 +53,18 @@ def run(start: Start, devices: Behaviour) -> Run:
     return _Exact(start, devices).run()
 
 
-class _Exact:
+class _Exact(Driver):
     def __init__(self, start: Start, devices: Behaviour) -> None:
-        self._start = start
+        super().__init__(start)
         self._devices = devices
-        self._job = start.job
-        self._now = start.now
-        self._wake: int | None = start.now
         self._counts: Counter[ExecutionStatus] = Counter(start.counts)
-        self._recent = deque(start.recent)
         self._all: list[_Execution] = []
         self._latest: dict[int, _Execution] = {}
         self._plans: list[tuple[int, int, int]] = []
         self._deadlines: list[tuple[int, int, int]] = []
         self._missed: set[int] = set()
         """Things whose device looked for its execution while the job was between windows."""
-        self._waiting: dict[int, tuple[int, int]] = {}
-        self._next, self._left = start.things - start.to_come, start.to_come
         self._unsettled = False
-        self._releases: list[tuple[int, int]] = []
-        self._aborted_at: int | None = None
         self._take_present()
 
     def _take_present(self) -> None:
@@ -85,8 +76,6 @@ class _Exact:
                 self._run_on(execution, one.deadline)
             else:
                 self._plan(execution)
-        for thing, waits in enumerate(self._start.waiting, len(self._start.present)):
-            self._waiting[thing] = waits
 
     def run(self) -> Run:
         cut = False
@@ -142,26 +131,11 @@ class _Exact:
             self._move(one, ExecutionStatus.TIMED_OUT)
 
     def _facts(self) -> machine.Facts:
-        waiting = min(len(self._waiting), _BATCH)
-        while self._recent and self._recent[0][0] <= self._now - MINUTE:
-            self._recent.popleft()
-        start = self._start
-        return machine.Facts(self._counts, waiting, self._recent, True, start.ceiling, start.chunk, _BATCH)
+        return self._told(self._counts)
 
-    def _happen(self, event: machine.Event) -> None:
-        """Carry out what the job does about an event, and about the answers of its batches."""
-        after: machine.Event | None = event
-        while after is not None:
-            step = machine.step(self._job, after, self._now)
-            self._job, after = step.job, None
-            for act in step.acts:
-                do = _DO.get(type(act))
-                after = (do(self, act) if do else None) or after
-            self._rest(step)
-
-    def _rest(self, step: machine.Step) -> None:
-        if step.wait is not None:
-            self._wake = None if step.wait.reason == machine.Reason.KEPT else step.wait.until
+    def _do(self, act: machine.Act) -> machine.Event | None:
+        do = _DO.get(type(act))
+        return do(self, act) if do else None
 
     def _settle(self) -> None:
         if not self._unsettled:
@@ -179,17 +153,13 @@ class _Exact:
                 self._plan(self._all[index])
 
     def _queue_waiting(self) -> None:
-        for thing in sorted(self._waiting)[:_BATCH]:
+        for thing in sorted(self._waiting)[:BATCH]:
             self._queue(thing, *self._waiting.pop(thing))
 
     def _release(self, release: machine.Release) -> machine.Event:
-        count = min(release.limit, self._left)
-        for thing in range(self._next, self._next + count):
+        count = self._let_out(release)
+        for thing in range(self._next - count, self._next):
             self._queue(thing, 0, 0)
-        self._next, self._left = self._next + count, self._left - count
-        if count:
-            self._releases.append((self._now, count))
-            self._recent.append((self._now, count))
         return machine.Released(release, count, not self._left, self._facts())
 
     def _take_away(self, taking: machine.TakeAway) -> machine.Event:
@@ -263,8 +233,8 @@ class _Exact:
         for act in step.acts:
             if isinstance(act, machine.Queue):
                 self._again(one.thing, act)
-            elif type(act) in _DO:
-                _DO[type(act)](self, act)
+            else:
+                self._do(act)
         self._rest(step)
 
     def _again(self, thing: int, act: machine.Queue) -> None:
