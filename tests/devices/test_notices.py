@@ -52,7 +52,7 @@ async def _turns() -> None:
 def test_a_later_notice_never_comes_before_an_earlier_one() -> None:
     async def scenario() -> None:
         store, published = SlowStore(), Published()
-        service: Any = SimpleNamespace(unit=store, clock=SimpleNamespace(now=lambda: 0))
+        service: Any = SimpleNamespace(unit=store, clock=SimpleNamespace(now=lambda: 0), injector=None)
         notices = Notices(service, published)
         notices.interest(SCOPE, "t", True)
         await _turns()
@@ -84,7 +84,7 @@ def test_a_later_notice_never_comes_before_an_earlier_one() -> None:
 def test_a_failed_reading_does_not_keep_later_ones_from_happening(caplog: Any) -> None:
     async def scenario() -> None:
         store, published = SlowStore(), Published()
-        service: Any = SimpleNamespace(unit=store, clock=SimpleNamespace(now=lambda: 0))
+        service: Any = SimpleNamespace(unit=store, clock=SimpleNamespace(now=lambda: 0), injector=None)
         notices = Notices(service, published)
         notices.interest(SCOPE, "t", True)
         await _turns()
@@ -107,7 +107,7 @@ def test_a_failed_reading_does_not_keep_later_ones_from_happening(caplog: Any) -
 def test_a_look_at_everything_goes_on_by_pages_while_others_are_told() -> None:
     async def scenario() -> None:
         store, published = SlowStore(), Published()
-        service: Any = SimpleNamespace(unit=store, clock=SimpleNamespace(now=lambda: 0))
+        service: Any = SimpleNamespace(unit=store, clock=SimpleNamespace(now=lambda: 0), injector=None)
         notices = Notices(service, published)
         count = _PAGE + 100
         for number in range(count):
@@ -146,7 +146,7 @@ def test_lists_that_change_together_are_read_by_pages() -> None:
 
     async def scenario() -> None:
         store, published = SlowStore(), Published()
-        service: Any = SimpleNamespace(unit=store, clock=SimpleNamespace(now=lambda: 0))
+        service: Any = SimpleNamespace(unit=store, clock=SimpleNamespace(now=lambda: 0), injector=None)
         notices = Notices(service, published)
         count = 2 * _PAGE + 1
         for number in range(count):
@@ -190,7 +190,7 @@ def test_a_job_that_appears_is_looked_for_on_a_page_of_things_at_a_time(
 
     async def scenario() -> list[bytes]:
         store, published = Looking(database), Published()
-        service: Any = SimpleNamespace(unit=store, clock=SimpleNamespace(now=lambda: NOW), objects=None)
+        service: Any = SimpleNamespace(unit=store, clock=SimpleNamespace(now=lambda: NOW), objects=None, injector=None)
         notices = Notices(service, published)
         scope = ("123456789012", "eu-west-1")
         if everywhere:

@@ -51,7 +51,7 @@ class Scene:
         self.delivered: list[str] = []
         call = SimpleNamespace(now=5000, account=SCOPE[0], region=SCOPE[1], origin=Origin(edge="mqtt", device=True))
         now = SimpleNamespace(now=lambda: 5000)
-        service: Any = SimpleNamespace(unit=self.store, call_at=lambda *_where: call, clock=now)
+        service: Any = SimpleNamespace(unit=self.store, call_at=lambda *_where: call, clock=now, injector=None)
         self.dispatch = Dispatch(service)
 
     def publish(self, topic: str, payload: bytes, _qos: int, **_options: Any) -> None:

@@ -21,7 +21,7 @@ class Slow:
     """Requests of one account that are under way."""
 
     def __init__(self) -> None:
-        service: Any = SimpleNamespace(unit=SimpleNamespace(ordered=False))
+        service: Any = SimpleNamespace(unit=SimpleNamespace(ordered=False), injector=None)
         self.dispatch = Dispatch(service)
         self._gates: list[tuple[asyncio.Event, asyncio.Future[Reply]]] = []
 

@@ -33,6 +33,7 @@ class Configuration:
     master_key: options.MasterKey = None
     quotas: options.Quotas = "aws"
     throttles: options.Throttles = "off"
+    faults: options.Faults = ""
     rollout_ceiling: Annotated[
         int | None, Parameter(help="Highest rollout rate per minute, whatever the quotas say.", validator=Number(gte=1))
     ] = None
@@ -105,6 +106,7 @@ def of(given: Configuration) -> Options:
         limits=options.limits(given.quotas),
         rollout_ceiling=given.rollout_ceiling,
         throttles=options.rates(given.throttles),
+        faults=options.faults(given.faults),
         master_key=given.master_key,
         strict_aws=given.strict_aws,
         take=given.take,

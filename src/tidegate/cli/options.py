@@ -14,7 +14,7 @@ import msgspec
 from cyclopts import Parameter
 
 from tidegate.clock import wall_now
-from tidegate.core import throttle
+from tidegate.core import injected, throttle
 from tidegate.core.leniency import Leniency
 from tidegate.core.throttle import Rates
 from tidegate.mqtt.settings import Settings, overridden
@@ -24,6 +24,7 @@ from tidegate.ops import audit, iam, quotas
 from tidegate.ops.quotas import Limits, SettingsError
 from tidegate.pki.certificates import InvalidCertificateError
 from tidegate.pki.chains import Chain
+from tidegate.runtime import injector
 from tidegate.runtime.auditor import local_user
 from tidegate.server import LISTENERS, Address, open_store
 from tidegate.store.database import Database, Tx, Work, transact
@@ -34,6 +35,7 @@ Look = Callable[[Tx, str], Mapping[str, str]]
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _PLACE = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?", re.ASCII)
+_SEED = re.compile(r"[0-9]{1,18}", re.ASCII)
 _STORE = re.compile(r"sqlite|postgres(ql)?://.+")
 
 ACCOUNT = "000000000000"
@@ -275,6 +277,32 @@ Quotas = Annotated[
 Throttles = Annotated[
     str,
     Parameter(help="Request rates: off, aws, or a TOML or JSON FILE of them.", validator=_check_rates),
+]
+
+
+def faults(text: str) -> injected.Faults | None:
+    """What ``--faults`` lets go wrong; None for nothing.
+
+    Raises:
+        ValueError: what is wrong with the file.
+    """
+    if not text:
+        return None
+    if _SEED.fullmatch(text):
+        return injected.mixed(int(text))
+    return injected.read(_file(text).encode(), injector.KNOWN, toml=not text.endswith(".json"))
+
+
+def _check_faults(_type: Any, text: str) -> None:
+    faults(text)
+
+
+Faults = Annotated[
+    str,
+    Parameter(
+        help="What goes wrong on purpose: a TOML or JSON FILE, or a seed for some of everything (docs/faults.md).",
+        validator=_check_faults,
+    ),
 ]
 
 

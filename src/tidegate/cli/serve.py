@@ -95,6 +95,8 @@ def banner(running: Running, chosen: Options, *, has_keys: bool) -> str:
         lines.insert(-2, "  WARNING  requests of operators cross the network in clear: --http-tls")
     if running.service.settings.limits != Limits():
         lines.insert(-2, "  quotas   not AWS's: --quotas or --rollout-ceiling")
+    if chosen.faults is not None:
+        lines.insert(-2, "  FAULTS   happen on purpose: --faults")
     if chosen.throttles is not None:
         lines.insert(-2, "  rates    limited: --throttles")
     if not has_keys:

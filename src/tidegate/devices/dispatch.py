@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
+from tidegate.core.injected import Rule
 from tidegate.core.shadow import Message as Told
 from tidegate.devices.large_answers import LargeAnswers
 from tidegate.devices.ordering import InOrder
@@ -25,6 +26,7 @@ from tidegate.ops.call import Call, Origin
 from tidegate.ops.effects import Acting, ShadowMessages
 from tidegate.ops.handler import Handler, Read, Report, Write
 from tidegate.rate_limited_log import RateLimitedLog
+from tidegate.runtime import injector
 from tidegate.runtime.service import Service
 from tidegate.store.database import Lane, Marked, Tx, Work
 from tidegate.wire.errors import WireError
@@ -65,13 +67,24 @@ class Dispatch:
         self._in_flight: WeakKeyDictionary[Requester, dict[str, int]] = WeakKeyDictionary()
 
     def request(
-        self, who: Requester, asked: Asked, message: Message, origin: Session | None, publisher: Publisher
+        self,
+        who: Requester,
+        asked: Asked,
+        message: Message,
+        origin: Session | None,
+        publisher: Publisher,
+        *,
+        spared: bool = False,
     ) -> asyncio.Future[Reply]:
         """Carry out one request; it is over, and what it changed is durable, when the future resolves.
 
         The reply is for the connection that asked. What concerns a family that is ``seen`` goes to subscribers instead,
-        the request first of all; ``origin`` is the session that published it.
+        the request first of all; ``origin`` is the session that published it. ``spared``: no fault is to happen to it.
         """
+        if self._service.injector is not None and not spared and asked.route is not NOWHERE:
+            fault = self._service.injector.fault(":".join(asked.route.operation), asked.labels.get("thingName", ""))
+            if fault is not None:
+                return self._faulty(fault, who, asked, message, origin, publisher)
         call = self._call(who, asked, origin)
         if asked.family.seen:
             return self._seen(who, call, asked, message, origin, publisher)
@@ -92,6 +105,34 @@ class Dispatch:
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._entering.put(account, turn)
             await turn
+
+    def _faulty(
+        self,
+        fault: Rule,
+        who: Requester,
+        asked: Asked,
+        message: Message,
+        origin: Session | None,
+        publisher: Publisher,
+    ) -> asyncio.Future[Reply]:
+        """A request to which a fault happens on purpose."""
+        if fault.fault == "disconnect":
+            if origin is not None and (connection := serving(origin)) is not None:
+                connection.holder.abort()
+            return _settled(_SILENCE)
+        refused = None if fault.fault == "skew" else injector.refusal(fault, asked.route.operation[0])
+        if refused is None:
+            answer = self.request(who, asked, message, origin, publisher, spared=True)
+            return injector.late(fault, injector.changed(answer, partial(injector.reply, fault)))
+        try:
+            token = asked.route.demand(asked, message.payload).token
+        except (UnreadableError, WireError):  # it is refused for what it is
+            return self.request(who, asked, message, origin, publisher, spared=True)
+        reply = self._refused(asked, self._service.clock.now(), message.payload, token, refused)
+        if asked.family.seen:
+            _publish(publisher, who.scope, reply)
+            return _settled(_SILENCE)
+        return _settled(reply)
 
     def failed(self, asked: Asked, payload: bytes, error: BaseException) -> Reply:
         """The answer to a request that was not carried out, and the fault is ours."""

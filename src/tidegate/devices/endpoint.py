@@ -28,6 +28,7 @@ from tidegate.devices.registration import Registration
 from tidegate.devices.route import Asked
 from tidegate.devices.server import Server
 from tidegate.devices.signers import SignerIdentity, Watch, by_policies
+from tidegate.devices.storms import Storms
 from tidegate.mqtt.identity import Identity, Scope
 from tidegate.mqtt.reserved import Claim
 from tidegate.mqtt.session import Message, Session
@@ -139,6 +140,7 @@ class Endpoint:
         self._notices = Notices(service, self.server)
         self.events = EventPublisher(service, self.server, self._notices.settled, self.journal.settled)
         self._watch = Watch(service.access_keys, self.server)
+        self._storms = Storms(service, self.server)
         for listener in (self._notices, self.events, self._other_servers, self._elsewhere):
             if listener is not None:
                 service.unit.subscribe(listener.effects)
@@ -231,6 +233,7 @@ class Endpoint:
 
     async def drain(self, grace: float) -> None:
         """Stop, as ``Server.drain`` does. Events of this time are published by the next server."""
+        self._storms.stop()
         await self._watch.stop()
         await self.events.stop()
         await self.server.drain(grace)

@@ -26,6 +26,8 @@ from tidegate.ops import device, documents
 from tidegate.ops.call import Objects
 from tidegate.ops.effects import Acting, ExecutionsQueued, JobShown, Missed, PendingChanged, ThingNamed
 from tidegate.rate_limited_log import RateLimitedLog
+from tidegate.runtime import injector as injection
+from tidegate.runtime.injector import Injector
 from tidegate.runtime.service import Service
 from tidegate.store import executions, scopes, things
 from tidegate.store.database import Lane, StoreError, Tx, in_lane
@@ -265,7 +267,26 @@ class Notices:
             )
             return
         for message in reading.result():
-            self._publisher.publish(message.topic, message.payload, 1, scope=message.scope, newest_only=True)
+            if self._service.injector is None:
+                self._publish(message)
+            else:
+                self._publish_faultily(self._service.injector, message)
+
+    def _publish(self, message: _Message) -> None:
+        self._publisher.publish(message.topic, message.payload, 1, scope=message.scope, newest_only=True)
+
+    def _publish_faultily(self, injector: Injector, message: _Message) -> None:
+        levels = message.topic.split("/")
+        fault = injector.fault(levels[-1], levels[2])
+        if fault is None:
+            self._publish(message)
+            return
+        for topic, payload in injection.reply(fault, [(message.topic, message.payload)]):
+            made = message._replace(topic=topic, payload=payload)
+            if fault.fault == "delay":
+                self._loop.call_later(fault.by_ms / 1000, self._publish, made)
+            else:
+                self._publish(made)
 
     def _messages(self, tx: Tx, due: dict[_List, _Due], walk: _Walk | None, unsure: list[int]) -> list[_Message]:
         timestamp = self._service.clock.now() // 1000

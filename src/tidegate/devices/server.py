@@ -14,6 +14,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Callable, Coroutine
+from operator import itemgetter
 from typing import Any
 
 from tidegate import clock
@@ -181,6 +182,11 @@ class Server:
     def connection_count(self) -> int:
         """Open sockets."""
         return len(self._edges)
+
+    def clients_now(self) -> list[tuple[str, Callable[[], None]]]:
+        """The client ids of those who are connected, in their order, and how to drop each."""
+        known = [(edge.connection.client_id, edge.abort) for edge in self._edges if edge.connection.session is not None]
+        return sorted(known, key=itemgetter(0))
 
     @property
     def unsubscribed(self) -> int:

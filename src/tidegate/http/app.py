@@ -8,12 +8,14 @@ id that the caller got.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from tidegate.aws import sigv4
 from tidegate.clock import monotonic
+from tidegate.core.injected import Rule
 from tidegate.core.throttle import Rates
 from tidegate.http import callers, credentials, devices, operators, planes, refusals
 from tidegate.http.callers import Caller
@@ -21,10 +23,12 @@ from tidegate.http.control import Control
 from tidegate.http.planes import Planes
 from tidegate.http.throttle import Throttle
 from tidegate.net.http1.messages import Answer, Request
+from tidegate.net.http1.outlet import GoneError
 from tidegate.ops import lists
 from tidegate.ops.call import Origin
 from tidegate.ops.handler import Handler
 from tidegate.rate_limited_log import RateLimitedLog
+from tidegate.runtime import injector as injection
 from tidegate.runtime.authorizers import Authorizers
 from tidegate.runtime.metrics import Metrics
 from tidegate.runtime.service import BrokerCall, Service
@@ -78,7 +82,11 @@ class App:
         self._ceilings = self._service.settings.limits.ceilings()
 
     async def respond(self, request: Request) -> Answer:
-        """Answer any request. Never raises."""
+        """Answer any request.
+
+        Raises:
+            GoneError: faults want the connection to end without an answer; nothing else is ever raised.
+        """
         request_id = self._service.ids.uuid()
         if self._control.owns(request):
             answer = await self._page(request, request_id)
@@ -111,15 +119,23 @@ class App:
         """Carry out an AWS request."""
         started = monotonic()
         operation: Operation | None = None
+        fault: Rule | None = None
         try:
             caller, candidates, allows = await self._authenticate(request)
             request.peer.belongs(caller.account)
             operation, labels = _route(candidates, request)
+            if (injector := self._service.injector) is not None:
+                fault = injector.fault(f"{operation.plane}:{operation.name}", labels.get("thingName", ""))
+                _refuse(fault, operation)
             response = await self.carry_out(caller, operation, labels, request, request_id, allows=allows)
             answer = protocol.encode(operation, response)
+            if fault is not None:
+                await _hold_back(fault)
         except WireError as error:
             refusals.note(request, request_id, error, self._service.refusals)
             answer = protocol.encode_error(error, request_id if _traced(error, operation) else None)
+        except GoneError:
+            raise
         except Exception as error:  # noqa: BLE001 - the last place that can still answer the caller
             answer = protocol.encode_error(self._fault(error, operation, request_id), request_id)
         plane, name = (operation.plane, operation.name) if operation else ("none", "unknown")
@@ -210,6 +226,25 @@ class App:
         modelled = operation is not None and iot.InternalServerException in operation.errors
         failure = iot.InternalServerException if modelled else iot.InternalFailureException
         return failure("An unexpected error has occurred.")
+
+
+def _refuse(fault: Rule | None, operation: Operation) -> None:
+    """What happens to a request before it is carried out."""
+    if fault is None:
+        return
+    if fault.fault == "disconnect":
+        raise GoneError
+    refused = injection.refusal(fault, operation.plane)
+    if refused is not None:
+        raise refused
+
+
+async def _hold_back(fault: Rule) -> None:
+    """What happens to an answer."""
+    if fault.fault == "lose":
+        raise GoneError
+    if fault.fault == "delay":
+        await asyncio.sleep(fault.by_ms / 1000)
 
 
 def _route(candidates: Planes, request: Request) -> tuple[Operation, dict[str, str]]:

@@ -1,8 +1,8 @@
 """The server's own pages, beside AWS's routes: health, metrics, and with them the levers a test suite pulls.
 
 ``GET /_tidegate/health``, ``GET /metrics``, ``POST /_tidegate/reset``, ``GET`` and ``POST /_tidegate/clock``,
-``GET /_tidegate/audit``, ``GET /_tidegate/why``, ``POST /_tidegate/forecast``, and those of ``http.own``. No AWS route
-begins like these. They are not served to devices.
+``GET /_tidegate/audit``, ``GET /_tidegate/why``, ``POST /_tidegate/forecast``, ``/_tidegate/faults``, and those of
+``http.own``. No AWS route begins like these. They are not served to devices.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import msgspec
 from tidegate.aws import sigv4
 from tidegate.clock import Millis, MovableClock, wall_now
 from tidegate.core import audit
-from tidegate.http import callers, operators, own, refusals
+from tidegate.http import callers, injection, operators, own, refusals
 from tidegate.http.callers import Caller
 from tidegate.http.forecasts import Forecasts
 from tidegate.http.own import OwnPages
@@ -99,6 +99,7 @@ class Control:
             b"/_tidegate/audit": {"GET": self._audit},
             b"/_tidegate/why": {"GET": self._why},
             b"/_tidegate/forecast": {"POST": self._forecast},
+            b"/_tidegate/faults": {"GET": self._faults, "POST": self._inject, "DELETE": self._spare},
             b"/metrics": {"GET": self._metrics},
         }
         pages = OwnPages(service, self._keys, auth=auth)
@@ -218,6 +219,33 @@ class Control:
             return _json(200, await self._forecasts.of(call, request.body))
         except RefusedError as error:
             raise _Refused(400, str(error)) from None
+
+    async def _faults(self, request: Request, _id: str) -> Answer:
+        await self._injecting(request)
+        return _json(200, injection.shown(self._service))
+
+    async def _inject(self, request: Request, request_id: str) -> Answer:
+        caller = await self._injecting(request)
+        try:
+            chosen = injection.choose(self._service, request.body, apart=self._service.objects_apart)
+        except RefusedError as error:
+            raise _Refused(400, str(error)) from None
+        await self._note(request, request_id, "InjectFaults", caller, {"seed": chosen["faults"]["seed"]})
+        return _json(200, chosen)
+
+    async def _spare(self, request: Request, request_id: str) -> Answer:
+        caller = await self._injecting(request)
+        self._service.inject(None)
+        await self._note(request, request_id, "InjectFaults", caller, {})
+        return _json(200, injection.shown(self._service))
+
+    async def _injecting(self, request: Request) -> Caller | None:
+        """Who chooses faults, or looks at them, and may."""
+        if not self._auth:
+            return None
+        caller, _ = await callers.signed(self._keys, self._service.settings.account, request)
+        await operators.check_action(self._service, caller, injection.INJECT, request)
+        return caller
 
     async def _clock(self, _request: Request, _id: str) -> Answer:
         return _moment(await self._timeline.present())

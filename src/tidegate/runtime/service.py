@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 from tidegate.clock import Clock, Ids, monotonic
 from tidegate.core import arn as arns
+from tidegate.core.injected import Faults
 from tidegate.core.leniency import Leniency
 from tidegate.net import allow_list
 from tidegate.net.hooks import Hook, HookFaultError, Hooks
@@ -41,6 +42,7 @@ from tidegate.ops.handler import (
 from tidegate.ops.quotas import Limits
 from tidegate.pki.vault import Vault
 from tidegate.runtime.access_keys import AccessKeys
+from tidegate.runtime.injector import Injector
 from tidegate.runtime.refusals import Refusals
 from tidegate.runtime.relay import Relay
 from tidegate.runtime.threads import Threads
@@ -111,6 +113,12 @@ class Service:
         self.vault = vault
         self.access_keys = AccessKeys(unit, vault)
         self.refusals = Refusals()
+        self.injector: Injector | None = None
+        """Faults that happen on purpose; None: none do."""
+        self.objects_apart = False
+        """Whether objects are served by another process, where faults of this one do not reach."""
+        self.injecting: list[Callable[[], None]] = []
+        """Those who want to know that other faults were chosen."""
         self.authorized: Counter[str] = Counter()
         """What custom authorizers made of clients: ``accepted``, or why not."""
         self.hooks = Hooks(settings.hook_hosts)
@@ -129,6 +137,12 @@ class Service:
         if hook_hosts != self.settings.hook_hosts:
             self.hooks = Hooks(hook_hosts)
         self.settings = self.settings._replace(limits=limits, hooks=hooks, hook_hosts=hook_hosts)
+
+    def inject(self, faults: Faults | None) -> None:
+        """Let faults happen from now on, counted anew; None: no more."""
+        self.injector = None if faults is None else Injector(faults, self.clock)
+        for told in self.injecting:
+            told()
 
     def hooks_of(self, account: str) -> Mapping[str, Hook]:
         """The hooks whose ARNs are of an account: nobody has another's functions judge, or asks them what they say."""

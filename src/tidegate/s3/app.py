@@ -10,10 +10,12 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final, NamedTuple
+from urllib.parse import parse_qsl
 
 from tidegate.aws import sigv4
 from tidegate.clock import Ids, monotonic, wall_now
 from tidegate.core.contexts import Place
+from tidegate.core.injected import GET_OBJECT, Injects, Rule
 from tidegate.net import pages
 from tidegate.net.failures import Failures
 from tidegate.net.http1.exchange import BrokenBodyError, Exchange, SlowBodyError
@@ -155,10 +157,14 @@ class App:
         domains: Sequence[str],
         observe: Observe,
         own: Names | None = None,
+        injector: Callable[[], Injects | None] = lambda: None,
     ) -> None:
-        """``own`` are the names of a server that asks for no signature; None where a page would have to sign."""
+        """``own`` are the names of a server that asks for no signature; None where a page would have to sign.
+        ``injector``: who makes faults happen on purpose, if somebody does.
+        """
         self._work, self._callers, self._gate, self._ids = work, callers, gate, ids
         self._domains, self._observe, self._own = domains, observe, own
+        self._injector = injector
         self._failures, self._limited_log = Failures(), RateLimitedLog(log)
 
     async def converse(self, exchange: Exchange) -> None:
@@ -172,8 +178,12 @@ class App:
         try:
             operation, request, call = await self._understood(exchange, head, request_id)
             name = operation.name
+            fault = self._fault(operation, request, head)
             answer = await operation.run(self._work, call, request)
-            if answer.span is not None:
+            if answer.span is not None and fault is not None:
+                await self._stream(exchange, answer, answer.span, request_id, fault.part)
+                self._expired(head)
+            elif answer.span is not None:
                 await self._stream(exchange, answer, answer.span, request_id)
             else:
                 await self._send(exchange, answer, request_id)
@@ -249,7 +259,31 @@ class App:
     def _place(self, holder: Holder, peer: Peer) -> Place:
         return Place(holder.region or self._work.region, peer.address, peer.tls)
 
-    async def _stream(self, exchange: Exchange, answer: Answer, span: Span, request_id: str) -> None:
+    def _fault(self, operation: Operation, request: Request, head: Head) -> Rule | None:
+        """What happens to a download on purpose.
+
+        Raises:
+            S3Error: its URL has expired on purpose before.
+        """
+        injector = self._injector()
+        if injector is None or operation.name != GET_OBJECT:
+            return None
+        if _signature(head) in injector.expired:
+            raise S3Error("AccessDenied", "Request has expired")
+        return injector.fault(GET_OBJECT, f"{request.bucket}/{request.key}")
+
+    def _expired(self, head: Head) -> None:
+        """Let the URL of a download that stops in the middle expire.
+
+        Raises:
+            GoneError: always.
+        """
+        injector, signature = self._injector(), _signature(head)
+        if injector is not None and signature:
+            injector.expired.add(signature)
+        raise GoneError
+
+    async def _stream(self, exchange: Exchange, answer: Answer, span: Span, request_id: str, part: float = 1.0) -> None:
         try:
             files = self._work.folder.open(span.segments)
         except FileNotFoundError:  # deleted for good since it was found
@@ -257,7 +291,8 @@ class App:
         try:
             async with self._work.downloads.turn(answer.owner):
                 await exchange.begin(answer.status, _headers(answer.headers, request_id), span.length)
-                for index, start, length in segments.pieces(span.segments, span.start, span.length):
+                sent = span.length if part >= 1 else int(span.length * part)
+                for index, start, length in segments.pieces(span.segments, span.start, sent):
                     await exchange.send(files[index], start, length)
         finally:
             for file in files:
@@ -295,6 +330,11 @@ def malformed(refusal: Refusal) -> Rendered:
     """The answer to what is no request."""
     error = S3Error(_MALFORMED.get(refusal.cause, "BadRequest"), refusal.message)
     return error.status, [(b"content-type", b"application/xml")], error.xml("", "")
+
+
+def _signature(head: Head) -> str:
+    """What tells one presigned URL from another; "" if a request is none."""
+    return next((value for name, value in parse_qsl(head.query) if name in ("X-Amz-Signature", "Signature")), "")
 
 
 def route(request: Request) -> Operation:

@@ -176,7 +176,9 @@ async def _endpoint(
         return lambda: process.connection_count
     ids: Ids = service.ids
     within = await stack.enter_async_context(
-        endpoint.serving(settings, listening, gate, ids, observe, admission=admission)
+        endpoint.serving(
+            settings, listening, gate, ids, observe, admission=admission, injector=lambda: service.injector
+        )
     )
     return within.connection_count
 

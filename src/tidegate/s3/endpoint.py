@@ -6,7 +6,7 @@ import asyncio
 import logging
 import socket
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from ipaddress import ip_network
@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from tidegate.clock import Ids, monotonic, wall_now
+from tidegate.core.injected import Injects
 from tidegate.files import seen
 from tidegate.net import pages
 from tidegate.net.admission import Admission
@@ -78,6 +79,7 @@ async def serving(
     observe: Observe,
     limits: Limits = LIMITS,
     admission: Admission | None = None,
+    injector: Callable[[], Injects | None] = lambda: None,
 ) -> AsyncIterator[Listener]:
     """Serve until the block is left, then drain. ``admission``: the process's; None makes one.
 
@@ -93,7 +95,7 @@ async def serving(
             uploads = Slots(limits.uploads, limits.patience_s, limits.queue)
             downloads = Slots(limits.downloads, limits.patience_s, limits.queue)
             work = Work(folder, executor, uploads, downloads, settings.region)
-            listener = _listener(_app(settings, work, gate, ids, observe), limits, admission)
+            listener = _listener(_app(settings, work, gate, ids, observe, injector), limits, admission)
             store = _store(settings)
             await _drop_abandoned(work, limits)
             context = None if store is None else store.listener("none")
@@ -111,7 +113,14 @@ async def serving(
         folder.close()
 
 
-def _app(settings: Settings, work: Work, gate: Gate, ids: Ids, observe: Observe) -> App:
+def _app(
+    settings: Settings,
+    work: Work,
+    gate: Gate,
+    ids: Ids,
+    observe: Observe,
+    injector: Callable[[], Injects | None],
+) -> App:
     callers = Callers(
         gate,
         credential.load_or_create(Path(settings.data), ids),
@@ -121,7 +130,7 @@ def _app(settings: Settings, work: Work, gate: Gate, ids: Ids, observe: Observe)
         movable=settings.movable,
     )
     own = None if settings.auth else pages.own(settings.names, [settings.listening])
-    return App(work, callers, gate, ids, settings.domains, observe, own)
+    return App(work, callers, gate, ids, settings.domains, observe, own, injector)
 
 
 def _listener(app: App, limits: Limits, admission: Admission | None) -> Listener:

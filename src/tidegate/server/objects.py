@@ -24,7 +24,7 @@ async def opened(options: Options, stack: AsyncExitStack, trust: Trust, ids: Ids
         trust.chains("objects") if options.objects_tls else (),
         options.tls_suites,
         options.objects_url,
-        options.objects_apart,
+        options.objects_apart and options.faults is None,
     )
     opening = assembly.opened(
         choice, options.data, ids, region=options.region, bounded=options.auth, names=options.names

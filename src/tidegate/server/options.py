@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from tidegate.core import leniency
+from tidegate.core.injected import Faults
 from tidegate.core.throttle import Rates
 from tidegate.net.admission import Limits as AdmissionLimits
 from tidegate.net.hooks import Hook
@@ -69,6 +70,8 @@ class Options(NamedTuple):
     """The quotas."""
     rollout_ceiling: int | None = None
     """The highest rollout rate a minute, in place of the one in ``limits``."""
+    faults: Faults | None = None
+    """What goes wrong on purpose; None: nothing."""
     throttles: Rates | None = None
     """Requests a second by (plane, operation); None throttles nothing."""
     master_key: Path | None = None

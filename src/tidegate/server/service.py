@@ -67,6 +67,8 @@ async def opened(options: Options, stack: AsyncExitStack) -> tuple[Service, Trus
         hook_hosts=options.hook_hosts,
     )
     service = Service(work, clock, ids, settings, issuer, storage.objects, vault=sealed, relay=relay)
+    service.objects_apart = options.objects_apart and options.faults is None
+    service.inject(options.faults)
     auditor = Auditor(service, sealed)
     await auditor.start(_told(options))
     stack.push_async_callback(auditor.stop)

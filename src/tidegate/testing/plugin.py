@@ -11,6 +11,8 @@
     Its time: ``advance(minutes=5)``, ``set("2026-01-31T12:00:00Z")``, ``to_next_event()``, ``now``, ``next_event``.
 ``tidegate_forecast``
     ``tidegate_forecast(template="firmware", things=500, failIf=["p90 > 2h"])``: what a rollout will do, as a dict.
+``tidegate_faults``
+    ``tidegate_faults({"fault": "throttle", "count": 2}, seed=7)``: what goes wrong on purpose, until the test ends.
 ``tidegate_device``
     ``tidegate_device("lamp", "kitchen")`` is a device, in a thing group, that the test plays: ``start_next()``,
     ``succeed()``, ``fail()``, ``reject()``, ``progress()``, ``pending()``, ``status(job_id)``.
@@ -77,6 +79,12 @@ def tidegate_clock(tidegate_server: Server) -> Clock:
 def tidegate_device(tidegate_server: Server) -> Callable[..., Device]:
     """Devices for the test to play: ``tidegate_device("lamp", "kitchen")``, thing name and thing groups."""
     return tidegate_server.device
+
+
+@pytest.fixture
+def tidegate_faults(tidegate_server: Server) -> Callable[..., None]:
+    """Faults by seed, from now on: ``tidegate_faults({"fault": "lose", "operation": "notify-next"}, seed=7)``."""
+    return tidegate_server.faults
 
 
 @pytest.fixture

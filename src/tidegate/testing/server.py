@@ -23,6 +23,9 @@ from typing import Any, TypeVar
 import uvloop
 
 from tidegate.clock import MovableClock, wall_now
+from tidegate.core import injected
+from tidegate.core.injected import Faults
+from tidegate.runtime.injector import KNOWN, Injected
 from tidegate.server import Address, Addresses, Options, assembly
 from tidegate.server.assembly import Running
 from tidegate.testing.clock import Clock
@@ -109,6 +112,23 @@ class Server:
                 raise ValueError(json.load(refused)["message"]) from None
         return told
 
+    def faults(self, *rules: dict[str, Any], seed: int = 1) -> None:
+        """Let faults happen from now on, as ``docs/faults.md`` says; without any, no more.
+
+        Raises:
+            injected.MalformedError: a rule says what it cannot say.
+        """
+        chosen = injected.parse({"seed": seed, "rules": list(rules)}, KNOWN) if rules else None
+        self._await(self._inject(chosen))
+
+    async def _inject(self, chosen: Faults | None) -> None:
+        self._running.service.inject(chosen)
+
+    def happened(self) -> list[Injected]:
+        """The faults that have happened, the oldest first."""
+        injector = self._running.service.injector
+        return [] if injector is None else list(injector.last)
+
     def reset(self) -> None:
         """Empty the store, and set the clock to the present, standing still. Listeners and clients stay."""
         self._await(self._reset())
@@ -116,6 +136,7 @@ class Server:
     async def _reset(self) -> None:
         clock = self._running.service.clock
         assert isinstance(clock, MovableClock)
+        self._running.service.inject(None)
         await self._running.devices.journal.settled()
         await self._running.service.reset()
         self._running.devices.reset()

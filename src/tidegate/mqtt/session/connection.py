@@ -64,6 +64,10 @@ class Holder(Protocol):
         """Resolves when the client has taken most of what it was sent, or is gone; None if it has."""
         ...
 
+    def abort(self) -> None:
+        """Drop the connection, with whatever is unsent."""
+        ...
+
     def doubt(self, *, later: bool) -> Ask | None:
         """How to find out who the client is by now; None while its identity is known to be what it was found to be.
 
@@ -83,6 +87,9 @@ class _Nobody:
 
     def drained(self) -> Awaitable[None] | None:
         return None
+
+    def abort(self) -> None:
+        """There is none."""
 
     def doubt(self, *, later: bool) -> Ask | None:
         return None

@@ -164,7 +164,10 @@ class Connection(Intake):
     async def _serve(self, waiting: Waiting) -> None:
         if await self._left_meanwhile():
             return
-        answer = await self._ask(waiting)
+        try:
+            answer = await self._ask(waiting)
+        except GoneError:  # whoever answers wants silence; the connection is given up
+            return
         keep = waiting.keep and not (self._stopping and not self._queue)
         if isinstance(answer, Stream):
             keep = await self._pour(answer, waiting, keep=keep)

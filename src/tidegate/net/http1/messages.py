@@ -85,7 +85,7 @@ class Refusal(NamedTuple):
 
 
 Respond = Callable[[Request], Awaitable[Answer | Stream]]
-"""Answers a whole request."""
+"""Answers a whole request. Raises ``GoneError`` to end the connection without an answer, and nothing else."""
 Upgrade = Callable[[Request], Awaitable[Answer | Switch | None]]
 """Answers a request for another protocol; None: as any other."""
 Refuse = Callable[[Request], Answer | None]
