@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 from rich.console import Console
@@ -13,6 +14,7 @@ from rich.progress import Progress
 
 from tidegate.clock import RandomIds, wall_now
 
+_AWS = "AWS"
 _MISSING = "tidegate: {name} is missing: pip install 'tidegate[conformance]'"
 _COSTS = """\
 {count} expectations are about to be observed in a real AWS account, in {region}. Each makes things, groups, jobs,
@@ -35,6 +37,10 @@ def conformance(
     yes: Annotated[bool, Parameter(help="Do not ask before a real account is used.")] = False,
     only: Annotated[list[str] | None, Parameter(help="Ids, or patterns of ids: jobs.*, *.conflict.")] = None,
     listed: Annotated[bool, Parameter(name="--list", help="Print the expectations, and observe none.")] = False,
+    capture: Annotated[
+        Path | None, Parameter(help="File for what it answered, redacted: accounts, keys, ids, hosts.")
+    ] = None,
+    captured: Annotated[Path | None, Parameter(help="A file of --capture: expect what that endpoint answered.")] = None,
     since: Annotated[Path | None, Parameter(help="JSON of an earlier run: only what got worse counts.")] = None,
     json: Annotated[Path | None, Parameter(help="File for the results as JSON.")] = None,
     junit: Annotated[Path | None, Parameter(help="File for the results as JUnit XML.")] = None,
@@ -61,12 +67,19 @@ def conformance(
     where = Where(http, mqtt, None if ca is None else str(ca), clock, wall, region, profile)
     console = Console()
     begun = wall_now()
+    kept: dict[str, Any] | None = None if capture is None else {}
+    try:
+        observing, count = _observing(where, wanted, captured, kept)
+    except ValueError as error:
+        print(f"tidegate: {captured}: {error}", file=sys.stderr)
+        return 2
     with Progress(console=console, transient=True) as progress:
-        seen = progress.track(run.observe(where, wanted, RandomIds()), len(wanted), description="observing")
-        results = list(seen)
+        results = list(progress.track(observing, count, description="observing"))
     report.table(results, console)
     at = datetime.fromtimestamp(begun / 1000, UTC).isoformat(timespec="seconds")
     about = {"endpoint": http or f"AWS in {region}", "at": at}
+    if capture is not None:
+        capture.write_text(_captured(kept or {}, http, region, at))
     for path, text in (
         (json, report.as_json(results, about)),
         (junit, report.as_junit(results)),
@@ -74,6 +87,12 @@ def conformance(
     ):
         if path is not None:
             path.write_text(text)
+    return _judged(results, since)
+
+
+def _judged(results: list[Any], since: Path | None) -> int:
+    from tidegate.conformance import report, run
+
     if since is None:
         return 1 if run.summary(results).failed else 0
     worse, better = report.changes(results, since.read_text())
@@ -81,6 +100,31 @@ def conformance(
         for name in ids:
             print(f"{sign}: {name}")
     return 1 if worse else 0
+
+
+def _observing(
+    where: Any, wanted: Sequence[Any], captured: Path | None, kept: dict[str, Any] | None
+) -> tuple[Iterator[Any], int]:
+    """What is observed, and how much that is; with ``captured`` what another endpoint answered.
+
+    Raises:
+        ValueError: that is no capture.
+    """
+    from tidegate.conformance import capture, run
+    from tidegate.conformance.expectation import Evidence
+
+    if captured is None:
+        return run.observe(where, wanted, RandomIds(), kept), len(wanted)
+    told, known = capture.read(captured.read_text())
+    evidence = Evidence.LIVE if told.get("endpoint") == _AWS else Evidence.THIRD_HAND
+    meant = [each for each in wanted if each.id in known]
+    return run.compare(where, meant, RandomIds(), known, evidence, ", ".join(told.values())), len(meant)
+
+
+def _captured(kept: dict[str, Any], http: str | None, region: str, at: str) -> str:
+    from tidegate.conformance import capture
+
+    return capture.written(kept, {"endpoint": "another endpoint" if http else _AWS, "region": region, "at": at})
 
 
 def _possible(count: int, http: str | None, region: str, *, aws: bool, agreed: bool) -> bool:

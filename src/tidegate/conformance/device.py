@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tidegate.conformance.assertions import UnmetError, UnobservedError, shortened
+from tidegate.conformance.capture import Recorder
 
 PATIENCE_S = 15.0
 
@@ -58,6 +59,7 @@ class Device:
         except ImportError:
             raise UnobservedError("paho-mqtt is not installed: pip install 'tidegate[conformance]'") from None
         self.client_id, self._v5 = client_id, level == 5
+        self.recorder: Recorder | None = None
         self.messages: queue.Queue[Message] = queue.Queue()
         self.ended: queue.Queue[int] = queue.Queue()
         self._connected: queue.Queue[tuple[bool, int, Any]] = queue.Queue()
@@ -117,6 +119,9 @@ class Device:
         while True:
             found = self.next(f"an answer to {topic}")
             if found.topic in (f"{topic}/accepted", f"{topic}/rejected"):
+                if self.recorder is not None:
+                    code = str(found.body.get("code")) if found.topic.endswith("/rejected") else ""
+                    self.recorder.note(f"MQTT {topic}", body, 0, code, found.body)
                 return found
 
     def accepted(self, topic: str, body: Any = None) -> Any:

@@ -20,6 +20,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tidegate.conformance.assertions import UnmetError, UnobservedError, shortened
+from tidegate.conformance.capture import Recorder
 from tidegate.conformance.device import Device
 
 _LONGEST_WAIT_S = 600
@@ -57,9 +58,9 @@ class Refusal:
 class Endpoint:
     """What expectations use. Names are unlike those of any other run; ``clear`` removes what was made."""
 
-    def __init__(self, where: Where, run: str) -> None:
-        """``run`` makes the names of this run unlike others'."""
-        self.where, self.run = where, run
+    def __init__(self, where: Where, run: str, recorder: Recorder | None = None) -> None:
+        """``run`` makes the names of this run unlike others'; ``recorder`` keeps what is answered."""
+        self.where, self.run, self._recorder = where, run, recorder
         self._numbers = itertools.count(1)
         self._undo: list[Callable[[], Any]] = []
         self._clients: dict[str, Any] = {}
@@ -121,6 +122,15 @@ class Endpoint:
         return answer
 
     def _call(self, service: str, operation: str, members: dict[str, Any]) -> dict[str, Any] | Refusal:
+        found = self._called(service, operation, members)
+        if self._recorder is not None:
+            refused = isinstance(found, Refusal)
+            told = found.message if isinstance(found, Refusal) else found
+            status, code = (found.status, found.code) if isinstance(found, Refusal) else (200, "")
+            self._recorder.note(f"{service} {operation}", members, status, code if refused else "", told)
+        return found
+
+    def _called(self, service: str, operation: str, members: dict[str, Any]) -> dict[str, Any] | Refusal:
         client = self.client(service)
         try:
             answer: dict[str, Any] = client._make_api_call(operation, members)
@@ -308,6 +318,7 @@ class Endpoint:
         host, _, port = self.where.mqtt.rpartition(":")
         pem, key, _ = self._certificate
         device = Device(host, int(port), self.where.ca, pem, key, how.pop("client_id", None) or self.name("c"), **how)
+        device.recorder = self._recorder
         self._devices.append(device)
         return device
 
@@ -380,4 +391,7 @@ class Endpoint:
             content = json.loads(text) if text else None
         except ValueError:
             content = text.decode(errors="replace")
+        if self._recorder is not None:
+            code = found.get("x-amzn-errortype") or ("" if status < 300 else str(status))
+            self._recorder.note(f"{service} {method} {path}", body, status, code.partition(":")[0], content)
         return status, {name.lower(): value for name, value in found.items()}, content
