@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from tests.cli.test_access import JOBS, exports
 from tests.cli.test_commands import PORTS, run, serving
 from tidegate import cli
-from tidegate.cli import access, keys, rotate
+from tidegate.cli import access, approvals, blackouts, keys, rotate
 from tidegate.cli import audit as commands
 from tidegate.cli import authority as authorities
 from tidegate.clock import RandomIds, wall_now
@@ -125,8 +125,12 @@ def test_each_command_that_changes_keys_in_files_leaves_an_entry_before(tmp_path
 
 def test_every_command_is_known_to_change_something_or_not() -> None:
     """A new one needs a line here, and, if it changes who may do what, an entry in the log."""
-    audited = {"keys", "access", "rotate", "authority"}
-    groups = {"audit": {"list", "export", "head", "verify", "prune"}}
+    audited = {"keys", "access", "rotate", "authority", "pause", "resume", "approve"}
+    groups = {
+        "audit": (commands.app, {"list", "export", "head", "verify", "prune"}),
+        "approvals": (approvals.app, {"list", "show", "rules", "add-rule", "delete-rule"}),
+        "blackouts": (blackouts.app, {"list", "add", "delete"}),
+    }
     harmless = {
         "serve",
         "demo",
@@ -140,10 +144,11 @@ def test_every_command_is_known_to_change_something_or_not() -> None:
         "restore",
         "migrate",
     }
-    harmless |= {"conformance", "why"}
+    harmless |= {"conformance", "why", "lint", "diff"}
     harmless |= {"ready", "init", "doctor", "bundle"}  # those of running it
     assert {name for name in cli.app if not name.startswith("-")} == audited | set(groups) | harmless
-    assert {name for name in commands.app if not name.startswith("-")} == groups["audit"]
+    for app, names in groups.values():
+        assert {name for name in app if not name.startswith("-")} == names
 
 
 def test_seals_of_the_previous_master_key_are_proved_as_long_as_it_is_there(store: Path) -> None:
