@@ -176,6 +176,19 @@ def test_without_the_tag_it_is_canceled_as_ever(world: Operated) -> None:
         world.create(6, tags=[iot.Tag(key="tidegate:on-abort", value="stop")])
 
 
+def test_a_server_says_what_holds_for_jobs_without_the_tag(run: Run, database: Database, call: Call) -> None:
+    world = Operated(run, database, call._replace(on_abort="pause"))
+    [thing] = world.things(1)
+    criterion = {"abort_config": abort_when("FAILED", "50", 1)}
+    second = world("CreateThing", thing_name="other").thing_arn
+    for name, value in (("plain", None), ("own", "cancel")):
+        tags = None if value is None else [iot.Tag(key="tidegate:on-abort", value=value)]
+        world("CreateJob", job_id=name, targets=[thing, second], document="{}", tags=tags, **criterion)
+        world.report("t1", name, "FAILED")
+    assert world.job("plain").reason_code == "PAUSED_BY_ABORT_CRITERION"
+    assert world.job("own").status == "CANCELED"
+
+
 def test_new_criteria_hold_at_once(world: Operated) -> None:
     world.create(6, tags=PAUSES)
     world.report("t1", "j", "FAILED")

@@ -37,6 +37,12 @@ class Configuration:
     rollout_ceiling: Annotated[
         int | None, Parameter(help="Highest rollout rate per minute, whatever the quotas say.", validator=Number(gte=1))
     ] = None
+    on_abort: Annotated[
+        Literal["cancel", "pause"],
+        Parameter(
+            help="What an abort criterion does to a job unless its tag tidegate:on-abort says it (docs/hold.md)."
+        ),
+    ] = "cancel"
     strict_aws: Annotated[
         bool, Parameter(help="Take no more than AWS takes (docs/strict-aws.md), and hold MQTT clients to its rates.")
     ] = False
@@ -108,6 +114,7 @@ def of(given: Configuration) -> Options:
         throttles=options.rates(given.throttles),
         faults=options.faults(given.faults),
         master_key=given.master_key,
+        on_abort=given.on_abort,
         strict_aws=given.strict_aws,
         take=given.take,
         mqtt_settings=options.mqtt_settings(given.mqtt_settings),

@@ -221,6 +221,8 @@ class Call(NamedTuple):
     hooks: Mapping[str, Hook] = MappingProxyType({})
     """Where the functions that resources name by ARN are reached (``--hook``)."""
     origin: Origin = Origin()
+    on_abort: str = "cancel"
+    """What an abort criterion that is met does to a job whose tags do not say: ``cancel`` or ``pause``."""
 
     def require(self, action: str, bucket: str, key: str) -> None:
         """Pass if the caller may do something to an object by itself: what it has the service do is no other.

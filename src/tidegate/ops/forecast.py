@@ -87,7 +87,7 @@ def start(tx: Tx, call: Call, wanted: Wanted, bounds: Bounds) -> Start:
     if configured.maintenance_windows:
         selection = "CONTINUOUS"
     given = tags.as_map(request.tags if request is not None else None)
-    pauses = given.get(texts.holds.ON_ABORT) == "pause"
+    pauses = given.get(texts.holds.ON_ABORT, call.on_abort) == "pause"
     black = blackouts.concerning(tx, call.scope, given, "")
     plan = configuration.plan_of(configured, selection)
     return runs.of_new_job(

@@ -57,7 +57,7 @@ def create_job(
     versions = documents.package_versions(tx, call, configured)
     frozen = documents.freeze(definition.text, call, configured, versions, definition.parameters)
     configured = documents.with_versions(configured, versions)
-    configured = msgspec.structs.replace(configured, on_abort=tags.as_map(request.tags).get(texts.holds.ON_ABORT))
+    configured = msgspec.structs.replace(configured, on_abort=_on_abort(call, request))
     targets = _targets(tx, call, request.targets)
     reasons = approvals.demanded(tx, call, configured, targets, tags.as_map(request.tags))
     resource = call.arn(f"job/{name}")
@@ -103,6 +103,12 @@ def create_job(
         approvals.ask(tx, call, job_id, reasons)
     _begin(tx, call, job_id, wake_at, waits=waits)
     return iot.CreateJobResponse(job_arn=resource, job_id=name, description=description)
+
+
+def _on_abort(call: Call, request: iot.CreateJobRequest) -> str | None:
+    """What an abort criterion does, where that is not AWS's way."""
+    chosen = tags.as_map(request.tags).get(texts.holds.ON_ABORT, call.on_abort)
+    return None if chosen == "cancel" else chosen
 
 
 def _begin(tx: Tx, call: Call, job_id: int, wake_at: int | None, *, waits: bool) -> None:

@@ -68,6 +68,8 @@ class Settings(NamedTuple):
     limits: Limits = Limits()
     endpoints: Endpoints = Endpoints()
     leniency: Leniency = Leniency()
+    on_abort: str = "cancel"
+    """What an abort criterion that is met does to a job whose tags do not say: ``cancel`` or ``pause``."""
     enforce_expiry: bool = True
     """Whether client certificates count within their validity only."""
     hooks: Mapping[str, Hook] = MappingProxyType({})
@@ -297,6 +299,7 @@ class Service:
             unlimited,
             self.hooks_of(account) if settings.hooks else settings.hooks,
             origin,
+            settings.on_abort,
         )
 
     async def _scope(self, account: str, region: str) -> int:

@@ -78,6 +78,8 @@ class Options(NamedTuple):
     """The file of the key that seals the secrets of access keys; None: ``master.key`` in the data directory."""
     strict_aws: bool = False
     """Take no more than AWS takes, and hold MQTT clients to its rates."""
+    on_abort: Literal["cancel", "pause"] = "cancel"
+    """What an abort criterion that is met does to a job whose tags do not say."""
     take: tuple[str, ...] = ()
     """Leniencies (``core.leniency``) that stay in spite of it."""
     mqtt_settings: Mapping[str, Any] | None = None

@@ -62,6 +62,7 @@ async def opened(options: Options, stack: AsyncExitStack) -> tuple[Service, Trus
         limits=limits_of(options),
         endpoints=Endpoints(objects=storage.hosts),
         leniency=taken,
+        on_abort=options.on_abort,
         enforce_expiry=options.enforce_expiry,
         hooks=options.hooks or {},
         hook_hosts=options.hook_hosts,
