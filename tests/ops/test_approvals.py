@@ -160,7 +160,8 @@ def test_the_list_of_requests_page_by_page(team: Team) -> None:
     assert ([each.job_id for each in second.approvals], second.next_token) == (["j0"], None)
     team.by("bob").own("ApproveJob", job_id="j1")
     assert [each.job_id for each in team.own("ListApprovals", waiting=True).approvals] == ["j2", "j0"]
-    team("CancelJob", job_id="j1")
+    team("CancelJob", job_id="j0")
+    assert [each.job_id for each in team.own("ListApprovals", waiting=True).approvals] == ["j2"]
     team("DeleteJob", job_id="j1", force=True)
     assert [each.job_id for each in team.own("ListApprovals").approvals] == ["j2", "j0"]
 

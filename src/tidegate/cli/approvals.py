@@ -162,7 +162,8 @@ def _line(found: Approval) -> str:
     """A request for people."""
     asked = f"asked for by {', '.join(found.asked_by)} at {_told(found.asked_at)}"
     said = f" ({found.comment})" if found.comment else ""
-    state = "waits" if found.waiting else f"approved by {found.approved_by} at {_told(found.approved_at or 0)}{said}"
+    approved = f"approved by {found.approved_by} at {_told(found.approved_at or 0)}{said}"
+    state = "waits" if found.waiting else approved if found.approved_by else "waits no more"
     return f"{found.job_id}: {state}; {asked}; {'; '.join(found.reasons)}"
 
 

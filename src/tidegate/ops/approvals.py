@@ -244,14 +244,19 @@ def list_approvals(tx: Tx, call: Call, request: ListApprovalsRequest) -> Approva
     listing = ("ListApprovals", call.scope, request.waiting)
     where = page(listing, token=request.next_token, size=min(request.max_results or _PAGE, _PAGE), start=[_NEWEST])
     rows = approvals.page(tx, call.scope, int(where.position[0]), where.size + 1)
-    shown = [_shown(each) for each in rows[: where.size] if each.approved_by is None or not request.waiting]
+    shown = [_shown(each) for each in rows[: where.size] if _waits(each) or not request.waiting]
     return Approvals(approvals=shown, next_token=following(listing, rows, where.size, lambda row: [row.job_id]))
+
+
+def _waits(found: approvals.Approval) -> bool:
+    kept = job_state.read_hold(found.hold).hold
+    return kept is not None and kept.kind is HoldKind.APPROVAL
 
 
 def _shown(found: approvals.Approval) -> Approval:
     return Approval(
         job_id=found.job_name,
-        waiting=found.approved_by is None,
+        waiting=_waits(found),
         asked_by=found.asked_by,
         asked_at=found.asked_at,
         reasons=found.reasons,

@@ -42,7 +42,12 @@ class Held(msgspec.Struct, omit_defaults=True):
 
 def held(row: Job) -> Held:
     """What holds a stored job."""
-    return msgspec.json.decode(row.hold, type=Held) if row.hold else _FREE
+    return read_hold(row.hold)
+
+
+def read_hold(text: str | None) -> Held:
+    """The same from what is kept in its row."""
+    return msgspec.json.decode(text, type=Held) if text else _FREE
 
 
 def hold_text(hold: machine.Hold | None, forgiven: abort.Counts = abort.Counts()) -> str | None:  # noqa: B008 - immutable

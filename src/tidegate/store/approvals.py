@@ -18,7 +18,7 @@ class StoredRule(NamedTuple):
 
 
 class Approval(NamedTuple):
-    """The request for an approval of a job. Instants are epoch ms; ``forecast`` is JSON."""
+    """The request for an approval of a job. Instants are epoch ms; ``forecast`` is JSON, ``hold`` the job's."""
 
     job_id: int
     job_name: str
@@ -29,6 +29,7 @@ class Approval(NamedTuple):
     approved_at: int | None
     comment: str | None
     forecast: str | None
+    hold: str | None
 
 
 def _approval(row: Row) -> Approval:

@@ -15,11 +15,13 @@ ON CONFLICT (job_id) DO UPDATE SET asked_by = excluded.asked_by, asked_at = excl
   reasons = excluded.reasons, approved_by = NULL, approved_at = NULL, comment = NULL, forecast = NULL;
 
 -- name: approval_get
-SELECT a.job_id, j.name, a.asked_by, a.asked_at, a.reasons, a.approved_by, a.approved_at, a.comment, a.forecast
+SELECT a.job_id, j.name, a.asked_by, a.asked_at, a.reasons, a.approved_by, a.approved_at, a.comment, a.forecast,
+  j.hold
 FROM approval a JOIN job j ON j.id = a.job_id WHERE a.job_id = :job;
 
 -- name: approval_list
-SELECT a.job_id, j.name, a.asked_by, a.asked_at, a.reasons, a.approved_by, a.approved_at, a.comment, a.forecast
+SELECT a.job_id, j.name, a.asked_by, a.asked_at, a.reasons, a.approved_by, a.approved_at, a.comment, a.forecast,
+  j.hold
 FROM approval a JOIN job j ON j.id = a.job_id
 WHERE a.scope_id = :scope AND a.job_id < :before
 ORDER BY a.job_id DESC LIMIT :limit;
