@@ -24,6 +24,7 @@ from bench import (
     provisioning,
     release,
     report,
+    servers,
     streams,
 )
 from bench.measure import Figure
@@ -44,6 +45,7 @@ BENCHMARKS: dict[str, Callable[..., list[Figure]]] = {
     "clients": clients.run,
     "streams": streams.run,
     "provisioning": provisioning.run,
+    "servers": servers.run,
 }
 
 

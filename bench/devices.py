@@ -80,7 +80,7 @@ def run(*, quick: bool) -> list[Figure]:
             figures.append(_against_store(name, Path(folder), rounds, laps, devices, seconds, options))
     with tempfile.TemporaryDirectory() as folder:
         figures.append(_against_commit_each(Path(folder), rounds, laps))
-    with tempfile.TemporaryDirectory() as folder, _postgres() as url:
+    with tempfile.TemporaryDirectory() as folder, postgres() as url:
         if url is not None:
             few = 20 if quick else DEVICES
             figures.append(_on_postgres(Path(folder), url, min(rounds, 3), 1 if quick else 2, few))
@@ -157,7 +157,7 @@ def _on_postgres(folder: Path, url: str, rounds: int, laps: int, devices: int) -
 
 
 @contextmanager
-def _postgres() -> Iterator[str | None]:
+def postgres() -> Iterator[str | None]:
     """A PostgreSQL of our own, where the tests' one is installed."""
     try:
         with warnings.catch_warnings():

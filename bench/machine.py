@@ -58,8 +58,13 @@ def cpu_seconds_in_all(pid: int) -> float:
 
 def child(pid: int) -> int:
     """The latest process that a process has started and that runs."""
+    return max(children(pid))
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started and that run."""
     tasks = Path(f"/proc/{pid}/task").iterdir()
-    return max(int(found) for task in tasks for found in (task / "children").read_text().split())
+    return [int(found) for task in tasks for found in (task / "children").read_text().split()]
 
 
 def description() -> str:

@@ -78,3 +78,15 @@ def test_everything_that_is_wrong_with_rates_is_told(value: object) -> None:
         "CreateJob must be a rate in requests a second, greater than 0, or off.",
         "There is no operation Nothing.",
     ]
+
+
+@given(rate=st.floats(0.1, 1000), shares=st.lists(st.integers(0, 50), min_size=1, max_size=20))
+def test_what_others_let_through_is_owed_up_to_a_burst(rate: float, shares: list[int]) -> None:
+    bucket = None
+    for place, count in enumerate(shares):
+        before = max(rate, 1.0) if bucket is None else bucket.tokens
+        bucket = throttle.spend(bucket, rate, float(place), count)
+        assert -max(rate, 1.0) <= bucket.tokens <= max(rate, 1.0)
+        assert count or bucket.tokens >= before
+    assert bucket is not None
+    assert throttle.full(bucket, rate, len(shares) + 2 * max(rate, 1.0) / rate + 1)

@@ -63,8 +63,9 @@ class Scene:
         assert isinstance(claim, Asked)
         return self.dispatch.request(client, claim, message, None, self)
 
-    def deliver(self, message: Message, _scope: Any, _origin: Any) -> None:
+    def spread(self, message: Message, _scope: Any, _origin: Any) -> int:
         self.delivered.append(message.topic)
+        return 0
 
 
 def carried_out(scenario: Callable[[], Awaitable[None]]) -> None:

@@ -5,50 +5,16 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from tests.e2e.fleet import PATIENCE, Account, Credentials, Maker, client
-from tests.e2e.mqtt import Device, Message, RefusedError, connected
-from tests.servers import Started, options, started
+from tests.e2e.mqtt import Message, connected
+from tests.e2e.nodes import EVERYTHING, Nodes, coming, until
+from tests.servers import options, started
 from tidegate.ops.effects import Missed
-
-EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "iot:*", "Resource": "*"}]}
-
-
-class Nodes:
-    """An account as it is seen at the one server and at the other."""
-
-    def __init__(self, first: Started, second: Started, url: str, maker: Maker, folder: Path) -> None:
-        self.url = url
-        self.servers = first, second
-        self.here, self.there = Account(first, maker, folder), Account(second, maker, folder)
-        self.there.id = self.here.id
-
-    def device(self, name: str) -> Any:
-        """A thing whose certificate may do everything."""
-        self.here.thing(name)
-        self.here.policy(f"all-{name}", EVERYTHING)
-        credentials = self.here.register(name)
-        self.here.grant(credentials, name, f"all-{name}")
-        return credentials
-
-    def deafen(self) -> int:
-        """Cut the connections on which the servers listen; returns how many there were."""
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            cut = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2"
-            return len(connection.execute(cut + " AND classid = 7415023").fetchall())
-
-    def listening(self) -> int:
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            count = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND classid = 7415023"
-            row = connection.execute(count).fetchone()
-            assert row is not None
-            return int(row[0])
 
 
 @pytest.fixture
@@ -57,30 +23,6 @@ def nodes(tmp_path: Path, new_postgres: Callable[[str], str], maker: Maker) -> I
     first, second = (options(tmp_path / name, store=url) for name in ("first", "second"))
     with started(first) as one, started(second) as two:
         yield Nodes(one, two, url, maker, tmp_path)
-
-
-@contextmanager
-def coming(account: Account, credentials: Credentials, name: str) -> Iterator[Device]:
-    """A device that tries until its server has heard of its certificate, which another has just registered."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            device = Device(account, credentials, name)
-            break
-        except RefusedError:
-            assert time.monotonic() < deadline
-    try:
-        yield device
-    finally:
-        device.close()
-
-
-def until(device: Device, fits: Callable[[Message], bool]) -> Message:
-    """The next message that fits; others are passed over."""
-    while True:
-        found = device.next()
-        if fits(found):
-            return found
 
 
 def offers(job_id: str) -> Callable[[Message], bool]:
@@ -268,7 +210,11 @@ def test_what_a_server_that_vanished_did_not_tell_is_found_out(
         with started(options(tmp_path / "third", store=nodes.url)) as third:
             relay = third.running.service.relay
             assert relay is not None
-            monkeypatch.setattr(relay._channel, "send", lambda _texts: None)
+
+            async def swallow(_texts: object) -> None:
+                """Say nothing."""
+
+            monkeypatch.setattr(relay._channel, "send", swallow)
             nodes.servers[0].on_loop(nodes.servers[0].running.engine.stop)
             nodes.servers[1].on_loop(nodes.servers[1].running.engine.stop)
             account = Account(third, nodes.here.maker, tmp_path)

@@ -61,7 +61,7 @@ class Rig:
         )
 
     def publish(self, topic: str, payload: bytes = b"x", qos: int = 1, *, newest_only: bool = False) -> None:
-        self.broker.publish(SCOPE, Message(topic, payload, qos, newest_only=newest_only), self.now)
+        self.broker.send(SCOPE, Message(topic, payload, qos, newest_only=newest_only), self.now)
 
     def device(
         self,

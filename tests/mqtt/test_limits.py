@@ -148,15 +148,15 @@ def test_strict_settings_are_awss() -> None:
 def test_retained_messages_are_bounded_in_number_and_size() -> None:
     rig = Rig(Settings(max_retained=2, max_retained_bytes=2000))
     for topic in ("a", "b", "c"):
-        rig.broker.publish(SCOPE, Message(topic, b"x", 0, True), rig.now)
+        rig.broker.send(SCOPE, Message(topic, b"x", 0, True), rig.now)
     assert sorted(rig.broker.retained(SCOPE)) == ["a", "b"]
-    rig.broker.publish(SCOPE, Message("a", b"y" * 1000, 0, True), rig.now)
+    rig.broker.send(SCOPE, Message("a", b"y" * 1000, 0, True), rig.now)
     assert len(rig.broker.retained(SCOPE)["a"].message.payload) == 1000
-    rig.broker.publish(SCOPE, Message("b", b"z" * 1000, 0, True), rig.now)
+    rig.broker.send(SCOPE, Message("b", b"z" * 1000, 0, True), rig.now)
     assert rig.broker.retained(SCOPE)["b"].message.payload == b"x"
     for topic in ("a", "b"):
-        rig.broker.publish(SCOPE, Message(topic, b"", 0, True), rig.now)
-    rig.broker.publish(SCOPE, Message("c", b"z" * 1000, 0, True), rig.now)
+        rig.broker.send(SCOPE, Message(topic, b"", 0, True), rig.now)
+    rig.broker.send(SCOPE, Message("c", b"z" * 1000, 0, True), rig.now)
     assert sorted(rig.broker.retained(SCOPE)) == ["c"]
 
 

@@ -36,11 +36,32 @@ SAMPLES: list[Any] = [
     effects.OperatorsChanged(),
     effects.ClientConnected("1", "eu-west-1", "c", 12),
     effects.PresenceEvent("1", "eu-west-1", "t", b"{}"),
-    effects.MessagePublished(
+    effects.MessageCarried(
+        "a",
+        3,
         "1",
         "eu-west-1",
         Publication("t", b"\xff", 1, True, 1, "text", "a/b", b"\0", (("k", "v"), ("k", "w")), 99),
+        12,
+        "$share/g/t",
+        ("b", "c"),
     ),
+    effects.MessagesHeard("a", "b", [1, 2]),
+    effects.FiltersAsked("a"),
+    effects.FiltersAnnounced(
+        "a",
+        4,
+        1,
+        7,
+        [effects.Wanted("1", "eu-west-1", "t/#", 2, keeps=True)],
+        begins=True,
+        sessions=(effects.Held("1", "eu-west-1", "c", True, False),),
+    ),
+    effects.RequestsCounted([("1", "eu-west-1", "iot", "CreateThing", 3)]),
+    effects.SessionSought("a", "b", 1, "1", "eu-west-1", "c"),
+    effects.SessionOffered("a", 1, 2, 3, 5, 60, 12, (("t/#", 1),)),
+    effects.SessionTaken("a", "b", 1, "1", "eu-west-1", "c"),
+    effects.SessionLeft("a", 1),
     effects.ClientSought("a", 1, "GetConnection", "1", "eu-west-1", "alice", "r", b"{}"),
     effects.ClientAnswered("a", 1, 2, b"\xff", "GoneException", "ä"),
     effects.StoreEmptied(),
@@ -58,7 +79,7 @@ class Ether:
 
 
 class Wire:
-    """A channel in memory, with a thread of nobody's."""
+    """A channel in memory."""
 
     def __init__(self, ether: Ether, member: int) -> None:
         self.ether = ether
@@ -74,7 +95,7 @@ class Wire:
         self.heard, self.tuned = heard, tuned
         tuned(self.member)
 
-    def send(self, texts: Sequence[str]) -> None:
+    async def send(self, texts: Sequence[str]) -> None:
         assert len(set(texts)) == len(texts)
         assert all(len(text.encode()) <= LIMIT for text in texts)
         if self.broken:
@@ -85,13 +106,16 @@ class Wire:
                     each.heard(text)
         self.messages += 1
 
-    def members(self) -> frozenset[int]:
+    async def members(self) -> frozenset[int]:
         return self.ether.members()
+
+    async def speakers(self) -> frozenset[int]:
+        return frozenset()
 
     def renew(self) -> None:
         self.renewed += 1
 
-    def close(self) -> None:
+    async def close(self) -> None:
         self.heard = None
 
 
@@ -172,7 +196,7 @@ def test_every_effect_arrives_as_it_was_and_only_elsewhere() -> None:
     async def scenario(one: Node, two: Node) -> None:
         one.relay.tell(SAMPLES)
         await two.hears(SAMPLES)
-        assert one.heard == []
+        await one.hears([each for each in SAMPLES if type(each) in relays._ECHOED])  # all hear them in one order
 
     play(scenario)
 
@@ -238,7 +262,7 @@ def test_the_others_look_when_a_server_is_gone_without_a_word(politely: bool) ->
         if politely:
             await two.relay.stop()
         else:
-            two.wire.close()
+            await two.wire.close()
         await until(lambda: one.relay.alone)
         assert one.heard == ([] if politely else [Missed()])
         before = one.wire.messages

@@ -91,3 +91,35 @@ def test_mqtt_retained_messages(database: Database) -> None:
     transact(database, lambda tx: mqtt.put_retained(tx, [newer]))
     transact(database, lambda tx: mqtt.delete_retained(tx, [(scope, "t/0001"), (scope, "none")]))
     assert database.read(lambda tx: list(mqtt.retained(tx))) == [newer, *rows[2:]]
+
+
+def test_mqtt_session_take_is_done_once_and_what_waits_is_moved(database: Database) -> None:
+    scope = _scope(database)
+    waiting = [Message(1, number, "a", b"%d" % number, False, None, None, False) for number in (5, 9)]
+    transact(database, lambda tx: mqtt.put_sessions(tx, 7, [(scope, _session(1)), (scope, _session(2, "other"))]))
+    transact(database, lambda tx: mqtt.put_subscriptions(tx, 7, [Subscription(1, "a", 1), Subscription(2, "b", 0)]))
+    transact(database, lambda tx: mqtt.put_messages(tx, 7, waiting))
+    moved = [each._replace(session=3, id=number) for each, number in zip(waiting, (100, 101), strict=True)]
+    assert transact(database, lambda tx: mqtt.take(tx, 7, 1, 1)) == ({1}, waiting)
+    assert transact(database, lambda tx: mqtt.take(tx, 7, 1, 1)) == (set(), [])
+    transact(database, lambda tx: mqtt.move(tx, 7, 8, list(zip(waiting, moved, strict=True))))
+    assert _kept(database) == ([_session(2, "other")], [Subscription(2, "b", 0)], [])
+    transact(database, lambda tx: mqtt.put_sessions(tx, 8, [(scope, _session(3))]))
+    assert _kept(database, 8) == ([_session(3)], [], moved)
+
+
+def test_mqtt_nodes_and_the_first_sessions_of_one(database: Database) -> None:
+    scope = _scope(database)
+    assert database.read(mqtt.nodes) == []
+    for node in (0, 7, 2**53 - 1):
+        transact(
+            database,
+            lambda tx, node=node: mqtt.put_sessions(
+                tx, node, [(scope, _session(number, f"{node}-{number}")) for number in (1, 2, 3)]
+            ),
+        )
+    transact(database, lambda tx: mqtt.put_subscriptions(tx, 7, [Subscription(2, "b", 1), Subscription(3, "c", 1)]))
+    assert database.read(mqtt.nodes) == [0, 7, 2**53 - 1]
+    found = database.read(lambda tx: mqtt.some_sessions(tx, 7, 2))
+    assert found == [(_session(1, "7-1"), []), (_session(2, "7-2"), [Subscription(2, "b", 1)])]
+    assert database.read(lambda tx: mqtt.some_sessions(tx, 8, 2)) == []

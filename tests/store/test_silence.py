@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import queue
+import asyncio
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ import pytest
 
 from tests.conftest import NOW
 from tests.store.rows import template
+from tidegate.store import channel as channels
 from tidegate.store import templates, watch
 from tidegate.store.database import Blocked, Lane, OutcomeUnknown, StoreUnavailable, Tx, in_lane, locks_rows, transact
 from tidegate.store.postgres import PostgresDatabase
@@ -125,21 +126,29 @@ def test_however_busy_it_is_no_call_takes_for_ever(behind: PostgresDatabase, mon
     assert took < 0.8 + SOON
 
 
-def test_the_channel_of_a_silent_server_is_renewed(proxy: Proxy, behind: PostgresDatabase) -> None:
-    heard: queue.Queue[str] = queue.Queue()
-    tuned: queue.Queue[int] = queue.Queue()
-    channel = behind.channel()
-    channel.listen(heard.put, tuned.put)
-    first = tuned.get(timeout=120)
-    channel.send(["before"])
-    assert heard.get(timeout=120) == "before"
-    proxy.swallow_established()
-    with pytest.raises(StoreUnavailable):
-        channel.send(["lost"])
-    assert tuned.get(timeout=120) != first, "who only listens is found out by the pulse"
-    channel.send(["after"])
-    assert heard.get(timeout=120) == "after"
-    channel.close()
+def test_the_channel_of_a_silent_server_is_renewed(
+    proxy: Proxy, behind: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channels, "ANSWER_S", 1.0)
+
+    async def story() -> None:
+        heard: asyncio.Queue[str] = asyncio.Queue()
+        tuned: asyncio.Queue[int] = asyncio.Queue()
+        channel = behind.channel("behind")
+        channel.listen(heard.put_nowait, tuned.put_nowait)
+        async with asyncio.timeout(120):
+            first = await tuned.get()
+            await channel.send(["before"])
+            assert await heard.get() == "before"
+            proxy.swallow_established()
+            with pytest.raises(StoreUnavailable):
+                await channel.send(["lost"])
+            assert await tuned.get() != first, "who only listens is found out by the pulse"
+            await channel.send(["after"])
+            assert await heard.get() == "after"
+            await channel.close()
+
+    asyncio.run(story())
 
 
 def test_a_lost_answer_to_commit_leaves_the_outcome_open(proxy: Proxy, behind: PostgresDatabase) -> None:

@@ -94,6 +94,12 @@ class Server:
         assert self._process.pid is not None
         return self._process.pid
 
+    def stop(self) -> None:
+        """Send SIGTERM, and wait until it has drained and is gone."""
+        self._process.terminate()
+        self._process.join(PATIENCE)
+        self._said.close()
+
     def kill(self) -> None:
         """Send SIGKILL, and wait until it is gone."""
         self._process.kill()

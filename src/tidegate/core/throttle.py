@@ -31,6 +31,13 @@ def take(bucket: Bucket | None, rate: float, now: float) -> tuple[Bucket, bool]:
     return (Bucket(tokens - 1, now), True) if tokens >= 1 else (Bucket(tokens, now), False)
 
 
+def spend(bucket: Bucket | None, rate: float, now: float, count: int) -> Bucket:
+    """Take out what others were given of the same rate; at most a burst is owed."""
+    burst = max(rate, 1.0)
+    tokens = burst if bucket is None else min(burst, bucket.tokens + max(0.0, now - bucket.at) * rate)
+    return Bucket(max(-burst, tokens - count), now)
+
+
 def wait_ms(bucket: Bucket, rate: float) -> int:
     """How long after the present a bucket that had nothing has a request again, rounded up."""
     return max(1, math.ceil((1 - bucket.tokens) / rate * 1000))

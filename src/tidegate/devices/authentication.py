@@ -20,10 +20,12 @@ from tidegate.devices.replies import fault, outcome
 from tidegate.faults import Unavailable
 from tidegate.mqtt.broker import Broker
 from tidegate.mqtt.codec import Reason
-from tidegate.mqtt.identity import Identity, Renewed
+from tidegate.mqtt.identity import Identity, Renewed, Scope
 from tidegate.mqtt.session import Ask, Connection, Effect, Ending, State
 from tidegate.rate_limited_log import RateLimitedLog
 
+_AGAIN_S = 1.0
+"""When it is asked again who a client is of whom the store says nothing; nothing is read from it meanwhile."""
 Asking = Coroutine[Any, Any, Identity | None]
 
 
@@ -36,6 +38,8 @@ class Host(Protocol):
     loop: asyncio.AbstractEventLoop
     limited_log: RateLimitedLog
     changes: Changes
+    summon: Callable[[Scope, str], Coroutine[Any, Any, None]] | None
+    """Has the session of a client that is identified brought here from another server."""
 
     def end(self, connection: Connection, ending: Ending, code: Reason, message: str, *, will: bool = True) -> None:
         """End a connection from this side."""
@@ -132,7 +136,7 @@ class Authentication:
         return self._signer.key_id if self._signer is not None else None
 
     def begin(self) -> None:
-        """Find out who sent CONNECT, and wait until what its account's other clients want is under way.
+        """Find out who sent CONNECT, have its session here, and wait until what its account's others want is under way.
 
         So those who come never outrun those who are in: they would all be let in, to wait for answers in vain.
         """
@@ -163,6 +167,8 @@ class Authentication:
         identity = await asking
         client = self._seen()
         if identity is not None and client is not None:
+            if self._host.summon is not None:
+                await self._host.summon(identity.scope, client.connection.client_id)
             await client.turn(identity)
         return identity
 
@@ -253,6 +259,9 @@ class Authentication:
         connection = client.connection
         self._asking = None
         identity = outcome(task, "identify", host.limited_log)
+        if identity is None and isinstance(fault(task), Unavailable):  # it says nothing about the client
+            self._renewal = host.loop.call_later(_AGAIN_S, client.refresh)
+            return
         if identity is None:
             host.end(connection, Ending.AUTH_ERROR, Reason.NOT_AUTHORIZED, "no longer identified", will=False)
             return

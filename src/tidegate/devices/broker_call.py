@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Any, TypeVar
 
 import msgspec
 
 from tidegate.core import message, texts
-from tidegate.devices import clients
+from tidegate.devices import clients, publications
 from tidegate.devices.elsewhere import Elsewhere
 from tidegate.devices.plane import Signer
 from tidegate.devices.server import Server
 from tidegate.devices.signers import Grant, SignerIdentity
-from tidegate.mqtt.codec import Properties
 from tidegate.mqtt.identity import Scope
 from tidegate.mqtt.reserved import Claim, Kind
-from tidegate.mqtt.session import Message
 from tidegate.mqtt.session import Retained as Kept
 from tidegate.mqtt.session.keeping import Journal
 from tidegate.mqtt.topics import valid_topic
@@ -29,23 +27,17 @@ from tidegate.wire import iot_data
 
 Q = TypeVar("Q")
 R = TypeVar("R")
-Tell = Callable[[Scope, Publication], None]
 
 
 class BrokerCall:
     """Serves one call. On the event loop's thread."""
 
-    def __init__(
-        self, server: Server, journal: Journal, tell: Tell | None = None, elsewhere: Elsewhere | None = None
-    ) -> None:
-        """``tell`` has the other servers on the store deliver a message to their clients, ``elsewhere`` has them carry
-        out what is about one of these.
-        """
+    def __init__(self, server: Server, journal: Journal, elsewhere: Elsewhere | None = None) -> None:
+        """``elsewhere`` has the other servers on the store carry out what is about one of their clients."""
         self.max_payload = server.settings.max_payload
         self.max_message_expiry = server.settings.max_message_expiry
         self._server = server
         self._journal = journal
-        self._tell = tell
         self._elsewhere = elsewhere
         self._changes = journal.changes
         self._due: list[Awaitable[Any]] = []
@@ -59,13 +51,13 @@ class BrokerCall:
         if found is Kind.DENIED:
             return False
         if found is Kind.ORDINARY:
-            deliver(server, _scope(call), publication)
-            if self._tell is not None:
-                self._tell(_scope(call), publication)
+            ticket = server.spread(publications.message(publication, retain=publication.retain), _scope(call))
+            if ticket:
+                self._due.append(self._safe(ticket))
         elif isinstance(found, Claim):  # a private answer has nobody to go to
-            self._due.append(server.plane.request(_caller(call), found, _message(publication), None, server))
-            if self._tell is not None and found.seen:
-                self._tell(_scope(call), publication._replace(retain=False))
+            self._due.append(
+                server.plane.request(_caller(call), found, publications.message(publication), None, server)
+            )
         return True
 
     def retained(self, call: Call, topic: str) -> Retained | None:
@@ -93,7 +85,7 @@ class BrokerCall:
             if not confirmed.done():
                 confirmed.set_result(None)
 
-        message = msgspec.structs.replace(_message(publication), reply=True)
+        message = msgspec.structs.replace(publications.message(publication), reply=True)
         sent = clients.send(self._server, _scope(call), client_id, message, done)
         if sent is Sent.SENT and confirm_s is not None:
             self._due.append(_confirmed(confirmed, confirm_s))
@@ -124,13 +116,16 @@ class BrokerCall:
             await self._written()
 
     async def _written(self) -> None:
+        await self._safe(0)
+
+    async def _safe(self, ticket: int) -> None:
         outcome: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
         def done(written: bool) -> None:
             if not outcome.done():
                 outcome.set_result(written)
 
-        self._journal.when_written(done)
+        self._server.broker.when_safe(ticket, done)
         if not await outcome:
             raise OutcomeUnknown("what clients are to be sent could not be stored")
 
@@ -142,16 +137,6 @@ async def _confirmed(confirmed: asyncio.Future[None], seconds: int) -> None:
         raise iot_data.GatewayTimeoutException(texts.messages.not_confirmed(seconds)) from None
 
 
-def deliver(server: Server, scope: Scope, publication: Publication) -> None:
-    """Hand a message to the clients of a server."""
-    server.deliver(_message(publication, retain=publication.retain), scope)
-
-
-def _message(publication: Publication, *, retain: bool = False) -> Message:
-    one = publication
-    return Message(one.topic, one.payload, one.qos, retain, _properties(one), one.expires_at)
-
-
 def _scope(call: Call) -> Scope:
     return call.account, call.region
 
@@ -160,17 +145,6 @@ def _caller(call: Call) -> SignerIdentity:
     """The caller as who sends a request; what it may do was asked when it was let in."""
     grant = Grant(lambda _action, _resource: False)
     return SignerIdentity(Signer(call.principal, _scope(call)), call.scope, grant, call.origin)
-
-
-def _properties(publication: Publication) -> Properties | None:
-    properties = Properties(
-        payload_format_indicator=publication.payload_format_indicator,
-        content_type=publication.content_type,
-        response_topic=publication.response_topic,
-        correlation_data=publication.correlation_data,
-        user_property=publication.user_properties,
-    )
-    return None if properties == Properties() else properties
 
 
 def _expired(found: Kept, call: Call) -> bool:

@@ -259,7 +259,7 @@ class Dispatch:
         publisher: Publisher,
     ) -> asyncio.Future[Reply]:
         family, payload = asked.family, message.payload
-        publisher.deliver(message, who.scope, origin)
+        publisher.spread(message, who.scope, origin)
         try:
             demand = asked.route.demand(asked, payload)
             self._enter(who, family)

@@ -89,7 +89,7 @@ class Host(authentication.Host, Protocol):
         """As a ``Publisher``."""
         ...
 
-    def deliver(self, message: Message, scope: Scope, origin: Session | None = None) -> None:
+    def spread(self, message: Message, scope: Scope, origin: Session | None = None) -> int:
         """As a ``Publisher``."""
         ...
 

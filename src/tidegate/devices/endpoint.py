@@ -13,6 +13,7 @@ from functools import partial
 from tidegate.clock import wall_now
 from tidegate.devices import dispatch
 from tidegate.devices.broker_call import BrokerCall
+from tidegate.devices.carrier import Carrier
 from tidegate.devices.connectivity import Recorder
 from tidegate.devices.custom import Authenticate
 from tidegate.devices.dispatch import Dispatch
@@ -20,6 +21,7 @@ from tidegate.devices.elsewhere import Elsewhere
 from tidegate.devices.event_publisher import EventPublisher
 from tidegate.devices.identities import DeviceIdentity
 from tidegate.devices.journal import Written
+from tidegate.devices.moving import Moving
 from tidegate.devices.notices import Notices
 from tidegate.devices.observer import Connectivity, Observer
 from tidegate.devices.other_servers import OtherServers
@@ -137,11 +139,15 @@ class Endpoint:
             if service.relay is None
             else Elsewhere(service, service.relay, self.server, lambda: BrokerCall(self.server, self.journal))
         )
+        self._carrier = self._moving = None
+        if service.relay is not None:
+            self._carrier = Carrier(service.relay, self.server, self.journal, node)
+            self._moving = Moving(service.relay, self.server, self.journal, self._carrier, node)
         self._notices = Notices(service, self.server)
         self.events = EventPublisher(service, self.server, self._notices.settled, self.journal.settled)
         self._watch = Watch(service.access_keys, self.server)
         self._storms = Storms(service, self.server)
-        for listener in (self._notices, self.events, self._other_servers, self._elsewhere):
+        for listener in (self._notices, self.events, self._other_servers, self._elsewhere, self._carrier, self._moving):
             if listener is not None:
                 service.unit.subscribe(listener.effects)
         service.unit.subscribe(dispatch.telling(self.server))
@@ -181,8 +187,7 @@ class Endpoint:
 
     def broker_call(self) -> BrokerCall:
         """The message broker for one call that came over HTTP."""
-        tell = None if self._other_servers is None else self._other_servers.publish
-        return BrokerCall(self.server, self.journal, tell, self._elsewhere)
+        return BrokerCall(self.server, self.journal, self._elsewhere)
 
     async def open(self) -> None:
         """Take over what an earlier server left: sessions, retained messages, events. To be awaited before listening.
@@ -193,6 +198,10 @@ class Endpoint:
         sessions, retained = await self.journal.load()
         self.server.broker.restore_retained(retained)
         self.server.broker.restore(sessions, self._service.clock.now())
+        if self._carrier is not None:
+            await self._carrier.start()
+        if self._moving is not None:
+            self._moving.start()
         self.events.start()
         self._watch.start()
 
@@ -240,3 +249,6 @@ class Endpoint:
         await self._recorder.settled()
         await self.journal.settled()
         await self._registration.settled()
+        if self._carrier is not None and self._moving is not None:
+            self._moving.stop()
+            self._carrier.stop()

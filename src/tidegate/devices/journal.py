@@ -29,6 +29,9 @@ from tidegate.store.database import Lane, StoreError, Tx, in_lane, locks_rows
 log = logging.getLogger("tidegate.mqtt")
 
 _RETRY_S = 1.0
+_RESERVED = 1 << 24
+_ADOPTED = 200
+"""Sessions that change their node in one transaction."""
 
 
 class _Session(msgspec.Struct):
@@ -87,6 +90,7 @@ class Written:
     def __init__(self, unit: Unit, node: int) -> None:
         """``node`` tells servers on one store apart."""
         self.changes = 0
+        self.alone = True
         self._unit = unit
         self._node = node
         self._loop = asyncio.get_running_loop()
@@ -196,6 +200,72 @@ class Written:
         sessions, retained, last = await self._unit.read(in_lane(Lane.HOUSE, lambda tx: _load(tx, self._node)))
         self._numbers = max(self._numbers, last)
         return sessions, retained
+
+    # -- sessions of other servers --
+
+    def reserve(self) -> int:
+        """The first of many numbers that are given to nobody else."""
+        first = self._numbers + 1
+        self._numbers += _RESERVED
+        return first
+
+    async def take(self, node: int, session: int, to: int, first: int) -> list[Delivery]:
+        """Move what a session on another node waits for to one of this node; ``first`` as ``reserve`` has given it.
+
+        Raises:
+            StoreError: it is not known whether it was moved.
+        """
+
+        def work(tx: Tx) -> list[kept.Message]:
+            _, waiting = kept.take(tx, node, session, session)
+            moved = [each._replace(session=to, id=first + place) for place, each in enumerate(waiting)]
+            kept.move(tx, node, self._node, list(zip(waiting, moved, strict=True)))
+            return moved
+
+        moved = await self._unit.transact(in_lane(Lane.HOUSE, locks_rows(work)))
+        return [_delivery(each) for each in moved]
+
+    async def nodes(self) -> list[int]:
+        """The other nodes that have sessions."""
+        found = await self._unit.read(in_lane(Lane.HOUSE, kept.nodes))
+        return [each for each in found if each != self._node]
+
+    async def adopt(self, node: int) -> list[Stored]:
+        """Move some of the sessions of a node that is no more, with all that is theirs, to this one; empty if none is
+        left.
+        """
+        own, first = self._node, self.reserve()
+        return await self._unit.transact(in_lane(Lane.HOUSE, locks_rows(lambda tx: _adopt(tx, node, own, first))))
+
+    # -- retained messages --
+
+    async def retained_messages(self) -> list[tuple[Scope, str, Retained]]:
+        """Those of all scopes, as servers have written them by now."""
+        return await self._unit.read(in_lane(Lane.HOUSE, lambda tx: list(_retained(kept.retained(tx)))))
+
+
+def _adopt(tx: Tx, node: int, own: int, first: int) -> list[Stored]:
+    page = kept.some_sessions(tx, node, _ADOPTED)
+    if not page:
+        return []
+    taken, waiting = kept.take(tx, node, page[0][0].id, page[-1][0].id)
+    numbers = {row.id: first + place for place, (row, _) in enumerate(page)}
+    first += len(page)
+    moved = [each._replace(session=numbers[each.session], id=first + place) for place, each in enumerate(waiting)]
+    kept.move(tx, node, own, list(zip(waiting, moved, strict=True)))
+    found: dict[int, Stored] = {}
+    for row, subscriptions in page:
+        if row.id in taken:
+            number = numbers[row.id]
+            found[number] = stored = _stored(row._replace(id=number))
+            stored.filters = [(each.filter, each.options) for each in subscriptions]
+    for each in moved:
+        found[each.session].waiting.append(_delivery(each))
+    scope = {one.state.scope: scopes.ensure(tx, *one.state.scope) for one in found.values()}
+    kept.put_sessions(tx, own, [(scope[one.state.scope], _row(number, one.state)) for number, one in found.items()])
+    rows = [kept.Subscription(number, *each) for number, one in found.items() for each in one.filters]
+    kept.put_subscriptions(tx, own, rows)
+    return list(found.values())
 
 
 def _put(tx: Tx, node: int, batch: _Batch) -> None:

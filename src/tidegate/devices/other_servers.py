@@ -1,20 +1,18 @@
-"""What servers on one store tell each other's clients: who was let in, presence events, messages published over HTTPS.
+"""What servers on one store tell each other of their clients: who was let in, presence events.
 
 A client id is connected once in a store: the server that lets it in says so, and another that had it before lets it go.
-Sessions do not move with their clients (ADR 20), nor do messages that clients publish go from server to server.
+Messages go from server to server in ``carrier``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from tidegate.devices import broker_call
 from tidegate.devices.connectivity import Recorder
 from tidegate.devices.observer import Connectivity
 from tidegate.devices.server import Server
 from tidegate.mqtt.identity import Scope
-from tidegate.ops.broker import Publication
-from tidegate.ops.effects import Acting, ClientConnected, MessagePublished, PresenceEvent
+from tidegate.ops.effects import Acting, ClientConnected, PresenceEvent
 from tidegate.runtime.relay import Relay
 
 
@@ -27,23 +25,15 @@ class OtherServers:
         self._server = server
         self._recorder = recorder
         self._ceding = False
-        self.effects = Acting(
-            {ClientConnected: self._cede, PresenceEvent: self._present, MessagePublished: self._published}
-        )
+        self.effects = Acting({ClientConnected: self._cede, PresenceEvent: self._present})
         """Acts on what the others say."""
 
     def _present(self, effect: PresenceEvent) -> None:
         self._server.publish(effect.topic, effect.payload, 1, scope=(effect.account, effect.region))
 
-    def _published(self, effect: MessagePublished) -> None:
-        broker_call.deliver(self._server, (effect.account, effect.region), effect.message)
-
-    def publish(self, scope: Scope, publication: Publication) -> None:
-        """Have the others deliver a message that came over HTTPS."""
-        self._relay.tell([MessagePublished(*scope, publication)])
-
     def _cede(self, taken: ClientConnected) -> None:
         self._ceding = True
+        self._server.broker.came_elsewhere((taken.account, taken.region), taken.client_id)
         try:
             self._server.taken_over((taken.account, taken.region), taken.client_id, taken.at)
         finally:

@@ -26,8 +26,8 @@ class Publisher(Protocol):
         """A message of the service."""
         ...
 
-    def deliver(self, message: Message, scope: Scope, origin: Session | None = None) -> None:
-        """A message as it is; ``origin`` is the session of the client that published it."""
+    def spread(self, message: Message, scope: Scope, origin: Session | None = None) -> int:
+        """A message for the clients of all servers; ``origin`` is the session of the client that published it."""
         ...
 
 

@@ -90,6 +90,8 @@ class Server:
         self.loop = asyncio.get_running_loop()
         self.lifecycle = Lifecycle(self, clock, ids, self._observer)
         self.deadlines = Deadlines(self.settings, beat, self.end)
+        self.summon: Callable[[Scope, str], Coroutine[Any, Any, None]] | None = None
+        """Has the session of a client that is identified brought here from another server."""
         self.changes = Changes()
         self.throttled: list[Edge] = []
         self.counted: set[Edge] = set()
@@ -209,9 +211,16 @@ class Server:
         """
         self.deliver(Message(topic, payload, qos, newest_only=newest_only), scope)
 
-    def deliver(self, message: Message, scope: Scope, origin: Session | None = None) -> None:
-        """Deliver a message as it is; ``origin`` is the session of the client that published it."""
-        self.broker.publish(scope, message, self.clock.now(), origin)
+    def deliver(self, message: Message, scope: Scope) -> None:
+        """Deliver a message as it is to the clients of this server."""
+        self.broker.publish(scope, message, self.clock.now())
+
+    def spread(self, message: Message, scope: Scope, origin: Session | None = None) -> int:
+        """Deliver a message that came here to the clients of all servers, and keep it if it is retained.
+
+        ``origin`` is the session of the client that published it. Returns a ticket for ``Broker.when_safe``.
+        """
+        return self.broker.send(scope, message, self.clock.now(), origin)
 
     def watches(self, scope: Scope, thing_name: str) -> bool:
         """Whether anybody subscribes to the job notices of a thing, so that payloads are worth building."""

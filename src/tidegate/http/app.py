@@ -26,6 +26,7 @@ from tidegate.net.http1.messages import Answer, Request
 from tidegate.net.http1.outlet import GoneError
 from tidegate.ops import lists
 from tidegate.ops.call import Origin
+from tidegate.ops.effects import Acting, RequestsCounted
 from tidegate.ops.handler import Handler
 from tidegate.rate_limited_log import RateLimitedLog
 from tidegate.runtime import injector as injection
@@ -75,10 +76,16 @@ class App:
         self._provider = credentials.Provider(service)
         self._authorizers = Authorizers(service)
         self._limited_log = RateLimitedLog(log)
+        service.unit.subscribe(Acting({RequestsCounted: self._counted}))
+
+    def _counted(self, said: RequestsCounted) -> None:
+        """Another server on the store has let requests through."""
+        if self._throttle is not None:
+            self._throttle.deduct(said.requests)
 
     def choose(self, rates: Rates | None) -> None:
         """Take up request rates (None: none), and the ceilings of the service's settings."""
-        self._throttle = None if rates is None else Throttle(rates)
+        self._throttle = None if rates is None else Throttle(rates, self._service.relay)
         self._ceilings = self._service.settings.limits.ceilings()
 
     async def respond(self, request: Request) -> Answer:

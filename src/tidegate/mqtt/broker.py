@@ -6,7 +6,7 @@ No sockets and no clock. The edge hands it the effects of connections; what it c
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from tidegate import clock
@@ -14,10 +14,11 @@ from tidegate.mqtt import codec, sharing, subscriptions
 from tidegate.mqtt import session as sessions
 from tidegate.mqtt.codec import Reason
 from tidegate.mqtt.identity import Identity, Scope
+from tidegate.mqtt.others import NOBODY, Others
 from tidegate.mqtt.reserved import EVERYTHING, NOTHING, Reserved
 from tidegate.mqtt.retention import Retention
-from tidegate.mqtt.session import Closed, Connection, Effect, Ending, Message, Publication, Retained, Session
-from tidegate.mqtt.session.keeping import Forgetful, Journal, Stored
+from tidegate.mqtt.session import Closed, Connection, Delivery, Effect, Ending, Message, Publication, Retained, Session
+from tidegate.mqtt.session.keeping import Done, Forgetful, Journal, Stored
 from tidegate.mqtt.settings import Settings
 from tidegate.mqtt.timer_wheel import TimerWheel
 from tidegate.mqtt.wills import Wills
@@ -66,6 +67,7 @@ class Broker:
     ) -> None:
         """``reserved``: what the service makes of topics."""
         self.reserved = reserved
+        self.others: Others = NOBODY
         self._settings = settings
         self._journal = journal or Forgetful()
         self._left = left
@@ -127,7 +129,14 @@ class Broker:
         session.resume(now)
         for name in session.subscriptions:
             sharing.collect(realm.index, name, now)
+            self.others.changed(session.scope, name)
+        self.others.held(session)
         return sessions.advance(connection, now)
+
+    def came_elsewhere(self, scope: Scope, client_id: str) -> None:
+        """A client was let in by another server, which counts here, too."""
+        if self._settings.connect_rate:
+            self._connects[scope, client_id] += 1
 
     def reconsider(self, connection: Connection, now: clock.Millis) -> None:
         """A client may do more or less than before."""
@@ -172,20 +181,41 @@ class Broker:
         """Take over the sessions of an earlier server; the time of those that were connected begins now."""
         for each in stored:
             state = each.state
-            realm = self._realm(state.scope)
+            if self.session(state.scope, state.client_id) is not None:  # the client came to this server anew
+                self._journal.ended(each.number)
+                continue
             session = Session(state.scope, state.client_id, state.level == codec.V5, self._settings, self._journal)
             session.expiry = state.expiry
             session.expires_at = now + 1000 * state.expiry if state.expires_at is None else state.expires_at
-            realm.sessions[state.client_id] = session
             for name, options in each.filters:
-                subscription, _ = session.subscribe(name, options)
-                realm.index.add(subscription)
-                self._count(realm, state.scope, name, 1)
+                session.subscribe(name, options)
             session.restored(each.number, each.waiting)
             if state.expires_at is None:
                 session.rest()
-            self._asleep.add(session, session.expires_at / 1000)
+            self.take_in(session)
         self.sweep(now)
+
+    def take_in(self, session: Session) -> None:
+        """Have a session that nobody is connected to."""
+        assert session.expires_at is not None
+        realm = self._realm(session.scope)
+        realm.sessions[session.client_id] = session
+        for name, subscription in session.subscriptions.items():
+            realm.index.add(subscription)
+            self._count(realm, session.scope, name, 1)
+        self._asleep.add(session, session.expires_at / 1000)
+        self.others.held(session)
+
+    def let_go(self, session: Session) -> None:
+        """Leave a session that nobody is connected to to another server, with what is on disk of it."""
+        assert session.expires_at is not None
+        realm = self._realm(session.scope)
+        del realm.sessions[session.client_id]
+        for subscription in session.subscriptions.values():
+            self._drop(realm, session.scope, subscription)
+        self._asleep.discard(session, session.expires_at / 1000)
+        self.wills.returned(session)
+        self.others.held(session)
 
     def restore_retained(self, stored: Iterable[tuple[Scope, str, Retained]]) -> None:
         """Take over the retained messages of an earlier server."""
@@ -211,6 +241,9 @@ class Broker:
         session = connection.session
         if session is not None and session.connection is connection:
             session.detach(now)
+            for name in session.subscriptions:
+                self.others.changed(session.scope, name)
+            self.others.held(session)
             sharing.relieve(self._realm(session.scope).index, session, now)
             self.wills.take(connection, effect, session, now)
             if session.expires_at is not None:
@@ -249,6 +282,7 @@ class Broker:
             sharing.bequeath(realm.index, session, name, now)
         session.erase()
         del realm.sessions[session.client_id]
+        self.others.held(session)
         self.wills.ended(session, now)
 
     # -- subscriptions --
@@ -292,6 +326,7 @@ class Broker:
 
     def _count(self, realm: Realm, scope: Scope, topic_filter: str, change: int) -> None:
         """Keep the number of filters that the service watches under a name, and tell when it leaves or reaches 0."""
+        self.others.changed(scope, topic_filter)
         name = self.reserved.watched(topic_filter)
         if name is None:
             return
@@ -314,22 +349,80 @@ class Broker:
 
     # -- messages --
 
-    def publish(self, scope: Scope, message: Message, now: clock.Millis, origin: Session | None = None) -> None:
-        """Hand a message to everyone in a scope who subscribes to its topic; keep it if it is retained."""
+    def publish(
+        self, scope: Scope, message: Message, now: clock.Millis, but: Collection[Session] = frozenset()
+    ) -> None:
+        """Hand a message, which every server has, to those here who subscribe to its topic, some excepted."""
+        realm = self._realms.get(scope)
+        if realm is None:
+            return
+        found, groups = realm.index.match(message.topic)
+        for subscription in found:
+            if subscription.session not in but:
+                sharing.hand_over(message, subscription, now)
+        for group in groups:
+            if self.others.ours(scope, group.filter, message):
+                sharing.hand_to_one(group, message, now)
+
+    def send(self, scope: Scope, message: Message, now: clock.Millis, origin: Session | None = None) -> int:
+        """Hand a message to everyone in a scope who subscribes to its topic; keep it if it is retained.
+
+        Returns a ticket of ``others``.
+        """
         realm = self._realms.get(scope)
         if realm is None:
             if not message.retain:
-                return
+                return self.others.carry(scope, message, now, ())
             realm = self._realm(scope)
         if message.retain:
             realm.retention.retain(message, now)
         found, groups = realm.index.match(message.topic, origin)
         for subscription in found:
             sharing.hand_over(message, subscription, now)
+        undecided = []
         for group in groups:
-            member = group.pick(message.topic, message.qos)
-            if member is not None:
-                sharing.hand_over(message, member, now)
+            if self.others.share(scope, group.filter):
+                undecided.append(group.filter)
+            else:
+                sharing.hand_to_one(group, message, now)
+        return self.others.carry(scope, message, now, undecided)
+
+    def waiting(self, scope: Scope, topic_filter: str) -> list[tuple[Session, Delivery]]:
+        """What sleeping sessions have of a shared subscription of which no member is connected here."""
+        realm = self._realms.get(scope)
+        group = None if realm is None else realm.index.group(topic_filter)
+        if group is None or group.online:
+            return []
+        return [(member, each) for member in group.members for each in member.held(topic_filter)]
+
+    def retained_since(self, kept: Iterable[tuple[Scope, str, Retained]], since: clock.Millis) -> None:
+        """What other servers retained up to an instant is just this."""
+        found = {(scope, topic): retained for scope, topic, retained in kept}
+        for (scope, _topic), retained in found.items():
+            self.retain(scope, retained.message, retained.retained_at)
+        for scope, realm in self._realms.items():
+            for topic, known in list(realm.retention.messages.items()):
+                if (scope, topic) not in found and known.retained_at < since:
+                    realm.retention.heard(Message(topic, b""), since)
+
+    def retain(self, scope: Scope, message: Message, at: clock.Millis) -> None:
+        """Another server has had a message retained."""
+        self._realm(scope).retention.heard(message, at)
+
+    def share_out(self, scope: Scope, topic_filter: str, message: Message, now: clock.Millis) -> bool:
+        """Hand a message to a member of one shared subscription; False if there is none who gets it."""
+        realm = self._realms.get(scope)
+        group = None if realm is None else realm.index.group(topic_filter)
+        return group is not None and sharing.hand_to_one(group, message, now)
+
+    def subscribers(self, scope: Scope, topic_filter: str) -> Collection[Session]:
+        """The sessions that have exactly this filter."""
+        realm = self._realms.get(scope)
+        return () if realm is None else realm.index.subscribers(topic_filter)
+
+    def every_session(self) -> list[Session]:
+        """The sessions of all scopes."""
+        return [session for realm in self._realms.values() for session in realm.sessions.values()]
 
     def retained(self, scope: Scope) -> Mapping[str, Retained]:
         """The retained messages of a scope by topic."""
@@ -340,22 +433,32 @@ class Broker:
         session = connection.session
         assert session is not None
         before = self._journal.changes
-        self.publish(session.scope, effect.message, now, session)
+        ticket = self.send(session.scope, effect.message, now, session)
         if effect.message.retain and connection.identity is not None:
             self._noted(connection.identity, effect.message)
         ack = effect.ack
         if ack is None:
             return
-        if self._journal.changes == before:
+        if self._journal.changes == before and not ticket:
             connection.pay(ack)
         else:  # somebody who is away waits for it now: it is acknowledged when that is on disk
-            self._journal.when_written(
-                lambda written: self._written(connection, written, now, lambda: connection.pay(ack))
-            )
+            self.when_safe(ticket, lambda written: self._written(connection, written, now, lambda: connection.pay(ack)))
+
+    def when_safe(self, ticket: int, done: Done) -> None:
+        """Call back when everything that was written down by now is on disk, and others have confirmed a ticket."""
+
+        def heard(written: bool) -> None:
+            if written and ticket:
+                self.others.when_heard(ticket, done)
+            else:
+                done(written)
+
+        self._journal.when_written(heard)
 
     def _answer(self, connection: Connection, effect: sessions.Answer, now: clock.Millis) -> None:
-        self._journal.when_written(
-            lambda written: self._written(connection, written, now, lambda: connection.answer(effect.data))
+        self.when_safe(
+            self.others.announced(),
+            lambda written: self._written(connection, written, now, lambda: connection.answer(effect.data)),
         )
 
     def _written(self, connection: Connection, written: bool, now: clock.Millis, answer: Callable[[], None]) -> None:

@@ -49,6 +49,12 @@ class Retention:
         """Take over what an earlier server wrote down."""
         self._put(topic, retained)
 
+    def heard(self, message: Message, at: clock.Millis) -> None:
+        """Another server has taken, and written down, a message with RETAIN set; the later one counts."""
+        known = self.messages.get(message.topic)
+        if known is None or known.retained_at <= at:
+            self._put(message.topic, Retained(message, at) if message.payload else None)
+
     def clear(self) -> None:
         """The store was emptied."""
         self.messages = {}

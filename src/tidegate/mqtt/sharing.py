@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from tidegate import clock
 from tidegate.mqtt.session import Message, Session
-from tidegate.mqtt.subscriptions import RETAIN_AS_PUBLISHED, Index, Subscription
+from tidegate.mqtt.subscriptions import RETAIN_AS_PUBLISHED, Group, Index, Subscription
 
 
 def hand_over(message: Message, subscription: Subscription[Session], now: clock.Millis) -> None:
@@ -17,6 +17,14 @@ def hand_over(message: Message, subscription: Subscription[Session], now: clock.
     retain = message.retain and bool(subscription.options & RETAIN_AS_PUBLISHED)
     share = subscription.filter if subscription.filter.startswith("$share/") else ""
     subscription.session.deliver(message, min(message.qos, subscription.qos), retain, now, share)
+
+
+def hand_to_one(group: Group[Session], message: Message, now: clock.Millis) -> bool:
+    """Deliver a message to one of the members; False if none of them gets it."""
+    member = group.pick(message.topic, message.qos)
+    if member is not None:
+        hand_over(message, member, now)
+    return member is not None
 
 
 def collect(index: Index[Session], topic_filter: str, now: clock.Millis) -> None:
@@ -50,6 +58,4 @@ def bequeath(
     if group is None:
         return
     for each in session.surrender(topic_filter, barred=barred):
-        member = group.pick(each.message.topic, each.message.qos)
-        if member is not None:
-            hand_over(each.message, member, now)
+        hand_to_one(group, each.message, now)

@@ -5,7 +5,7 @@ Most devices subscribe to exact topics nobody else wants, so a lone subscriber i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Generic, Protocol, TypeVar
 
 from tidegate.mqtt import topics
@@ -60,6 +60,11 @@ class Group(Generic[S]):
     def __init__(self) -> None:
         self.members: dict[S, Subscription[S]] = {}
         self._turn = 0
+
+    @property
+    def filter(self) -> str:
+        """The whole filter, share and all; of a group that has members."""
+        return next(iter(self.members.values())).filter
 
     @property
     def online(self) -> bool:
@@ -170,15 +175,26 @@ class Index(Generic[S]):
     def group(self, topic_filter: str) -> Group[S] | None:
         """The members of a shared subscription, given by its whole filter; None if it is none or has none."""
         share, plain = topics.split_share(topic_filter)
+        cell = None if share is None else self._cell(plain)
+        return cell.groups.get(share or "") if isinstance(cell, _Cell) else None
+
+    def subscribers(self, topic_filter: str) -> Collection[S]:
+        """Who subscribes to exactly this filter, given with its share."""
+        share, plain = topics.split_share(topic_filter)
+        cell = self._cell(plain)
+        if cell is None or isinstance(cell, Subscription):
+            return () if cell is None or share is not None else (cell.session,)
         if share is None:
-            return None
+            return cell.sessions
+        return cell.groups[share].members if share in cell.groups else ()
+
+    def _cell(self, plain: str) -> Subscription[S] | _Cell[S] | None:
         if not topics.is_wildcard(plain):
-            found = self._exact.get(plain)
-            return found.groups.get(share) if isinstance(found, _Cell) else None
+            return self._exact.get(plain)
         node: _Node[S] | None = self._root
         for level in plain.split("/"):
             node = node.children.get(level) if node is not None else None
-        return node.here.groups.get(share) if node is not None and node.here is not None else None
+        return None if node is None else node.here
 
     def wanted(self, topic: str) -> bool:
         """Whether anybody subscribes to this topic."""

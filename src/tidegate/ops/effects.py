@@ -122,12 +122,126 @@ class PresenceEvent(NamedTuple):
     payload: bytes
 
 
-class MessagePublished(NamedTuple):
-    """A server of the store has handed its own clients a message that was published over HTTPS."""
+class MessageCarried(NamedTuple):
+    """A message that was published at a server of the store, for the clients of the others.
 
+    ``number`` tells the server's messages apart, ``at`` is when it was published (epoch ms). ``share``: it is for the
+    members of this shared subscription alone, and not for those of the servers in ``passed``.
+    """
+
+    server: str
+    number: int
     account: str
     region: str
     message: Publication
+    at: int
+    share: str = ""
+    passed: tuple[str, ...] = ()
+
+
+class MessagesHeard(NamedTuple):
+    """What a server had told by these numbers has reached another, and what is to be kept there is on disk."""
+
+    server: str
+    by: str
+    numbers: list[int]
+
+
+class Wanted(NamedTuple):
+    """What a server wants of the messages that match a filter.
+
+    ``online``: how many members of a shared subscription are connected to it; of any other filter, whether anybody
+    subscribes. ``keeps``: somebody's session keeps messages of QoS 1 while nobody is connected.
+    """
+
+    account: str
+    region: str
+    filter: str
+    online: int
+    keeps: bool
+
+
+class Held(NamedTuple):
+    """Whether a server has a client's persistent session, and the client."""
+
+    account: str
+    region: str
+    client_id: str
+    held: bool
+    online: bool
+
+
+class FiltersAsked(NamedTuple):
+    """A server wants to know what the others want."""
+
+    server: str
+
+
+class FiltersAnnounced(NamedTuple):
+    """What a server wants now where that has changed; neither online nor kept is not at all.
+
+    ``member`` is the server on the channel, ``node`` on disk. ``begins``: what it said before counts no more;
+    ``ends``: that was everything. Who is told a ``number`` confirms it. ``leaves``: it is about to end, and all that
+    its sessions have is on disk.
+    """
+
+    server: str
+    member: int
+    node: int
+    number: int
+    filters: list[Wanted]
+    begins: bool = False
+    ends: bool = False
+    sessions: tuple[Held, ...] = ()
+    leaves: bool = False
+
+
+class RequestsCounted(NamedTuple):
+    """What a server has let through lately of what rates limit: account, region, plane, operation and how many."""
+
+    requests: list[tuple[str, str, str, str, int]]
+
+
+class SessionSought(NamedTuple):
+    """A server wants a client's session from another: the client has connected to it."""
+
+    server: str
+    to: str
+    number: int
+    account: str
+    region: str
+    client_id: str
+
+
+class SessionOffered(NamedTuple):
+    """The answer. ``id`` is that of the session's row on the node; 0 if there is none. ``expires_at`` in epoch ms."""
+
+    to: str
+    number: int
+    node: int
+    id: int
+    level: int = 0
+    expiry_s: int = 0
+    expires_at: int | None = None
+    filters: tuple[tuple[str, int], ...] = ()
+
+
+class SessionTaken(NamedTuple):
+    """From here on, in the order of all, messages for the session are the asking server's."""
+
+    server: str
+    to: str
+    number: int
+    account: str
+    region: str
+    client_id: str
+
+
+class SessionLeft(NamedTuple):
+    """All that came before is on disk, and the asking server's to take."""
+
+    to: str
+    number: int
 
 
 class ClientSought(NamedTuple):
@@ -185,7 +299,15 @@ Effect = (
     | TrustWithdrawn
     | ClientConnected
     | PresenceEvent
-    | MessagePublished
+    | MessageCarried
+    | MessagesHeard
+    | FiltersAsked
+    | FiltersAnnounced
+    | RequestsCounted
+    | SessionSought
+    | SessionOffered
+    | SessionTaken
+    | SessionLeft
     | ClientSought
     | ClientAnswered
     | StoreEmptied

@@ -17,9 +17,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import zlib
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -28,12 +29,12 @@ from tidegate.ops import effects
 from tidegate.runtime.unit import Unit
 from tidegate.store.database import StoreUnavailable
 
-T = TypeVar("T")
-
 log = logging.getLogger("tidegate.relay")
 
 _GATHER_S = 0.005
-"""Between two transactions; what comes meanwhile goes out together."""
+"""Between two transactions; what comes meanwhile goes out together. Messages of clients and what is said about them do
+not wait for it: they are gathered while the transaction before them is under way.
+"""
 _LOOK_S = 1.0
 _RETRY_S = 1.0
 _READY_S = 10.0
@@ -41,17 +42,19 @@ _HEADER = 64
 
 
 class Channel(Protocol):
-    """What carries texts between servers (``store.channel``). All but ``listen`` and ``renew`` block."""
+    """What carries texts between servers (``store.channel``), on the event loop."""
 
     def listen(self, heard: Callable[[str], None], tuned: Callable[[int], None]) -> None: ...
 
-    def send(self, texts: Sequence[str]) -> None: ...
+    async def send(self, texts: Sequence[str]) -> None: ...
 
-    def members(self) -> frozenset[int]: ...
+    async def members(self) -> frozenset[int]: ...
+
+    async def speakers(self) -> frozenset[int]: ...
 
     def renew(self) -> None: ...
 
-    def close(self) -> None: ...
+    async def close(self) -> None: ...
 
 
 class Joined(NamedTuple):
@@ -90,11 +93,32 @@ _RELAYED: tuple[type, ...] = (
     effects.OperatorsChanged,
     effects.ClientConnected,
     effects.PresenceEvent,
-    effects.MessagePublished,
+    effects.MessageCarried,
+    effects.MessagesHeard,
+    effects.FiltersAsked,
+    effects.FiltersAnnounced,
+    effects.RequestsCounted,
+    effects.SessionSought,
+    effects.SessionOffered,
+    effects.SessionTaken,
+    effects.SessionLeft,
     effects.ClientSought,
     effects.ClientAnswered,
     effects.StoreEmptied,
 )
+_URGENT: frozenset[type] = frozenset(
+    {
+        effects.MessageCarried,
+        effects.MessagesHeard,
+        effects.FiltersAnnounced,
+        effects.SessionSought,
+        effects.SessionOffered,
+        effects.SessionTaken,
+        effects.SessionLeft,
+    }
+)
+_ECHOED: frozenset[type] = frozenset({effects.MessageCarried, effects.FiltersAnnounced, effects.SessionTaken})
+"""Told to edges here, too, when it has its place among what all servers hear, in one order for all."""
 _KINDS: dict[str, type] = {kind.__name__: kind for kind in (*_RELAYED, Joined, Welcome, Left, Lost)}
 _MESSAGE: msgspec.json.Decoder[list[tuple[str, msgspec.Raw]]] = msgspec.json.Decoder(list[tuple[str, msgspec.Raw]])
 
@@ -109,9 +133,11 @@ class Relay:
         self.name = name
         self._limit = limit - _HEADER
         self._loop = asyncio.get_running_loop()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="tidegate-relay")
         self._batch: list[Any] = []
         self._wake = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._echoes: deque[list[Any]] = deque()
+        """Of each message that is under way, what is to come back."""
         self._ready = asyncio.Event()
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
@@ -123,6 +149,10 @@ class Relay:
         self._members: frozenset[int] = frozenset()
         self._departed: frozenset[int] = frozenset()
         self._alone = False
+        self._acquainted = False
+        self._speakers: frozenset[int] = frozenset()
+        self.tuned_again_at = 0.0
+        """When its connection last broke, in seconds; those of others may have, too."""
         self._changes = 0
         self._pieces: dict[str, list[str]] = {}
 
@@ -130,7 +160,7 @@ class Relay:
         """Begin to speak and to listen; returns when everything that is sent from then on will be heard."""
         self._unit.subscribe(self.tell, own=True)
         self._task = self._loop.create_task(self._run(), name="tidegate-relay")
-        self._channel.listen(self._soon(self._hear), self._soon(self._tuned))
+        self._channel.listen(self._hear, self._tuned)
         try:
             await asyncio.wait_for(self._ready.wait(), _READY_S)
         except TimeoutError:
@@ -142,13 +172,26 @@ class Relay:
         if self._task is not None:
             self._say(Left(self._member))
             await self._task
-            await self._do(self._channel.close)
-        self._thread.shutdown()
+            await self._channel.close()
 
     @property
     def alone(self) -> bool:
         """Whether there is nobody to tell anything."""
         return self._alone
+
+    @property
+    def member(self) -> int:
+        """What this server is as a member of the channel; changes when its connection breaks."""
+        return self._member
+
+    @property
+    def present(self) -> frozenset[int] | None:
+        """The other members of the channel, as far as is known; None if nobody has looked yet."""
+        return self._members - {self._member} if self._acquainted else None
+
+    def lives(self, name: str) -> bool:
+        """Whether a server was seen to have a connection on which it speaks, even if it hears nothing just now."""
+        return zlib.crc32(name.encode()) & 0x7FFFFFFF in self._speakers
 
     @property
     def others(self) -> int:
@@ -161,14 +204,8 @@ class Relay:
             self._batch += [each for each in happened if isinstance(each, _RELAYED)]
             if self._batch:
                 self._wake.set()
-
-    def _soon(self, act: Callable[[T], None]) -> Callable[[T], None]:
-        """The same on the loop, for the thread that listens."""
-
-        def soon(given: T) -> None:
-            self._loop.call_soon_threadsafe(act, given)
-
-        return soon
+                if not _URGENT.isdisjoint(map(type, self._batch)):
+                    self._hurry.set()
 
     # -- speaking --
 
@@ -192,7 +229,15 @@ class Relay:
                     return
                 self._failed(error)
                 await asyncio.sleep(_RETRY_S)
-            await asyncio.sleep(0 if self._stopping else _GATHER_S)
+            await self._gather()
+
+    async def _gather(self) -> None:
+        """Let more come together, unless there is something that is not to wait."""
+        try:
+            async with asyncio.timeout(0 if self._stopping else _GATHER_S):
+                await self._hurry.wait()
+        except TimeoutError:
+            pass
 
     def _failed(self, error: Exception) -> None:
         if not self._troubled:
@@ -202,19 +247,22 @@ class Relay:
 
     async def _speak(self) -> None:
         self._wake.clear()
+        self._hurry.clear()
         batch, self._batch = self._batch, []
         if self._silenced:
             batch[:0] = [Lost(), Joined(self._member)]
             self._silenced = False  # what happens from here on is told after that
         if batch:
-            await self._do(lambda: self._channel.send(pieces(self.name, batch, self._limit)))
+            self._echoes.append([each for each in batch if type(each) in _ECHOED])
+            await self._channel.send(pieces(self.name, batch, self._limit))
             self._troubled = False
 
     async def _look(self) -> None:
         """See who is there. We listen anew if we are not; who went without a word may have said too little."""
         self._looked = monotonic()
         before = self._changes
-        found = await self._do(self._channel.members)
+        found = await self._channel.members()
+        self._speakers = await self._channel.speakers()
         if self._changes != before:
             return  # somebody came or went meanwhile: what was found may be older than that
         if self._member not in found:
@@ -223,12 +271,10 @@ class Relay:
         gone = self._members - found - {self._member}
         self._members = found - self._departed
         self._alone = self._members <= {self._member}
+        self._acquainted = True
         if gone:
             log.info("a server on the store is gone; what it may not have told is looked up")
             self._unit.hear([effects.Missed()])
-
-    async def _do(self, call: Callable[[], T]) -> T:
-        return await self._loop.run_in_executor(self._thread, call)
 
     # -- listening --
 
@@ -237,9 +283,11 @@ class Relay:
         self._changes += 1
         self._alone = False
         self._pieces.clear()
+        self._come_back(len(self._echoes))  # nobody knows whether they were heard: what waits for them goes on
         if former:
             self._members -= {former}  # our own, and nobody who is gone
             self._departed |= {former}
+            self.tuned_again_at = monotonic()
             log.info("the other servers on the store are heard again; what was missed is looked up")
             self._say(Left(former), Joined(member))
             self._unit.hear([effects.Missed()])
@@ -250,6 +298,8 @@ class Relay:
     def _hear(self, text: str) -> None:
         name, _, rest = text.partition(":")
         if name == self.name:
+            index, count, _ = rest.split(":", 2)
+            self._come_back(int(index) + 1 == int(count))
             return
         try:
             message = self._whole(name, rest)
@@ -258,6 +308,13 @@ class Relay:
         except (ValueError, msgspec.MsgspecError) as error:
             log.error("what another server said was not understood: %s", error)
             self._unit.hear([effects.Missed()])
+
+    def _come_back(self, count: int) -> None:
+        """So many messages of this server have been heard by all."""
+        for _ in range(min(count, len(self._echoes))):
+            echo = self._echoes.popleft()
+            if echo:
+                self._unit.hear(echo)
 
     def _whole(self, name: str, rest: str) -> str | None:
         """A message whose last piece has come. Raises ``ValueError`` if one is missing."""

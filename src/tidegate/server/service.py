@@ -97,7 +97,8 @@ def _relay(database: Database, work: Unit, ids: Ids) -> Relay | None:
     from tidegate.store.postgres import PostgresDatabase
 
     assert isinstance(database, PostgresDatabase)
-    return Relay(work, database.channel(), ids.uuid(), limit=channel.LIMIT)
+    name = ids.uuid()
+    return Relay(work, database.channel(name), name, limit=channel.LIMIT)
 
 
 def limits_of(options: Options) -> Limits:

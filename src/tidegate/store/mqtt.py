@@ -130,6 +130,56 @@ def sessions(tx: Tx, node: int) -> Iterator[tuple[list[Session], list[Subscripti
         after = page[-1].id
 
 
+def some_sessions(tx: Tx, node: int, most: int) -> list[tuple[Session, list[Subscription]]]:
+    """The first sessions of a node, with their subscriptions."""
+    page = [Session(*row) for row in tx.all("mqtt_session_list", {"node": node, "after": 0, "limit": most})]
+    if not page:
+        return []
+    span = {"node": node, "first": page[0].id, "last": page[-1].id}
+    subscriptions: dict[int, list[Subscription]] = {each.id: [] for each in page}
+    for row in tx.all("mqtt_subscription_list", span):
+        subscriptions[row[0]].append(Subscription(*row))
+    return [(each, subscriptions[each.id]) for each in page]
+
+
+def nodes(tx: Tx) -> list[int]:
+    """The nodes that have sessions."""
+    found: list[int] = []
+    while row := tx.one("mqtt_session_nodes", {"after": found[-1] if found else -1}):
+        found.append(row[0])
+    return found
+
+
+def take(tx: Tx, node: int, first: int, last: int) -> tuple[set[int], list[Message]]:
+    """Delete the sessions of a node between two ids with their subscriptions; their ids, and what waits in them.
+
+    Messages stay, to be moved. Of several who try each session is taken by one.
+    """
+    span = {"node": node, "first": first, "last": last}
+    taken = {number for (number,) in tx.all("mqtt_session_take", span)}
+    tx.run("mqtt_subscription_take", span)
+    found = [_message(*row) for row in tx.all("mqtt_message_list", span)]
+    return taken, [each for each in found if each.session in taken]
+
+
+def move(tx: Tx, node: int, to_node: int, messages: Sequence[tuple[Message, Message]]) -> None:
+    """Give messages to sessions of another node, with new ids: as they were and as they are to be."""
+    tx.many(
+        "mqtt_message_move",
+        [
+            {
+                "node": node,
+                "session": old.session,
+                "id": old.id,
+                "to_node": to_node,
+                "to_session": new.session,
+                "to_id": new.id,
+            }
+            for old, new in messages
+        ],
+    )
+
+
 def _message(
     session: int,
     number: int,

@@ -149,9 +149,14 @@ class PostgresDatabase:
             self.close()
             raise
 
-    def channel(self) -> Channel:
-        """A way to the other servers on the store; it has connections of its own and is closed apart."""
-        return Channel(lambda: psycopg.connect(self._conninfo, autocommit=True), self._watch.shared())
+    def channel(self, name: str) -> Channel:
+        """A server's way to the others on the store; it has connections of its own and is closed apart."""
+
+        async def connect() -> psycopg.AsyncConnection[Any]:
+            self._watch.check()  # who hears again looks at everything, which had better be there
+            return await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
+
+        return Channel(connect, name)
 
     def commit(self, works: Sequence[Work[Any]]) -> list[Outcome[Any]]:
         outcomes: list[Outcome[Any]] | None = None

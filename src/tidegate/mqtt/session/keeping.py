@@ -35,9 +35,13 @@ class Stored(msgspec.Struct):
 
 
 class Journal(Protocol):
-    """Where changes are written down. ``changes`` counts them."""
+    """Where changes are written down. ``changes`` counts them.
+
+    ``alone``: no other server has to hear of a subscription before it counts.
+    """
 
     changes: int
+    alone: bool
 
     def number(self) -> int:
         """The next number of a session or a message."""
@@ -72,6 +76,7 @@ class Forgetful:
     """Keeps nothing: for an endpoint without a store."""
 
     changes = 0
+    alone = True
 
     def number(self) -> int:
         return 0

@@ -136,6 +136,19 @@ class Session:
             self._put(each)
         self._queue = self._queue or None
 
+    def inherit(self, waiting: list[Delivery], now: clock.Millis) -> None:
+        """Take over what waited on another server, before what has come since."""
+        for each in waiting:
+            each.share = self._share_of(each.message.topic)
+        self._put_first(waiting)
+        self.pump(now)
+
+    def hear(self, message: Message, now: clock.Millis) -> None:
+        """Take a message that was meant for it while it was nobody's."""
+        qos = self.granted(message.topic)
+        if qos is not None:
+            self.deliver(message, min(qos, message.qos), False, now)
+
     def _share_of(self, topic: str) -> str:
         """The shared subscription by which a message must have come; empty if one of its own wants it too."""
         found = [name for name in self.subscriptions if topics.matches(topics.split_share(name)[1], topic)]
@@ -297,6 +310,21 @@ class Session:
                 self._discard(key)
                 found.append(each)
         return found
+
+    def held(self, share: str) -> list[Delivery]:
+        """What the client has not acknowledged of a shared subscription, and what waits for it."""
+        held = [*(self._in_flight or {}).values(), *(self._queue or {}).values()]
+        return [each for each in held if each.share == share]
+
+    def drop(self, delivery: Delivery) -> None:
+        """Another has got what was held for the client, if it is still held."""
+        for packet_id, each in list((self._in_flight or {}).items()):
+            if each is delivery:
+                assert self._in_flight is not None
+                self._unstore(self._in_flight.pop(packet_id))
+        for key, each in list((self._queue or {}).items()):
+            if each is delivery:
+                self._discard(key)
 
     def rest(self) -> None:
         """Write down a session without a connection, and what it waits for."""

@@ -98,12 +98,12 @@ def _changed(connection: Connection, subscribed: bool, filters: list[str]) -> No
 
 
 def _answer(connection: Connection, packet: codec.Packet) -> None:
-    """Answer; in a session that outlives the server only when the change does so too."""
+    """Answer; in a session that outlives the server only when the change does so too, and other servers know of it."""
     data = codec.encode(packet, connection.level)
     if 0 < connection.max_packet < len(data):  # [MQTT-3.1.2-24]
         raise ProtocolError(Reason.PACKET_TOO_LARGE, "the answer is larger than the client takes")
     assert connection.session is not None
-    if connection.session.number:
+    if connection.session.number or not connection.session.journal.alone:
         connection.effects.append(Answer(data))
     else:
         connection.write(data)

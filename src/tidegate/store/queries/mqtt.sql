@@ -8,6 +8,12 @@ SELECT m.id, s.account, s.region, m.client_id, m.level, m.expiry_s, m.expires_at
 FROM mqtt_session m JOIN scope s ON s.id = m.scope_id
 WHERE m.node = :node AND m.id > :after ORDER BY m.id LIMIT :limit;
 
+-- name: mqtt_session_take
+DELETE FROM mqtt_session WHERE node = :node AND id >= :first AND id <= :last RETURNING id;
+
+-- name: mqtt_session_nodes
+SELECT node FROM mqtt_session WHERE node > :after ORDER BY node LIMIT 1;
+
 -- name: mqtt_session_delete
 DELETE FROM mqtt_session WHERE node = :node AND id = :id;
 
@@ -22,6 +28,9 @@ WHERE node = :node AND session_id >= :first AND session_id <= :last ORDER BY ses
 -- name: mqtt_subscription_delete
 DELETE FROM mqtt_subscription WHERE node = :node AND session_id = :session AND filter = :filter;
 
+-- name: mqtt_subscription_take
+DELETE FROM mqtt_subscription WHERE node = :node AND session_id >= :first AND session_id <= :last;
+
 -- name: mqtt_subscription_clear
 DELETE FROM mqtt_subscription WHERE node = :node AND session_id = :session;
 
@@ -33,6 +42,10 @@ ON CONFLICT DO NOTHING;
 -- name: mqtt_message_list
 SELECT session_id, id, topic, payload, retain, properties, expires_at, newest_only FROM mqtt_message
 WHERE node = :node AND session_id >= :first AND session_id <= :last ORDER BY session_id, id;
+
+-- name: mqtt_message_move
+UPDATE mqtt_message SET node = :to_node, session_id = :to_session, id = :to_id
+WHERE node = :node AND session_id = :session AND id = :id;
 
 -- name: mqtt_message_delete
 DELETE FROM mqtt_message WHERE node = :node AND session_id = :session AND id = :id;
