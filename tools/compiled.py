@@ -77,6 +77,7 @@ def _in_class(node: ast.ClassDef, known: type | None) -> Iterator[Fault]:
         )
     if any("slots=True" in ast.unparse(each) for each in node.decorator_list):
         yield node.lineno, f"{node.name}: a dataclass with slots is made anew, which a compiled class cannot be"
+    yield from _in_body(node, is_exception=known is not None and issubclass(known, BaseException))
     for each in ast.walk(node):
         if isinstance(each, ast.Attribute) and _is_own(each) and f"_{each.attr}" in C_WORDS:
             yield each.lineno, f"{each.attr} becomes _{each.attr}, which is a word of C: another name"
@@ -84,6 +85,16 @@ def _in_class(node: ast.ClassDef, known: type | None) -> Iterator[Fault]:
         for method in (each for each in node.body if isinstance(each, ast.FunctionDef)):
             if any(each is not method and isinstance(each, ast.FunctionDef | ast.Lambda) for each in ast.walk(method)):
                 yield method.lineno, "mypyc fails at a function within a method of a tuple or Enum"
+
+
+def _in_body(node: ast.ClassDef, *, is_exception: bool) -> Iterator[Fault]:
+    """What would be missing from a class: found at run time only, the second by whoever makes one of them."""
+    methods = {each.name for each in node.body if isinstance(each, ast.FunctionDef)}
+    for each in node.body:
+        if isinstance(each, ast.Assign) and isinstance(each.value, ast.Name) and each.value.id in methods:
+            yield each.lineno, f"a second name for the method {each.value.id} is not found: a method of its own"
+        elif is_exception and isinstance(each, ast.AnnAssign) and each.value and "ClassVar" not in ast.unparse(each):
+            yield each.lineno, f"{ast.unparse(each.target)} of an exception would have no value: a ClassVar"
 
 
 def _is_own(node: ast.Attribute) -> bool:

@@ -46,6 +46,8 @@ def _faults(source: str, *classes: type) -> list[str]:
         ("class Door:\n    def __init__(self):\n        self._signed = 1", [], "word of C"),
         ("class Paint(NamedTuple):\n    def f(self):\n        return lambda: 1", [Paint], "mypyc fails"),
         ("@dataclass(frozen=True, slots=True)\nclass Door:\n    name: str", [], "made anew"),
+        ("class Door:\n    def shut(self): ...\n    close = shut", [], "second name for the method shut"),
+        ("class OSError(Exception):\n    status: int = 403", [OSError], "status of an exception"),
         ("Paint(*row)", [Paint], "colour of Paint"),
         ("Paint._make(row)", [Paint], "colour of Paint"),
     ],
@@ -55,9 +57,17 @@ def test_the_check_finds_what_would_be_other_when_compiled(source: str, classes:
     assert says in said
 
 
-@pytest.mark.parametrize("source", ["Paint(row[0], Colour(row[1]))", "Paint._make((row[0], *made))", "Tin(*row)"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "Paint(row[0], Colour(row[1]))",
+        "class OSError(Exception):\n    status: ClassVar[int] = 403",
+        "Paint._make((row[0], *made))",
+        "Tin(*row)",
+    ],
+)
 def test_what_is_the_same_passes(source: str) -> None:
-    assert _faults(source, Paint, Tin) == []
+    assert _faults(source, Paint, Tin, OSError) == []
 
 
 def test_a_final_surrogate_is_refused_wherever_it_stands() -> None:

@@ -22,7 +22,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from hashlib import sha256
-from typing import Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 from urllib.parse import quote, unquote_plus
 
 from tidegate.aws import sigv4
@@ -38,8 +38,8 @@ WEBSOCKET_SERVICES: Final = frozenset({"iotdevicegateway", "iotdata"})
 class Refusal(Exception):  # noqa: N818 - the pipeline reads `except signatures.Refusal`
     """A request whose signature is not accepted. ``status``, ``code`` and ``str(error)`` are the wire answer."""
 
-    status: int = 403
-    code: str = "InvalidSignatureException"
+    status: ClassVar[int] = 403
+    code: ClassVar[str] = "InvalidSignatureException"
 
 
 class Missing(Refusal):

@@ -41,7 +41,8 @@ class Reading:
     def lock(self, query: str, params: Params) -> Row | None:
         return self.one(query, params)
 
-    lock_last = lock
+    def lock_last(self, query: str, params: Params) -> Row | None:
+        return self.one(query, params)
 
     def has_locked(self, query: str, params: Params) -> bool:
         return False  # nor has anybody else
