@@ -151,7 +151,7 @@ def test_the_command(server: Server, tmp_path: Path, capsys: pytest.CaptureFixtu
     common = ["fleet", f"--mqtt={told.mqtts.rpartition('//')[2]}", f"--https={told.https}", f"--ca={told.ca}"]
     common += [f"--http={told.http}", f"--group={_GROUP}", f"--folder={tmp_path / 'kept'}", f"--behaviour={behaviour}"]
     with pytest.raises(SystemExit) as ended:
-        main([*common, "--devices=3", "--processes=2", "--for=1s", f"--json={out}"])
+        main([*common, "--devices=3", "--processes=2", "--for=1s", "--until=later", f"--json={out}"])
     assert ended.value.code == 0
     assert json.loads(out.read_text())["devices"] == 3
     assert "3 devices, 1 s" in capsys.readouterr().out
@@ -163,6 +163,7 @@ def test_the_command(server: Server, tmp_path: Path, capsys: pytest.CaptureFixtu
         (["--devices=1"], "name the endpoint with --mqtt, --https or --data"),
         (["--data=nowhere"], "nowhere"),
         (["--mqtt=here"], "'here' is not HOST:PORT"),
+        (["--mqtt=localhost:1", "--http=http://localhost:1"], "things cannot be registered: "),
     ],
 )
 def test_what_cannot_begin(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:

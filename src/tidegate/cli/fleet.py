@@ -27,6 +27,7 @@ from tidegate.fleet.fleet import Endpoint
 from tidegate.fleet.registration import Credentials
 from tidegate.fleet.shards import Shards, Work
 from tidegate.fleet.simulation import Place, Tally
+from tidegate.ops.iam import RefusedError
 
 _TURN_S = 0.5
 _ENDED = frozenset({"COMPLETED", "CANCELED", "DELETION_IN_PROGRESS"})
@@ -100,7 +101,11 @@ def fleet(
         control = _client(reached.http, region)
     names = [f"{group}-{number:06d}" for number in range(devices)]
     console = Console(highlight=False)
-    credentials = _registered(console, control, names, group, folder, certificate, key)
+    try:
+        credentials = _registered(console, control, names, group, folder, certificate, key)
+    except (RefusedError, OSError) as error:
+        print(f"tidegate: {error}", file=sys.stderr)
+        return 2
     begins_at = wall_now() / 1000 if hour is None else hour * 3600.0
     works = [
         Work(names[part::processes], known, seed, speed, begins_at, reached.place, reached.ca, credentials)
@@ -148,9 +153,14 @@ def _registered(
     """The certificate that all of them show."""
     if certificate is not None:
         return Credentials(certificate, key or certificate)
+    from botocore.exceptions import BotoCoreError, ClientError
+
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("registering", total=len(names))
-        arn, files = registration.enrol(control, names, group, folder, lambda: progress.advance(task))
+        try:
+            arn, files = registration.enrol(control, names, group, folder, lambda: progress.advance(task))
+        except (BotoCoreError, ClientError) as error:
+            raise RefusedError(f"things cannot be registered: {error}") from None
     console.print(f"{len(names):,} things in {arn}: target it with a job")
     return files
 
@@ -162,15 +172,24 @@ def _client(http: str | None, region: str) -> Any:
     session = boto3.session.Session(region_name=region)
     made_up = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
     more: dict[str, Any] = {"endpoint_url": http} if http else {}
+    config = Config(max_pool_connections=2 * registration.THREADS, retries={"total_max_attempts": 2})
     if http and session.get_credentials() is None:
         more |= made_up
-    return session.client("iot", config=Config(max_pool_connections=2 * registration.THREADS), **more)
+    return session.client("iot", config=config, **more)
 
 
 def _ended(control: Any, job: str | None) -> Callable[[], bool]:
     if job is None:
         return lambda: False
-    return lambda: control.describe_job(jobId=job)["job"]["status"] in _ENDED
+
+    def ended() -> bool:
+        try:
+            status: str = control.describe_job(jobId=job)["job"]["status"]
+        except control.exceptions.ResourceNotFoundException:
+            return False  # it is still to come
+        return status in _ENDED
+
+    return ended
 
 
 def _mover(clock: str, speed: float) -> Callable[[float], None]:
