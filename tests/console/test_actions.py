@@ -12,6 +12,9 @@ from tests.console.test_job import Rollout
 from tests.console.test_jobs import XSS, dangers
 from tests.console.test_sign_in import SECRET, admit, noted
 from tests.servers import Started
+from tidegate.ops import own
+from tidegate.ops.approvals import PutApprovalRuleRequest
+from tidegate.ops.call import Origin
 
 
 @pytest.fixture
@@ -161,3 +164,25 @@ def test_who_may_not_cancel_cannot(guarded: Started) -> None:
     operator.sign_in(admin, SECRET, "/jobs/j/cancel")
     operator.post("/jobs/j/cancel")
     assert ("iot:CancelJob", admin, "console") in noted(guarded)
+
+
+def test_a_job_that_waits_is_approved_by_somebody_else(guarded: Started) -> None:
+    asker, other = admit(guarded), admit(guarded)
+    iot = guarded.client("iot", aws_access_key_id=asker, aws_secret_access_key=SECRET)
+    arn = iot.create_thing(thingName="prod")["thingArn"]
+    browser, second = Browser(guarded), Browser(guarded)
+    browser.sign_in(asker, SECRET, "/jobs")
+    rule = PutApprovalRuleRequest(rule_name="prod", tag="env=prod")
+    given = {"account": "000000000000", "region": "eu-west-1", "principal": "ann"}
+    handler, origin = own.HANDLERS["tidegate", "PutApprovalRule"], Origin("tidegate", "PutApprovalRule")
+    guarded.on_loop(lambda: guarded.running.service.invoke(handler, rule, **given, origin=origin))
+    iot.create_job(jobId="held", targets=[arn], document="{}", tags=[{"Key": "env", "Value": "prod"}])
+    assert "Approve …" in browser.get("/jobs/held").words
+    seen = browser.get("/jobs/held/approve").words
+    assert "Asked for by arn:aws:iam::000000000000:user/operator" in seen
+    assert "1 devices get the job" in seen
+    assert browser.post("/jobs/held/approve").status == 403, "nobody approves what he asked for"
+    second.sign_in(other, SECRET, "/jobs/held/approve")
+    assert "Approve …" not in second.post("/jobs/held/approve", comment=XSS).words
+    assert iot.describe_job(jobId="held")["job"]["status"] == "IN_PROGRESS"
+    assert ("tidegate:ApproveJob", other, "console") in noted(guarded)

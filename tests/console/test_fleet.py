@@ -68,6 +68,7 @@ def test_a_template_is_told_in_words(server: Started, iot: Any) -> None:
         "30 min after a device begins",
         "FAILED at most 2 times",
         "never: it has no criterion",
+        "(no-abort",
     ):
         assert told in seen.words, told
     assert dangers(seen.text) == []

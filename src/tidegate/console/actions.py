@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from tidegate.clock import monotonic
+from tidegate.console import render
 from tidegate.console.job import glance
 from tidegate.console.visit import Moved, NotFoundError, Page, Visit, path
 from tidegate.core.lifecycle import ExecutionStatus
@@ -136,6 +137,38 @@ async def resumed(visit: Visit) -> Moved:
     """``POST /jobs/{}/resume``."""
     [name] = visit.parts
     await visit.ask_own("ResumeJob", job_id=name)
+    return Moved(path("jobs", name))
+
+
+# --- approve --------------------------------------------------------------------------------------------------------
+
+
+async def approve(visit: Visit) -> Page:
+    """``GET /jobs/{}/approve``: who asks, why it takes an approval, and what it would do."""
+    [name] = visit.parts
+    found = await visit.ask_own("DescribeApproval", job_id=name)
+    effects = [f"Asked for by {', '.join(found.asked_by)}.", *found.reasons]
+    told = found.forecast
+    if told is None:
+        effects.append(found.no_forecast or "There is no forecast.")
+    else:
+        effects += [f"{told['things']:,} devices get the job.", *told["findings"]]
+        effects += [
+            f"{share} % are through after {render.span(1000 * spread['p50'])}."
+            for share, spread in told["endedAfter"].items()
+            if spread["p50"] is not None
+        ]
+    if not found.waiting:
+        effects.append(f"It was approved by {found.approved_by}." if found.approved_by else "It waits no more.")
+    return _page(
+        "Approve", (name,), effects, form="approve", label="Approve the job", danger=False, possible=found.waiting
+    )
+
+
+async def approved(visit: Visit) -> Moved:
+    """``POST /jobs/{}/approve``."""
+    [name] = visit.parts
+    await visit.ask_own("ApproveJob", job_id=name, comment=visit.form.get("comment") or None)
     return Moved(path("jobs", name))
 
 

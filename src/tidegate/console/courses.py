@@ -27,7 +27,7 @@ from tidegate.store.database import Lane, StoreError, Tx, in_lane
 
 _PART_S: Final = 0.004
 _REST: Final = 10
-_AT_ONCE_S: Final = 0.1
+_AT_ONCE_S: Final = 0.05
 """A page waits so long for what it shows; the rest comes by itself."""
 _MOST: Final = 100
 

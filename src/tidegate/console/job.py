@@ -38,7 +38,8 @@ async def show(visit: Visit) -> Page:
     may = {each: await visit.permits(each) for each in (EXPLAIN, FORECAST, READ_AUDIT)}
     seen, call = await glance(visit, name, reasons=may[EXPLAIN]), await visit.call()
     course = await visit.courses.of(call, seen)
-    plan = await visit.courses.planned(call, seen) if may[FORECAST] else None
+    # A forecast of many wants a core, and so does reading them: one after the other.
+    plan = await visit.courses.planned(call, seen) if may[FORECAST] and course is not None else None
     status = visit.query.get("status") or None
     given = {"job_id": name, "status": status, "max_results": _PAGE, "next_token": visit.query.get("after")}
     found = await visit.ask("ListJobExecutionsForJob", **given) if not visit.live else None
@@ -58,6 +59,7 @@ async def show(visit: Visit) -> Page:
         "unexplained": 0 if course is None else course.unexplained,
         "in_effect": settings.in_effect(seen.job.config, seen.job.target_selection, call.limits),
         "timeline": timeline,
+        "lint": None if visit.live else await visit.lint(job=name, things=_things(seen, plan)),
         "status": status,
         "statuses": [each.name for each in ExecutionStatus],
         "executions": None if found is None else found.execution_summaries or [],
@@ -65,6 +67,11 @@ async def show(visit: Visit) -> Page:
         "ended": seen.job.status in (JobStatus.COMPLETED, JobStatus.CANCELED),
     }
     return Page("job.html", values, live=("state", "progress", "limits", "failures", "timeline"))
+
+
+def _things(seen: Glance, plan: Any) -> int | None:
+    """How many things a job is aimed at, if that need not be counted: there may be a million."""
+    return seen.job.released or (None if plan is None else int(plan.start.total)) or None
 
 
 async def glance(visit: Visit, name: str, *, reasons: bool) -> Glance:

@@ -34,4 +34,5 @@ async def show(visit: Visit) -> Page:
     limits = visit.service.settings.limits
     in_effect = settings.in_effect(row.config, "SNAPSHOT", limits)[1:]  # for whom is each job's to say
     action = ("New job of it …", path("jobs", "new", template=name))
-    return Page("template.html", {"title": name, "value": described, "in_effect": in_effect, "action": action})
+    values = {"title": name, "value": described, "in_effect": in_effect, "action": action}
+    return Page("template.html", {**values, "lint": await visit.lint(template=name)})

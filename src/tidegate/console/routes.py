@@ -52,6 +52,8 @@ ROUTES: Final = (
     Route("paused", "POST", "jobs/{}/pause", actions.paused, "jobs"),
     Route("resume", "GET", "jobs/{}/resume", actions.resume, "jobs"),
     Route("resumed", "POST", "jobs/{}/resume", actions.resumed, "jobs"),
+    Route("approve", "GET", "jobs/{}/approve", actions.approve, "jobs"),
+    Route("approved", "POST", "jobs/{}/approve", actions.approved, "jobs"),
     Route("retry", "GET", "jobs/{}/retry", actions.retry, "jobs"),
     Route("retried", "POST", "jobs/{}/retry", actions.retried, "jobs"),
     Route("cancel_one", "GET", "jobs/{}/things/{}/cancel", actions.cancel_one, "jobs"),

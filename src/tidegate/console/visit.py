@@ -21,7 +21,8 @@ from tidegate.ops.call import Call
 from tidegate.runtime.service import Service
 from tidegate.store.database import Tx
 from tidegate.wire import jsontext
-from tidegate.wire.errors import AccessDeniedException
+from tidegate.wire.errors import AccessDeniedException, WireError
+from tidegate.wire.iot_data import ForbiddenException
 from tidegate.wire.routes import OPERATIONS
 from tidegate.wire.shapes import Operation, Plane
 
@@ -89,6 +90,16 @@ class Visit:
         request = own_pages.read(own.REQUESTS[name], {camel(key): value for key, value in members.items()})
         given = (self.service, self.caller, name, request, self.request, self.request_id)
         return await own_pages.carry_out(*given, edge=EDGE)
+
+    async def lint(self, **named: Any) -> list[Any] | None:
+        """What is dubious about a template or a job; None if that may not be known."""
+        try:
+            found = await self.ask_own("Lint", **named)
+        except WireError as error:
+            if not isinstance(error, AccessDeniedException | ForbiddenException):
+                raise
+            return None
+        return list(found.findings)
 
     async def permit(self, action: str) -> None:
         """Let an action of the server itself pass. Raises AccessDeniedException."""
