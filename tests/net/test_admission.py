@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
+import os
 import pathlib
 import socket
 import ssl
@@ -327,6 +329,65 @@ def test_garbage_instead_of_tls_makes_room(certificates: Certificates) -> None:
                 assert plain_data
         with live.raw(live.device("lamp")) as client:
             assert client.connect("lamp") == Connack()
+
+
+class Passing(asyncio.Protocol):
+    """One of those who come at once; who comes when there is no room has the first of those who are there go."""
+
+    there: dict[Passing, None]
+    most: int
+    """Descriptors of this process when there were most."""
+
+    def __init__(self, ticket: Ticket) -> None:
+        self.ticket = ticket
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+        self.there[self] = None
+        type(self).most = max(self.most, len(os.listdir("/proc/self/fd")))
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        self.ticket.gone()
+
+    @classmethod
+    def shed(cls, _count: int) -> int:
+        if not cls.there:
+            return 0
+        first = next(iter(cls.there))
+        del cls.there[first]
+        first.ticket.send_away("idle")
+        first.transport.abort()
+        return 1
+
+
+def test_where_each_takes_the_place_of_another_few_come_at_once() -> None:
+    """Who was sent away has its descriptor for a turn or two more: 64 in a turn would be more than is kept back."""
+    Passing.there, Passing.most, comes, room = {}, 0, 400, 128
+
+    async def scenario() -> int:
+        admission, all_came, came = Admission(Limits(room=Room(room))), asyncio.Event(), itertools.count(1)
+        admit = admission.admit
+
+        def counted(*who: Any) -> Ticket | None:
+            if next(came) == comes:
+                all_came.set()
+            return admit(*who)
+
+        admission.admit = counted  # type: ignore[method-assign]
+        entrance = Entrance(admission, "plain", Passing)
+        admission.sheds.append(Passing.shed)
+        where = await entrance.open("127.0.0.1", 0)
+        with contextlib.ExitStack() as stack:
+            for _ in range(comes):  # none is accepted meanwhile
+                stack.enter_context(socket.create_connection(where)).sendall(b"x")
+            before = len(os.listdir("/proc/self/fd"))
+            await all_came.wait()
+        await entrance.close()
+        return before
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        before = runner.run(scenario())
+    assert Passing.most - before <= room + 16
 
 
 def _receive(plain: socket.socket) -> bytes:

@@ -377,6 +377,11 @@ class Admission:
         return self.ledger.seen({SILENT: self._bare_count - waiting, WAITING: waiting, HANDSHAKING: self._places})
 
     @property
+    def is_full(self) -> bool:
+        """Whether one who comes takes the place of another."""
+        return self._taken >= self.room.sockets - self.room.operators
+
+    @property
     def taken(self) -> int:
         """Descriptors that connections have."""
         return self._taken

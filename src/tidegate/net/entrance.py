@@ -24,6 +24,8 @@ log = logging.getLogger("tidegate.net")
 _BACKLOG: Final = 2048
 _AT_ONCE: Final = 64
 """Sockets accepted in one turn of the loop."""
+_FEW: Final = 4
+"""The same where each takes the place of another, whose descriptor is free a turn or two later only."""
 _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _PAUSE_S: Final = 1.0
 _FAREWELL_S: Final = 0.5
@@ -120,7 +122,9 @@ class Entrance:
         self.loop.call_later(_PAUSE_S, self._resume)
 
     def _accept(self, listener: socket.socket) -> None:
-        for _ in range(_AT_ONCE):
+        for number in range(_AT_ONCE):
+            if number >= _FEW and self.admission.is_full:
+                return
             try:
                 accepted, address = listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
