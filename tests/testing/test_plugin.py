@@ -125,7 +125,7 @@ def test_pytest_finds_the_plugin_by_its_entry_point() -> None:
     module = import_module(project["entry-points"]["pytest11"]["tidegate"])
     fixtures = {name for name in vars(module) if name.startswith("tidegate_")}
     assert fixtures == {
-        f"tidegate_{name}" for name in ("options", "server", "client", "iot", "clock", "device", "forecast")
+        f"tidegate_{name}" for name in ("options", "server", "client", "iot", "clock", "device", "forecast", "faults")
     }
     for name in fixtures:
         assert f"``{name}``" in (module.__doc__ or ""), f"{name} is not documented"
