@@ -145,13 +145,14 @@ def _first_byte(place: str, path: str) -> tuple[float, str]:
 
 def _watched(addresses: dict[str, str], rounds: int, watchers: int, requests: int) -> Figure:
     """p99 of devices' requests, with browsers that look at a job which changes, and with none."""
-    ask = _device(addresses["http"], requests)
+    with closing(http.client.HTTPConnection(urlsplit(addresses["http"]).netloc, timeout=60)) as connection:
+        ask = _device(connection, requests)
 
-    def watched() -> float:
-        with _watching(urlsplit(addresses["console"]).netloc, watchers):
-            return ask()
+        def watched() -> float:
+            with _watching(urlsplit(addresses["console"]).netloc, watchers):
+                return ask()
 
-    values, baseline = side_by_side(rounds, watched, ask)
+        values, baseline = side_by_side(rounds, watched, ask)
     return Figure(
         f"A device's request while {watchers} browsers look on, p99",
         "ms",
@@ -163,8 +164,7 @@ def _watched(addresses: dict[str, str], rounds: int, watchers: int, requests: in
     )
 
 
-def _device(url: str, requests: int) -> Callable[[], float]:
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
+def _device(connection: http.client.HTTPConnection, requests: int) -> Callable[[], float]:
     scope = "000000000000/20260101/us-east-1/iot-jobs-data/aws4_request"
     headers = {
         "content-type": "application/json",
