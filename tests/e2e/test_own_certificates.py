@@ -80,7 +80,7 @@ def test_each_listener_may_have_its_own(tmp_path: Path) -> None:
         assert served(at.mqtts, makers.root) not in first
         with pytest.raises(ssl.SSLCertVerificationError):
             served(at.mqtts, ours.root)
-        assert server.addresses.own == ("http", "https", "mqtts", "shared", "objects")
+        assert server.addresses.own == ("http", "https", "mqtts", "shared", "objects", "console")
 
 
 def test_both_kinds_of_key_side_by_side(tmp_path: Path) -> None:

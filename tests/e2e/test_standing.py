@@ -10,6 +10,7 @@ import datetime
 import http.client
 import itertools
 import json
+import math
 import socket
 import ssl
 import subprocess
@@ -281,7 +282,7 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Later:
 
     def shift(seconds: float, *modules: str) -> None:
         for module in modules or every:
-            monkeypatch.setattr(f"tidegate.{module}.wall_now", lambda: wall_now() + int(1000 * seconds))
+            monkeypatch.setattr(f"tidegate.{module}.wall_now", lambda: wall_now() + math.ceil(1000 * seconds))
 
     return shift
 
