@@ -182,29 +182,40 @@ class Trust:
         anew = self._own.trusted != was.trusted
         async with self._busy:
             for name, chains in self._wanted().items():
-                anew |= await asyncio.to_thread(self._renew, name, chains)
+                changed = await asyncio.to_thread(self._changed, name, chains)
+                anew |= changed is not None and self._serve(name, chains, *changed)
         if anew or self._unit.shared:
             await self.reload()
 
     def _wanted(self) -> dict[str, tuple[Chain, ...]]:
         return {DEFAULT: self._own.chains, **self._beside}
 
-    def _renew(self, name: str, chains: tuple[Chain, ...]) -> bool:
-        """Serve certificates if they are other ones than before; whether that takes new contexts."""
+    def _changed(self, name: str, chains: tuple[Chain, ...]) -> tuple[Seen, tuple[str, ...]] | None:
+        """How certificates look on disk, and their kinds, if they are other ones than before and can be served."""
         try:
             found = seen(_paths(chains))
-            if found == self._served[name]:
-                return False
-            kinds = check(chains, self._now())
+            return None if found == self._served[name] else (found, check(chains, self._now()))
+        except (InvalidCertificateError, OSError) as error:
+            self._kept(name, error)
+            return None
+
+    def _serve(self, name: str, chains: tuple[Chain, ...], found: Seen, kinds: tuple[str, ...]) -> bool:
+        """Serve certificates; whether that takes new contexts. On the loop: a handshake between the loading of a
+        certificate and of its key would fail.
+        """
+        try:
             self.store.renew(chains, name)
-        except (InvalidCertificateError, OSError) as error:  # OSError: ssl.SSLError, too
-            told = f"{error}; the previous certificate is served on"
-            log.error("a new certificate of %s cannot be served: %s", name or "the listeners", told)
+        except OSError as error:  # ssl.SSLError, too
+            self._kept(name, error)
             return False
         same = kinds == self._kinds[name]
         self._served[name], self._kinds[name] = found, kinds
         log.info("%s a new certificate", f"{name} serves" if name else "the listeners serve")
         return not same  # a context keeps its certificate of a kind that is gone
+
+    def _kept(self, name: str, error: Exception) -> None:
+        told = f"{error}; the previous certificate is served on"
+        log.error("a new certificate of %s cannot be served: %s", name or "the listeners", told)
 
     async def _watch(self) -> None:
         """See what changed on disk, once it has stayed for a second: a certificate and its key change one by one."""
